@@ -1,0 +1,71 @@
+"""Ecosystems on disk: an `.npz` with `private`, `public`, `synthetic`, and optionally `shares`, `noise_variance`, `theta`."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from .ecosystem import Ecosystem
+from .failures import InvalidInput
+from .whole_file import whole_file
+
+_REQUIRED = ("private", "public", "synthetic")
+_OPTIONAL = ("shares", "noise_variance", "theta")
+
+
+def load_ecosystem(path: str | os.PathLike) -> Ecosystem:
+    """Read an ecosystem; shares are equal and the noise variance is 1 where the file does not say.
+
+    Raises:
+        InvalidInput: no such file, not a whole `.npz`, a key that is missing or unknown, or values no ecosystem can have.
+    """
+    fields = _read_arrays(Path(path))
+    for name in _REQUIRED:
+        if name not in fields:
+            raise InvalidInput(f"{path} has no key '{name}': it holds {_listing(fields)}")
+    for name, value in fields.items():
+        if name not in _REQUIRED + _OPTIONAL:
+            raise InvalidInput(f"{path} has an unknown key '{name}': an ecosystem holds {_listing(_REQUIRED + _OPTIONAL)}")
+        if value.dtype.kind not in "fiu":
+            raise InvalidInput(f"{name} in {path} holds {value.dtype}, but must hold real numbers")
+        fields[name] = value.astype(float)
+    private = fields["private"]
+    if "shares" not in fields and private.ndim == 3 and len(private):
+        fields["shares"] = np.full(len(private), 1 / len(private))
+    fields.setdefault("shares", np.zeros(0))
+    try:
+        return Ecosystem(**fields)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}") from error
+
+
+def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike) -> None:
+    """Write an ecosystem whole or not at all: a reader never sees half a file.
+
+    Raises:
+        InvalidInput: the folder does not exist or cannot be written.
+    """
+    arrays = {name: np.asarray(getattr(ecosystem, name)) for name in _REQUIRED + _OPTIONAL[:2]}
+    if ecosystem.theta is not None:
+        arrays["theta"] = np.asarray(ecosystem.theta)
+    with whole_file(path) as part:
+        np.savez(part, **arrays)
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InvalidInput(f"{path} is a single array, but an ecosystem is an .npz archive with named arrays")
+            return {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
+    except InvalidInput:
+        raise
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise InvalidInput(f"{path} is not a whole .npz archive: {error}") from error
+
+
+def _listing(names) -> str:
+    return ", ".join(sorted(names)) or "nothing"

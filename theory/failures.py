@@ -1,0 +1,24 @@
+"""What can go wrong, as one sentence each: the messages name the field and the value."""
+
+import jax
+
+
+class CrossfeedError(ValueError):
+    """Base of every error a user can cause or that the theory demands."""
+
+
+class InvalidInput(CrossfeedError):
+    """An input field holds a value outside its domain."""
+
+
+class NoLimit(CrossfeedError):
+    """The workflow has no limit law: the spectral radius of Q is at least one."""
+
+
+class DependsOnTheta(CrossfeedError):
+    """An estimate is biased, so its error depends on a true parameter that was not given."""
+
+
+def is_concrete(*values) -> bool:
+    """Whether the values can be looked at now, that is, none is traced by jit, vmap or grad."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))

@@ -1,0 +1,67 @@
+"""Spectra and pseudo-inverses of small symmetric matrices, safe under jit, vmap and grad."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+RANK_TOLERANCE = 1e-12
+"""An eigenvalue, or a weight, at most this far above zero relative to the largest counts as zero.
+
+Gram matrices carry rounding of about 1e-15; directions below 1e-12 cannot be told from it."""
+
+
+def range_projector(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """Orthogonal projector onto the range of a symmetric positive semi-definite matrix."""
+    values, vectors = jnp.linalg.eigh(matrix)
+    kept = values > RANK_TOLERANCE * jnp.maximum(values[-1], 0)
+    return (vectors * kept) @ vectors.T
+
+
+def kernel_projector(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """Orthogonal projector onto the kernel; exactly zero where the matrix has full rank."""
+    values, vectors = jnp.linalg.eigh(matrix)
+    dropped = values <= RANK_TOLERANCE * jnp.maximum(values[-1], 0)
+    return (vectors * dropped) @ vectors.T
+
+
+def square_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """Symmetric square root of a symmetric positive semi-definite matrix."""
+    values, vectors = jnp.linalg.eigh(matrix)
+    return (vectors * jnp.sqrt(jnp.maximum(values, 0))) @ vectors.T
+
+
+def pseudo_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """Moore-Penrose inverse of symmetric matrices, by their eigenvalues."""
+    return jnp.linalg.pinv(matrix, rtol=RANK_TOLERANCE, hermitian=True)
+
+
+@jax.custom_jvp
+def inverse_on_range(
+    matrix: Float[Array, "d d"], kernel: Float[Array, "d d"]
+) -> tuple[Float[Array, "d d"], Float[Array, "d d"]]:
+    """Pseudo-inverse of a symmetric matrix whose kernel is known, and that kernel's projector.
+
+    An ordinary inverse after filling the kernel, several times faster than an eigenvalue decomposition
+    and, unlike one, differentiable at repeated eigenvalues. Derivatives are those at constant rank
+    (Golub and Pereyra 1973): the rank is a property of the data, so it does not move with the weights.
+    """
+    size = matrix.shape[-1]
+    trace = jnp.trace(matrix)
+    scale = jnp.where(trace > 0, trace / size, 1.0)
+    inverse = jnp.linalg.inv(matrix + scale * kernel) - kernel / scale
+    return (inverse + inverse.T) / 2, kernel
+
+
+@inverse_on_range.defjvp
+def _inverse_on_range_jvp(primals, tangents):
+    inverse, kernel = inverse_on_range(*primals)
+    change = tangents[0]
+    turned = inverse @ inverse @ change @ kernel
+    turning = inverse @ change @ kernel
+    d_inverse = -inverse @ change @ inverse + turned + turned.T
+    return (inverse, kernel), (d_inverse, -turning - turning.T)
+
+
+def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
+    """Largest absolute eigenvalue of a square matrix."""
+    return jnp.abs(jnp.linalg.eigvals(matrix)).max()

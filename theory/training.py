@@ -1,0 +1,76 @@
+"""One training: every entity's minimum-norm weighted least squares, as a linear map of moments."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .ecosystem import Ecosystem
+from .linear_algebra import RANK_TOLERANCE, inverse_on_range, kernel_projector
+
+
+class Training(eqx.Module):
+    """θ̂_k = G_k⁺ (p_k X~_k'ỹ_k + q_k X_*'y_* + α_k m): entity k's estimate from its data and the pool's moment m.
+
+    Attributes:
+        inverse: G_k⁺ with G_k = p_k S~_k + q_k S_* + α_k S̲.
+        kernel: I - G_k⁺ G_k, the directions entity k cannot see; exactly zero where G_k has full rank.
+        private: p_k = (1 - α_k) β_k.
+        public: q_k = (1 - α_k)(1 - β_k).
+        synthetic: α_k.
+    """
+
+    inverse: Float[Array, "entity d d"]
+    kernel: Float[Array, "entity d d"]
+    private: Float[Array, " entity"]
+    public: Float[Array, " entity"]
+    synthetic: Float[Array, " entity"]
+
+
+# Which of (private, public, synthetic) data an entity trains on: the bits of 1..7.
+_PATTERNS = [[(code >> bit) & 1 for bit in range(3)] for code in range(1, 8)]
+
+KernelTable = Float[Array, "pattern entity d d"]
+
+
+def kernel_table(ecosystem: Ecosystem) -> KernelTable:
+    """Projectors onto ker G_k for each of the seven sets of data that can carry weight.
+
+    For positive weights ker G_k = ∩ ker(data with weight), whatever the weights: so ranks are decided from the data
+    alone, where that is well conditioned, once for a whole grid of α and β.
+    """
+    # A rank is constant where it can be differentiated at all; inverse_on_range carries how the kernel turns.
+    ecosystem = jax.lax.stop_gradient(ecosystem)
+
+    def scaled(gram):
+        trace = jnp.trace(gram)
+        return gram / jnp.where(trace > 0, trace, 1.0)
+
+    def kernel(pattern, private_gram):
+        grams = jnp.stack([scaled(private_gram), scaled(ecosystem.public), scaled(ecosystem.pool_gram)])
+        return kernel_projector(jnp.einsum("p,pij->ij", pattern, grams))
+
+    over_entities = jax.vmap(kernel, in_axes=(None, 0))
+    patterns = jnp.asarray(_PATTERNS, dtype=float)
+    return jax.vmap(over_entities, in_axes=(0, None))(patterns, ecosystem.private)
+
+
+def train(
+    ecosystem: Ecosystem,
+    alpha: Float[Array, " entity"],
+    beta: Float[Array, " entity"],
+    kernels: KernelTable,
+) -> Training:
+    """Every entity's estimator for one generation's weights (§5), with the kernels of `kernel_table`."""
+    private = (1 - alpha) * beta
+    public = (1 - alpha) * (1 - beta)
+    weights = jnp.stack([private, public, alpha], axis=1)
+    code = ((weights > RANK_TOLERANCE) * jnp.array([1, 2, 4])).sum(axis=1) - 1
+    kernel = kernels[code, jnp.arange(ecosystem.entities)]
+    gram = (
+        private[:, None, None] * ecosystem.private
+        + public[:, None, None] * ecosystem.public
+        + alpha[:, None, None] * ecosystem.pool_gram
+    )
+    inverse, kernel = jax.vmap(inverse_on_range)(gram, kernel)
+    return Training(inverse, kernel, private, public, alpha)
