@@ -71,7 +71,8 @@ def distribution_distance(law: Law) -> Float[Array, "entity entity"]:
     between = roots[:, None] @ spread[None, :] @ roots[:, None]
     overlap = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(between), 0)).sum(-1)
     gap = ((bias(law)[:, None] - bias(law)[None]) ** 2).sum(-1)
-    return jnp.sqrt(jnp.maximum(size[:, None] + size[None] - 2 * overlap + gap, 0))
+    squared = jnp.maximum(size[:, None] + size[None] - 2 * overlap + gap, 0)
+    return jnp.sqrt(squared) * (1 - jnp.eye(law.ecosystem.entities))  # rounding would leave 1e-8 on the diagonal
 
 
 def row_block_spread(law: Law) -> Float[Array, ""]:

@@ -1,0 +1,121 @@
+"""Monte Carlo of the workflow: replicates in batches, generations in one scan, everything a pure function."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ..theory.consensus import trajectory
+from ..theory.failures import InvalidInput
+from ..theory.measures import bias
+from ..theory.weights import Weights
+from .tally import Tally, empty_like, merge, tally_batch
+from .workflow import Sampler
+
+_BATCH_NUMBERS = 2**20
+"""Numbers of one kind held at once: large enough to amortise a step, small enough to stay near the cache."""
+
+
+class Simulation(eqx.Module):
+    """Estimates from replicates, with standard errors, at generations 0..T.
+
+    Attributes:
+        replicates: how many were drawn.
+        mean: mean of θ̂.
+        covariance: sample covariance of each entity's θ̂.
+        joint_covariance: sample covariance of every pair of entities, or None if it was not asked for.
+        mse: mean of ‖θ̂_k - θ‖²; NaN where the estimate is biased and θ is not known.
+        mse_se: its standard error.
+        mspe: mean of ‖X~_m (θ̂_k - θ)‖², entity k on task m; NaN as for `mse`.
+        mspe_se: its standard error.
+    """
+
+    replicates: Float[Array, ""]
+    mean: Float[Array, "generation entity d"]
+    covariance: Float[Array, "generation entity d d"]
+    joint_covariance: Float[Array, "generation entity entity d d"] | None
+    mse: Float[Array, "generation entity"]
+    mse_se: Float[Array, "generation entity"]
+    mspe: Float[Array, "generation entity task"]
+    mspe_se: Float[Array, "generation entity task"]
+
+
+def simulate(
+    sampler: Sampler,
+    weights: Weights,
+    generations: int,
+    replicates: int,
+    key: PRNGKeyArray,
+    joint: bool = False,
+) -> Simulation:
+    """Draw the whole workflow `replicates` times; jits, and vmaps over weights, ecosystems and keys.
+
+    Args:
+        generations: T; results hold generations 0..T.
+        joint: also estimate the covariance between entities, K² d² numbers a generation.
+
+    Raises:
+        InvalidInput: fewer than two replicates, which have no standard error; weights that do not fit.
+    """
+    if replicates < 2:
+        raise InvalidInput(f"replicates is {replicates}, but a standard error needs at least 2")
+    return summarise(sampler, weights, run_tally(sampler, weights, generations, replicates, key, joint), joint)
+
+
+def run_tally(
+    sampler: Sampler, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray, joint: bool = False
+) -> Tally:
+    """The tally behind `simulate`, with a leading generation axis: merge several of these to go on drawing."""
+    largest = sampler.nothing_published(1).size + sampler.ecosystem.private.shape[0] * sampler.theta.size
+    batch = max(1, min(replicates, _BATCH_NUMBERS // largest))
+    batches, rest = divmod(replicates, batch)
+    run = lambda key, size: _run_batch(sampler, weights, generations, size, key, joint)  # noqa: E731
+    keys = jax.random.split(key, batches + 1)
+    start = empty_like(jax.eval_shape(lambda: run(keys[0], batch)))
+    total, _ = jax.lax.scan(lambda seen, key: (merge(seen, run(key, batch), joint), None), start, keys[:-1])
+    return merge(total, run(keys[-1], rest), joint) if rest else total
+
+
+def summarise(sampler: Sampler, weights: Weights, tally: Tally, joint: bool = False) -> Simulation:
+    """Means and standard errors of a tally."""
+    covariance = tally.estimates.scatter / (tally.estimates.count[0] - 1)
+    everyone = jnp.arange(sampler.ecosystem.entities)
+    generations = tally.estimates.mean.shape[0] - 1
+    unknown = jnp.isnan(trajectory(sampler.ecosystem, weights, generations, _known_bias))
+    return Simulation(
+        tally.estimates.count[0],
+        tally.estimates.mean,
+        covariance[:, everyone, everyone] if joint else covariance,
+        covariance if joint else None,
+        jnp.where(unknown, jnp.nan, tally.squared_error.mean),
+        jnp.where(unknown, jnp.nan, _standard_error(tally.squared_error)),
+        jnp.where(unknown[..., None], jnp.nan, tally.prediction_error.mean),
+        jnp.where(unknown[..., None], jnp.nan, _standard_error(tally.prediction_error)),
+    )
+
+
+def _known_bias(law):
+    return bias(law).sum(-1)
+
+
+def _standard_error(moments):
+    count = moments.count[0]
+    return jnp.sqrt(moments.scatter / (count * (count - 1)))
+
+
+def _run_batch(sampler, weights, generations, replicates, key, joint) -> Tally:
+    alpha, beta = weights.per_generation(sampler.ecosystem.entities, generations)
+    key_initial, key_generations = jax.random.split(key)
+    initial = sampler.draw_initial(key_initial, replicates)
+    first = sampler.train(sampler.trainer(alpha[0], beta[0]), initial, sampler.nothing_published(replicates))
+    steady = sampler.trainer(alpha[-1], beta[-1]) if weights.constant and generations else None
+
+    def generation(estimates, now):
+        key, alpha, beta = now
+        trainer = sampler.trainer(alpha, beta) if steady is None else steady
+        estimates = sampler.train(trainer, initial, sampler.publish(key, estimates))
+        return estimates, tally_batch(sampler, estimates, joint)
+
+    keys = jax.random.split(key_generations, generations)
+    _, later = jax.lax.scan(generation, first, (keys, alpha[1:], beta[1:]))
+    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), tally_batch(sampler, first, joint), later)
