@@ -13,7 +13,7 @@ from .tally import Tally, empty_like, merge, tally_batch
 from .workflow import Sampler
 
 _BATCH_NUMBERS = 2**20
-"""Numbers of one kind held at once: large enough to amortise a step, small enough to stay near the cache."""
+"""Numbers of one kind held at once: large enough to amortise a step, small enough to stay in the cache."""
 
 
 class Simulation(eqx.Module):
@@ -66,7 +66,8 @@ def run_tally(
     sampler: Sampler, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray, joint: bool = False
 ) -> Tally:
     """The tally behind `simulate`, with a leading generation axis: merge several of these to go on drawing."""
-    largest = sampler.nothing_published(1).size + sampler.ecosystem.private.shape[0] * sampler.theta.size
+    entities, size = sampler.ecosystem.entities, sampler.ecosystem.dimension
+    largest = sampler.nothing_published(1).size + entities * entities * size  # labels; errors on every task
     batch = max(1, min(replicates, _BATCH_NUMBERS // largest))
     batches, rest = divmod(replicates, batch)
     run = lambda key, size: _run_batch(sampler, weights, generations, size, key, joint)  # noqa: E731
