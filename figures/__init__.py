@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Figures of the paper and of this project; one module each, one look for all."""

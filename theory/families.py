@@ -24,7 +24,8 @@ def random_gaussian(
         dimension: d.
         rank: rank of every private feature matrix, in [1, d].
         rows: private samples an entity, at least `rank`; `rank` if None.
-        public_rows: public samples; 2 d if None, enough for full rank.
+        public_rows: public samples; d if None, just enough for full rank, which is what the published Figure 2 is consistent
+            with (`figures.calibration`: its fitted public Gram matrix has an eigenvalue near zero).
         noise_variance: σ².
 
     The true parameter has standard normal entries. Entries of the features have unit variance.
@@ -33,7 +34,7 @@ def random_gaussian(
         InvalidInput: a size outside its range.
     """
     rows = rank if rows is None else rows
-    public_rows = 2 * dimension if public_rows is None else public_rows
+    public_rows = dimension if public_rows is None else public_rows
     sizes = {"entities": entities, "dimension": dimension, "rank": rank, "rows": rows, "public_rows": public_rows}
     for name, size in sizes.items():
         if size < 1:

@@ -1,0 +1,76 @@
+"""Ecosystems from real tables: scikit-learn's bundled data sets, or any rows with an optional target."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from ..theory.ecosystem import Ecosystem
+from ..theory.failures import InvalidInput
+from ..theory.features import ecosystem_from_features, stack_features
+
+DATASETS = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+
+
+def bundled_ecosystem(name: str = "diabetes", entities: int = 3) -> Ecosystem:
+    """An ecosystem whose entities own different real slices of a data set that ships with scikit-learn.
+
+    Rows are ordered along the first principal component and cut into K slices, so that entities know different kinds of
+    rows. Every entity owns every other row of its slice; the rest is public. Classes count as numbers.
+
+    Raises:
+        InvalidInput: an unknown name, or too few rows for so many entities.
+    """
+    from sklearn import datasets
+
+    if name not in DATASETS:
+        raise InvalidInput(f"data set is '{name}', but must be one of {', '.join(DATASETS)}")
+    rows, target = getattr(datasets, f"load_{name}")(return_X_y=True)
+    if not 1 <= entities <= len(rows) // 4:
+        raise InvalidInput(f"entities is {entities}, but {name} has rows for 1 to {len(rows) // 4}")
+    rows = standardise(rows)
+    main_axis = np.linalg.svd(rows, full_matrices=False)[2][0]
+    order = np.argsort(rows @ main_axis, kind="stable")
+    slices = np.array_split(order, entities)
+    public = np.concatenate([part[1::2] for part in slices])
+    return table_ecosystem([rows[part[::2]] for part in slices], rows[public], (rows, target))
+
+
+def table_ecosystem(
+    private: Sequence[Float[np.ndarray, "rows d"]],
+    public: Float[np.ndarray, "public_rows d"],
+    labelled: tuple[Float[np.ndarray, "all_rows d"], Float[np.ndarray, " all_rows"]] | None = None,
+) -> Ecosystem:
+    """An ecosystem from feature rows; entities publish on their own private inputs.
+
+    Args:
+        labelled: all rows with their targets: θ is their least-squares fit, after centring, and the noise variance what
+            it leaves. None: θ is unknown and the noise variance is 1.
+
+    Raises:
+        InvalidInput: columns that disagree, or too few rows to estimate the noise.
+    """
+    features = stack_features(private, public)
+    if labelled is None:
+        return ecosystem_from_features(features)
+    rows, target = labelled
+    spare = len(rows) - rows.shape[1] - 1
+    if spare < 1:
+        raise InvalidInput(f"the target has {len(rows)} rows, too few to fit {rows.shape[1]} features and their noise")
+    centred = target - target.mean()
+    theta = np.linalg.lstsq(rows, centred, rcond=None)[0]
+    noise_variance = float(((centred - rows @ theta) ** 2).sum() / spare)
+    return ecosystem_from_features(features, noise_variance=noise_variance, theta=theta)
+
+
+def standardise(rows: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows kept"]:
+    """Columns with mean zero and variance one; constant columns are dropped.
+
+    Raises:
+        InvalidInput: every column is constant.
+    """
+    spread = rows.std(axis=0)
+    varies = spread > 1e-12 * np.abs(rows).max(axis=0)
+    if not varies.any():
+        raise InvalidInput("every feature column is constant, so there is nothing to learn from")
+    return (rows[:, varies] - rows[:, varies].mean(axis=0)) / spread[varies]

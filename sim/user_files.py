@@ -1,0 +1,160 @@
+"""Ecosystems from a user's own files: text in `.txt` and `.jsonl`, tables in `.csv`, or folders of these."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..theory.ecosystem import Ecosystem
+from ..theory.failures import InvalidInput
+from .real_data import standardise, table_ecosystem
+
+_PASSAGE = 1000  # characters: about the length of one question with its answer
+_SUFFIXES = (".txt", ".jsonl", ".csv")
+
+
+def ecosystem_from_files(
+    private: Sequence[Path], public: Sequence[Path], dimension: int = 32, target: str | None = None
+) -> Ecosystem:
+    """An ecosystem in which entity k owns the contents of `private[k]`.
+
+    Text becomes features by TF-IDF and its `dimension` leading singular directions, one row a record or passage of some
+    1000 characters; θ is then unknown. Tables use their numeric columns, standardised over all files, and `target`, if
+    given, as the label.
+
+    Args:
+        private: one file or folder an entity.
+        public: files or folders; all of them together are the public data.
+
+    Raises:
+        InvalidInput: a file that is missing, empty, damaged or of an unknown kind, text mixed with tables, an unknown
+            target, or a dimension the texts cannot fill.
+    """
+    if not private:
+        raise InvalidInput("private names no file, but there must be at least one entity")
+    if not public:
+        raise InvalidInput("public names no file, but entities need public data")
+    groups = [_files(path) for path in private] + [[file for path in public for file in _files(path)]]
+    tables = {file.suffix == ".csv" for group in groups for file in group}
+    if len(tables) > 1:
+        raise InvalidInput("some files are tables (.csv) and some are text: an ecosystem is made of one kind")
+    if tables.pop():
+        return _from_tables(groups, target)
+    if target is not None:
+        raise InvalidInput(f"target is '{target}', but only tables (.csv) have a target column")
+    return _from_texts(groups, dimension)
+
+
+def _from_texts(groups: list[list[Path]], dimension: int) -> Ecosystem:
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = [[text for file in group for text in _read_texts(file)] for group in groups]
+    documents = [text for group in texts for text in group]
+    try:
+        counts = TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=20_000).fit_transform(documents)
+    except ValueError as error:
+        raise InvalidInput(f"the {len(documents)} texts share no words to build features from") from error
+    if not 1 <= dimension < min(counts.shape):
+        raise InvalidInput(
+            f"dimension is {dimension}, but must be from 1 to {min(counts.shape) - 1} for {counts.shape[0]} texts "
+            f"with {counts.shape[1]} shared words"
+        )
+    rows = TruncatedSVD(dimension, random_state=0).fit_transform(counts)
+    parts = np.split(rows, np.cumsum([len(group) for group in texts])[:-1])
+    return table_ecosystem(parts[:-1], parts[-1])
+
+
+def _from_tables(groups: list[list[Path]], target: str | None) -> Ecosystem:
+    tables = [[_read_table(file) for file in group] for group in groups]
+    header = tables[0][0][0]
+    for group, files in zip(tables, groups, strict=True):
+        for (names, _), file in zip(group, files, strict=True):
+            if names != header:
+                raise InvalidInput(f"{file} has columns {', '.join(names)}, but {groups[0][0]} has {', '.join(header)}")
+    values = [np.concatenate([rows for _, rows in group]) for group in tables]
+    together = np.concatenate(values)
+    cuts = np.cumsum([len(rows) for rows in values])[:-1]
+    if target is None:
+        parts = np.split(standardise(together), cuts)
+        return table_ecosystem(parts[:-1], parts[-1])
+    if target not in header:
+        raise InvalidInput(f"target is '{target}', but the columns are {', '.join(header)}")
+    column = header.index(target)
+    rows = standardise(np.delete(together, column, axis=1))
+    parts = np.split(rows, cuts)
+    return table_ecosystem(parts[:-1], parts[-1], (rows, together[:, column]))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+        if not found:
+            raise InvalidInput(f"{path} holds no file ending in {', '.join(_SUFFIXES)}")
+        return found
+    if path.suffix not in _SUFFIXES:
+        raise InvalidInput(f"{path} ends in '{path.suffix}', but must end in {', '.join(_SUFFIXES)} or be a folder")
+    return [path]
+
+
+def _read(path: Path) -> str:
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is not UTF-8 text: byte {error.object[error.start]:#x} at {error.start}") from error
+    if not content.strip():
+        raise InvalidInput(f"{path} is empty")
+    return content
+
+
+def _read_texts(path: Path) -> list[str]:
+    content = _read(path)
+    if path.suffix == ".jsonl":
+        return [_record_text(path, number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+    words = content.split()
+    passages, start, length = [], 0, 0
+    for position, word in enumerate(words, 1):
+        length += len(word) + 1
+        if length >= _PASSAGE or position == len(words):
+            passages.append(" ".join(words[start:position]))
+            start, length = position, 0
+    return passages
+
+
+def _record_text(path: Path, number: int, line: str) -> str:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{path} line {number} is not JSON: {error.msg} at column {error.colno}") from error
+    values = record.values() if isinstance(record, dict) else [record]
+    text = "\n".join(value for value in values if isinstance(value, str))
+    if not text:
+        raise InvalidInput(f"{path} line {number} holds no text: {line[:60]}")
+    return text
+
+
+def _read_table(path: Path) -> tuple[list[str], np.ndarray]:
+    lines = [line for line in csv.reader(_read(path).splitlines()) if line]
+    header, body = lines[0], lines[1:]
+    if not body:
+        raise InvalidInput(f"{path} has a header but no rows")
+    rows = []
+    for number, line in enumerate(body, 2):
+        if len(line) != len(header):
+            raise InvalidInput(f"{path} line {number} has {len(line)} values, but the header names {len(header)}")
+        rows.append([_number(path, number, name, cell) for name, cell in zip(header, line, strict=True)])
+    return header, np.array(rows)
+
+
+def _number(path: Path, line: int, column: str, cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise InvalidInput(f"{path} line {line}, column '{column}' is '{cell}', but must be a finite number")
+    return value

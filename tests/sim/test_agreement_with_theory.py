@@ -1,0 +1,107 @@
+"""Simulation agrees with the exact theory in every mean, variance and covariance, in both modes.
+
+Keys are fixed so that a pass stays a pass: the test decides about code, not about luck. The rate of false alarms that a
+change of keys would have is set below, and is spent once over all cases.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from crossfeed.sim import decide, make_moment_sampler, make_row_sampler, predict, simulate, z_scores
+from crossfeed.theory import Ecosystem, Weights, random_gaussian
+
+FALSE_ALARM = 1e-3  # of this file as a whole
+SMALLEST_ERROR = 0.2
+"""Power: a variance wrong by this fraction must stand well beyond the threshold in every case."""
+
+
+class Case(NamedTuple):
+    ecosystem: Callable[[], Ecosystem]
+    weights: Callable[[], Weights]
+    generations: int
+    replicates: int = 20_000
+
+
+def gaussian(seed: int, entities: int, dimension: int, rank: int, public_rows: int | None = None, **changes):
+    """A random ecosystem, with some of its fields replaced."""
+
+    def make() -> Ecosystem:
+        made = random_gaussian(jax.random.key(seed), entities, dimension, rank, public_rows=public_rows)
+        fields = {f: getattr(made, f) for f in ("private", "public", "synthetic", "shares", "noise_variance", "theta")}
+        return Ecosystem(**(fields | {name: jnp.asarray(value) for name, value in changes.items()}))
+
+    return make
+
+
+def constant(alpha, beta):
+    return lambda: Weights(jnp.asarray(alpha), jnp.asarray(beta))
+
+
+def schedule(generations: int, entities: int):
+    """α rises and β falls over the generations, differently for every entity."""
+
+    def make() -> Weights:
+        time = jnp.linspace(0, 1, generations + 1)[:, None]
+        offset = jnp.linspace(0, 0.2, entities)
+        return Weights(0.1 + 0.6 * time + offset, 0.9 - 0.5 * time - offset)
+
+    return make
+
+
+CASES = {
+    "K=1, T=100": Case(gaussian(0, 1, 3, 3), constant(0.5, 0.5), 100),
+    "K=2, T=100": Case(gaussian(1, 2, 3, 2), constant(0.7, 0.6), 100),
+    "K=4, T=30": Case(gaussian(2, 4, 5, 2), constant(0.5, 0.5), 30),
+    "K=10, T=50": Case(gaussian(3, 10, 3, 2), constant(0.6, 0.8), 50, 10_000),
+    "K=50, T=100": Case(gaussian(4, 50, 2, 1), constant(0.6, 0.8), 100, 8_000),
+    "unequal shares": Case(gaussian(5, 3, 3, 2, shares=[0.7, 0.3, 0.0]), constant(0.6, 0.4), 20),
+    "weights per entity": Case(gaussian(6, 3, 3, 2), constant([0.2, 0.5, 0.9], [0.9, 0.1, 0.5]), 20),
+    "weights per generation": Case(gaussian(7, 2, 3, 2), lambda: Weights(jnp.linspace(0, 0.9, 13)[:, None], 0.5), 12),
+    "weights per entity and generation": Case(gaussian(8, 3, 3, 2), schedule(12, 3), 12),
+    "noise variance 4": Case(gaussian(9, 2, 3, 2, noise_variance=4.0), constant(0.5, 0.5), 20),
+    "biased, bias dies out": Case(gaussian(10, 4, 3, 1), constant(0.7, 1.0), 30),
+    "biased for ever": Case(gaussian(11, 2, 4, 1, public_rows=1), constant(0.5, 0.5), 20),
+    "alpha = 1": Case(gaussian(12, 4, 3, 3), constant(1.0, 0.5), 20),
+}
+MODES = {"moments": make_moment_sampler, "rows": make_row_sampler}
+SHARE = FALSE_ALARM / (len(CASES) * len(MODES))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", CASES)
+def test_every_mean_and_covariance_agrees(name, mode):
+    case = CASES[name]
+    ecosystem, weights = case.ecosystem(), case.weights()
+    prediction = predict(ecosystem, weights, case.generations, ecosystem.theta)
+    # Any key would do; one for each case keeps the cases independent.
+    key = jax.random.fold_in(jax.random.key(2025), list(CASES).index(name) * len(MODES) + list(MODES).index(mode))
+    run = eqx.filter_jit(simulate)
+    simulation = run(MODES[mode](ecosystem), weights, case.generations, case.replicates, key, joint=True)
+
+    decision = decide([z_scores(prediction, simulation)], SHARE)
+
+    detectable = SMALLEST_ERROR * np.sqrt((case.replicates - 1) / 2)  # in standard errors of a variance
+    assert detectable > 1.5 * decision.threshold, "no power: draw more replicates"
+    assert decision.agrees, f"{name}, {mode}: |z| = {decision.largest:.2f} > {decision.threshold:.2f}"
+
+
+def test_the_cases_cover_what_they_name():
+    """Guards the table: biased cases are biased, and the others have something to disagree about."""
+    for name, case in CASES.items():
+        ecosystem = case.ecosystem()
+        prediction = predict(ecosystem, case.weights(), case.generations, ecosystem.theta)
+        gap = np.abs(prediction.mean - ecosystem.theta).max((1, 2))
+        assert (gap[0] > 0.1) == name.startswith("biased"), name
+        if name == "biased for ever":
+            assert gap[-1] > 0.1
+        if name == "biased, bias dies out":
+            assert gap[-1] < 0.1 * gap[0]
+        if name == "alpha = 1":
+            traces = jnp.trace(prediction.joint_covariance[:, 0, 0], axis1=1, axis2=2)
+            assert traces[-1] > 2 * traces[1]

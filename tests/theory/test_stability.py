@@ -1,0 +1,209 @@
+"""Theorem U, Lemma 1 and the common-prompt criterion against the spectral radius itself."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossfeed import theory
+
+from .ecosystems import SEEDS, Case, random_batch, random_case, random_gram, random_shares, stack
+
+SLOTS = (6, 8)
+BATCH = 64
+SIZES = st.tuples(st.integers(1, SLOTS[0]), st.integers(1, SLOTS[1]))
+
+
+@pytest.mark.parametrize("entities", [2, 3, 5, 9])
+@pytest.mark.parametrize("alpha", [0.05, 0.5, 0.9])
+@pytest.mark.parametrize("strength", [0.1, 1.0, 50.0])
+def test_worst_case_closed_form(entities, alpha, strength):
+    ratio = (1 - alpha) * strength / alpha
+    wanted = 1 + ratio / (1 + ratio) * (np.sqrt(entities) - 1) / 2
+    radius = theory.spectral_radius(theory.worst_case(entities, strength), theory.Weights(alpha, 1.0))
+    assert radius == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("entities", [2, 3, 5, 9])
+def test_worst_case_attains_the_universal_bound(entities):
+    ecosystem = theory.worst_case(entities, 1e9)
+    radius = theory.spectral_radius(ecosystem, theory.Weights(0.5, 1.0))
+    assert theory.universal_bound(ecosystem) == pytest.approx((1 + np.sqrt(entities)) / 2, abs=1e-14)
+    assert radius == pytest.approx(theory.universal_bound(ecosystem), abs=1e-8)
+
+
+@jax.jit
+@jax.vmap
+def radius_and_universal_bound(case: Case):
+    return theory.spectral_radius(case.ecosystem, case.first_weights), theory.universal_bound(case.ecosystem)
+
+
+@settings(max_examples=60)
+@given(SEEDS, SIZES)
+def test_universal_bound_holds(seed, sizes):
+    radius, bound = radius_and_universal_bound(random_batch(seed, BATCH, *sizes, 1, SLOTS))
+    assert (radius <= bound + 1e-9).all()
+
+
+def test_universal_bound_counts_publishers_and_pool_rank():
+    base = theory.worst_case(4, 1.0)
+    few = theory.Ecosystem(base.private, base.public, base.synthetic, jnp.array([0.5, 0.25, 0.25, 0.0]))
+    assert theory.universal_bound(few) == pytest.approx((1 + np.sqrt(3)) / 2)
+    flat = theory.Ecosystem(base.private, base.public, base.synthetic[jnp.array([0, 1, 1, 0])], base.shares)
+    assert theory.universal_bound(flat) == pytest.approx((1 + np.sqrt(2)) / 2)
+
+
+def mixture_case(rng, entities, size):
+    """An ecosystem with γ S = λ S~ + (1-λ) S_* and β ≤ λ, and its λ and γ."""
+    case = random_case(rng, entities, size, 1, (entities, size))
+    mixing, scale = rng.choice([rng.uniform(0.1, 1), 1.0]), rng.uniform(0.2, 5)
+    synthetic = (mixing * case.private + (1 - mixing) * case.public) / scale
+    weights = np.broadcast_to(rng.uniform(0, 0.99), (2, entities)), np.broadcast_to(mixing * rng.uniform(0.01, 0.999), (2, entities))
+    return case._replace(synthetic=synthetic, alpha=weights[0], beta=weights[1]), mixing, scale
+
+
+@jax.jit
+@jax.vmap
+def radius_and_lemma1(case: Case):
+    return theory.spectral_radius(case.ecosystem, case.first_weights), theory.lemma1(case.ecosystem, case.first_weights)
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (2, 6)])
+@settings(max_examples=25)
+@given(seed=SEEDS)
+def test_lemma1_recovers_the_mixture_and_bounds_the_radius(sizes, seed):
+    rng = np.random.default_rng(seed)
+    cases, mixing, scale = zip(*(mixture_case(rng, *sizes) for _ in range(BATCH)), strict=True)
+    radius, lemma = radius_and_lemma1(stack(cases))
+    known = np.array([case.public.any() for case in cases])  # without S_* every λ gives S ∝ S~, and the largest is 1
+    np.testing.assert_allclose(lemma.mixing, np.where(known, mixing, 1.0), rtol=1e-8)
+    np.testing.assert_allclose(lemma.scale[known], np.array(scale)[known], rtol=1e-8)
+    assert lemma.applies.all()
+    assert (radius <= lemma.bound + 1e-10).all()
+    assert (lemma.bound < 1).all()
+
+
+def test_lemma1_bound_is_attained():
+    """One feature, private data only: ρ = α S / (ā S~ + α S) = 1/(1 + δ) with γ = S~/S."""
+    ecosystem = theory.Ecosystem(jnp.full((1, 1, 1), 3.0), jnp.zeros((1, 1)), jnp.full((1, 1, 1), 2.0), jnp.ones(1))
+    weights = theory.Weights(0.4, 1.0)
+    assert theory.lemma1(ecosystem, weights).bound == pytest.approx(0.8 / (1.8 + 0.8), rel=1e-12)
+    assert theory.spectral_radius(ecosystem, weights) == pytest.approx(0.8 / (1.8 + 0.8), rel=1e-12)
+
+
+def mixture(mixing, entities=3, size=4):
+    rng = np.random.default_rng(8)
+    private = np.stack([random_gram(rng, size, 2) for _ in range(entities)])
+    public = random_gram(rng, size, 3)
+    synthetic = mixing * private + (1 - mixing) * public
+    return theory.Ecosystem(private, public, synthetic, random_shares(rng, entities))
+
+
+@pytest.mark.parametrize("mixing", [0.3, 0.7])
+def test_lemma1_applies_up_to_beta_equal_to_lambda(mixing):
+    ecosystem = mixture(mixing)
+    assert theory.lemma1(ecosystem, theory.Weights(0.5, mixing)).applies
+    assert not theory.lemma1(ecosystem, theory.Weights(0.5, mixing + 1e-6)).applies
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        theory.Weights(0.5, 0.61),
+        theory.Weights(0.5, 0.0),
+        theory.Weights(1.0, 0.5),
+        theory.Weights(jnp.array([0.5, 0.5, 0.4]), 0.5),
+        theory.Weights(0.5, jnp.array([0.5, 0.5, 0.4])),
+    ],
+    ids=["β > λ", "β = 0", "α = 1", "unequal α", "unequal β"],
+)
+def test_lemma1_does_not_apply(weights):
+    lemma = theory.lemma1(mixture(0.6), weights)
+    assert not lemma.applies
+    assert np.isnan(lemma.bound)
+    assert lemma.mixing == pytest.approx(0.6, rel=1e-10)
+
+
+def test_lemma1_needs_a_mixture():
+    base = mixture(0.6)
+    other = theory.Ecosystem(base.private, base.public, base.synthetic + jnp.diag(jnp.arange(4.0)), base.shares)
+    lemma = theory.lemma1(other, theory.Weights(0.5, 0.1))
+    assert not lemma.applies
+    assert np.isnan(lemma.mixing)
+    assert np.isnan(lemma.scale)
+
+
+def test_publishing_on_public_inputs_only_is_no_mixture():
+    lemma = theory.lemma1(mixture(0.0), theory.Weights(0.5, 0.1))
+    assert not lemma.applies
+    assert np.isnan(lemma.mixing)
+
+
+def test_beta_zero_can_drift_for_ever():
+    """The text before Lemma 1 includes β = 0; with S_* singular on range S, ρ(Q) = 1 (errata E8)."""
+    private = jnp.stack([jnp.eye(2)] * 2)
+    ecosystem = theory.Ecosystem(private, jnp.diag(jnp.array([1.0, 0.0])), private, theory.equal_shares(2))
+    weights = theory.Weights(0.5, 0.0)
+    assert theory.spectral_radius(ecosystem, weights) == pytest.approx(1, abs=1e-12)
+    assert not theory.lemma1(ecosystem, weights).applies
+    with pytest.raises(theory.NoLimit):
+        theory.limit(ecosystem, weights)
+
+
+def common_case(rng, entities, size):
+    """Common prompts with S of any rank, and private data of so few ranks that joint spanning is uncertain."""
+    case = random_case(rng, entities, size, 1, SLOTS)
+    gap = ((0, SLOTS[1] - size),) * 2
+    private = case.private.copy()
+    private[:entities] = [np.pad(random_gram(rng, size, rng.integers(0, 2)), gap) for _ in range(entities)]
+    public = np.pad(random_gram(rng, size, rng.integers(0, 2)), gap)
+    shape = np.pad(random_gram(rng, size, rng.choice([size, rng.integers(1, size + 1)])), gap)
+    volumes = rng.uniform(0.3, 3, SLOTS[0]) * (np.arange(SLOTS[0]) < entities)
+    return case._replace(private=private, public=public, synthetic=volumes[:, None, None] * shape)
+
+
+@jax.jit
+@jax.vmap
+def radius_and_common_prompts(case: Case):
+    criterion = theory.common_prompts(case.ecosystem, case.first_weights)
+    return theory.spectral_radius(case.ecosystem, case.first_weights), criterion
+
+
+def test_common_prompts_decides_stability():
+    seen = set()
+
+    @settings(max_examples=40)
+    @given(SEEDS, st.tuples(st.integers(1, SLOTS[0]), st.integers(1, 5)))
+    def check(seed, sizes):
+        rng = np.random.default_rng(seed)
+        radius, criterion = radius_and_common_prompts(stack(common_case(rng, *sizes) for _ in range(BATCH)))
+        assert criterion.applies.all()
+        assert (np.asarray(criterion.stable) == (np.asarray(radius) < 1 - 1e-9)).all()
+        seen.update(criterion.stable.tolist())
+
+    check()
+    assert seen == {True, False}
+
+
+def test_joint_spanning_is_not_enough_for_singular_prompts():
+    """`3-beyond.md` §3: ker R_1 and ker R_2 meet in zero only, but both project onto range S."""
+    knows = jnp.array([[1.0, -1.0], [1.0, 1.0]])
+    private = jnp.einsum("ki,kj->kij", knows, knows)
+    prompts = jnp.stack([jnp.diag(jnp.array([1.0, 0.0]))] * 2)
+    ecosystem = theory.Ecosystem(private, jnp.zeros((2, 2)), prompts, jnp.array([0.5, 0.5]))
+    weights = theory.Weights(0.5, 1.0)
+    assert theory.spectral_radius(ecosystem, weights) == pytest.approx(1, abs=1e-12)
+    assert theory.common_prompts(ecosystem, weights).applies
+    assert not theory.common_prompts(ecosystem, weights).stable
+
+
+def test_different_prompts_are_not_common():
+    assert not theory.common_prompts(theory.worst_case(3, 1.0), theory.Weights(0.5, 1.0)).applies
+
+
+def test_a_silent_entity_need_not_share_the_prompts():
+    base = theory.worst_case(2, 1.0)
+    ecosystem = theory.Ecosystem(base.private, base.public, base.synthetic, jnp.array([1.0, 0.0]))
+    assert theory.common_prompts(ecosystem, theory.Weights(0.5, 1.0)).applies
