@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The `crossfeed` command: parses, calls, prints."""

@@ -69,8 +69,10 @@ class Weights(eqx.Module):
         """α and β of every entity at generations 0..T, with α_0 = 0.
 
         Raises:
-            InvalidInput: an axis has neither length 1 nor K (T+1 for generations).
+            InvalidInput: T is negative, or an axis has neither length 1 nor K (T+1 for generations).
         """
+        if generations < 0:
+            raise InvalidInput(f"generations is {generations}, but must not be negative")
         shape = (generations + 1, entities)
         alpha = _broadcast("alpha", self.alpha, shape).at[0].set(0.0)
         return alpha, _broadcast("beta", self.beta, shape)

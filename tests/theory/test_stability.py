@@ -23,15 +23,15 @@ def test_worst_case_closed_form(entities, alpha, strength):
     ratio = (1 - alpha) * strength / alpha
     wanted = 1 + ratio / (1 + ratio) * (np.sqrt(entities) - 1) / 2
     radius = theory.spectral_radius(theory.worst_case(entities, strength), theory.Weights(alpha, 1.0))
-    assert radius == pytest.approx(wanted, abs=1e-12)
+    assert float(radius) == pytest.approx(wanted, abs=1e-12)
 
 
 @pytest.mark.parametrize("entities", [2, 3, 5, 9])
 def test_worst_case_attains_the_universal_bound(entities):
     ecosystem = theory.worst_case(entities, 1e9)
     radius = theory.spectral_radius(ecosystem, theory.Weights(0.5, 1.0))
-    assert theory.universal_bound(ecosystem) == pytest.approx((1 + np.sqrt(entities)) / 2, abs=1e-14)
-    assert radius == pytest.approx(theory.universal_bound(ecosystem), abs=1e-8)
+    assert float(theory.universal_bound(ecosystem)) == pytest.approx((1 + np.sqrt(entities)) / 2, abs=1e-14)
+    assert float(radius) == pytest.approx((1 + np.sqrt(entities)) / 2, abs=1e-8)
 
 
 @jax.jit
@@ -50,9 +50,9 @@ def test_universal_bound_holds(seed, sizes):
 def test_universal_bound_counts_publishers_and_pool_rank():
     base = theory.worst_case(4, 1.0)
     few = theory.Ecosystem(base.private, base.public, base.synthetic, jnp.array([0.5, 0.25, 0.25, 0.0]))
-    assert theory.universal_bound(few) == pytest.approx((1 + np.sqrt(3)) / 2)
+    assert float(theory.universal_bound(few)) == pytest.approx((1 + np.sqrt(3)) / 2)
     flat = theory.Ecosystem(base.private, base.public, base.synthetic[jnp.array([0, 1, 1, 0])], base.shares)
-    assert theory.universal_bound(flat) == pytest.approx((1 + np.sqrt(2)) / 2)
+    assert float(theory.universal_bound(flat)) == pytest.approx((1 + np.sqrt(2)) / 2)
 
 
 def mixture_case(rng, entities, size):
@@ -60,8 +60,9 @@ def mixture_case(rng, entities, size):
     case = random_case(rng, entities, size, 1, (entities, size))
     mixing, scale = rng.choice([rng.uniform(0.1, 1), 1.0]), rng.uniform(0.2, 5)
     synthetic = (mixing * case.private + (1 - mixing) * case.public) / scale
-    weights = np.broadcast_to(rng.uniform(0, 0.99), (2, entities)), np.broadcast_to(mixing * rng.uniform(0.01, 0.999), (2, entities))
-    return case._replace(synthetic=synthetic, alpha=weights[0], beta=weights[1]), mixing, scale
+    alpha, beta = rng.uniform(0, 0.99), mixing * rng.uniform(0.01, 0.999)
+    weights = {"alpha": np.full((2, entities), alpha), "beta": np.full((2, entities), beta)}
+    return case._replace(synthetic=synthetic, **weights), mixing, scale
 
 
 @jax.jit
@@ -89,8 +90,8 @@ def test_lemma1_bound_is_attained():
     """One feature, private data only: ρ = α S / (ā S~ + α S) = 1/(1 + δ) with γ = S~/S."""
     ecosystem = theory.Ecosystem(jnp.full((1, 1, 1), 3.0), jnp.zeros((1, 1)), jnp.full((1, 1, 1), 2.0), jnp.ones(1))
     weights = theory.Weights(0.4, 1.0)
-    assert theory.lemma1(ecosystem, weights).bound == pytest.approx(0.8 / (1.8 + 0.8), rel=1e-12)
-    assert theory.spectral_radius(ecosystem, weights) == pytest.approx(0.8 / (1.8 + 0.8), rel=1e-12)
+    assert float(theory.lemma1(ecosystem, weights).bound) == pytest.approx(0.8 / (1.8 + 0.8), rel=1e-12)
+    assert float(theory.spectral_radius(ecosystem, weights)) == pytest.approx(0.8 / (1.8 + 0.8), rel=1e-12)
 
 
 def mixture(mixing, entities=3, size=4):
@@ -123,7 +124,7 @@ def test_lemma1_does_not_apply(weights):
     lemma = theory.lemma1(mixture(0.6), weights)
     assert not lemma.applies
     assert np.isnan(lemma.bound)
-    assert lemma.mixing == pytest.approx(0.6, rel=1e-10)
+    assert float(lemma.mixing) == pytest.approx(0.6, rel=1e-10)
 
 
 def test_lemma1_needs_a_mixture():
@@ -146,7 +147,7 @@ def test_beta_zero_can_drift_for_ever():
     private = jnp.stack([jnp.eye(2)] * 2)
     ecosystem = theory.Ecosystem(private, jnp.diag(jnp.array([1.0, 0.0])), private, theory.equal_shares(2))
     weights = theory.Weights(0.5, 0.0)
-    assert theory.spectral_radius(ecosystem, weights) == pytest.approx(1, abs=1e-12)
+    assert float(theory.spectral_radius(ecosystem, weights)) == pytest.approx(1, abs=1e-12)
     assert not theory.lemma1(ecosystem, weights).applies
     with pytest.raises(theory.NoLimit):
         theory.limit(ecosystem, weights)
@@ -156,12 +157,14 @@ def common_case(rng, entities, size):
     """Common prompts with S of any rank, and private data of so few ranks that joint spanning is uncertain."""
     case = random_case(rng, entities, size, 1, SLOTS)
     gap = ((0, SLOTS[1] - size),) * 2
-    private = case.private.copy()
-    private[:entities] = [np.pad(random_gram(rng, size, rng.integers(0, 2)), gap) for _ in range(entities)]
+    shape = random_gram(rng, size, rng.choice([size, rng.integers(1, size + 1)]))
+    # Now and then somebody knows exactly what is published about.
+    known = [rng.choice([random_gram(rng, size, rng.integers(0, 2)), shape], p=[0.9, 0.1]) for _ in range(entities)]
+    private = np.zeros_like(case.private)
+    private[:entities] = [np.pad(gram, gap) for gram in known]
     public = np.pad(random_gram(rng, size, rng.integers(0, 2)), gap)
-    shape = np.pad(random_gram(rng, size, rng.choice([size, rng.integers(1, size + 1)])), gap)
     volumes = rng.uniform(0.3, 3, SLOTS[0]) * (np.arange(SLOTS[0]) < entities)
-    return case._replace(private=private, public=public, synthetic=volumes[:, None, None] * shape)
+    return case._replace(private=private, public=public, synthetic=volumes[:, None, None] * np.pad(shape, gap))
 
 
 @jax.jit
@@ -194,9 +197,25 @@ def test_joint_spanning_is_not_enough_for_singular_prompts():
     prompts = jnp.stack([jnp.diag(jnp.array([1.0, 0.0]))] * 2)
     ecosystem = theory.Ecosystem(private, jnp.zeros((2, 2)), prompts, jnp.array([0.5, 0.5]))
     weights = theory.Weights(0.5, 1.0)
-    assert theory.spectral_radius(ecosystem, weights) == pytest.approx(1, abs=1e-12)
+    assert float(theory.spectral_radius(ecosystem, weights)) == pytest.approx(1, abs=1e-12)
     assert theory.common_prompts(ecosystem, weights).applies
     assert not theory.common_prompts(ecosystem, weights).stable
+
+
+def test_recycling_alone_is_never_stable():
+    ecosystem = theory.symmetric_ecosystem(2, jnp.asarray(random_gram(np.random.default_rng(0), 2, 2)))
+    criterion = theory.common_prompts(ecosystem, theory.Weights(1.0, 0.5))
+    assert criterion.applies
+    assert not criterion.stable
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_knowing_all_that_is_published_is_stable(rank):
+    """All data of one singular Gram matrix: what nobody knows is never published either, and ρ = α."""
+    ecosystem = theory.symmetric_ecosystem(2, jnp.asarray(random_gram(np.random.default_rng(rank), 4, rank)))
+    weights = theory.Weights(0.5, 0.5)
+    assert float(theory.spectral_radius(ecosystem, weights)) == pytest.approx(0.5, abs=1e-12)
+    assert theory.common_prompts(ecosystem, weights).stable
 
 
 def test_different_prompts_are_not_common():

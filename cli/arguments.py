@@ -1,0 +1,25 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from ..theory import Weights
+
+EntityWeights = Annotated[tuple[float, ...], tyro.conf.arg(metavar="W [W ...]")]
+
+
+def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...]) -> Weights:
+    """One value for all entities, or one an entity."""
+    import numpy as np
+
+    from ..theory import InvalidInput, Weights
+
+    for name, values in (("alpha", alpha), ("beta", beta)):
+        if not values:
+            raise InvalidInput(f"{name} is empty, but needs one value, or one an entity")
+    alphas, betas = (np.array(values if len(values) > 1 else values[0]) for values in (alpha, beta))
+    return Weights(alphas, betas)

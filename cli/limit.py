@@ -1,0 +1,77 @@
+"""`crossfeed limit`: the errors that training ends in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from .arguments import EntityWeights, parse_weights
+from .output import print_json, print_notes, print_table
+
+
+@dataclass(frozen=True)
+class LimitCommand:
+    """Exact errors of every entity as t → ∞, for constant weights (Theorem 3).
+
+    Where the spectral radius reaches 1 there is no limit, and where an estimate is biased its error depends on θ: then no
+    number is printed.
+    """
+
+    eco: tyro.conf.Positional[Path]
+    """Ecosystem file (.npz)."""
+    alpha: EntityWeights
+    """α in [0, 1], weight of synthetic data: one value, or one an entity."""
+    beta: EntityWeights
+    """β in [0, 1], weight of private against public data: one value, or one an entity."""
+    json: bool = False
+    """Print one JSON object."""
+
+    def run(self) -> None:
+        """Compute and print."""
+        import equinox as eqx
+        import numpy as np
+
+        from ..theory import homogenisation, limit, load_ecosystem, mse, mspe, relative_efficiency, spectral_radius
+
+        ecosystem = load_ecosystem(self.eco)
+        weights = parse_weights(self.alpha, self.beta)
+
+        @eqx.filter_jit
+        def measure(ecosystem, weights):
+            law = limit(ecosystem, weights)
+            return {
+                "spectral_radius": spectral_radius(ecosystem, weights),
+                "converged": law.exists,
+                "mse": mse(law),
+                "mspe": mspe(law),
+                "relative_efficiency": relative_efficiency(law),
+                "homogenisation": homogenisation(law),
+            }
+
+        result = {name: np.asarray(value) for name, value in measure(ecosystem, weights).items()}
+        notes = _notes(result, self.eco)
+        if self.json:
+            print_json(result | ({"notes": notes} if notes else {}))
+            return
+        print_table(
+            f"limit: spectral radius {result['spectral_radius']:.6g}, homogenisation {result['homogenisation']:.4g}",
+            ["entity", "MSE", "efficiency", *(f"MSPE on task {m + 1}" for m in range(ecosystem.entities))],
+            (
+                (k + 1, result["mse"][k], result["relative_efficiency"][k], *result["mspe"][k])
+                for k in range(ecosystem.entities)
+            ),
+        )
+        print_notes(notes)
+
+
+def _notes(result, path: Path) -> list[str]:
+    import numpy as np
+
+    if not result["converged"]:
+        return [f"there is no limit: the spectral radius is {result['spectral_radius']:.6g}, and a limit needs a value below 1"]
+    biased = np.flatnonzero(np.isnan(result["mse"])) + 1
+    if len(biased):
+        return [f"the limit of entity {biased[0]} is biased, so its error depends on theta, which {path} does not hold"]
+    if np.isnan(result["relative_efficiency"]).any():
+        return ["private and public data together do not span all features: no unbiased estimator, hence no efficiency"]
+    return []

@@ -1,0 +1,53 @@
+"""Entry point: parse the arguments, run one command, turn user errors into one sentence and exit code 2."""
+
+import sys
+from typing import Annotated
+
+import tyro
+
+from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
+from .limit import LimitCommand
+from .predict import PredictCommand
+from .reproduce import ReproduceCommand
+from .simulate import SimulateCommand
+from .trajectory import TrajectoryCommand
+
+Ecosystem = Annotated[
+    Annotated[RandomEcosystem, tyro.conf.subcommand("random")]
+    | Annotated[DatasetEcosystem, tyro.conf.subcommand("dataset")]
+    | Annotated[FileEcosystem, tyro.conf.subcommand("files")],
+    tyro.conf.subcommand("ecosystem", description="Make an ecosystem file: random, from a real data set, or from files."),
+]
+Command = (
+    Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
+    | Annotated[LimitCommand, tyro.conf.subcommand("limit")]
+    | Annotated[TrajectoryCommand, tyro.conf.subcommand("trajectory")]
+    | Annotated[SimulateCommand, tyro.conf.subcommand("simulate")]
+    | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
+    | Ecosystem
+)
+
+_DESCRIPTION = "What happens when generative models train recursively on each other's outputs: exact and simulated."
+
+
+def main() -> None:
+    """Run the command line; exits with 2 on bad input."""
+    command = tyro.cli(
+        Command,  # pyright: ignore[reportArgumentType]
+        prog="crossfeed",
+        description=_DESCRIPTION,
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
+    # Imported only now, so that --help does not wait for JAX.
+    import jax
+
+    from ..theory import CrossfeedError
+
+    jax.config.update("jax_enable_x64", True)
+    try:
+        command.run()
+    except CrossfeedError as error:
+        print(f"crossfeed: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

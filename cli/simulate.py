@@ -1,0 +1,76 @@
+"""`crossfeed simulate`: the same errors by Monte Carlo, with standard errors."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from .arguments import EntityWeights, parse_weights
+from .output import print_json, print_notes, print_table, progress_bar
+from .trajectory import biased_notes, print_errors
+
+_MOST_PARTS = 20  # steps of the progress bar
+
+
+@dataclass(frozen=True)
+class SimulateCommand:
+    """Monte Carlo errors of every entity at generations 0..T, with standard errors."""
+
+    eco: tyro.conf.Positional[Path]
+    """Ecosystem file (.npz)."""
+    alpha: EntityWeights
+    """α in [0, 1], weight of synthetic data: one value, or one an entity."""
+    beta: EntityWeights
+    """β in [0, 1], weight of private against public data: one value, or one an entity."""
+    generations: int
+    """T, the last generation."""
+    replicates: int = 10_000
+    """How many times the whole workflow is drawn."""
+    seed: int = 0
+    """Of the random numbers."""
+    mode: Literal["moments", "rows"] = "moments"
+    """`moments` draws what acts on training, exactly in law; `rows` draws every label and solves least squares."""
+    json: bool = False
+    """Print one JSON object; mspe[t][k][m] is entity k on task m, and *_se are standard errors."""
+
+    def run(self) -> None:
+        """Draw, with progress on stderr, and print."""
+        import numpy as np
+
+        from ..theory import load_ecosystem
+
+        ecosystem = load_ecosystem(self.eco)
+        drawn = self._draw(ecosystem, parse_weights(self.alpha, self.beta))
+        result = {name: np.asarray(getattr(drawn, name)) for name in ("mse", "mse_se", "mspe", "mspe_se")}
+        notes = biased_notes(result["mse"], self.eco)
+        if self.json:
+            print_json({"replicates": self.replicates, **result} | ({"notes": notes} if notes else {}))
+            return
+        print_errors(f"{self.replicates} replicates", result["mse"], result["mspe"])
+        print_table(
+            "standard errors of the MSE",
+            ["generation", *(f"entity {k + 1}" for k in range(ecosystem.entities))],
+            ((t, *row) for t, row in enumerate(result["mse_se"])),
+        )
+        print_notes(notes)
+
+    def _draw(self, ecosystem, weights):
+        import equinox as eqx
+        import jax
+
+        from ..sim import make_moment_sampler, make_row_sampler, merge, run_tally, summarise
+        from ..theory import InvalidInput
+
+        if self.replicates < 2:
+            raise InvalidInput(f"replicates is {self.replicates}, but a standard error needs at least 2")
+        sampler = (make_moment_sampler if self.mode == "moments" else make_row_sampler)(ecosystem)
+        parts = next(n for n in range(_MOST_PARTS, 0, -1) if self.replicates % n == 0)
+        run = eqx.filter_jit(run_tally)
+        keys = jax.random.split(jax.random.key(self.seed), parts)
+        with progress_bar() as progress:
+            total = None
+            for key in progress.track(keys, description="replicates, in parts"):
+                part = jax.block_until_ready(run(sampler, weights, self.generations, self.replicates // parts, key))
+                total = part if total is None else merge(total, part, joint=False)
+        return summarise(sampler, weights, total)

@@ -1,0 +1,151 @@
+"""Ecosystems on disk: bit for bit there and back, whole or not at all, and clear about what is wrong."""
+
+import re
+import resource
+import signal
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from crossfeed import theory
+
+from .ecosystems import random_ecosystem
+
+GRAMS = {"private": np.stack([np.eye(2)] * 2), "public": np.eye(2), "synthetic": np.stack([np.eye(2)] * 2)}
+FIELDS = ("private", "public", "synthetic", "shares", "noise_variance", "theta")
+
+
+@contextmanager
+def full_disk():
+    """Writing more than a kilobyte fails, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def assert_same(left, right):
+    for name in FIELDS:
+        a, b = getattr(left, name), getattr(right, name)
+        assert (a is None) == (b is None)
+        assert a is None or np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@pytest.mark.parametrize("theta", [False, True])
+@pytest.mark.parametrize("name", ["e.npz", "two words.npz", "no_suffix", "data.v1"])
+def test_round_trip(tmp_path, name, theta):
+    ecosystem = random_ecosystem(3, theta=theta)
+    theory.save_ecosystem(ecosystem, tmp_path / name)
+    assert_same(theory.load_ecosystem(tmp_path / name), ecosystem)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_path_as_text(tmp_path):
+    theory.save_ecosystem(random_ecosystem(3), f"{tmp_path}/e.npz")
+    assert_same(theory.load_ecosystem(f"{tmp_path}/e.npz"), random_ecosystem(3))
+
+
+def test_what_a_file_may_leave_out(tmp_path):
+    np.savez_compressed(tmp_path / "e.npz", **GRAMS)
+    ecosystem = theory.load_ecosystem(tmp_path / "e.npz")
+    assert ecosystem.shares.tolist() == [0.5, 0.5]
+    assert float(ecosystem.noise_variance) == 1
+    assert ecosystem.theta is None
+
+
+def test_whole_and_single_precision_numbers_are_read(tmp_path):
+    np.savez(tmp_path / "e.npz", **GRAMS | {"public": np.eye(2, dtype=int), "private": GRAMS["private"].astype("f4")})
+    assert theory.load_ecosystem(tmp_path / "e.npz").public.tolist() == [[1, 0], [0, 1]]
+
+
+BAD_ARRAYS = {
+    "missing": ({"private": GRAMS["private"], "public": np.eye(2)}, "no key 'synthetic': it holds private, public"),
+    "empty": ({}, "no key 'private': it holds nothing"),
+    "unknown": (GRAMS | {"noise": np.ones(1)}, "unknown key 'noise'"),
+    "text": (GRAMS | {"public": np.array("x")}, "public .* must hold real numbers"),
+    "complex": (GRAMS | {"public": 1j * np.eye(2)}, "public .* holds complex128"),
+    "objects": (GRAMS | {"public": np.array([None])}, "not a whole .npz"),
+    "indefinite": (GRAMS | {"public": -np.eye(2)}, "public is not positive semi-definite"),
+    "shape": (GRAMS | {"private": np.eye(2)}, r"private must have shape \(K, d, d\)"),
+}
+
+
+@pytest.mark.parametrize(("arrays", "message"), BAD_ARRAYS.values(), ids=BAD_ARRAYS)
+def test_bad_arrays(tmp_path, arrays, message):
+    path = tmp_path / "e.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(theory.InvalidInput, match=f"{re.escape(str(path))}.*{message}"):
+        theory.load_ecosystem(path)
+
+
+def npz_bytes(folder, save=np.savez):
+    save(folder / "whole.npz", **GRAMS)
+    return (folder / "whole.npz").read_bytes()
+
+
+def npy_bytes(folder):
+    np.save(folder / "one.npy", np.eye(2))
+    return (folder / "one.npy").read_bytes()
+
+
+def damaged(folder, save):
+    content = bytearray(npz_bytes(folder, save))
+    content[60:90] = bytes(30)
+    return bytes(content)
+
+
+BAD_FILES = {
+    "empty": lambda folder: b"",
+    "text": lambda folder: b"private = 1\n",
+    "truncated": lambda folder: npz_bytes(folder)[:-100],
+    "first half": lambda folder: npz_bytes(folder)[: len(npz_bytes(folder)) // 2],
+    "damaged": lambda folder: damaged(folder, np.savez),
+    "damaged compressed": lambda folder: damaged(folder, np.savez_compressed),
+    "single array": npy_bytes,
+}
+
+
+@pytest.mark.parametrize("content", BAD_FILES.values(), ids=BAD_FILES)
+def test_bad_files(tmp_path, content):
+    path = tmp_path / "e.npz"
+    path.write_bytes(content(tmp_path))
+    with pytest.raises(theory.InvalidInput, match=f"{re.escape(str(path))} is "):
+        theory.load_ecosystem(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(theory.InvalidInput, match="cannot read .*nowhere.npz: No such file"):
+        theory.load_ecosystem(tmp_path / "nowhere.npz")
+
+
+def test_folder_instead_of_a_file(tmp_path):
+    with pytest.raises(theory.InvalidInput, match=f"cannot read {re.escape(str(tmp_path))}"):
+        theory.load_ecosystem(tmp_path)
+    with pytest.raises(theory.InvalidInput, match=f"cannot write {re.escape(str(tmp_path))}"):
+        theory.save_ecosystem(random_ecosystem(3), tmp_path)
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(theory.InvalidInput, match="cannot write .*nowhere.*: No such file"):
+        theory.save_ecosystem(random_ecosystem(3), tmp_path / "nowhere" / "e.npz")
+
+
+def test_failed_save_leaves_nothing(tmp_path):
+    large = random_ecosystem(3, 3, 20)
+    with full_disk(), pytest.raises(theory.InvalidInput, match=r"cannot write .*e\.npz"):
+        theory.save_ecosystem(large, tmp_path / "e.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_failed_save_keeps_the_old_file(tmp_path):
+    old, large = random_ecosystem(3, 1, 1), random_ecosystem(3, 3, 20)
+    theory.save_ecosystem(old, tmp_path / "e.npz")
+    with full_disk(), pytest.raises(theory.InvalidInput):
+        theory.save_ecosystem(large, tmp_path / "e.npz")
+    assert [file.name for file in tmp_path.iterdir()] == ["e.npz"]
+    assert_same(theory.load_ecosystem(tmp_path / "e.npz"), old)
