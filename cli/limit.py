@@ -68,7 +68,9 @@ def _notes(result, path: Path) -> list[str]:
     import numpy as np
 
     if not result["converged"]:
-        return [f"there is no limit: the spectral radius is {result['spectral_radius']:.6g}, and a limit needs a value below 1"]
+        return [
+            f"there is no limit: the spectral radius is {result['spectral_radius']:.6g}, and a limit needs a value below 1"
+        ]
     biased = np.flatnonzero(np.isnan(result["mse"])) + 1
     if len(biased):
         return [f"the limit of entity {biased[0]} is biased, so its error depends on theta, which {path} does not hold"]

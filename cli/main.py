@@ -16,7 +16,9 @@ Ecosystem = Annotated[
     Annotated[RandomEcosystem, tyro.conf.subcommand("random")]
     | Annotated[DatasetEcosystem, tyro.conf.subcommand("dataset")]
     | Annotated[FileEcosystem, tyro.conf.subcommand("files")],
-    tyro.conf.subcommand("ecosystem", description="Make an ecosystem file: random, from a real data set, or from files."),
+    tyro.conf.subcommand(
+        "ecosystem", description="Make an ecosystem file: random, from a real data set, or from files."
+    ),
 ]
 Command = (
     Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]

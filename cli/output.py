@@ -20,7 +20,9 @@ def print_json(values: Mapping[str, object]) -> None:
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on stdout; wide ones are cut, saying so."""
     cut = len(header) > _SHOWN
-    table = Table(title=title, title_justify="left", caption=f"{len(header) - _SHOWN} more columns with --json" if cut else None)
+    table = Table(
+        title=title, title_justify="left", caption=f"{len(header) - _SHOWN} more columns with --json" if cut else None
+    )
     for name in header[:_SHOWN]:
         table.add_column(name, justify="right")
     for row in rows:

@@ -28,7 +28,9 @@ def draw(request: Request) -> Report:
         shown = slice(None, None, max(1, len(radius) // 6000))
         axes[0].plot(bound[shown], radius[shown], ".", color=COLOURS[1], markersize=2, alpha=0.5, rasterized=True)
         axes[0].plot([0, 1], [0, 1], color=COLOURS[0], label="ρ(Q) = bound")
-        axes[0].set(xlabel="bound 1/(1+εδ)", ylabel="ρ(Q)", xlim=(0, 1), ylim=(0, 1), title="condition of Lemma 1 holds")
+        axes[0].set(
+            xlabel="bound 1/(1+εδ)", ylabel="ρ(Q)", xlim=(0, 1), ylim=(0, 1), title="condition of Lemma 1 holds"
+        )
         axes[0].legend(loc="upper left")
         for number, ((entities, size), result) in enumerate(zip(SIZES, outside, strict=True)):
             values = np.sort(np.asarray(result.spectral_radius))
@@ -37,7 +39,13 @@ def draw(request: Request) -> Report:
                 values, above, ("-", "--", ":")[number], color=COLOURS[number], label=f"K = {entities}, d = {size}"
             )
         axes[1].axvline(1, color="#888888", linewidth=0.8)
-        axes[1].set(xlabel="ρ(Q)", ylabel="fraction of ecosystems above", xlim=(0.5, None), yscale="log", title="misaligned: outside it")
+        axes[1].set(
+            xlabel="ρ(Q)",
+            ylabel="fraction of ecosystems above",
+            xlim=(0.5, None),
+            yscale="log",
+            title="misaligned: outside it",
+        )
         axes[1].legend(loc="lower left")
         report = Report(
             "lemma1",

@@ -37,7 +37,9 @@ def draw(request: Request) -> Report:
         axes[1].plot(0.5, 0.5, "o", color="white", markersize=6, markeredgecolor="black", label="α = β = 0.5")
         figure.legend(loc="outside lower right", ncols=2)
         for panel in axes:
-            panel.set(xlabel="α, weight of synthetic data", ylabel="β, weight of private data", xlim=(0, 1), ylim=(0, 1))
+            panel.set(
+                xlabel="α, weight of synthetic data", ylabel="β, weight of private data", xlim=(0, 1), ylim=(0, 1)
+            )
         report = Report(
             "phase_diagram",
             "Phase diagram over α and β",

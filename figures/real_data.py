@@ -35,7 +35,9 @@ def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: st
     errors = _errors(ecosystem, alphas, betas)
     alone = _errors(ecosystem, np.zeros(1), betas)
     if np.isnan(errors).any() or np.isnan(alone).any():
-        raise DependsOnTheta(f"{source}: some estimates are biased, so their error depends on theta, which is not given")
+        raise DependsOnTheta(
+            f"{source}: some estimates are biased, so their error depends on theta, which is not given"
+        )
 
     # The best common weights, and the best that entities reach without each other's outputs: geometric means over tasks.
     row, column = np.unravel_index(np.log(errors).mean(axis=(2, 3)).argmin(), errors.shape[:2])

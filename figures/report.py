@@ -1,12 +1,13 @@
 """What a figure leaves behind: a vector and a pixel image, its numbers as CSV, one sentence, and a few headline numbers."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from ..theory.whole_file import whole_file
 
@@ -47,7 +48,7 @@ class Report:
     files: list[str] = field(default_factory=list)
 
 
-def save(request: Request, report: Report, figure: Figure, columns: Mapping[str, Sequence | np.ndarray]) -> Report:
+def save(request: Request, report: Report, figure: Figure, columns: Mapping[str, ArrayLike]) -> Report:
     """Write `name.svg`, `name.png` and `name.csv`, each whole or not at all; the report with its files named."""
     for suffix in ("svg", "png"):
         with whole_file(request.folder / f"{report.name}.{suffix}") as part:
@@ -57,7 +58,7 @@ def save(request: Request, report: Report, figure: Figure, columns: Mapping[str,
     return report
 
 
-def save_table(path: Path, columns: Mapping[str, Sequence | np.ndarray]) -> None:
+def save_table(path: Path, columns: Mapping[str, ArrayLike]) -> None:
     """Write columns that broadcast against each other as one long table with a header."""
     arrays = np.broadcast_arrays(*(np.asarray(column) for column in columns.values()))
     with whole_file(path) as part, part.open("w", newline="") as file:

@@ -28,7 +28,7 @@ _SETTINGS = {
 
 def styled():
     """Context in which figures are made, drawn and saved."""
-    return matplotlib.rc_context(_SETTINGS)
+    return matplotlib.rc_context(_SETTINGS)  # pyright: ignore[reportArgumentType]
 
 
 def grid_of_axes(rows: int, columns: int, size: tuple[float, float], **kwargs) -> tuple[Figure, list[list[Axes]]]:

@@ -65,7 +65,9 @@ class MomentSampler(Sampler):
         key_private, key_public = jax.random.split(key)
         noise = _normal(key_private, (replicates, *self.private_root.shape[:2]))
         private = self.ecosystem.private @ self.theta + jnp.einsum("rka,kab->rkb", noise, self.private_root)
-        public = self.ecosystem.public @ self.theta + _normal(key_public, (replicates, len(self.theta))) @ self.public_root
+        public = (
+            self.ecosystem.public @ self.theta + _normal(key_public, (replicates, len(self.theta))) @ self.public_root
+        )
         return private, public
 
     def trainer(self, alpha, beta) -> Training:

@@ -14,7 +14,7 @@ from .failures import DependsOnTheta as DependsOnTheta
 from .failures import InvalidInput as InvalidInput
 from .failures import NoLimit as NoLimit
 from .families import random_gaussian as random_gaussian
-from .families import symmetric as symmetric_ecosystem
+from .families import symmetric_ecosystem as symmetric_ecosystem
 from .families import worst_case as worst_case
 from .features import Features as Features
 from .features import ecosystem_from_features as ecosystem_from_features

@@ -1,4 +1,4 @@
-"""Consensus form: the Kd-dimensional workflow as a d-dimensional one (`3-beyond.md` §1, `docs/theory.md`).
+"""Consensus form: the Kd-dimensional workflow as a d-dimensional one (`docs/theory.md`, section 2).
 
 Entities meet only in the pool, and the pool enters training only through d numbers, the moment m = Σ_j w_j X_j'y_j of what
 was published. Following the law of m is exact, costs O(K d³) a generation, and needs d × d algebra only.
@@ -24,7 +24,7 @@ class Pool(eqx.Module):
     Attributes:
         from_private: L_j, the part of entity j's private moment that has reached the pool.
         from_public: L_*, the part of the public moment.
-        sampling_covariance: Cov(ζ), from the label noise of all synthetic data so far (X_t of `3-beyond.md` §1).
+        sampling_covariance: Cov(ζ), from the label noise of all synthetic data so far (X_t of `docs/theory.md`, section 2).
         bias_map: F with E[m] = (S̲ + F) θ.
     """
 
@@ -62,9 +62,7 @@ def spectral_radius(ecosystem: Ecosystem, weights: Weights) -> Float[Array, ""]:
     return spectral_radius_of(_feedback(training, _publication(ecosystem, training)))
 
 
-def trajectory(
-    ecosystem: Ecosystem, weights: Weights, generations: int, measure: Callable[[Law], PyTree]
-) -> PyTree:
+def trajectory(ecosystem: Ecosystem, weights: Weights, generations: int, measure: Callable[[Law], PyTree]) -> PyTree:
     """`measure` of the exact law at generations 0..T; its leaves gain a leading axis of length T+1.
 
     Theorems 1 and 2, for weights that may differ between entities and generations, any shares, and any ranks.
@@ -78,7 +76,8 @@ def trajectory(
     steady = train(ecosystem, alpha[-1], beta[-1], kernels) if weights.constant and generations else None
 
     def generation(pool, weights_now):
-        training = train(ecosystem, *weights_now, kernels) if steady is None else steady
+        alpha, beta = weights_now
+        training = train(ecosystem, alpha, beta, kernels) if steady is None else steady
         law = Law(ecosystem, training, pool, jnp.array(True))
         return next_pool(law), measure(law)
 
@@ -116,7 +115,7 @@ def limit(ecosystem: Ecosystem, weights: Weights) -> Law:
 
 
 def next_pool(law: Law) -> Pool:
-    """The pool that entities with this law publish: one step of z_t and X_t in `3-beyond.md` §1."""
+    """The pool that entities with this law publish: one step of z_t and X_t in `docs/theory.md`, section 2."""
     publication = _publication(law.ecosystem, law.training)
     feedback = _feedback(law.training, publication)
     own_private, own_public, own_bias = _fresh_information(law.ecosystem, law.training, publication)

@@ -26,7 +26,9 @@ def load_ecosystem(path: str | os.PathLike) -> Ecosystem:
             raise InvalidInput(f"{path} has no key '{name}': it holds {_listing(fields)}")
     for name, value in fields.items():
         if name not in _REQUIRED + _OPTIONAL:
-            raise InvalidInput(f"{path} has an unknown key '{name}': an ecosystem holds {_listing(_REQUIRED + _OPTIONAL)}")
+            raise InvalidInput(
+                f"{path} has an unknown key '{name}': an ecosystem holds {_listing(_REQUIRED + _OPTIONAL)}"
+            )
         if value.dtype.kind not in "fiu":
             raise InvalidInput(f"{name} in {path} holds {value.dtype}, but must hold real numbers")
         fields[name] = value.astype(float)
@@ -50,7 +52,7 @@ def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike) -> None:
     if ecosystem.theta is not None:
         arrays["theta"] = np.asarray(ecosystem.theta)
     with whole_file(path) as part:
-        np.savez(part, **arrays)
+        np.savez(part, allow_pickle=False, **arrays)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """What can go wrong, as one sentence each: the messages name the field and the value."""
 
 import jax
+from jax.core import Tracer
 
 
 class CrossfeedError(ValueError):
@@ -21,4 +22,4 @@ class DependsOnTheta(CrossfeedError):
 
 def is_concrete(*values) -> bool:
     """Whether the values can be looked at now, that is, none is traced by jit, vmap or grad."""
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+    return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))

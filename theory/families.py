@@ -49,12 +49,10 @@ def random_gaussian(
     public = jax.random.normal(key_public, (public_rows, dimension), dtype=float)
     private_gram = private.mT @ private
     theta = jax.random.normal(key_theta, (dimension,), dtype=float)
-    return Ecosystem(
-        private_gram, public.T @ public, private_gram, equal_shares(entities), noise_variance, theta
-    )
+    return Ecosystem(private_gram, public.T @ public, private_gram, equal_shares(entities), noise_variance, theta)
 
 
-def symmetric(entities: int, gram: Float[Array, "d d"], noise_variance: float | Array = 1.0) -> Ecosystem:
+def symmetric_ecosystem(entities: int, gram: Float[Array, "d d"], noise_variance: float | Array = 1.0) -> Ecosystem:
     """S_k = S~_k = S_* = S for every entity: all results are known in closed form (`theory.symmetric`)."""
     stacked = jnp.broadcast_to(gram, (entities, *gram.shape))
     return Ecosystem(stacked, gram, stacked, equal_shares(entities), noise_variance)

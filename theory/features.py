@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -35,7 +34,7 @@ def _gram(features: Float[Array, "*batch rows d"]) -> Float[Array, "*batch d d"]
 
 
 def ecosystem_from_features(
-    features: Features, shares=None, noise_variance: float = 1.0, theta=None
+    features: Features, shares=None, noise_variance: float | Array = 1.0, theta=None
 ) -> Ecosystem:
     """The ecosystem whose Gram matrices are those of the given features (§5).
 
@@ -75,7 +74,9 @@ def stack_features(
     width = np.shape(private[0])[-1] if np.ndim(private[0]) == 2 else None
     for name, matrix in named.items():
         if np.ndim(matrix) != 2 or np.shape(matrix)[1] != width:
-            raise InvalidInput(f"{name} must be a matrix with {width} columns as private[0], but has shape {np.shape(matrix)}")
+            raise InvalidInput(
+                f"{name} must be a matrix with {width} columns as private[0], but has shape {np.shape(matrix)}"
+            )
         check_finite(name, np.asarray(matrix, dtype=float))
     return Features(_pad(private), np.asarray(public, dtype=float), _pad(synthetic))
 

@@ -28,7 +28,10 @@ def homogenisation(law: Law) -> Float[Array, ""]:
     public = jnp.einsum("k,kab->ab", training.public, weighted) + heard @ pool.from_public
     average = (
         ecosystem.noise_variance
-        * (jnp.einsum("kab,kbc,kac->", private, ecosystem.private, private) + jnp.trace(public @ ecosystem.public @ public.T))
+        * (
+            jnp.einsum("kab,kbc,kac->", private, ecosystem.private, private)
+            + jnp.trace(public @ ecosystem.public @ public.T)
+        )
         + jnp.trace(heard @ pool.sampling_covariance @ heard.T)
         + (bias(law).mean(0) ** 2).sum()
     )  # E‖ē‖², ē the mean error of all entities
@@ -90,7 +93,9 @@ def _pairwise_trace(joint: Float[Array, "entity entity d d"]) -> Float[Array, "e
     return jnp.trace(joint, axis1=-2, axis2=-1)
 
 
-def _pair_distance(inner: Float[Array, "entity entity"], offset: Float[Array, "entity d"]) -> Float[Array, "entity entity"]:
+def _pair_distance(
+    inner: Float[Array, "entity entity"], offset: Float[Array, "entity d"]
+) -> Float[Array, "entity entity"]:
     own = jnp.diagonal(inner)
     gap = ((offset[:, None] - offset[None]) ** 2).sum(-1)
     return jnp.sqrt(jnp.maximum(own[:, None] + own[None] - inner - inner.T + gap, 0))

@@ -51,7 +51,7 @@ def lemma1(ecosystem: Ecosystem, weights: Weights) -> Lemma1:
     whitening = square_root(pseudo_inverse(surplus * ecosystem.public + ecosystem.pool_gram))
     spectra = jnp.linalg.eigvalsh(whitening @ ecosystem.synthetic @ whitening)
     nonzero = spectra > RANK_TOLERANCE * spectra.max()
-    epsilon = jnp.where(nonzero, spectra, jnp.inf).min()
+    epsilon = jnp.min(spectra, where=nonzero, initial=jnp.inf)
     bound = jnp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
     return Lemma1(mixing, scale, applies, jnp.where(applies, bound, jnp.nan))
 
@@ -75,7 +75,7 @@ def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
 
 
 def universal_bound(ecosystem: Ecosystem) -> Float[Array, ""]:
-    """(1 + √m)/2 ≥ ρ(Q) for all weights, m = min(number of publishing entities, rank S̲) (Theorem U, `3-beyond.md` §2)."""
+    """(1 + √m)/2 ≥ ρ(Q) for all weights, m = min(number of publishing entities, rank S̲) (Theorem U, `docs/theory.md`, section 3)."""
     publishing = (ecosystem.shares > 0).sum()
     rank = jnp.round(jnp.trace(range_projector(ecosystem.pool_gram)))
     return (1 + jnp.sqrt(jnp.minimum(publishing, rank))) / 2
@@ -94,7 +94,7 @@ class CommonPrompts(eqx.Module):
 
 
 def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
-    """With common prompts, ρ(Q) < 1 iff ∩_j (ker R_j projected onto range S) = {0} (`3-beyond.md` §3).
+    """With common prompts, ρ(Q) < 1 iff ∩_j (ker R_j projected onto range S) = {0} (`docs/theory.md`, section 4).
 
     R_j = ā_j (β_j S~_j + b̄_j S_*) is what publishing entity j trains on besides the pool; an entity with α_j = 0 reads no
     pool, so it counts as knowing everything. For nonsingular S: real data jointly span the features.

@@ -1,4 +1,4 @@
-"""Closed forms where all entities know and publish the same features, S_k = S~_k = S_* = S (`3-beyond.md` §4).
+"""Closed forms where all entities know and publish the same features, S_k = S~_k = S_* = S (`docs/theory.md`, section 5).
 
 The spectral radius is α. Write V = σ² tr S⁻¹, the error of one dataset alone; the pooled optimum is V/(K+1).
 """

@@ -44,7 +44,9 @@ class Weights(eqx.Module):
                 outside = np.argwhere(~((array >= 0) & (array <= 1)))
                 if len(outside):
                     place = tuple(int(i) for i in outside[0])
-                    raise InvalidInput(f"{name}{list(place) if place else ''} is {array[place]:.6g}, but must lie in [0, 1]")
+                    raise InvalidInput(
+                        f"{name}{list(place) if place else ''} is {array[place]:.6g}, but must lie in [0, 1]"
+                    )
 
     @property
     def constant(self) -> bool:

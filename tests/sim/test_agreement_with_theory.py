@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from crossfeed.sim import decide, make_moment_sampler, make_row_sampler, predict, simulate, z_scores
 from crossfeed.theory import Ecosystem, Weights, random_gaussian
 

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from crossfeed.sim import Prediction, decide, make_moment_sampler, predict, simulate, z_scores
 from crossfeed.theory import Ecosystem, Weights, random_gaussian
 from crossfeed.theory.lifted import block_diagonal, operators

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from crossfeed import theory
 
 GOOD = {
@@ -33,7 +32,11 @@ BAD_VALUES = {
     "no entity": ("private", np.ones((0, 3, 3)), r"private .*K ≥ 1.* has shape \(0, 3, 3\)"),
     "no dimension": ("private", np.ones((2, 0, 0)), r"private .*d ≥ 1.* has shape \(2, 0, 0\)"),
     "public size": ("public", np.eye(4), r"public must have shape \(3, 3\).* has shape \(4, 4\)"),
-    "synthetic size": ("synthetic", np.ones((3, 3, 3)), r"synthetic must have shape \(2, 3, 3\).* has shape \(3, 3, 3\)"),
+    "synthetic size": (
+        "synthetic",
+        np.ones((3, 3, 3)),
+        r"synthetic must have shape \(2, 3, 3\).* has shape \(3, 3, 3\)",
+    ),
     "shares size": ("shares", np.ones(3) / 3, r"shares must have shape \(2,\).* has shape \(3,\)"),
     "noise shape": ("noise_variance", np.ones(2), r"noise_variance must have shape \(\).* has shape \(2,\)"),
     "theta size": ("theta", np.ones(4), r"theta must have shape \(3,\).* has shape \(4,\)"),

@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import minimize
-
 from crossfeed import theory
 from crossfeed.theory import symmetric
+from scipy.optimize import minimize
 
 from .ecosystems import random_gram
 
@@ -38,7 +37,11 @@ def test_closed_forms_of_the_limit(entities):
     @jax.jit
     def exact(alpha, beta):
         law = theory.limit(ecosystem, theory.Weights(alpha, beta))
-        return theory.mse(law), theory.relative_efficiency(law), theory.spectral_radius(ecosystem, theory.Weights(alpha, beta))
+        return (
+            theory.mse(law),
+            theory.relative_efficiency(law),
+            theory.spectral_radius(ecosystem, theory.Weights(alpha, beta)),
+        )
 
     for alpha, beta in itertools.product([0.0, 0.3, 0.95], [0.0, 0.4, 1.0]):
         error, efficiency, radius = exact(alpha, beta)
