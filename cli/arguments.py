@@ -21,5 +21,4 @@ def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...]) -> Weights:
     for name, values in (("alpha", alpha), ("beta", beta)):
         if not values:
             raise InvalidInput(f"{name} is empty, but needs one value, or one an entity")
-    alphas, betas = (np.array(values if len(values) > 1 else values[0]) for values in (alpha, beta))
-    return Weights(alphas, betas)
+    return Weights(np.squeeze(np.array(alpha)), np.squeeze(np.array(beta)))

@@ -1,6 +1,7 @@
 """`crossfeed simulate`: the same errors by Monte Carlo, with standard errors."""
 
 from dataclasses import dataclass
+from functools import partial, reduce
 from pathlib import Path
 from typing import Literal
 
@@ -69,8 +70,9 @@ class SimulateCommand:
         run = eqx.filter_jit(run_tally)
         keys = jax.random.split(jax.random.key(self.seed), parts)
         with progress_bar() as progress:
-            total = None
-            for key in progress.track(keys, description="replicates, in parts"):
-                part = jax.block_until_ready(run(sampler, weights, self.generations, self.replicates // parts, key))
-                total = part if total is None else merge(total, part, joint=False)
+            tallies = (
+                jax.block_until_ready(run(sampler, weights, self.generations, self.replicates // parts, key))
+                for key in progress.track(keys, description="replicates, in parts")
+            )
+            total = reduce(partial(merge, joint=False), tallies)
         return summarise(sampler, weights, total)

@@ -1,7 +1,7 @@
 """Figure 2 calibrated: an ecosystem fitted by gradients, through the exact theory, to the 360 published points."""
 
 import csv
-from importlib.resources import files
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -33,7 +33,7 @@ class FeatureGuess(eqx.Module):
 def published_points() -> Float[np.ndarray, "beta alpha entity"]:
     """Relative efficiencies read off the vector graphic of Figure 2 in arXiv 2505.21677 v3, to about ± 0.0002."""
     values = np.full((len(BETAS), len(ALPHAS), ENTITIES), np.nan)
-    with files(__package__).joinpath("fig2_published_points.csv").open() as file:
+    with Path(__file__).with_name("fig2_published_points.csv").open() as file:
         for row in csv.DictReader(file):
             place = np.abs(ALPHAS - float(row["alpha"])).argmin()
             values[BETAS.index(float(row["beta"])), place, int(row["model"]) - 1] = float(row["relative_efficiency"])

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..theory.consensus import trajectory
 from ..theory.failures import InvalidInput
-from ..theory.measures import bias
+from ..theory.measures import biased
 from ..theory.weights import Weights
 from .tally import Tally, empty_like, merge, tally_batch
 from .workflow import Sampler
@@ -82,7 +82,7 @@ def summarise(sampler: Sampler, weights: Weights, tally: Tally, joint: bool = Fa
     covariance = tally.estimates.scatter / (tally.estimates.count[0] - 1)
     everyone = jnp.arange(sampler.ecosystem.entities)
     generations = tally.estimates.mean.shape[0] - 1
-    unknown = jnp.isnan(trajectory(sampler.ecosystem, weights, generations, _known_bias))
+    unknown = trajectory(sampler.ecosystem, weights, generations, biased) & (sampler.ecosystem.theta is None)
     return Simulation(
         tally.estimates.count[0],
         tally.estimates.mean,
@@ -93,10 +93,6 @@ def summarise(sampler: Sampler, weights: Weights, tally: Tally, joint: bool = Fa
         jnp.where(unknown[..., None], jnp.nan, tally.prediction_error.mean),
         jnp.where(unknown[..., None], jnp.nan, _standard_error(tally.prediction_error)),
     )
-
-
-def _known_bias(law):
-    return bias(law).sum(-1)
 
 
 def _standard_error(moments):

@@ -11,7 +11,7 @@ from .workflow import Estimates, Sampler
 class Moments(eqx.Module):
     """Count, mean and sum of squared deviations (or of their products) of what has been seen."""
 
-    count: Float[Array, ""]
+    count: Float[Array, "..."]
     mean: Float[Array, "..."]
     scatter: Float[Array, "..."]
 

@@ -1,14 +1,10 @@
-"""Every test: float64, shapes in signatures checked, compiled code kept between runs, the same examples each time."""
-
-from pathlib import Path
+"""Every test: float64, shapes in signatures checked, the same examples each time."""
 
 import jax
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".jax_cache"))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 install_import_hook(["crossfeed.theory", "crossfeed.sim"], "beartype.beartype")
 

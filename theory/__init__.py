@@ -29,6 +29,7 @@ from .likeness import transfer as transfer
 from .measures import bias as bias
 from .measures import bias_map as bias_map
 from .measures import bias_map_norm as bias_map_norm
+from .measures import biased as biased
 from .measures import conditional_covariance as conditional_covariance
 from .measures import covariance as covariance
 from .measures import joint_covariance as joint_covariance

@@ -57,7 +57,8 @@ def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike) -> None:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:  # opened here, because NumPy leaves a damaged archive open
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InvalidInput(f"{path} is a single array, but an ecosystem is an .npz archive with named arrays")
             return {name: archive[name] for name in archive.files}

@@ -38,6 +38,11 @@ def bias_map_norm(law: Law) -> Float[Array, " entity"]:
     return jnp.linalg.norm(bias_map(law), ord=2, axis=(-2, -1))
 
 
+def biased(law: Law) -> Bool[Array, " entity"]:
+    """Whether the estimate of each entity is biased for some θ."""
+    return jnp.linalg.norm(bias_map(law), axis=(-2, -1)) > NEGLIGIBLE_BIAS
+
+
 def bias(law: Law) -> Float[Array, "entity d"]:
     """E[θ̂_k] - θ (Theorem 2).
 
@@ -47,12 +52,12 @@ def bias(law: Law) -> Float[Array, "entity d"]:
     maps = bias_map(law)
     if law.ecosystem.theta is not None:
         return maps @ law.ecosystem.theta
-    biased = _biased(maps)
-    if is_concrete(biased) and biased.any():
+    unknown = biased(law)
+    if is_concrete(unknown) and unknown.any():
         raise DependsOnTheta(
-            f"the estimate of entity {int(jnp.argmax(biased))} is biased, so its error depends on theta, which is not given"
+            f"the estimate of entity {int(jnp.argmax(unknown))} is biased, so its error depends on theta, which is not given"
         )
-    return jnp.where(biased[:, None], jnp.nan, jnp.zeros(maps.shape[:2]))
+    return jnp.where(unknown[:, None], jnp.nan, jnp.zeros(maps.shape[:2]))
 
 
 def conditional_covariance(law: Law) -> Float[Array, "entity d d"]:
@@ -134,10 +139,6 @@ def relative_efficiency(law: Law) -> Float[Array, " entity"]:
         CrossfeedError: as `minimum_variance` and `bias`.
     """
     return _where_exists(law, minimum_variance(law.ecosystem) / mse(law), jnp.nan)
-
-
-def _biased(maps: Float[Array, "entity d d"]) -> Bool[Array, " entity"]:
-    return jnp.linalg.norm(maps, axis=(-2, -1)) > NEGLIGIBLE_BIAS
 
 
 def _pool_moments(law: Law):

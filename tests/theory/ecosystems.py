@@ -101,13 +101,13 @@ def conditioning(case: Case) -> np.ndarray:
 
 
 def random_ecosystem(seed: int, entities: int = 3, size: int = 4, rank: int | None = None, theta: bool = False):
-    """An unpadded ecosystem with unequal shares; private and public data of full rank unless a rank is given."""
+    """An unpadded ecosystem with unequal shares; real data of full rank unless a rank is given, synthetic always."""
     rng = np.random.default_rng(seed)
     rank = size if rank is None else rank
     grams = [random_gram(rng, size, rank) for _ in range(entities + 1)]
     synthetic = [random_gram(rng, size, size) for _ in range(entities)]
-    true = rng.normal(size=size) if theta else None
-    return theory.Ecosystem(np.stack(grams[1:]), grams[0], np.stack(synthetic), random_shares(rng, entities), 0.7, true)
+    shares, true = random_shares(rng, entities), rng.normal(size=size)
+    return theory.Ecosystem(np.stack(grams[1:]), grams[0], np.stack(synthetic), shares, 0.7, true if theta else None)
 
 
 def relative_gap(left, right) -> float:

@@ -78,8 +78,9 @@ BAD_ARRAYS = {
 def test_bad_arrays(tmp_path, arrays, message):
     path = tmp_path / "e.npz"
     np.savez(path, **arrays)
-    with pytest.raises(theory.InvalidInput, match=f"{re.escape(str(path))}.*{message}"):
+    with pytest.raises(theory.InvalidInput, match=message) as caught:
         theory.load_ecosystem(path)
+    assert str(path) in str(caught.value)
 
 
 def npz_bytes(folder, save=np.savez):

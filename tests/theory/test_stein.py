@@ -64,11 +64,6 @@ def test_gradients_are_finite_differences(radius):
     assert_derivatives(lambda problem: theory.solve_stein(*problem).value, random_problem(1, radius))
 
 
-def test_second_derivatives():
-    contraction, noise = random_problem(2, 0.5)
-    assert_derivatives(jax.grad(lambda h: jnp.trace(theory.solve_stein(h, noise).value)), contraction)
-
-
 @pytest.mark.parametrize("radius", [1.0, 1.2])
 def test_no_limit_is_raised(radius):
     with pytest.raises(theory.NoLimit, match=f"spectral radius is {radius:g}"):

@@ -1,0 +1,94 @@
+"""Bad input: one sentence on stderr that names the field and the value, exit code 2, no file."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from crossfeed.cli.main import main
+
+GOOD = {"private": np.stack([np.eye(2), np.eye(2)]), "public": np.eye(2), "synthetic": np.stack([np.eye(2), np.eye(2)])}
+WEIGHTS = ("--alpha", "0.5", "--beta", "0.5")
+
+
+def fail(monkeypatch, capsys, *arguments) -> str:
+    monkeypatch.setattr(sys, "argv", ["crossfeed", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    out, err = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert out == ""
+    assert err.startswith("crossfeed: ")
+    assert err.count("\n") == 1
+    return err
+
+
+FILES = {
+    "not symmetric": ({"public": np.array([[1.0, 2.0], [3.0, 4.0]])}, ["public", "not symmetric", "2", "3"]),
+    "indefinite": ({"public": np.diag([1.0, -3.0])}, ["public", "positive semi-definite", "-3"]),
+    "NaN": ({"private": np.full((2, 2, 2), np.nan)}, ["private[0, 0, 0]", "nan"]),
+    "wrong shape": ({"public": np.eye(3)}, ["public", "(2, 2)", "(3, 3)"]),
+    "no entity": ({"private": np.zeros((0, 2, 2))}, ["private", "(0, 2, 2)"]),
+    "shares": ({"shares": np.array([0.5, 0.6])}, ["shares", "1.1"]),
+    "negative share": ({"shares": np.array([-0.5, 1.5])}, ["shares[0]", "-0.5"]),
+    "noise": ({"noise_variance": np.array(0.0)}, ["noise_variance", "0"]),
+    "theta": ({"theta": np.ones(3)}, ["theta", "(3,)"]),
+    "missing key": ({"private": None}, ["private", "no key"]),
+    "unknown key": ({"thetas": np.ones(2)}, ["thetas", "unknown"]),
+    "text": ({"public": np.array([["a", "b"], ["c", "d"]])}, ["public", "<U1"]),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_bad_ecosystem_file(case, monkeypatch, capsys, tmp_path):
+    change, words = FILES[case]
+    path = tmp_path / "eco.npz"
+    np.savez(path, **{name: value for name, value in (GOOD | change).items() if value is not None})
+    said = fail(monkeypatch, capsys, "limit", path, *WEIGHTS)
+    assert all(word in said for word in [*words, str(path)])
+
+
+def test_truncated_file(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "eco.npz"
+    np.savez(path, **GOOD)
+    path.write_bytes(path.read_bytes()[:200])
+    assert str(path) in fail(monkeypatch, capsys, "limit", path, *WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("limit", "--alpha", "1.5", "--beta", "0.5"), ["alpha", "1.5"]),
+        (("limit", "--alpha", "0.5", "--beta", "nan"), ["beta", "nan"]),
+        (("limit", "--alpha", "0.1", "0.2", "0.3", "--beta", "0.5"), ["alpha", "(3,)"]),
+        (("trajectory", *WEIGHTS, "--generations", "-1"), ["generations", "-1"]),
+        (("simulate", *WEIGHTS, "--generations", "1", "--replicates", "1"), ["replicates", "1"]),
+    ],
+)
+def test_bad_arguments(arguments, words, monkeypatch, capsys, tmp_path):
+    path = tmp_path / "eco.npz"
+    np.savez(path, **GOOD)
+    command, *options = arguments
+    said = fail(monkeypatch, capsys, command, path, *options)
+    assert all(word in said for word in words)
+
+
+def test_bad_sizes_leave_no_file(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "eco.npz"
+    assert "rank is 9" in fail(monkeypatch, capsys, "ecosystem", "random", path, "--dimension", 4, "--rank", 9)
+    assert "moon" in fail(monkeypatch, capsys, "ecosystem", "dataset", path, "--name", "moon")
+    assert "private" in fail(monkeypatch, capsys, "ecosystem", "files", path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_folder_that_cannot_be(monkeypatch, capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "file" in fail(monkeypatch, capsys, "reproduce", "--out", tmp_path / "file")
+    missing = tmp_path / "missing" / "eco.npz"
+    assert "missing" in fail(monkeypatch, capsys, "ecosystem", "random", missing)
+
+
+def test_help_does_not_wait_for_jax():
+    code = "import sys; sys.argv = ['crossfeed', '--help']\nfrom crossfeed.cli.main import main\n"
+    check = "try: main()\nexcept SystemExit: assert 'jax' not in sys.modules and 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code + check], check=True, capture_output=True)
