@@ -33,11 +33,11 @@ def bundled_ecosystem(name: str = "diabetes", entities: int = 3) -> Ecosystem:
     order = np.argsort(rows @ main_axis, kind="stable")
     slices = np.array_split(order, entities)
     public = np.concatenate([part[1::2] for part in slices])
-    return table_ecosystem([rows[part[::2]] for part in slices], rows[public], (rows, target))
+    return table_ecosystem([rows[part[::2]] for part in slices], rows[public], (rows, target.astype(float)))
 
 
 def table_ecosystem(
-    private: Sequence[Float[np.ndarray, "rows d"]],
+    private: Sequence[Float[np.ndarray, "_ d"]],
     public: Float[np.ndarray, "public_rows d"],
     labelled: tuple[Float[np.ndarray, "all_rows d"], Float[np.ndarray, " all_rows"]] | None = None,
 ) -> Ecosystem:

@@ -113,7 +113,8 @@ def test_limit_is_the_fixed_point(seed, sizes):
 def kronecker_gaps(case: Case):
     ecosystem, weights = case.ecosystem, case.first_weights
     reference = lifted_form(ecosystem, lifted.limit(ecosystem, weights))
-    return gaps(consensus_form(theory.limit(ecosystem, weights)), reference)
+    found = gaps(consensus_form(theory.limit(ecosystem, weights)), reference)
+    return theory.spectral_radius(ecosystem, weights), found
 
 
 @pytest.mark.parametrize("sizes", [(1, 3), (2, 2), (3, 2)])
@@ -121,18 +122,29 @@ def kronecker_gaps(case: Case):
 @given(seed=SEEDS)
 def test_limit_by_the_kronecker_formula(sizes, seed):
     case = random_case(np.random.default_rng(seed), *sizes, GENERATIONS, sizes)
-    if theory.spectral_radius(case.ecosystem, case.first_weights) < 0.9:
-        assert max(kronecker_gaps(case).values()) < TOLERANCE
+    radius, found = kronecker_gaps(case)
+    assert radius >= 0.9 or max(found.values()) < TOLERANCE
 
 
-@settings(max_examples=15)
+@jax.jit
+def bias_maps(case: Case):
+    consensus = theory.trajectory(case.ecosystem, case.weights, GENERATIONS, theory.bias_map)
+    printed = lifted.bias_map(case.ecosystem, case.weights, GENERATIONS)
+    return consensus.reshape(printed.shape), printed
+
+
+@settings(max_examples=30)
 @given(seed=SEEDS)
 def test_printed_bias_where_later_grams_have_full_rank(seed):
     case = random_case(np.random.default_rng(seed), 3, 3, GENERATIONS, (3, 3))
     case = case._replace(synthetic=case.synthetic + np.eye(3), alpha=np.clip(case.alpha, 0.1, 1))
-    consensus = theory.trajectory(case.ecosystem, case.weights, GENERATIONS, theory.bias_map)
-    printed = lifted.bias_map(case.ecosystem, case.weights, GENERATIONS)
-    assert np.abs(consensus.reshape(printed.shape) - printed).max() < TOLERANCE
+    consensus, printed = bias_maps(case)
+    assert np.abs(consensus - printed).max() < TOLERANCE
+
+
+@jax.jit
+def covariances(ecosystem, weights):
+    return theory.trajectory(ecosystem, weights, GENERATIONS, theory.covariance)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3,), (GENERATIONS + 1, 1), (GENERATIONS + 1, 3)])
@@ -140,7 +152,5 @@ def test_constant_weights_may_be_given_in_every_shape(shape):
     case = random_case(np.random.default_rng(5), 3, 4, GENERATIONS, (3, 4))
     full = theory.Weights(np.full((GENERATIONS + 1, 3), 0.4), np.full((GENERATIONS + 1, 3), 0.7))
     short = theory.Weights(np.full(shape, 0.4), np.full(shape, 0.7))
-    wanted = theory.trajectory(case.ecosystem, full, GENERATIONS, theory.covariance)
-    np.testing.assert_allclose(
-        theory.trajectory(case.ecosystem, short, GENERATIONS, theory.covariance), wanted, rtol=0, atol=1e-13
-    )
+    found, wanted = covariances(case.ecosystem, short), covariances(case.ecosystem, full)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13)

@@ -13,6 +13,7 @@ from .derivatives import assert_derivatives
 from .ecosystems import SEEDS, random_gram
 
 RADII = [0.0, 0.3, 0.9, 0.99, 0.999]
+solve_stein = jax.jit(theory.solve_stein)
 
 
 def random_problem(seed, radius, size=4):
@@ -25,7 +26,7 @@ def random_problem(seed, radius, size=4):
 @given(SEEDS, st.sampled_from(RADII))
 def test_agrees_with_scipy(seed, radius):
     contraction, noise = random_problem(seed, radius)
-    solution = theory.solve_stein(contraction, noise)
+    solution = solve_stein(contraction, noise)
     wanted = solve_discrete_lyapunov(np.asarray(contraction), np.asarray(noise))
     np.testing.assert_allclose(solution.value, wanted, rtol=0, atol=1e-10 * np.abs(wanted).max())
     assert solution.spectral_radius == pytest.approx(radius, abs=1e-12)
@@ -34,7 +35,7 @@ def test_agrees_with_scipy(seed, radius):
 
 @given(SEEDS, st.sampled_from(RADII))
 def test_symmetric_and_positive(seed, radius):
-    value = np.asarray(theory.solve_stein(*random_problem(seed, radius)).value)
+    value = np.asarray(solve_stein(*random_problem(seed, radius)).value)
     assert (value == value.T).all()
     assert np.linalg.eigvalsh(value)[0] > -1e-12 * np.abs(value).max()
 
@@ -55,7 +56,7 @@ def test_vmap_is_a_loop():
     problems = [random_problem(seed, radius) for seed, radius in enumerate(RADII)]
     batch = jax.vmap(theory.solve_stein)(*map(jnp.stack, zip(*problems, strict=True)))
     for k, problem in enumerate(problems):
-        alone = theory.solve_stein(*problem).value
+        alone = solve_stein(*problem).value
         np.testing.assert_allclose(batch.value[k], alone, rtol=0, atol=1e-12 * np.abs(alone).max())
 
 
@@ -72,7 +73,7 @@ def test_no_limit_is_raised(radius):
 
 @pytest.mark.parametrize("radius", [1.0, 1.2])
 def test_no_limit_is_marked_while_traced(radius):
-    solution = jax.jit(theory.solve_stein)(radius * jnp.eye(2), jnp.eye(2))
+    solution = solve_stein(radius * jnp.eye(2), jnp.eye(2))
     assert not solution.converged
     assert np.isposinf(solution.value).all()
 
@@ -82,8 +83,8 @@ def test_one_unstable_element_leaves_the_batch_alone():
     batch = jnp.stack([stable, 1.5 * jnp.eye(4), stable.T])
     solution = jax.vmap(lambda h: theory.solve_stein(h, noise))(batch)
     assert solution.converged.tolist() == [True, False, True]
-    np.testing.assert_allclose(solution.value[0], theory.solve_stein(stable, noise).value, rtol=1e-12)
-    np.testing.assert_allclose(solution.value[2], theory.solve_stein(stable.T, noise).value, rtol=1e-12)
+    np.testing.assert_allclose(solution.value[0], solve_stein(stable, noise).value, rtol=1e-12)
+    np.testing.assert_allclose(solution.value[2], solve_stein(stable.T, noise).value, rtol=1e-12)
 
 
 @pytest.mark.parametrize("derivative", [jax.jacfwd, jax.jacrev])

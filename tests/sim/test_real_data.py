@@ -1,0 +1,137 @@
+"""Ecosystems from real tables and from a user's own files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from crossfeed.sim import DATASETS, bundled_ecosystem, ecosystem_from_files
+from crossfeed.theory import InvalidInput, Weights, limit, mspe, relative_efficiency
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_bundled_rows_are_all_used_once(name):
+    ecosystem = bundled_ecosystem(name, 3)
+    total = np.asarray(ecosystem.private.sum(0) + ecosystem.public)
+    # Standardised columns: their squares sum to the number of rows.
+    assert np.ptp(np.diagonal(total)) < 1e-6 * total[0, 0]
+    assert np.isfinite(relative_efficiency(limit(ecosystem, Weights(0.5, 0.5)))).all()
+
+
+def test_entities_own_different_slices():
+    grams = np.asarray(bundled_ecosystem("diabetes", 3).private)
+    shapes = [gram / np.trace(gram) for gram in grams]
+    assert np.linalg.norm(shapes[0] - shapes[1]) > 0.1
+
+
+def write_csv(path: Path, rows: np.ndarray) -> Path:
+    np.savetxt(path, rows, delimiter=",", header="a,b,price", comments="")
+    return path
+
+
+@pytest.fixture
+def tables(tmp_path):
+    rng = np.random.default_rng(0)
+    files = []
+    for name in ("one", "two", "public"):
+        x = rng.standard_normal((200, 2)) * [1, 3]
+        price = x @ [2.0, -1.0] + 5 + 0.5 * rng.standard_normal(200)
+        files.append(write_csv(tmp_path / f"{name}.csv", np.column_stack([x, price])))
+    return files
+
+
+def test_tables_with_a_target_recover_the_slope_and_the_noise(tables):
+    ecosystem = ecosystem_from_files(tables[:2], tables[2:], target="price")
+    assert ecosystem.dimension == 2
+    np.testing.assert_allclose(ecosystem.theta, [2, -3], atol=0.15)  # a unit of b is now three
+    np.testing.assert_allclose(ecosystem.noise_variance, 0.25, rtol=0.2)
+
+
+def test_tables_without_a_target_have_no_theta(tables):
+    ecosystem = ecosystem_from_files(tables[:2], tables[2:])
+    assert ecosystem.theta is None
+    assert ecosystem.dimension == 3
+
+
+@pytest.fixture
+def texts(tmp_path):
+    words = {"a": "cat dog bird fish", "b": "sum product ratio root", "public": "cat sum dog product house tree"}
+    rng = np.random.default_rng(0)
+    for name, vocabulary in words.items():
+        lines = [" ".join(rng.choice(vocabulary.split(), 6)) for _ in range(40)]
+        if name == "public":
+            (tmp_path / "books").mkdir()
+            (tmp_path / "books" / "book.txt").write_text(" ".join(lines * 5))
+        else:
+            records = (json.dumps({"question": line, "answer": "cat sum", "id": 3}) for line in lines)
+            (tmp_path / f"{name}.jsonl").write_text("\n".join(records) + "\n")
+    return tmp_path
+
+
+def test_texts_of_one_kind_are_alike(texts):
+    ecosystem = ecosystem_from_files([texts / "a.jsonl", texts / "b.jsonl"], [texts / "books"], dimension=4)
+    assert ecosystem.dimension == 4
+    errors = np.asarray(mspe(limit(ecosystem, Weights(0.0, 0.99))))
+    assert (np.diagonal(errors) < errors.mean(axis=0)).all()  # each is best on its own task
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: (t / "a.jsonl").write_text('{"question": "x"}\n{"question": '), ["a.jsonl", "line 2", "JSON"]),
+        (lambda t: (t / "a.jsonl").write_text('{"id": 1}\n'), ["a.jsonl", "line 1", "no text"]),
+        (lambda t: (t / "a.jsonl").write_text(""), ["a.jsonl", "empty"]),
+        (lambda t: (t / "a.jsonl").write_bytes(b"\xff\xfe\x00"), ["a.jsonl", "UTF-8"]),
+        (lambda t: (t / "a.jsonl").unlink(), ["a.jsonl", "No such file"]),
+        (lambda t: (t / "books" / "book.txt").rename(t / "book.txt"), ["books", "no file"]),
+        (lambda t: (t / "books" / "more.csv").write_text("a,b\n1,2\n"), ["tables", "text"]),
+    ],
+)
+def test_bad_texts_are_named(texts, change, words):
+    change(texts)
+    with pytest.raises(InvalidInput) as error:
+        ecosystem_from_files([texts / "a.jsonl", texts / "b.jsonl"], [texts / "books"], dimension=4)
+    assert all(word in str(error.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a,b,price\n1,2,cheap\n", ["line 2", "'price'", "'cheap'"]),
+        ("a,b,price\n1,2\n", ["line 2", "2 values"]),
+        ("a,b,price\n", ["no rows"]),
+        ("a,c,price\n1,2,3\n", ["columns a, c, price"]),
+        ("a,b,price\n1,2,nan\n", ["line 2", "'nan'"]),
+    ],
+)
+def test_bad_tables_are_named(tables, content, words):
+    tables[1].write_text(content)
+    with pytest.raises(InvalidInput) as error:
+        ecosystem_from_files(tables[:2], tables[2:], target="price")
+    assert all(word in str(error.value) for word in ["two.csv", *words])
+
+
+def test_other_bad_requests_are_named(tables, texts):
+    with pytest.raises(InvalidInput, match="cost"):
+        ecosystem_from_files(tables[:2], tables[2:], target="cost")
+    with pytest.raises(InvalidInput, match="dimension is 4000"):
+        ecosystem_from_files([texts / "a.jsonl"], [texts / "books"], dimension=4000)
+    with pytest.raises(InvalidInput, match=r"\.pdf"):
+        ecosystem_from_files([texts / "a.pdf"], [texts / "books"])
+    with pytest.raises(InvalidInput, match="moon"):
+        bundled_ecosystem("moon")
+    with pytest.raises(InvalidInput, match="entities is 0"):
+        bundled_ecosystem("iris", 0)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the project's shared data is not on this machine")
+def test_real_questions_and_books():
+    ecosystem = ecosystem_from_files(
+        [SHARED / "sciq" / "test_qa.jsonl", SHARED / "gsm8k" / "test.jsonl"], [SHARED / "books"]
+    )
+    alone = np.asarray(mspe(limit(ecosystem, Weights(0.0, 0.5))))
+    together = np.asarray(mspe(limit(ecosystem, Weights(0.5, 0.5))))
+    assert together[0, 1] < 0.5 * alone[0, 1]  # each learns the other's task
+    assert together[1, 0] < 0.5 * alone[1, 0]
