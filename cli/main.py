@@ -1,5 +1,6 @@
 """Entry point: parse the arguments, run one command, turn user errors into one sentence and exit code 2."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -40,6 +41,8 @@ def main() -> None:
         description=_DESCRIPTION,
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
+    # JAX hands small matrices to LAPACK one by one: threads inside each call only get in each other's way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imported only now, so that --help does not wait for JAX.
     import jax
 

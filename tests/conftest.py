@@ -1,5 +1,9 @@
 """Every test: float64, shapes in signatures checked, the same examples each time."""
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when JAX loads LAPACK; two workers share two cores
+
 import jax
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
