@@ -31,7 +31,7 @@ class LimitCommand:
         import equinox as eqx
         import numpy as np
 
-        from ..theory import homogenisation, limit, load_ecosystem, mse, mspe, relative_efficiency, spectral_radius
+        from ..theory import homogenisation, limit, load_ecosystem, mse, mspe, relative_efficiency
 
         ecosystem = load_ecosystem(self.eco)
         weights = parse_weights(self.alpha, self.beta)
@@ -40,7 +40,7 @@ class LimitCommand:
         def measure(ecosystem, weights):
             law = limit(ecosystem, weights)
             return {
-                "spectral_radius": spectral_radius(ecosystem, weights),
+                "spectral_radius": law.spectral_radius,
                 "converged": law.exists,
                 "mse": mse(law),
                 "mspe": mspe(law),

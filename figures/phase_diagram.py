@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..theory import Weights, limit, random_gaussian, relative_efficiency, spectral_radius
+from ..theory import Weights, limit, random_gaussian, relative_efficiency
 from .relative_efficiency import DIMENSION, ENTITIES, RANK
 from .report import Report, Request, save
 from .style import grid_of_axes, heat_map, styled
@@ -17,8 +17,8 @@ def draw(request: Request) -> Report:
     alphas, betas = jnp.linspace(0.005, 0.995, points), jnp.linspace(0.005, 0.995, points)
 
     def both(beta, alpha):
-        weights = Weights(alpha, beta)
-        return spectral_radius(ecosystem, weights), relative_efficiency(limit(ecosystem, weights)).mean()
+        law = limit(ecosystem, Weights(alpha, beta))
+        return law.spectral_radius, relative_efficiency(law).mean()
 
     over_grid = jax.jit(jax.vmap(jax.vmap(both, in_axes=(None, 0)), in_axes=(0, None)))
     radius, efficiency = (np.asarray(x) for x in over_grid(betas, alphas))

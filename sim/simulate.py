@@ -66,8 +66,7 @@ def run_tally(
     sampler: Sampler, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray, joint: bool = False
 ) -> Tally:
     """The tally behind `simulate`, with a leading generation axis: merge several of these to go on drawing."""
-    entities, size = sampler.ecosystem.entities, sampler.ecosystem.dimension
-    largest = sampler.nothing_published(1).size + entities * entities * size  # labels; errors on every task
+    largest = sampler.nothing_published(1).size + sampler.ecosystem.entities * sampler.ecosystem.dimension
     batch = max(1, min(replicates, _BATCH_NUMBERS // largest))
     batches, rest = divmod(replicates, batch)
     run = lambda key, size: _run_batch(sampler, weights, generations, size, key, joint)  # noqa: E731
@@ -78,26 +77,46 @@ def run_tally(
 
 
 def summarise(sampler: Sampler, weights: Weights, tally: Tally, joint: bool = False) -> Simulation:
-    """Means and standard errors of a tally."""
-    covariance = tally.estimates.scatter / (tally.estimates.count[0] - 1)
-    everyone = jnp.arange(sampler.ecosystem.entities)
-    generations = tally.estimates.mean.shape[0] - 1
-    unknown = trajectory(sampler.ecosystem, weights, generations, biased) & (sampler.ecosystem.theta is None)
+    """Means, errors and standard errors of a tally with a leading generation axis."""
+    ecosystem = sampler.ecosystem
+    count = tally.count[0]
+    everyone = jnp.arange(ecosystem.entities)
+    generations = tally.mean.shape[0] - 1
+    own = tally.scatter[:, everyone, everyone] if joint else tally.scatter
+    error = tally.mean - sampler.theta
+    unknown = trajectory(ecosystem, weights, generations, biased) & (ecosystem.theta is None)
+    mse, mse_se = _squared_error(count, error, own, jnp.eye(ecosystem.dimension)[None])
+    mspe, mspe_se = _squared_error(count, error, own, ecosystem.private)
+    covariance = tally.scatter / (count - 1)
     return Simulation(
-        tally.estimates.count[0],
-        tally.estimates.mean,
-        covariance[:, everyone, everyone] if joint else covariance,
+        count,
+        tally.mean,
+        own / (count - 1),
         covariance if joint else None,
-        jnp.where(unknown, jnp.nan, tally.squared_error.mean),
-        jnp.where(unknown, jnp.nan, _standard_error(tally.squared_error)),
-        jnp.where(unknown[..., None], jnp.nan, tally.prediction_error.mean),
-        jnp.where(unknown[..., None], jnp.nan, _standard_error(tally.prediction_error)),
+        jnp.where(unknown, jnp.nan, mse[..., 0]),
+        jnp.where(unknown, jnp.nan, mse_se[..., 0]),
+        jnp.where(unknown[..., None], jnp.nan, mspe),
+        jnp.where(unknown[..., None], jnp.nan, mspe_se),
     )
 
 
-def _standard_error(moments):
-    count = moments.count[0]
-    return jnp.sqrt(moments.scatter / (count * (count - 1)))
+def _squared_error(count, error, scatter, grams):
+    """Mean over replicates of e'Se for each Gram matrix S, and its standard error, at every generation.
+
+    The estimates are Gaussian, so Var(e'Se) = 2 tr(SCSC) + 4 μ'SCSμ with their mean error μ and covariance C.
+    """
+
+    def one(generation):
+        error, scatter = generation
+        covariance = scatter / (count - 1)
+        pull = jnp.einsum("mab,kb->kma", grams, error)
+        mean = jnp.einsum("mab,kab->km", grams, scatter / count) + jnp.einsum("ka,kma->km", error, pull)
+        weighted = jnp.einsum("mab,kbc->kmac", grams, covariance)
+        variance = 2 * jnp.einsum("kmab,kmba->km", weighted, weighted)
+        variance = variance + 4 * jnp.einsum("kma,kab,kmb->km", pull, covariance, pull)
+        return mean, jnp.sqrt(variance / count)
+
+    return jax.lax.map(one, (error, scatter))
 
 
 def _run_batch(sampler, weights, generations, replicates, key, joint) -> Tally:
@@ -111,8 +130,8 @@ def _run_batch(sampler, weights, generations, replicates, key, joint) -> Tally:
         key, alpha, beta = now
         trainer = sampler.trainer(alpha, beta) if steady is None else steady
         estimates = sampler.train(trainer, initial, sampler.publish(key, estimates))
-        return estimates, tally_batch(sampler, estimates, joint)
+        return estimates, tally_batch(estimates, joint)
 
     keys = jax.random.split(key_generations, generations)
     _, later = jax.lax.scan(generation, first, (keys, alpha[1:], beta[1:]))
-    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), tally_batch(sampler, first, joint), later)
+    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), tally_batch(first, joint), later)

@@ -195,5 +195,5 @@ def _theta(ecosystem: Ecosystem) -> Float[Array, " d"]:
     return jnp.zeros(ecosystem.dimension) if ecosystem.theta is None else ecosystem.theta
 
 
-def _normal(key, shape):
+def _normal(key: PRNGKeyArray, shape: tuple[int, ...]) -> Array:
     return jax.random.normal(key, shape, dtype=float)

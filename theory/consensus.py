@@ -43,13 +43,18 @@ class Law(eqx.Module):
         ecosystem: the ecosystem trained in.
         training: how every entity estimates.
         pool: the law of the pool it trained on.
-        exists: False where the recursion has no limit.
+        spectral_radius: ρ(Q) of the training, for a limit; None for a law at one generation.
     """
 
     ecosystem: Ecosystem
     training: Training
     pool: Pool
-    exists: Bool[Array, ""]
+    spectral_radius: Float[Array, ""] | None = None
+
+    @property
+    def exists(self) -> Bool[Array, ""]:
+        """False where the recursion has no limit."""
+        return jnp.asarray(True) if self.spectral_radius is None else has_limit(self.spectral_radius)
 
 
 def spectral_radius(ecosystem: Ecosystem, weights: Weights) -> Float[Array, ""]:
@@ -72,13 +77,13 @@ def trajectory(ecosystem: Ecosystem, weights: Weights, generations: int, measure
     """
     alpha, beta = weights.per_generation(ecosystem.entities, generations)
     kernels = kernel_table(ecosystem)
-    first = Law(ecosystem, train(ecosystem, alpha[0], beta[0], kernels), _nothing_published(ecosystem), jnp.array(True))
+    first = Law(ecosystem, train(ecosystem, alpha[0], beta[0], kernels), _nothing_published(ecosystem))
     steady = train(ecosystem, alpha[-1], beta[-1], kernels) if weights.constant and generations else None
 
     def generation(pool, weights_now):
         alpha, beta = weights_now
         training = train(ecosystem, alpha, beta, kernels) if steady is None else steady
-        law = Law(ecosystem, training, pool, jnp.array(True))
+        law = Law(ecosystem, training, pool)
         return next_pool(law), measure(law)
 
     _, later = jax.lax.scan(generation, next_pool(first), (alpha[1:], beta[1:]))
@@ -111,7 +116,7 @@ def limit(ecosystem: Ecosystem, weights: Weights) -> Law:
         stable_stein(feedback, ecosystem.pool_noise),
         resolvent @ own_bias,
     )
-    return Law(ecosystem, training, pool, exists)
+    return Law(ecosystem, training, pool, radius)
 
 
 def next_pool(law: Law) -> Pool:

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
 from .failures import NoLimit, is_concrete
@@ -63,8 +64,13 @@ def stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -
     return (solution + solution.T) / 2
 
 
-def _doubling(contraction, noise):
-    """Σ_s Hˢ N (Hˢ)ᵀ: after n steps the sum holds 2ⁿ terms, since X ← X + A X Aᵀ, A ← A²."""
+@custom_vmap
+def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """Σ_s Hˢ N (Hˢ)ᵀ: after n steps the sum holds 2ⁿ terms, since X ← X + A X Aᵀ, A ← A².
+
+    A batch runs until its slowest member is done. Further steps leave the others as they are, so nothing is masked, which
+    is what `vmap` of the loop would do, at twice the cost.
+    """
 
     def going(state):
         power, _, step = state
@@ -72,6 +78,15 @@ def _doubling(contraction, noise):
 
     def double(state):
         power, total, step = state
-        return power @ power, total + power @ total @ power.T, step + 1
+        return power @ power, total + power @ total @ power.mT, step + 1
 
     return jax.lax.while_loop(going, double, (contraction, noise, 0))[1]
+
+
+@_doubling.def_vmap
+def _doubling_batch(size, batched, contraction, noise):
+    stacked = (
+        x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
+        for x, is_batched in zip((contraction, noise), batched, strict=True)
+    )
+    return _doubling(*stacked), True

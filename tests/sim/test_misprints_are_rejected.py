@@ -6,6 +6,7 @@ The formulas are written here in lifted form, as printed and as corrected, and s
 from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,7 +48,9 @@ def weights() -> Weights:
 @pytest.fixture(scope="module")
 def simulation(ecosystem, weights):
     # One fixed key for all: the corrected and the printed formulas must differ on the very same draws.
-    full = simulate(make_moment_sampler(ecosystem), weights, GENERATIONS, REPLICATES, jax.random.key(7), joint=True)
+    full = eqx.filter_jit(simulate)(
+        make_moment_sampler(ecosystem), weights, GENERATIONS, REPLICATES, jax.random.key(7), joint=True
+    )
     return at_generations(full, COMPARED)
 
 
@@ -65,22 +68,28 @@ def total_covariance(ecosystem, mean_map, conditional, formulas: Formulas):
     return formulas.real_noise * mean_map @ real @ mean_map.T + conditional
 
 
+@eqx.filter_jit
 def by_recursion(ecosystem, weights, formulas: Formulas) -> Prediction:
     """Theorems 1 and 2, with C_t = Q (σ² S⁺ + C_{t-1}) times the last factor."""
     alpha, beta = weights.per_generation(ENTITIES, GENERATIONS)
     noise = NOISE_VARIANCE * pseudo_inverse(block_diagonal(ecosystem.synthetic))
-    conditional = jnp.zeros_like(noise)
-    mean_map = operators(ecosystem, alpha[0], beta[0]).real
     later = operators(ecosystem, alpha[1], beta[1])
-    covariances = [total_covariance(ecosystem, mean_map, conditional, formulas)]
-    for _ in range(GENERATIONS):
-        mean_map = later.real + later.recursive @ mean_map
-        conditional = later.recursive @ (noise + conditional) @ formulas.last_factor(later.recursive)
-        covariances.append(total_covariance(ecosystem, mean_map, conditional, formulas))
+
+    def step(state, _):
+        mean_map, conditional = state
+        following = (
+            later.real + later.recursive @ mean_map,
+            later.recursive @ (noise + conditional) @ formulas.last_factor(later.recursive),
+        )
+        return following, total_covariance(ecosystem, *state, formulas)
+
+    start = operators(ecosystem, alpha[0], beta[0]).real, jnp.zeros_like(noise)
+    _, covariances = jax.lax.scan(step, start, length=GENERATIONS + 1)
     mean = jnp.broadcast_to(ecosystem.theta, (len(COMPARED), ENTITIES, DIMENSION))
-    return Prediction(mean, blocks(jnp.stack(covariances)[np.asarray(COMPARED)]))
+    return Prediction(mean, blocks(covariances[np.asarray(COMPARED)]))
 
 
+@eqx.filter_jit
 def by_limit(ecosystem, weights, formulas: Formulas) -> Prediction:
     """Theorem 3, with vec(C) = σ² (I - Q⊗Q)⁻¹ vec(Q S⁺ times the last factor)."""
     now = operators(ecosystem, *weights.per_entity(ENTITIES))
@@ -127,7 +136,7 @@ def effect_in_standard_errors(corrected: Prediction, printed: Prediction) -> flo
 
 
 def test_corrected_formulas_are_the_theory(ecosystem, weights):
-    exact = at_generations(predict(ecosystem, weights, GENERATIONS, ecosystem.theta), COMPARED)
+    exact = at_generations(eqx.filter_jit(predict)(ecosystem, weights, GENERATIONS, ecosystem.theta), COMPARED)
     recursion = by_recursion(ecosystem, weights, CORRECT)
     np.testing.assert_allclose(recursion.joint_covariance, exact.joint_covariance, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(recursion.mean, exact.mean, rtol=1e-9)

@@ -11,7 +11,7 @@ def inner(left, right):
 
 def assert_derivatives(function, point, step=1e-5, rtol=1e-6):
     """Forward and reverse derivatives along a random direction equal a central difference."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(2024)  # not the seed of a test's point: along the point itself nothing turns
     function = jax.jit(function)
     direction = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape)), point)
     moved = [jax.tree.map(lambda x, d, side=side: x + side * step * d, point, direction) for side in (1, -1)]

@@ -92,14 +92,14 @@ def assert_small(found, usable):
     assert max(worst.values()) < TOLERANCE, worst
 
 
-@settings(max_examples=40)
+@settings(max_examples=32)
 @given(SEEDS, SIZES)
 def test_every_generation(seed, sizes):
     batch = random_batch(seed, BATCH, *sizes, GENERATIONS, SLOTS)
     assert_small(trajectory_gaps(batch), conditioning(batch) < 1e4)
 
 
-@settings(max_examples=40)
+@settings(max_examples=32)
 @given(SEEDS, SIZES)
 def test_limit_is_the_fixed_point(seed, sizes):
     batch = random_batch(seed, BATCH, *sizes, GENERATIONS, SLOTS)
@@ -117,7 +117,7 @@ def kronecker_gaps(case: Case):
     return theory.spectral_radius(ecosystem, weights), found
 
 
-@pytest.mark.parametrize("sizes", [(1, 3), (2, 2), (3, 2)])
+@pytest.mark.parametrize("sizes", [(1, 3), (3, 2)])
 @settings(max_examples=30)
 @given(seed=SEEDS)
 def test_limit_by_the_kronecker_formula(sizes, seed):

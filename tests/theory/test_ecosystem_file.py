@@ -119,7 +119,7 @@ def test_bad_files(tmp_path, content):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(theory.InvalidInput, match="cannot read .*nowhere.npz: No such file"):
+    with pytest.raises(theory.InvalidInput, match=r"cannot read .*nowhere\.npz: No such file"):
         theory.load_ecosystem(tmp_path / "nowhere.npz")
 
 
@@ -131,7 +131,7 @@ def test_folder_instead_of_a_file(tmp_path):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(theory.InvalidInput, match="cannot write .*nowhere.*: No such file"):
+    with pytest.raises(theory.InvalidInput, match=r"cannot write .*nowhere.*: No such file"):
         theory.save_ecosystem(random_ecosystem(3), tmp_path / "nowhere" / "e.npz")
 
 

@@ -60,9 +60,8 @@ def test_vmap_is_a_loop():
         np.testing.assert_allclose(batch.value[k], alone, rtol=0, atol=1e-12 * np.abs(alone).max())
 
 
-@pytest.mark.parametrize("radius", [0.3, 0.95])
-def test_gradients_are_finite_differences(radius):
-    assert_derivatives(lambda problem: theory.solve_stein(*problem).value, random_problem(1, radius))
+def test_gradients_are_finite_differences():
+    assert_derivatives(lambda problem: theory.solve_stein(*problem).value, random_problem(1, 0.95))
 
 
 @pytest.mark.parametrize("radius", [1.0, 1.2])
