@@ -14,12 +14,17 @@ class Arrays:
         self.noise_variance = float(ecosystem.noise_variance)
 
 
-def consensus_limit(eco: Arrays, alpha: float, beta: float):
-    """ρ(Q), MSE and MSPE by the consensus form, for full-rank G."""
+def pseudo_inverse(grams):
+    """Inverse on the range, right for any rank, as in crossfeed."""
+    return np.linalg.pinv(grams, hermitian=True)
+
+
+def consensus_limit(eco: Arrays, alpha: float, beta: float, invert=pseudo_inverse):
+    """ρ(Q), MSE and MSPE by the consensus form; `invert` is `np.linalg.inv` where all G are known to have full rank."""
     private, public = (1 - alpha) * beta, (1 - alpha) * (1 - beta)
     size = len(eco.public)
     pool = np.tensordot(eco.shares, eco.synthetic, 1)
-    inverse = np.linalg.inv(private * eco.private + public * eco.public + alpha * pool)
+    inverse = invert(private * eco.private + public * eco.public + alpha * pool)
     publication = eco.shares[:, None, None] * (eco.synthetic @ inverse)
     feedback = alpha * publication.sum(0)
     radius = np.abs(np.linalg.eigvals(feedback)).max()
@@ -44,7 +49,7 @@ def lifted_limit(eco: Arrays, alpha: float, beta: float):
     entities, size = eco.private.shape[:2]
     private, public = (1 - alpha) * beta, (1 - alpha) * (1 - beta)
     pool = np.tensordot(eco.shares, eco.synthetic, 1)
-    inverse = np.linalg.inv(private * eco.private + public * eco.public + alpha * pool)
+    inverse = pseudo_inverse(private * eco.private + public * eco.public + alpha * pool)
     real = np.hstack(
         [block_diag(*(private * inverse @ eco.private)), (public * inverse @ eco.public).reshape(-1, size)]
     )
@@ -52,9 +57,9 @@ def lifted_limit(eco: Arrays, alpha: float, beta: float):
     recursive = np.vstack([alpha * block @ row for block in inverse])
     radius = np.abs(np.linalg.eigvals(recursive)).max()
     mean_map = np.linalg.solve(np.eye(entities * size) - recursive, real)
-    noise = eco.noise_variance * np.linalg.pinv(block_diag(*eco.synthetic), hermitian=True)
+    noise = eco.noise_variance * block_diag(*pseudo_inverse(eco.synthetic))
     sampling = solve_discrete_lyapunov(recursive, recursive @ noise @ recursive.T)
-    initial = block_diag(*np.linalg.pinv(eco.private, hermitian=True), np.linalg.pinv(eco.public, hermitian=True))
+    initial = block_diag(*pseudo_inverse(eco.private), pseudo_inverse(eco.public))
     joint = eco.noise_variance * mean_map @ initial @ mean_map.T + sampling
     blocks = joint.reshape(entities, size, entities, size)
     covariance = np.stack([blocks[k, :, k] for k in range(entities)])

@@ -100,7 +100,7 @@ def summarise(sampler: Sampler, weights: Weights, tally: Tally, joint: bool = Fa
     )
 
 
-def _squared_error(count, error, scatter, grams):
+def _squared_error(count, error, scatter, grams) -> tuple[Array, Array]:
     """Mean over replicates of e'Se for each Gram matrix S, and its standard error, at every generation.
 
     The estimates are Gaussian, so Var(e'Se) = 2 tr(SCSC) + 4 μ'SCSμ with their mean error μ and covariance C.
@@ -112,9 +112,9 @@ def _squared_error(count, error, scatter, grams):
         pull = jnp.einsum("mab,kb->kma", grams, error)
         mean = jnp.einsum("mab,kab->km", grams, scatter / count) + jnp.einsum("ka,kma->km", error, pull)
         weighted = jnp.einsum("mab,kbc->kmac", grams, covariance)
-        variance = 2 * jnp.einsum("kmab,kmba->km", weighted, weighted)
-        variance = variance + 4 * jnp.einsum("kma,kab,kmb->km", pull, covariance, pull)
-        return mean, jnp.sqrt(variance / count)
+        spread = 2 * jnp.einsum("kmab,kmba->km", weighted, weighted)
+        offset = 4 * jnp.einsum("kma,kab,kmb->km", pull, covariance, pull)
+        return mean, jnp.sqrt((spread + offset) / count)
 
     return jax.lax.map(one, (error, scatter))
 

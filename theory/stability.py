@@ -75,7 +75,7 @@ def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
 
 
 def universal_bound(ecosystem: Ecosystem) -> Float[Array, ""]:
-    """(1 + √m)/2 ≥ ρ(Q) for all weights, m = min(number of publishing entities, rank S̲) (Theorem U, `docs/theory.md`, section 3)."""
+    """Theorem U: (1 + √m)/2 ≥ ρ(Q) for all weights, m = min(publishing entities, rank S̲) (`docs/theory.md`, section 3)."""
     publishing = (ecosystem.shares > 0).sum()
     rank = jnp.round(jnp.trace(range_projector(ecosystem.pool_gram)))
     return (1 + jnp.sqrt(jnp.minimum(publishing, rank))) / 2

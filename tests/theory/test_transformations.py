@@ -95,12 +95,13 @@ def test_gradients_of_a_trajectory_by_its_schedule():
 def test_gradients_where_the_range_turns():
     """One row each and no public data: G has rank 2 in 5 dimensions, and its range turns with the features."""
 
-    def error(private):
+    def results(private):
         features = theory.Features(private, jnp.zeros((1, 5)), private)
         ecosystem = theory.ecosystem_from_features(features, theta=jnp.arange(1.0, 6))
-        return theory.mse(theory.limit(ecosystem, theory.Weights(0.4, 1.0)))
+        law = theory.limit(ecosystem, theory.Weights(0.4, 1.0))
+        return jnp.concatenate([theory.mse(law), theory.covariance(law).ravel(), theory.mean_map(law).ravel()])
 
-    assert_derivatives(error, jnp.asarray(np.random.default_rng(0).normal(size=(2, 1, 5))))
+    assert_derivatives(results, jnp.asarray(np.random.default_rng(0).normal(size=(2, 1, 5))))
 
 
 def test_gradients_at_the_edge_of_the_weights():
