@@ -1,51 +1,53 @@
-"""The limit at K = 64, d = 64 against SciPy on the lifted form, extrapolated by its measured exponent."""
+"""One large ecosystem: K = d = 64, a 64 × 64 equation where the lifted form has one of 4096 × 4096."""
 
-from statistics import median
-
-import alternatives
 import jax
-import numpy as np
-from compare import Ratio, seconds
+from baselines import ScipyLifted
+from timing import Claim, assert_agree, compiled, fit_slope, interleaved, median_seconds
+
 from crossfeed.theory import Weights, limit, mse, mspe, random_gaussian
-from scipy.stats import linregress
 
 DIMENSION, ENTITIES = 64, 64
-_FINISHED = (2, 3, 4, 6, 8, 12)  # K at which the lifted form is timed
+LIFTED_ENTITIES = (3, 4, 6, 8, 12, 16)  # Kd = 192 … 1024: what SciPy finishes in seconds
+ALPHA, BETA = 0.5, 0.5
 
 
-@jax.jit
-def _ours(ecosystem):
-    law = limit(ecosystem, Weights(0.5, 0.5))
-    return law.spectral_radius, mse(law), mspe(law)
+def measure() -> list[Claim]:
+    def errors(ecosystem):
+        law = limit(ecosystem, Weights(ALPHA, BETA))
+        return mse(law), mspe(law)
 
+    # Lifted times at growing sizes; at every size both sides must agree.
+    lifted_seconds = []
+    for entities in LIFTED_ENTITIES:
+        ecosystem = random_gaussian(jax.random.key(entities), entities, DIMENSION, DIMENSION // 4)
+        lifted = ScipyLifted(ecosystem)
+        theirs = lifted(ALPHA, BETA, with_radius=False)
+        for name, left, right in zip(("mse", "mspe"), jax.jit(errors)(ecosystem), theirs, strict=False):
+            assert_agree(name, left, right)
+        lifted_seconds.append(median_seconds(lambda one=lifted: one(ALPHA, BETA, with_radius=False), repeats=3))
+    sizes = [entities * DIMENSION for entities in LIFTED_ENTITIES]
+    slope, slope_error = fit_slope(sizes, lifted_seconds)
 
-def measure() -> list[Ratio]:
-    """Time both; they agree to 1e-8 where the lifted form finishes."""
-    make = lambda k: random_gaussian(jax.random.key(k), k, DIMENSION, 16, public_rows=2 * DIMENSION)  # noqa: E731
-    lifted = {}
-    for entities in _FINISHED:
-        ecosystem = make(entities)
-        arrays = alternatives.Arrays(ecosystem)
-        work = lambda arrays=arrays: alternatives.lifted_limit(arrays, 0.5, 0.5)  # noqa: E731
-        for found, wanted in zip(work(), _ours(ecosystem), strict=True):
-            np.testing.assert_allclose(found, wanted, rtol=1e-8)
-        lifted[entities] = median(seconds(work) for _ in range(3))
-    largest = _FINISHED[-4:]  # small sizes are overhead, and would flatten the slope
-    line = linregress(np.log(largest), np.log([lifted[k] for k in largest]))
-    predicted = float(np.exp(line.intercept + line.slope * np.log(ENTITIES)))
-    low = lifted[largest[-1]] * (ENTITIES / largest[-1]) ** (line.slope - 2 * line.stderr)
-    ecosystem = make(ENTITIES)
-    seconds(lambda: _ours(ecosystem))
-    times = [seconds(lambda: _ours(ecosystem)) for _ in range(7)]
-    ours = median(times)
+    # The largest lifted size against ours at full size, interleaved, then scaled by the fitted power law.
+    large = random_gaussian(jax.random.key(0), ENTITIES, DIMENSION, DIMENSION // 4)
+    run, compile_seconds = compiled(errors, large)
+    pairs = interleaved(lambda: run(large), lambda: lifted(ALPHA, BETA, with_radius=False), pairs=3)
+    growth = ENTITIES * DIMENSION / sizes[-1]
     return [
-        Ratio(
-            f"limit at K = {ENTITIES}, d = {DIMENSION} against SciPy on the lifted form",
-            ours,
-            predicted,
-            predicted / ours,
-            (float(low) / max(times), predicted / min(times)),
-            target=1000,
-            note=f"SciPy timed for K in {_FINISHED} and extrapolated: time ∝ K^{line.slope:.2f} (± {line.stderr:.2f})",
+        Claim(
+            f"limit at K = {ENTITIES}, d = {DIMENSION} against lifted SciPy (extrapolated from Kd = {sizes[-1]})",
+            pairs.ratio * growth**slope,
+            1000,
+            details={
+                "seconds": pairs.a_seconds,
+                "compile_seconds": compile_seconds,
+                "lifted_sizes": sizes,
+                "lifted_seconds": lifted_seconds,
+                "lifted_exponent": slope,
+                "lifted_exponent_standard_error": slope_error,
+                "ratio_before_extrapolation": pairs.ratio,
+                "ratio_two_standard_errors_lower": pairs.ratio * growth ** (slope - 2 * slope_error),
+                "ratio_two_standard_errors_higher": pairs.ratio * growth ** (slope + 2 * slope_error),
+            },
         )
     ]

@@ -1,51 +1,56 @@
-"""The limit on a 101 × 101 grid of α and β, K = 4, d = 15, against loops over NumPy and SciPy."""
+"""The whole (α, β) plane at once: errors of all entities and the spectral radius in the limit, on a 101 × 101 grid."""
 
-from functools import partial
-
-import alternatives
 import jax
 import jax.numpy as jnp
 import numpy as np
-from compare import Ratio, interleave
-from crossfeed.theory import Weights, limit, mse, mspe, random_gaussian
+from baselines import NumpyConsensus, ScipyLifted
+from timing import Claim, assert_agree, compiled, interleaved
 
-POINTS, ENTITIES, DIMENSION, RANK = 101, 4, 15, 5
-_TILE = 1024  # points at once: what they need stays near the cache, and neighbours in α converge alike
-# What a loop runs at a grid point, on how many points it is timed, and the target.
-_LOOPS = {
-    "NumPy, consensus form": (alternatives.consensus_limit, 500, 12),
-    "NumPy, consensus form, full rank only": (partial(alternatives.consensus_limit, invert=np.linalg.inv), 500, 12),
-    "SciPy, lifted form": (alternatives.lifted_limit, 40, 50),
-}
+from crossfeed.theory import Weights, limit, mse, mspe, random_gaussian, spectral_radius
+
+ENTITIES, DIMENSION, RANK, POINTS = 4, 15, 5, 101
+SAMPLE = 100  # grid points a loop is timed on, spread over the plane; its time is scaled to the grid
+SLOW_SAMPLE = 10
 
 
-def measure() -> list[Ratio]:
-    """The loops against one compiled map; all agree to 1e-8 on the sampled points."""
-    ecosystem = random_gaussian(jax.random.key(0), ENTITIES, DIMENSION, RANK, public_rows=2 * DIMENSION)
-    arrays = alternatives.Arrays(ecosystem)
-    values = jnp.linspace(0.005, 0.995, POINTS)
-    alphas, betas = (grid.ravel() for grid in jnp.meshgrid(values, values, indexing="ij"))
+def measure() -> list[Claim]:
+    ecosystem = random_gaussian(jax.random.key(0), ENTITIES, DIMENSION, RANK)
+    axis = jnp.linspace(0.005, 0.985, POINTS)
+    alphas, betas = (values.ravel() for values in jnp.meshgrid(axis, axis, indexing="ij"))
 
-    def point(ecosystem, alpha, beta):
-        law = limit(ecosystem, Weights(alpha, beta))
-        return law.spectral_radius, mse(law), mspe(law)
+    def point(alpha, beta):
+        weights = Weights(alpha, beta)
+        law = limit(ecosystem, weights)
+        return mse(law), mspe(law), spectral_radius(ecosystem, weights)
 
-    grid = jax.jit(lambda e, a, b: jax.lax.map(lambda ab: point(e, *ab), (a, b), batch_size=_TILE))
-    ours = lambda: grid(ecosystem, alphas, betas)  # noqa: E731
-    exact = [np.asarray(x) for x in ours()]
-    ratios = []
-    for name, (one, sample, target) in _LOOPS.items():
-        chosen = np.random.default_rng(0).choice(len(alphas), sample, replace=False)
+    grid, compile_seconds = compiled(jax.vmap(point), alphas, betas)
+    results = grid(alphas, betas)
+    claims = []
+    for baseline, target, sample in ((NumpyConsensus, 12, SAMPLE), (ScipyLifted, 50, SLOW_SAMPLE)):
+        chosen = np.random.default_rng(0).choice(POINTS**2, sample, replace=False)
+        one = baseline(ecosystem)
         pairs = [(float(alphas[i]), float(betas[i])) for i in chosen]
-        loop = lambda one=one, pairs=pairs: [one(arrays, *pair) for pair in pairs]  # noqa: E731
-        for found, wanted in zip(zip(*loop(), strict=True), exact, strict=True):
-            np.testing.assert_allclose(np.array(found), wanted[chosen], rtol=1e-8)
-        ratios.append(
-            Ratio(
-                f"limit on a {POINTS} × {POINTS} grid (K = {ENTITIES}, d = {DIMENSION}) against a loop ({name})",
-                *interleave(ours, loop, scale=len(alphas) / len(pairs)),
-                target=target,
-                note=f"loop timed on {len(pairs)} points and scaled to {len(alphas)}",
+        values = [one(*pair) for pair in pairs]
+        for name, ours, theirs in zip(("mse", "mspe", "radius"), results, zip(*values, strict=True), strict=True):
+            assert_agree(name, ours[chosen], np.stack(theirs))
+
+        times = interleaved(lambda: grid(alphas, betas), lambda one=one, pairs=pairs: [one(*pair) for pair in pairs])
+        scale = POINTS**2 / sample
+        claims.append(
+            Claim(
+                f"limit on a {POINTS}×{POINTS} grid, jitted vmap, against {baseline.__name__}",
+                times.ratio * scale,
+                target,
+                details={
+                    "entities": ENTITIES,
+                    "dimension": DIMENSION,
+                    "rank": RANK,
+                    "grid_seconds": times.a_seconds,
+                    "baseline_seconds_scaled_to_grid": times.b_seconds * scale,
+                    "baseline_points_timed": sample,
+                    "compile_seconds": compile_seconds,
+                    "ratios": [ratio * scale for ratio in times.ratios],
+                },
             )
         )
-    return ratios
+    return claims

@@ -67,7 +67,7 @@ class DatasetEcosystem:
 class FileEcosystem:
     """Your own files: text (.txt, .jsonl) or tables (.csv), or folders of these.
 
-    Text becomes TF-IDF features; tables give their numeric columns, and θ if a target column is named.
+    Text becomes TF-IDF features; tables hold numbers only, and give θ if a target column is named.
     """
 
     out: tyro.conf.Positional[Path]

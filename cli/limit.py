@@ -53,9 +53,10 @@ class LimitCommand:
         if self.json:
             print_json(result | ({"notes": notes} if notes else {}))
             return
+        radius, alike = result["spectral_radius"], result["homogenisation"]
         print_table(
-            f"limit: spectral radius {result['spectral_radius']:.6g}, homogenisation {result['homogenisation']:.4g}",
-            ["entity", "MSE", "efficiency", *(f"MSPE on task {m + 1}" for m in range(ecosystem.entities))],
+            f"limit: spectral radius {radius:.6g}, homogenisation {alike:.4g}",
+            ["entity", "MSE", "efficiency", *(f"MSPE task {m + 1}" for m in range(ecosystem.entities))],
             (
                 (k + 1, result["mse"][k], result["relative_efficiency"][k], *result["mspe"][k])
                 for k in range(ecosystem.entities)

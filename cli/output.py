@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-_SHOWN = 12  # columns of a table; --json prints everything
+_COLUMN = 14  # characters a column needs
+_WIDTH_IN_FILES = 160
 
 
 def print_json(values: Mapping[str, object]) -> None:
@@ -18,16 +20,17 @@ def print_json(values: Mapping[str, object]) -> None:
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on stdout; wide ones are cut, saying so."""
-    cut = len(header) > _SHOWN
-    table = Table(
-        title=title, title_justify="left", caption=f"{len(header) - _SHOWN} more columns with --json" if cut else None
-    )
-    for name in header[:_SHOWN]:
-        table.add_column(name, justify="right")
+    """A table on stdout; columns that do not fit are left out, saying so."""
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_IN_FILES)
+    shown = console.width // _COLUMN
+    left_out = len(header) - shown
+    caption = f"{left_out} more columns with --json" if left_out > 0 else None
+    table = Table(title=title, title_justify="left", caption=caption)
+    for name in header[:shown]:
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*(_text(value) for value in row[:_SHOWN]))
-    Console().print(table)
+        table.add_row(*(_text(value) for value in row[:shown]))
+    console.print(table)
 
 
 def print_notes(notes: Sequence[str]) -> None:
@@ -51,18 +54,11 @@ def progress_bar() -> Progress:
 
 
 def _plain(value: object) -> object:
-    array = np.asarray(value)
-    if array.dtype.kind == "f":
-        flat = [x if math.isfinite(x) else None for x in array.ravel().tolist()]
-        return _nest(flat, array.shape)
-    return array.tolist() if isinstance(value, np.ndarray) or hasattr(value, "__jax_array__") else value
-
-
-def _nest(flat: list, shape: tuple[int, ...]) -> object:
-    if not shape:
-        return flat[0]
-    size = len(flat) // shape[0]
-    return [_nest(flat[i * size : (i + 1) * size], shape[1:]) for i in range(shape[0])]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,7 @@
 """`crossfeed simulate`: the same errors by Monte Carlo, with standard errors."""
 
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 from pathlib import Path
 from typing import Literal
 
@@ -74,5 +74,5 @@ class SimulateCommand:
                 jax.block_until_ready(run(sampler, weights, self.generations, self.replicates // parts, key))
                 for key in progress.track(keys, description="replicates, in parts")
             )
-            total = reduce(partial(merge, joint=False), tallies)
+            total = reduce(merge, tallies)
         return summarise(sampler, weights, total)

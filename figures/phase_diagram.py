@@ -44,13 +44,13 @@ def draw(request: Request) -> Report:
             "phase_diagram",
             "Phase diagram over α and β",
             f"The best constant weights are α = {best[0]:.2f}, β = {best[1]:.2f} with mean efficiency "
-            f"{efficiency.max():.3f}; α = β = 0.5 reaches {at_half:.3f}.",
+            f"{efficiency[row, column]:.3f}; α = β = 0.5 reaches {at_half:.3f}.",
             f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, one random draw (seed "
             f"{request.seed}); {points} × {points} grid, exact.",
             {
                 "best_alpha": best[0],
                 "best_beta": best[1],
-                "best_mean_efficiency": float(efficiency.max()),
+                "best_mean_efficiency": float(efficiency[row, column]),
                 "mean_efficiency_at_half": at_half,
                 "largest_spectral_radius": float(radius.max()),
             },

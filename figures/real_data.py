@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..sim import bundled_ecosystem
-from ..theory import DependsOnTheta, Ecosystem, Weights, limit, mspe, save_ecosystem
+from ..theory import DependsOnTheta, Ecosystem, InvalidInput, Weights, limit, mspe, save_ecosystem
 from .report import Report, Request, save
 from .style import grid_of_axes, heat_map, styled
 
@@ -39,16 +39,21 @@ def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: st
             f"{source}: some estimates are biased, so their error depends on theta, which is not given"
         )
 
+    # An entity without private data has no task to err on.
+    tasks = np.flatnonzero(np.asarray(ecosystem.private).any(axis=(1, 2)))
+    if not len(tasks):
+        raise InvalidInput(f"{source}: private is zero for every entity, so there is no task to predict an error on")
     # The best common weights, and the best that entities reach without each other's outputs: geometric means over tasks.
-    row, column = np.unravel_index(np.log(errors).mean(axis=(2, 3)).argmin(), errors.shape[:2])
-    row_alone = np.log(alone).mean(axis=(1, 2, 3)).argmin()
-    ratio = np.log(errors[row, column] / alone[row_alone, 0])
-    own = np.eye(ecosystem.entities, dtype=bool)
+    log_errors, log_alone = np.log(errors[..., tasks]), np.log(alone[..., tasks])
+    row, column = np.unravel_index(log_errors.mean(axis=(2, 3)).argmin(), errors.shape[:2])
+    row_alone = log_alone.mean(axis=(1, 2, 3)).argmin()
+    ratio = log_errors[row, column] - log_alone[row_alone, 0]
+    own = np.arange(ecosystem.entities)[:, None] == tasks
     gains = {"own task": np.exp(ratio[own].mean())}
     if ecosystem.entities > 1:
         gains["others' tasks"] = np.exp(ratio[~own].mean())
     best = (alphas[column], betas[row])
-    change = np.log2(errors / alone)
+    change = (log_errors - log_alone) / np.log(2)
     cut = f"; the first {_SHOWN} of {ecosystem.entities} entities" if ecosystem.entities > _SHOWN else ""
     report = Report(
         name,
@@ -74,7 +79,7 @@ def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: st
         "mspe_without_synthetic_data": alone,
     }
     with styled():
-        return save(request, report, _heat_maps(alphas, betas, change, best), columns)
+        return save(request, report, _heat_maps(alphas, betas, change, tasks, best), columns)
 
 
 def _errors(ecosystem: Ecosystem, alphas, betas) -> Float[np.ndarray, "beta alpha entity task"]:
@@ -83,18 +88,18 @@ def _errors(ecosystem: Ecosystem, alphas, betas) -> Float[np.ndarray, "beta alph
     return np.asarray(over_grid(jnp.asarray(betas), jnp.asarray(alphas)))
 
 
-def _heat_maps(alphas, betas, change: Float[np.ndarray, "beta alpha entity task"], best):
-    shown = min(change.shape[-1], _SHOWN)
-    change = np.where(np.isfinite(change), change, np.nan)[:, :, :shown, :shown]  # no limit: left white
+def _heat_maps(alphas, betas, change: Float[np.ndarray, "beta alpha entity task"], tasks, best):
+    change = np.where(np.isfinite(change), change, np.nan)[:, :, :_SHOWN, :_SHOWN]  # no limit: left white
+    rows, columns = change.shape[2:]
     limits = {"vmin": np.nanmin(change), "vmax": np.nanmax(change)}
-    size = (2.6 * shown + 1, 2.3 * shown)
-    figure, axes = grid_of_axes(shown, shown, size, sharex=True, sharey=True)
+    size = (2.6 * columns + 1, 2.3 * rows)
+    figure, axes = grid_of_axes(rows, columns, size, sharex=True, sharey=True)
     panels = [(entity, task, panel) for entity, row in enumerate(axes) for task, panel in enumerate(row)]
     images = []
     for entity, task, panel in panels:
         images.append(heat_map(panel, alphas, betas, change[:, :, entity, task], np.arange(-6, 6.5, 0.5), **limits))
         panel.plot(*best, "*", color="white", markeredgecolor="black", markersize=9)
-        panel.set_title(f"entity {entity + 1} on task {task + 1}")
+        panel.set_title(f"entity {entity + 1} on task {tasks[task] + 1}")
         panel.set(xlabel="α, synthetic", ylabel="β, private")
         panel.label_outer()
     figure.colorbar(images[0], ax=[panel for _, _, panel in panels], label="log₂ of error relative to α = 0")

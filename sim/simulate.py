@@ -59,7 +59,7 @@ def simulate(
     """
     if replicates < 2:
         raise InvalidInput(f"replicates is {replicates}, but a standard error needs at least 2")
-    return summarise(sampler, weights, run_tally(sampler, weights, generations, replicates, key, joint), joint)
+    return summarise(sampler, weights, run_tally(sampler, weights, generations, replicates, key, joint))
 
 
 def run_tally(
@@ -72,17 +72,17 @@ def run_tally(
     run = lambda key, size: _run_batch(sampler, weights, generations, size, key, joint)  # noqa: E731
     keys = jax.random.split(key, batches + 1)
     start = empty_like(jax.eval_shape(lambda: run(keys[0], batch)))
-    total, _ = jax.lax.scan(lambda seen, key: (merge(seen, run(key, batch), joint), None), start, keys[:-1])
-    return merge(total, run(keys[-1], rest), joint) if rest else total
+    total, _ = jax.lax.scan(lambda seen, key: (merge(seen, run(key, batch)), None), start, keys[:-1])
+    return merge(total, run(keys[-1], rest)) if rest else total
 
 
-def summarise(sampler: Sampler, weights: Weights, tally: Tally, joint: bool = False) -> Simulation:
+def summarise(sampler: Sampler, weights: Weights, tally: Tally) -> Simulation:
     """Means, errors and standard errors of a tally with a leading generation axis."""
     ecosystem = sampler.ecosystem
     count = tally.count[0]
     everyone = jnp.arange(ecosystem.entities)
     generations = tally.mean.shape[0] - 1
-    own = tally.scatter[:, everyone, everyone] if joint else tally.scatter
+    own = tally.scatter[:, everyone, everyone] if tally.joint else tally.scatter
     error = tally.mean - sampler.theta
     unknown = trajectory(ecosystem, weights, generations, biased) & (ecosystem.theta is None)
     mse, mse_se = _squared_error(count, error, own, jnp.eye(ecosystem.dimension)[None])
@@ -92,7 +92,7 @@ def summarise(sampler: Sampler, weights: Weights, tally: Tally, joint: bool = Fa
         count,
         tally.mean,
         own / (count - 1),
-        covariance if joint else None,
+        covariance if tally.joint else None,
         jnp.where(unknown, jnp.nan, mse[..., 0]),
         jnp.where(unknown, jnp.nan, mse_se[..., 0]),
         jnp.where(unknown[..., None], jnp.nan, mspe),

@@ -18,11 +18,13 @@ class Tally(eqx.Module):
         mean: mean of θ̂.
         scatter: Σ (θ̂ - mean)(θ̂ - mean)' within each entity (K, d, d), or for every pair of entities (K, K, d, d) in a joint
             tally.
+        joint: whether the scatter holds pairs of entities.
     """
 
     count: Float[Array, "..."]
     mean: Float[Array, "... entity d"]
     scatter: Float[Array, "... d d"]
+    joint: bool = eqx.field(static=True)
 
 
 def tally_batch(estimates: Estimates, joint: bool) -> Tally:
@@ -30,17 +32,25 @@ def tally_batch(estimates: Estimates, joint: bool) -> Tally:
     mean = estimates.mean(0)
     deviation = estimates - mean
     scatter = _joint_products(deviation) if joint else jnp.einsum("rka,rkb->kab", deviation, deviation)
-    return Tally(jnp.asarray(float(estimates.shape[0])), mean, scatter)
+    return Tally(jnp.asarray(float(estimates.shape[0])), mean, scatter, joint)
 
 
-def merge(left: Tally, right: Tally, joint: bool) -> Tally:
-    """The tally of two disjoint sets of replicates; associative (Chan, Golub and LeVeque 1979)."""
-    products = "...ka,...lb->...klab" if joint else "...ka,...kb->...kab"
+def merge(left: Tally, right: Tally) -> Tally:
+    """The tally of two disjoint sets of replicates; associative (Chan, Golub and LeVeque 1979).
+
+    Raises:
+        ValueError: one is joint and the other is not.
+    """
+    if left.joint != right.joint:
+        raise ValueError("a joint tally cannot be merged with one that is not")
+    products = "...ka,...lb->...klab" if left.joint else "...ka,...kb->...kab"
     count = left.count + right.count
     gap = right.mean - left.mean
     mean = left.mean + (right.count / count)[..., None, None] * gap
     weight = jnp.sqrt(left.count * right.count / count)[..., None, None]
-    return Tally(count, mean, left.scatter + right.scatter + jnp.einsum(products, weight * gap, weight * gap))
+    return Tally(
+        count, mean, left.scatter + right.scatter + jnp.einsum(products, weight * gap, weight * gap), left.joint
+    )
 
 
 def empty_like(tally: Tally) -> Tally:

@@ -1,6 +1,7 @@
 """Ecosystems from a user's own files: text in `.txt` and `.jsonl`, tables in `.csv`, or folders of these."""
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,8 @@ def ecosystem_from_files(
     """An ecosystem in which entity k owns the contents of `private[k]`.
 
     Text becomes features by TF-IDF and its `dimension` leading singular directions, one row a record or passage of some
-    1000 characters; θ is then unknown. Tables use their numeric columns, standardised over all files, and `target`, if
-    given, as the label.
+    1000 characters; θ is then unknown. Tables hold numbers only; their columns are standardised over all files, and
+    `target`, if given, is the label.
 
     Args:
         private: one file or folder an entity.
@@ -94,6 +95,8 @@ def _files(path: Path) -> list[Path]:
         if not found:
             raise InvalidInput(f"{path} holds no file ending in {', '.join(_SUFFIXES)}")
         return found
+    if not path.exists():
+        raise InvalidInput(f"cannot read {path}: No such file or directory")
     if path.suffix not in _SUFFIXES:
         raise InvalidInput(f"{path} ends in '{path.suffix}', but must end in {', '.join(_SUFFIXES)} or be a folder")
     return [path]
@@ -114,7 +117,7 @@ def _read(path: Path) -> str:
 def _read_texts(path: Path) -> list[str]:
     content = _read(path)
     if path.suffix == ".jsonl":
-        return [_record_text(path, number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+        return [_record_text(path, number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
     words = content.split()
     passages, start, length = [], 0, 0
     for position, word in enumerate(words, 1):
@@ -138,12 +141,15 @@ def _record_text(path: Path, number: int, line: str) -> str:
 
 
 def _read_table(path: Path) -> tuple[list[str], np.ndarray]:
-    lines = [line for line in csv.reader(_read(path).splitlines()) if line]
-    header, body = lines[0], lines[1:]
+    reader = csv.reader(io.StringIO(_read(path), newline=""))
+    try:
+        (_, header), *body = [(reader.line_num, line) for line in reader if line]
+    except csv.Error as error:
+        raise InvalidInput(f"{path} line {reader.line_num} is not CSV: {error}") from error
     if not body:
         raise InvalidInput(f"{path} has a header but no rows")
     rows = []
-    for number, line in enumerate(body, 2):
+    for number, line in body:
         if len(line) != len(header):
             raise InvalidInput(f"{path} line {number} has {len(line)} values, but the header names {len(header)}")
         rows.append([_number(path, number, name, cell) for name, cell in zip(header, line, strict=True)])

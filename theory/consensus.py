@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from .ecosystem import Ecosystem
-from .linear_algebra import spectral_radius_of
+from .linear_algebra import RANK_TOLERANCE, spectral_radius_of
 from .stein import has_limit, refuse_unit_root, stable_stein
 from .training import Training, kernel_table, train
 from .weights import Weights
@@ -151,5 +151,9 @@ def _fresh_information(ecosystem: Ecosystem, training: Training, publication: Fl
     """What real data adds to the pool in one generation: private and public parts, and the bias of unseen directions."""
     private = training.private[:, None, None] * publication
     public = jnp.einsum("j,jab->ab", training.public, publication)
-    bias = -jnp.einsum("j,jab,jbc->ac", ecosystem.shares, ecosystem.synthetic, training.kernel)
+    unseen = ecosystem.synthetic @ training.kernel
+    # What an entity publishes about is mostly seen; what rounding leaves of it must not pass for a bias.
+    size = jnp.linalg.norm(ecosystem.synthetic, axis=(-2, -1), keepdims=True)
+    rounding = jnp.linalg.norm(unseen, axis=(-2, -1), keepdims=True) <= RANK_TOLERANCE * size
+    bias = -jnp.einsum("j,jab->ab", ecosystem.shares, jnp.where(rounding, 0, unseen))
     return private, public, bias

@@ -12,9 +12,11 @@ SHARE_TOLERANCE = 1e-9
 
 
 def as_array(value) -> Array:
-    """Convert to a JAX array; text, ragged lists and the like become `InvalidInput`."""
+    """Convert to a JAX array of floats; text, ragged lists and the like become `InvalidInput`."""
     try:
-        return jnp.asarray(value)
+        array = jnp.asarray(value)
+        kind = float if jnp.issubdtype(array.dtype, jnp.integer) else array.dtype
+        return jnp.asarray(array, dtype=kind)  # a Python number would stay weakly typed, and recompile its users
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"expected an array of numbers, got {value!r}") from error
 

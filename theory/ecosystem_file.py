@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,8 @@ def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike) -> None:
     arrays = {name: np.asarray(getattr(ecosystem, name)) for name in _REQUIRED + _OPTIONAL[:2]}
     if ecosystem.theta is not None:
         arrays["theta"] = np.asarray(ecosystem.theta)
-    with whole_file(path) as part:
-        np.savez(part, allow_pickle=False, **arrays)
+    with whole_file(path) as part, part.open("wb") as file:  # opened here, because NumPy would add .npz to another name
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -61,12 +62,12 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InvalidInput(f"{path} is a single array, but an ecosystem is an .npz archive with named arrays")
-            return {name: archive[name] for name in archive.files}
+            return {name: np.asarray(archive[name]) for name in archive.files}
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
     except InvalidInput:
         raise
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InvalidInput(f"{path} is not a whole .npz archive: {error}") from error
 
 

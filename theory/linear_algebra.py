@@ -10,10 +10,14 @@ RANK_TOLERANCE = 1e-12
 Gram matrices carry rounding of about 1e-15; directions below 1e-12 cannot be told from it."""
 
 
-def range_projector(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """Orthogonal projector onto the range of a symmetric positive semi-definite matrix."""
+def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float[Array, "d d"]:
+    """Orthogonal projector onto the range of a symmetric positive semi-definite matrix.
+
+    Args:
+        rounding: eigenvalues up to this size are zero, for a matrix that may be zero but for rounding.
+    """
     values, vectors = jnp.linalg.eigh(matrix)
-    kept = values > RANK_TOLERANCE * jnp.maximum(values[-1], 0)
+    kept = values > jnp.maximum(RANK_TOLERANCE * values[-1], rounding)
     return (vectors * kept) @ vectors.T
 
 

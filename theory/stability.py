@@ -13,6 +13,9 @@ PROPORTIONALITY_TOLERANCE = 1e-9
 """Matrices whose relative difference is at most this count as proportional."""
 
 
+_ROUNDING = 1e-10  # of sums and products of projectors
+
+
 class Lemma1(eqx.Module):
     """What Lemma 1 says of an ecosystem and its weights.
 
@@ -43,11 +46,12 @@ def lemma1(ecosystem: Ecosystem, weights: Weights) -> Lemma1:
     alpha, beta = alphas[0], betas[0]
     uniform = (alphas == alpha).all() & (betas == beta).all()
     mixing, scale = _mixture(ecosystem)
-    applies = uniform & (mixing > 0) & (mixing <= 1) & (alpha < 1) & (beta > 0) & (beta <= mixing)
+    applies = uniform & (mixing > 0) & (mixing <= 1) & (alpha < 1) & (beta > 0)
+    applies = applies & (beta <= mixing * (1 + PROPORTIONALITY_TOLERANCE))
     safe_mixing = jnp.where(applies, mixing, 1.0)
     safe_alpha = jnp.where(alpha > 0, alpha, 1.0)
     delta = (1 - alpha) * beta * scale / (safe_alpha * safe_mixing)
-    surplus = (1 - alpha) * (safe_mixing - beta) / (safe_alpha * safe_mixing)
+    surplus = (1 - alpha) * jnp.maximum(safe_mixing - beta, 0) / (safe_alpha * safe_mixing)
     whitening = square_root(pseudo_inverse(surplus * ecosystem.public + ecosystem.pool_gram))
     spectra = jnp.linalg.eigvalsh(whitening @ ecosystem.synthetic @ whitening)
     nonzero = spectra > RANK_TOLERANCE * spectra.max()
@@ -69,7 +73,7 @@ def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
     possible = (misfit <= PROPORTIONALITY_TOLERANCE * jnp.linalg.norm(target)) & (candidates.sum(1) > 0)
     possible = possible & (candidates >= -PROPORTIONALITY_TOLERANCE * jnp.abs(candidates).max()).all(axis=1)
     chosen = jnp.maximum(candidates[jnp.argmax(possible)], 0.0)
-    found = possible.any()
+    found = possible.any() & (chosen[0] > PROPORTIONALITY_TOLERANCE * chosen[1])
     total = jnp.where(found, chosen.sum(), 1.0)
     return jnp.where(found, chosen[0] / total, jnp.nan), jnp.where(found, 1 / total, jnp.nan)
 
@@ -116,10 +120,10 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
     def unlearned(alpha, beta, private):
         known = ((1 - alpha) * beta > RANK_TOLERANCE) * scaled(private)
         known = known + ((1 - alpha) * (1 - beta) > RANK_TOLERANCE) * scaled(ecosystem.public)
-        return range_projector(published @ kernel_projector(known) @ published) * (alpha > RANK_TOLERANCE)
+        return range_projector(published @ kernel_projector(known) @ published, _ROUNDING) * (alpha > RANK_TOLERANCE)
 
     published = range_projector(pool)
     lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private)
     learned = jnp.where(publishing[:, None, None], published - lost, 0).sum(0)
-    rank = jnp.trace(range_projector(learned))
+    rank = jnp.trace(range_projector(learned, _ROUNDING))
     return CommonPrompts(applies, applies & (jnp.abs(rank - jnp.trace(published)) < 0.5))

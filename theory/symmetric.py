@@ -5,7 +5,7 @@ The spectral radius is α. Write V = σ² tr S⁻¹, the error of one dataset al
 
 from jaxtyping import Array, Float
 
-Scalar = float | Float[Array, ""]
+Scalar = float | int | Float[Array, ""]
 
 
 def relative_error(alpha: Scalar, beta: Scalar, entities: Scalar) -> Scalar:

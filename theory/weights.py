@@ -11,11 +11,6 @@ from .failures import InvalidInput, is_concrete
 _AXES = "() for all, (K) per entity, (T+1, 1) per generation 0..T, or (T+1, K) for both"
 
 
-def _as_weight(value) -> Array:
-    array = as_array(value)
-    return array.astype(float) if jnp.issubdtype(array.dtype, jnp.integer) else array
-
-
 class Weights(eqx.Module):
     """The weights of §4, both in [0, 1].
 
@@ -30,8 +25,8 @@ class Weights(eqx.Module):
         InvalidInput: at construction, for a wrong shape or type, or a value outside [0, 1] that is not traced.
     """
 
-    alpha: Float[Array, "..."] = eqx.field(converter=_as_weight)
-    beta: Float[Array, "..."] = eqx.field(converter=_as_weight)
+    alpha: Float[Array, "..."] = eqx.field(converter=as_array)
+    beta: Float[Array, "..."] = eqx.field(converter=as_array)
 
     def __check_init__(self):
         for name in ("alpha", "beta"):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .failures import InvalidInput
@@ -16,11 +16,14 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         InvalidInput: the folder does not exist or cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    if not path.name:
+        raise InvalidInput(f"cannot write {path}: it is a folder, not a file name")
+    part = path.with_name(f".{path.stem[:100]}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
         os.replace(part, path)
     except OSError as error:
         raise InvalidInput(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()

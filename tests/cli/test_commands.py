@@ -102,9 +102,7 @@ def test_biased_numbers_without_theta_are_left_out(crossfeed, biased, command):
 def test_biased_numbers_appear_with_theta(crossfeed, biased):
     with np.load(biased) as fields:
         np.savez(biased, **fields, theta=np.array([3.0, 4.0]))
-    found = json.loads(
-        crossfeed("trajectory", biased, "--alpha", 0.5, "--beta", 0.5, "--generations", 1, "--json")[1]
-    )
+    found = json.loads(crossfeed("trajectory", biased, "--alpha", 0.5, "--beta", 0.5, "--generations", 1, "--json")[1])
     # Entity 1 sees only the first direction: variance 1/0.5 · 0.5 = 1 there, bias 4 in the other.
     assert found["mse"][0] == pytest.approx([1 + 16, 1 + 9])
     assert found["bias_norm"][0] == pytest.approx([4, 3])

@@ -31,7 +31,15 @@ def test_every_file_is_there_and_nothing_is_left_over(folder, report):
     written = {path.name for path in folder.iterdir()}
     named = {name for figure in report["figures"].values() for name in figure["files"]}
     assert written == named | {"report.json", "index.html"}
-    assert {"fig2.svg", "fig2.png", "fig2.csv", "fig4.svg", "lemma1.png", "phase_diagram.csv", "real_data.csv"} <= written
+    assert {
+        "fig2.svg",
+        "fig2.png",
+        "fig2.csv",
+        "fig4.svg",
+        "lemma1.png",
+        "phase_diagram.csv",
+        "real_data.csv",
+    } <= written
 
 
 def test_page_is_self_contained(folder, report):

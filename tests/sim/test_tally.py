@@ -35,18 +35,26 @@ def expected(sampler, estimates) -> dict[str, np.ndarray]:
     count = len(estimates)
     flat = estimates.reshape(count, -1)
     joint = np.cov(flat, rowvar=False).reshape(ENTITIES, DIMENSION, ENTITIES, DIMENSION).transpose(0, 2, 1, 3)
+    own = joint[np.arange(ENTITIES), np.arange(ENTITIES)]
     error = estimates - np.asarray(sampler.theta)
+    private = np.asarray(sampler.ecosystem.private)
     squared = (error**2).sum(-1)
-    prediction = np.einsum("rka,mab,rkb->rkm", error, np.asarray(sampler.ecosystem.private), error)
+    prediction = np.einsum("rka,mab,rkb->rkm", error, private, error)
     return {
         "mean": estimates.mean(0),
         "joint_covariance": joint,
-        "covariance": joint[np.arange(ENTITIES), np.arange(ENTITIES)],
+        "covariance": own,
         "mse": squared.mean(0),
-        "mse_se": squared.std(0, ddof=1) / np.sqrt(count),
+        "mse_se": [gaussian_se(np.eye(DIMENSION), e, c, count) for e, c in zip(error.mean(0), own, strict=True)],
         "mspe": prediction.mean(0),
-        "mspe_se": prediction.std(0, ddof=1) / np.sqrt(count),
+        "mspe_se": [[gaussian_se(s, e, c, count) for s in private] for e, c in zip(error.mean(0), own, strict=True)],
     }
+
+
+def gaussian_se(gram, error, covariance, count) -> float:
+    """Standard error of the mean of e'Se for Gaussian e."""
+    product = gram @ covariance
+    return np.sqrt((2 * np.trace(product @ product) + 4 * error @ product @ gram @ error) / count)
 
 
 def assert_tallies_equal(left, right):
@@ -60,12 +68,12 @@ def one_generation(tally):
 @pytest.mark.parametrize("joint", [True, False])
 @pytest.mark.parametrize("cuts", [[], [1, 2, 40], [7, 14, 21, 28, 35]])
 def test_batches_add_up_to_numpy_on_everything(sampler, estimates, joint, cuts):
-    parts = [tally_batch(sampler, jnp.asarray(part), joint) for part in np.split(estimates, cuts)]
+    parts = [tally_batch(jnp.asarray(part), joint) for part in np.split(estimates, cuts)]
     total = parts[0]
     for part in parts[1:]:
-        total = merge(total, part, joint)
+        total = merge(total, part)
 
-    found = summary(sampler, WEIGHTS, one_generation(total), joint)
+    found = summary(sampler, WEIGHTS, one_generation(total))
 
     assert found.replicates == len(estimates)
     for name, value in expected(sampler, estimates).items():
@@ -77,10 +85,10 @@ def test_batches_add_up_to_numpy_on_everything(sampler, estimates, joint, cuts):
 
 @pytest.mark.parametrize("joint", [True, False])
 def test_merging_is_associative_commutative_and_has_a_neutral_element(sampler, estimates, joint):
-    a, b, c = (tally_batch(sampler, jnp.asarray(part), joint) for part in np.split(estimates, [5, 17]))
-    assert_tallies_equal(merge(merge(a, b, joint), c, joint), merge(a, merge(b, c, joint), joint))
-    assert_tallies_equal(merge(a, b, joint), merge(b, a, joint))
-    assert_tallies_equal(merge(empty_like(a), a, joint), a)
+    a, b, c = (tally_batch(jnp.asarray(part), joint) for part in np.split(estimates, [5, 17]))
+    assert_tallies_equal(merge(merge(a, b), c), merge(a, merge(b, c)))
+    assert_tallies_equal(merge(a, b), merge(b, a))
+    assert_tallies_equal(merge(empty_like(a), a), a)
 
 
 class RecordingSampler(MomentSampler):
@@ -96,7 +104,7 @@ class RecordingSampler(MomentSampler):
 
 @pytest.mark.parametrize("replicates", [40, 44, 7])  # whole batches; a rest; less than one batch
 def test_drawing_in_batches_tallies_every_replicate_once(sampler, monkeypatch, replicates):
-    largest = DIMENSION + ENTITIES**2 * DIMENSION
+    largest = DIMENSION + ENTITIES * DIMENSION
     monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 10 * largest)
     recording = RecordingSampler(**vars(sampler), record=[])
 
@@ -118,8 +126,8 @@ def test_runs_merge_into_one_run(sampler):
     first, second = (
         eqx.filter_jit(run_tally)(sampler, WEIGHTS, GENERATIONS, n, jax.random.key(n), joint=True) for n in (30, 50)
     )
-    together = summary(sampler, WEIGHTS, merge(first, second, joint=True), joint=True)
-    alone = [summary(sampler, WEIGHTS, tally, joint=True) for tally in (first, second)]
+    together = summary(sampler, WEIGHTS, merge(first, second))
+    alone = [summary(sampler, WEIGHTS, tally) for tally in (first, second)]
     assert together.replicates == 80
     np.testing.assert_allclose(together.mean, (30 * alone[0].mean + 50 * alone[1].mean) / 80, **CLOSE)
     gap = alone[0].mean - alone[1].mean

@@ -1,0 +1,138 @@
+"""Ratios of times measured in one run: interleaved pairs, warm code, the machine and the commit written down."""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results" / "benchmarks"
+AGREEMENT = 1e-8
+"""Both sides of a comparison must compute the same numbers to this relative accuracy before they are timed."""
+
+
+@dataclass
+class Claim:
+    """One statement with a number, and what was measured for it.
+
+    Attributes:
+        statement: what is claimed.
+        measured: the ratio or the slope.
+        target: the value it should reach.
+        at_least: whether larger is better.
+        details: sizes, times and whatever else the number came from.
+    """
+
+    statement: str
+    measured: float
+    target: float
+    at_least: bool = True
+    details: dict = field(default_factory=dict)
+
+    @property
+    def met(self) -> bool:
+        return self.measured >= self.target if self.at_least else self.measured <= self.target
+
+
+@dataclass
+class Pairs:
+    """Median times of two sides in seconds, and the median of the ratios b/a within each pair."""
+
+    a_seconds: float
+    b_seconds: float
+    ratio: float
+    ratios: list[float]
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """One call, until its arrays are there."""
+    start = time.perf_counter()
+    jax.block_until_ready(run())
+    return time.perf_counter() - start
+
+
+def median_seconds(run: Callable[[], object], repeats: int = 5) -> float:
+    """Median of several warm calls."""
+    jax.block_until_ready(run())
+    return float(np.median([seconds(run) for _ in range(repeats)]))
+
+
+def interleaved(a: Callable[[], object], b: Callable[[], object], pairs: int = 5) -> Pairs:
+    """Time A, B, A, B, …: a busy moment hits both sides of a pair, and their ratio little."""
+    a_times, b_times = zip(*((seconds(a), seconds(b)) for _ in range(pairs)), strict=True)
+    ratios = [b / a for a, b in zip(a_times, b_times, strict=True)]
+    return Pairs(float(np.median(a_times)), float(np.median(b_times)), float(np.median(ratios)), ratios)
+
+
+def compiled(function: Callable, *arguments) -> tuple[Callable, float]:
+    """The compiled function, warmed up, and how long compiling took."""
+    start = time.perf_counter()
+    run = jax.jit(function).lower(*arguments).compile()
+    duration = time.perf_counter() - start
+    jax.block_until_ready(run(*arguments))
+    return run, duration
+
+
+def assert_agree(name: str, ours, theirs) -> None:
+    """Raise unless two arrays agree to `AGREEMENT`, relative to the largest entry."""
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    gap = np.abs(ours - theirs).max() / np.abs(theirs).max()
+    if not gap <= AGREEMENT:
+        raise AssertionError(f"{name}: the two sides differ by {gap:.2e}, more than {AGREEMENT:.0e}")
+
+
+def fit_slope(sizes, times) -> tuple[float, float]:
+    """Slope of log time against log size by least squares, and its standard error."""
+    x, y = np.log(sizes), np.log(times)
+    design = np.column_stack([np.ones_like(x), x])
+    coefficients, *_ = np.linalg.lstsq(design, y)
+    variance = ((y - design @ coefficients) ** 2).sum() / (len(x) - 2)
+    return float(coefficients[1]), float(np.sqrt(variance * np.linalg.inv(design.T @ design)[1, 1]))
+
+
+def write(name: str, claims: list[Claim]) -> Path:
+    """Write what was measured, with the machine, the versions and the commit, to results/benchmarks."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    record = {
+        "benchmark": name,
+        "claims": [asdict(claim) | {"met": claim.met} for claim in claims],
+        "machine": _machine(),
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in ("jax", "jaxlib", "numpy", "scipy", "equinox")},
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain")),
+    }
+    path.write_text(json.dumps(record, indent=2) + "\n")
+    return path
+
+
+def _machine() -> dict:
+    return {
+        "cpus": os.cpu_count(),
+        "model": _cpu_model(),
+        "load": os.getloadavg(),
+        "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS"),
+        "device": jax.devices()[0].device_kind,
+    }
+
+
+def _cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
