@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 EntityWeights = Annotated[tuple[float, ...], tyro.conf.arg(metavar="W [W ...]")]
 
 
-def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...]) -> Weights:
+def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...], entities: int) -> Weights:
     """One value for all entities, or one an entity."""
     import numpy as np
 
     from ..theory import InvalidInput, Weights
 
     for name, values in (("alpha", alpha), ("beta", beta)):
-        if not values:
-            raise InvalidInput(f"{name} is empty, but needs one value, or one an entity")
+        if len(values) not in (1, entities):
+            raise InvalidInput(
+                f"{name} has {len(values)} values, but needs one, or one for each of the {entities} entities"
+            )
     return Weights(np.squeeze(np.array(alpha)), np.squeeze(np.array(beta)))

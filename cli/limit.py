@@ -34,7 +34,7 @@ class LimitCommand:
         from ..theory import homogenisation, limit, load_ecosystem, mse, mspe, relative_efficiency
 
         ecosystem = load_ecosystem(self.eco)
-        weights = parse_weights(self.alpha, self.beta)
+        weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
 
         @eqx.filter_jit
         def measure(ecosystem, weights):

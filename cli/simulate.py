@@ -42,7 +42,7 @@ class SimulateCommand:
         from ..theory import load_ecosystem
 
         ecosystem = load_ecosystem(self.eco)
-        drawn = self._draw(ecosystem, parse_weights(self.alpha, self.beta))
+        drawn = self._draw(ecosystem, parse_weights(self.alpha, self.beta, ecosystem.entities))
         result = {name: np.asarray(getattr(drawn, name)) for name in ("mse", "mse_se", "mspe", "mspe_se")}
         notes = biased_notes(result["mse"], self.eco)
         if self.json:

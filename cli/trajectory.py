@@ -36,7 +36,7 @@ class TrajectoryCommand:
         from ..theory import bias, bias_map_norm, load_ecosystem, mse, mspe, trajectory
 
         ecosystem = load_ecosystem(self.eco)
-        weights = parse_weights(self.alpha, self.beta)
+        weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
 
         def measure(law):
             return {

@@ -132,7 +132,7 @@ def _record_text(path: Path, number: int, line: str) -> str:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
-        raise InvalidInput(f"{path} line {number} is not JSON: {error.msg} at column {error.colno}") from error
+        raise InvalidInput(f"{path} line {number} is not JSON: {error.msg} (column {error.colno})") from error
     values = record.values() if isinstance(record, dict) else [record]
     text = "\n".join(value for value in values if isinstance(value, str))
     if not text:

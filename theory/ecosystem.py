@@ -105,7 +105,9 @@ def check_shapes(ecosystem: Ecosystem) -> None:
     for name, wanted in expected.items():
         array = getattr(ecosystem, name)
         if array is not None and array.shape != wanted:
-            raise InvalidInput(f"{name} must have shape {wanted} to match private {shape}, but has shape {array.shape}")
+            raise InvalidInput(
+                f"{name} must have shape {wanted} where private has {shape}, but has shape {array.shape}"
+            )
     for name in ("private", *expected):
         array = getattr(ecosystem, name)
         if array is not None:

@@ -68,7 +68,8 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     except InvalidInput:
         raise
     except (ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InvalidInput(f"{path} is not a whole .npz archive: {error}") from error
+        # NumPy's own words speak of pickles, and of loading them unsafely.
+        raise InvalidInput(f"{path} is damaged, or not an .npz archive of plain numbers") from error
 
 
 def _listing(names) -> str:

@@ -60,7 +60,7 @@ def test_truncated_file(monkeypatch, capsys, tmp_path):
     [
         (("limit", "--alpha", "1.5", "--beta", "0.5"), ["alpha", "1.5"]),
         (("limit", "--alpha", "0.5", "--beta", "nan"), ["beta", "nan"]),
-        (("limit", "--alpha", "0.1", "0.2", "0.3", "--beta", "0.5"), ["alpha", "(3,)"]),
+        (("limit", "--alpha", "0.1", "0.2", "0.3", "--beta", "0.5"), ["alpha", "3 values", "2 entities"]),
         (("trajectory", *WEIGHTS, "--generations", "-1"), ["generations", "-1"]),
         (("simulate", *WEIGHTS, "--generations", "1", "--replicates", "1"), ["replicates", "1"]),
     ],
