@@ -1,9 +1,8 @@
 """What one would write without this project: the consensus form in NumPy, and the paper's lifted form with SciPy."""
 
 import numpy as np
-from scipy.linalg import block_diag, solve_discrete_lyapunov
-
 from crossfeed.theory import Ecosystem
+from scipy.linalg import block_diag, solve_discrete_lyapunov
 
 
 class NumpyConsensus:

@@ -2,9 +2,8 @@
 
 import jax
 from baselines import ScipyLifted
-from timing import Claim, assert_agree, compiled, fit_slope, interleaved, median_seconds
-
 from crossfeed.theory import Weights, limit, mse, mspe, random_gaussian
+from timing import Claim, assert_agree, compiled, fit_slope, interleaved, median_seconds
 
 DIMENSION, ENTITIES = 64, 64
 LIFTED_ENTITIES = (3, 4, 6, 8, 12, 16)  # Kd = 192 … 1024: what SciPy finishes in seconds

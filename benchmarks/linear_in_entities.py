@@ -2,11 +2,10 @@
 
 import jax
 import numpy as np
-from timing import Claim, assert_agree, compiled, fit_slope, seconds
-
 from crossfeed.theory import Weights, limit, mse, random_gaussian
 from crossfeed.theory.lifted import covariance
 from crossfeed.theory.lifted import limit as lifted_limit
+from timing import Claim, assert_agree, compiled, fit_slope, seconds
 
 DIMENSION, RANK = 15, 5
 ENTITIES = (10, 30, 100, 200, 500, 1000, 2000, 5000, 10_000)

@@ -2,10 +2,9 @@
 
 import jax
 import numpy as np
-from timing import Claim, compiled, interleaved
-
 from crossfeed.sim import make_moment_sampler, simulate
 from crossfeed.theory import Features, Weights, ecosystem_from_features, mse, trajectory
+from timing import Claim, compiled, interleaved
 
 ENTITIES, DIMENSION, ROWS, GENERATIONS = 4, 15, 1000, 20
 ALPHA, BETA = 0.5, 0.5

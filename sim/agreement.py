@@ -81,7 +81,7 @@ def decide(scores: Sequence[np.ndarray], false_alarm: float = 1e-3) -> Decision:
     """Whether all comparisons agree, wrong with probability at most `false_alarm` for the whole run (Bonferroni)."""
     comparisons = sum(z.size for z in scores)
     threshold = float(norm.isf(false_alarm / (2 * comparisons)))
-    largest = float(max(np.abs(z).max() for z in scores))
+    largest = float(np.max([np.abs(z).max() for z in scores]))  # NaN stays NaN, and does not agree
     return Decision(comparisons, largest, threshold, largest <= threshold)
 
 
