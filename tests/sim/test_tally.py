@@ -137,7 +137,7 @@ def test_runs_merge_into_one_run(sampler):
 
 
 def test_memory_does_not_depend_on_replicates(sampler, monkeypatch):
-    monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 20_000)  # batches of 1000
+    monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 8_000)  # batches of 1000
 
     def temporary_bytes(replicates: int) -> int:
         run = jax.jit(lambda key: run_tally(sampler, WEIGHTS, GENERATIONS, replicates, key))
