@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from baselines import NumpyConsensus, ScipyLifted
+from crossfeed.sim import spread
 from crossfeed.theory import Weights, limit, mse, mspe, random_gaussian
 from timing import Claim, assert_agree, compiled, interleaved
 
 ENTITIES, DIMENSION, RANK, POINTS = 4, 15, 5, 101
 SAMPLE = 100  # grid points a loop is timed on, spread over the plane; its time is scaled to the grid
 SLOW_SAMPLE = 10
-TILE = 256  # points at once: what they need stays in the cache, and neighbours in α converge alike
 
 
 def measure() -> list[Claim]:
@@ -18,11 +18,11 @@ def measure() -> list[Claim]:
     axis = jnp.linspace(0.005, 0.985, POINTS)
     alphas, betas = (values.ravel() for values in jnp.meshgrid(axis, axis, indexing="ij"))
 
-    def point(weights):
-        law = limit(ecosystem, Weights(*weights))
+    def point(alpha, beta):
+        law = limit(ecosystem, Weights(alpha, beta))
         return mse(law), mspe(law), law.spectral_radius
 
-    grid, compile_seconds = compiled(lambda *pairs: jax.lax.map(point, pairs, batch_size=TILE), alphas, betas)
+    grid, compile_seconds = compiled(lambda *pairs: spread(point, *pairs), alphas, betas)
     results = grid(alphas, betas)
     claims = []
     for baseline, target, sample in ((NumpyConsensus, 12, SAMPLE), (ScipyLifted, 50, SLOW_SAMPLE)):
@@ -37,7 +37,7 @@ def measure() -> list[Claim]:
         scale = POINTS**2 / sample
         claims.append(
             Claim(
-                f"limit on a {POINTS}×{POINTS} grid, mapped in tiles, against {baseline.__name__}",
+                f"limit on a {POINTS}×{POINTS} grid, spread over the cores, against {baseline.__name__}",
                 times.ratio * scale,
                 target,
                 details={

@@ -2,13 +2,14 @@
 
 import jax
 import numpy as np
-from crossfeed.sim import make_moment_sampler, simulate
+from crossfeed.sim import make_moment_sampler, merge_stack, run_tally, spread, summarise
 from crossfeed.theory import Features, Weights, ecosystem_from_features, mse, trajectory
 from timing import Claim, compiled, interleaved
 
 ENTITIES, DIMENSION, ROWS, GENERATIONS = 4, 15, 1000, 20
 ALPHA, BETA = 0.5, 0.5
 REPLICATES, ROW_REPLICATES = 2**16, 2**8
+PARTS = 8  # shared out over the cores
 LARGEST_Z = 6.0
 
 
@@ -54,8 +55,11 @@ def measure() -> list[Claim]:
     ecosystem = ecosystem_from_features(features, theta=rng.standard_normal(DIMENSION))
     weights, sampler = Weights(ALPHA, BETA), make_moment_sampler(ecosystem)
 
+    def part(key):
+        return run_tally(sampler, weights, GENERATIONS, REPLICATES // PARTS, key)
+
     def moments(key):
-        simulation = simulate(sampler, weights, GENERATIONS, REPLICATES, key)
+        simulation = summarise(sampler, weights, merge_stack(spread(part, jax.random.split(key, PARTS), tile=1)))
         return simulation.mse, simulation.mse_se
 
     run, compile_seconds = compiled(moments, jax.random.key(0))

@@ -15,6 +15,7 @@ NAMES = ["limit_grid", "large_limit", "linear_in_entities", "moment_simulator"]
 
 def main() -> None:
     jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_num_cpu_devices", os.cpu_count())
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}")
     names = parser.parse_args().names or NAMES

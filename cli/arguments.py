@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 EntityWeights = Annotated[tuple[float, ...], tyro.conf.arg(metavar="W [W ...]")]
 
 
+def checked_seed(seed: int) -> int:
+    """The seed, if JAX can take it.
+
+    Raises:
+        InvalidInput: the seed does not fit 64 bits.
+    """
+    from ..theory import InvalidInput
+
+    if not -(2**63) <= seed < 2**63:
+        raise InvalidInput(f"seed is {seed}, but has to lie between -2**63 and 2**63 - 1")
+    return seed
+
+
 def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...], entities: int) -> Weights:
     """One value for all entities, or one an entity."""
     import numpy as np

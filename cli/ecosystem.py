@@ -5,6 +5,8 @@ from pathlib import Path
 
 import tyro
 
+from .arguments import checked_seed
+
 
 @dataclass(frozen=True)
 class RandomEcosystem:
@@ -34,7 +36,7 @@ class RandomEcosystem:
         from ..theory import random_gaussian
 
         ecosystem = random_gaussian(
-            jax.random.key(self.seed),
+            jax.random.key(checked_seed(self.seed)),
             self.entities,
             self.dimension,
             self.rank,

@@ -49,6 +49,7 @@ def main() -> None:
     from ..theory import CrossfeedError
 
     jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_num_cpu_devices", os.cpu_count())  # one a core, for what `sim.spread` shares out
     try:
         command.run()
     except CrossfeedError as error:

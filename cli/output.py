@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -37,6 +38,32 @@ def print_notes(notes: Sequence[str]) -> None:
     """What a person should know of the numbers, on stderr."""
     for note in notes:
         Console(stderr=True).print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def biased_notes(mse, path: Path) -> list[str]:
+    """Say where numbers are missing because θ is."""
+    generations, entities = np.nonzero(np.isnan(mse))
+    if not len(generations):
+        return []
+    return [
+        f"the estimate of entity {entities[0] + 1} at generation {generations[0]} is biased, so its error depends on theta, "
+        f"which {path} does not hold ({len(generations)} numbers left out)"
+    ]
+
+
+def print_errors(kind: str, mse, mspe) -> None:
+    """MSE by generation, and MSPE at the last one."""
+    entities = mse.shape[1]
+    print_table(
+        f"MSE, {kind}",
+        ["generation", *(f"entity {k + 1}" for k in range(entities))],
+        ((t, *row) for t, row in enumerate(mse)),
+    )
+    print_table(
+        f"MSPE at generation {len(mse) - 1}, {kind}",
+        ["entity", *(f"task {m + 1}" for m in range(entities))],
+        ((k + 1, *row) for k, row in enumerate(mspe[-1])),
+    )
 
 
 def progress_bar() -> Progress:

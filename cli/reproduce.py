@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from .arguments import checked_seed
 from .folder import make_folder
 from .output import progress_bar
 
@@ -23,7 +24,7 @@ class ReproduceCommand:
         from ..figures.report import Request
         from ..figures.reproduce import STAGES, reproduce
 
-        request = Request(make_folder(self.out), self.quick, self.seed)
+        request = Request(make_folder(self.out), self.quick, checked_seed(self.seed))
         names = list(STAGES)
         with progress_bar() as progress:
             task = progress.add_task(names[0], total=len(names))

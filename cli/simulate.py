@@ -7,11 +7,11 @@ from typing import Literal
 
 import tyro
 
-from .arguments import EntityWeights, parse_weights
-from .output import print_json, print_notes, print_table, progress_bar
-from .trajectory import biased_notes, print_errors
+from .arguments import EntityWeights, checked_seed, parse_weights
+from .output import biased_notes, print_errors, print_json, print_notes, print_table, progress_bar
 
-_MOST_PARTS = 20  # steps of the progress bar
+_PARTS = 24  # of a large run: what cores share and the progress bar counts
+_SMALL = 2400  # replicates that are drawn in one go
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,29 @@ class SimulateCommand:
     def _draw(self, ecosystem, weights):
         import equinox as eqx
         import jax
+        import jax.numpy as jnp
 
-        from ..sim import make_moment_sampler, make_row_sampler, merge, run_tally, summarise
+        from ..sim import make_moment_sampler, make_row_sampler, merge, run_tally, spread, summarise
         from ..theory import InvalidInput
 
         if self.replicates < 2:
             raise InvalidInput(f"replicates is {self.replicates}, but a standard error needs at least 2")
         sampler = (make_moment_sampler if self.mode == "moments" else make_row_sampler)(ecosystem)
-        parts = next(n for n in range(_MOST_PARTS, 0, -1) if self.replicates % n == 0)
+        parts = _PARTS if self.replicates > _SMALL else 1
+        share, rest = divmod(self.replicates, parts)
+        *keys, last = jax.random.split(jax.random.key(checked_seed(self.seed)), parts + 1)
         run = eqx.filter_jit(run_tally)
-        keys = jax.random.split(jax.random.key(self.seed), parts)
+        on_cores = jax.jit(
+            lambda keys: spread(lambda key: run(sampler, weights, self.generations, share, key), keys, tile=1)
+        )
+        together = jax.local_device_count()
         with progress_bar() as progress:
-            tallies = (
-                jax.block_until_ready(run(sampler, weights, self.generations, self.replicates // parts, key))
-                for key in progress.track(keys, description="replicates, in parts")
-            )
-            total = reduce(merge, tallies)
-        return summarise(sampler, weights, total)
+            task = progress.add_task("replicates", total=self.replicates)
+            tallies = []
+            for start in range(0, parts, together):
+                stack = on_cores(jnp.stack(keys[start : start + together]))
+                tallies.extend(jax.tree.map(lambda leaf, i=i: leaf[i], stack) for i in range(len(stack.count)))
+                progress.update(task, completed=min(start + together, parts) * share)
+            if rest:
+                tallies.append(run(sampler, weights, self.generations, rest, last))
+        return summarise(sampler, weights, reduce(merge, tallies))

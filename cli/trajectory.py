@@ -6,7 +6,7 @@ from pathlib import Path
 import tyro
 
 from .arguments import EntityWeights, parse_weights
-from .output import print_json, print_notes, print_table
+from .output import biased_notes, print_errors, print_json, print_notes
 
 
 @dataclass(frozen=True)
@@ -54,31 +54,3 @@ class TrajectoryCommand:
             return
         print_errors("exact", result["mse"], result["mspe"])
         print_notes(notes)
-
-
-def biased_notes(mse, path: Path) -> list[str]:
-    """Say where numbers are missing because θ is."""
-    import numpy as np
-
-    generations, entities = np.nonzero(np.isnan(mse))
-    if not len(generations):
-        return []
-    return [
-        f"the estimate of entity {entities[0] + 1} at generation {generations[0]} is biased, so its error depends on theta, "
-        f"which {path} does not hold ({len(generations)} numbers left out)"
-    ]
-
-
-def print_errors(kind: str, mse, mspe) -> None:
-    """MSE by generation, and MSPE at the last one."""
-    entities = mse.shape[1]
-    print_table(
-        f"MSE, {kind}",
-        ["generation", *(f"entity {k + 1}" for k in range(entities))],
-        ((t, *row) for t, row in enumerate(mse)),
-    )
-    print_table(
-        f"MSPE at generation {len(mse) - 1}, {kind}",
-        ["entity", *(f"task {m + 1}" for m in range(entities))],
-        ((k + 1, *row) for k, row in enumerate(mspe[-1])),
-    )

@@ -1,13 +1,11 @@
 """Figure 4: prediction error of two entities on both tasks against generation, exact and by Monte Carlo."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..sim import make_moment_sampler, simulate
+from ..sim import decide, make_moment_sampler, simulate, spread_grid
 from ..theory import Weights, mspe, random_gaussian, trajectory
-from .agreement_note import agreement_numbers
 from .report import Report, Request, save
 from .style import grid_of_axes, line, plain_log_axis, points, styled
 
@@ -29,8 +27,8 @@ def draw(request: Request) -> Report:
         return trajectory(ecosystem, weights, GENERATIONS, mspe), drawn.mspe, drawn.mspe_se
 
     grid = jnp.array(VALUES)
-    over_grid = jax.vmap(jax.vmap(both, in_axes=(None, 0)), in_axes=(0, None))
-    exact, estimate, error = (np.asarray(x) for x in eqx.filter_jit(over_grid)(grid, grid))
+    over_grid = jax.jit(lambda *axes: spread_grid(both, *axes, tile=1))
+    exact, estimate, error = (np.asarray(x) for x in over_grid(grid, grid))
     generations = np.arange(GENERATIONS + 1)
 
     with styled():
@@ -58,7 +56,7 @@ def draw(request: Request) -> Report:
             {
                 "first_drop_on_other_task_at_alpha_0.1": float(drop[0]),
                 "climb_on_other_task_at_alpha_0.9": float(climb),
-                "monte_carlo": agreement_numbers((estimate - exact) / error),
+                "monte_carlo": vars(decide([(estimate - exact) / error])),
             },
         )
         return save(

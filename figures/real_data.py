@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..sim import bundled_ecosystem
+from ..sim import bundled_ecosystem, spread_grid
 from ..theory import DependsOnTheta, Ecosystem, InvalidInput, Weights, limit, mspe, save_ecosystem
 from .report import Report, Request, save
 from .style import grid_of_axes, heat_map, styled
@@ -84,7 +84,7 @@ def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: st
 
 def _errors(ecosystem: Ecosystem, alphas, betas) -> Float[np.ndarray, "beta alpha entity task"]:
     error = lambda beta, alpha: mspe(limit(ecosystem, Weights(alpha, beta)))  # noqa: E731
-    over_grid = jax.jit(jax.vmap(jax.vmap(error, in_axes=(None, 0)), in_axes=(0, None)))
+    over_grid = jax.jit(lambda *axes: spread_grid(error, *axes))
     return np.asarray(over_grid(jnp.asarray(betas), jnp.asarray(alphas)))
 
 

@@ -1,15 +1,13 @@
 """Figure 2: relative efficiency of every entity against α for three β, exact and by Monte Carlo."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..sim import make_moment_sampler, simulate
+from ..sim import decide, make_moment_sampler, simulate, spread_grid
 from ..theory import Ecosystem, Weights, limit, minimum_variance, mse, random_gaussian, relative_efficiency, trajectory
-from .agreement_note import agreement_numbers
-from .report import Report, Request, save
+from .report import Report, Request, save, save_table
 from .style import grid_of_axes, line, points, styled
 
 BETAS = (0.1, 0.5, 0.9)
@@ -41,8 +39,8 @@ def draw(request: Request) -> Report:
         drawn = simulate(sampler, weights, generations, replicates, key_replicates)
         return drawn.mse[-1], drawn.mse_se[-1], trajectory(ecosystem, weights, generations, mse)[-1]
 
-    over_grid = jax.vmap(jax.vmap(monte_carlo, in_axes=(None, 0)), in_axes=(0, None))
-    error, error_se, exact = (np.asarray(x) for x in eqx.filter_jit(over_grid)(betas, sampled))
+    over_grid = jax.jit(lambda *axes: spread_grid(monte_carlo, *axes, tile=1))
+    error, error_se, exact = (np.asarray(x) for x in over_grid(betas, sampled))
     best = float(minimum_variance(ecosystem))
     estimate, estimate_se = best / error, best / error**2 * error_se
 
@@ -68,7 +66,18 @@ def draw(request: Request) -> Report:
                 "best_mean_efficiency": float(mean[top]),
                 "at_alpha": float(alphas[top[1]]),
                 "at_beta": BETAS[top[0]],
-                "monte_carlo": agreement_numbers((error - exact) / error_se),
+                "monte_carlo": vars(decide([(error - exact) / error_se])),
+            },
+            ["fig2_monte_carlo.csv"],
+        )
+        save_table(
+            request.folder / "fig2_monte_carlo.csv",
+            {
+                "beta": betas[:, None, None],
+                "alpha": sampled[:, None],
+                "entity": np.arange(1, ENTITIES + 1),
+                "relative_efficiency": estimate,
+                "standard_error": estimate_se,
             },
         )
         return save(

@@ -11,8 +11,11 @@ from .simulate import Simulation as Simulation
 from .simulate import run_tally as run_tally
 from .simulate import simulate as simulate
 from .simulate import summarise as summarise
+from .spread import spread as spread
+from .spread import spread_grid as spread_grid
 from .tally import Tally as Tally
 from .tally import merge as merge
+from .tally import merge_stack as merge_stack
 from .user_files import ecosystem_from_files as ecosystem_from_files
 from .workflow import MomentSampler as MomentSampler
 from .workflow import RowSampler as RowSampler

@@ -29,10 +29,15 @@ class Tally(eqx.Module):
 
 def tally_batch(estimates: Estimates, joint: bool) -> Tally:
     """The tally of one batch of replicates."""
-    mean = estimates.mean(0)
-    deviation = estimates - mean
-    scatter = _joint_products(deviation) if joint else jnp.einsum("rka,rkb->kab", deviation, deviation)
-    return Tally(jnp.asarray(float(estimates.shape[0])), mean, scatter, joint)
+    entities, size, replicates = estimates.shape
+    mean = estimates.mean(-1)
+    deviation = estimates - mean[..., None]
+    if joint:
+        flat = deviation.reshape(-1, replicates)  # one matrix product is far faster than an einsum over four axes
+        scatter = (flat @ flat.T).reshape(entities, size, entities, size).swapaxes(1, 2)
+    else:
+        scatter = deviation @ deviation.mT
+    return Tally(jnp.asarray(float(replicates)), mean, scatter, joint)
 
 
 def merge(left: Tally, right: Tally) -> Tally:
@@ -53,12 +58,12 @@ def merge(left: Tally, right: Tally) -> Tally:
     )
 
 
+def merge_stack(tallies: Tally) -> Tally:
+    """The tally of a stack of disjoint ones, with their index as leading axis."""
+    first, rest = jax.tree.map(lambda leaf: leaf[0], tallies), jax.tree.map(lambda leaf: leaf[1:], tallies)
+    return jax.lax.scan(lambda seen, tally: (merge(seen, tally), None), first, rest)[0]
+
+
 def empty_like(tally: Tally) -> Tally:
     """The tally of no replicate, in the shape of another's."""
     return jax.tree.map(jnp.zeros_like, tally)
-
-
-def _joint_products(deviation: Estimates) -> Float[Array, "entity entity d d"]:
-    replicates, entities, size = deviation.shape
-    flat = deviation.reshape(replicates, -1)  # one matrix product is far faster than the einsum over four axes
-    return (flat.T @ flat).reshape(entities, size, entities, size).swapaxes(1, 2)

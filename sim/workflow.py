@@ -1,6 +1,7 @@
 """The workflow of §4 for linear models, in two modes that draw from the same law.
 
-A sampler knows how to draw the initial data, how entities train, and what they publish; replicates are a leading axis.
+A sampler knows how to draw the initial data, how entities train, and what they publish. Replicates are the last axis, so
+that random numbers and matrix products run over long contiguous rows.
 """
 
 from abc import abstractmethod
@@ -12,11 +13,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..theory.ecosystem import Ecosystem
+from ..theory.failures import InvalidInput, is_concrete
 from ..theory.features import Features, ecosystem_from_features, smallest_features
 from ..theory.linear_algebra import RANK_TOLERANCE, square_root
 from ..theory.training import KernelTable, Training, kernel_table, train
 
-Estimates = Float[Array, "replicate entity d"]
+_SAME_GRAM = 1e-9  # relative: two ways to add up one Gram matrix differ by rounding only
+
+Estimates = Float[Array, "entity d replicate"]
 
 
 class Sampler(eqx.Module):
@@ -63,12 +67,10 @@ class MomentSampler(Sampler):
     def draw_initial(self, key, replicates):
         """X~_k'ỹ_k and X_*'y_*."""
         key_private, key_public = jax.random.split(key)
-        noise = _normal(key_private, (replicates, *self.private_root.shape[:2]))
-        private = self.ecosystem.private @ self.theta + jnp.einsum("rka,kab->rkb", noise, self.private_root)
-        public = (
-            self.ecosystem.public @ self.theta + _normal(key_public, (replicates, len(self.theta))) @ self.public_root
-        )
-        return private, public
+        private = self.private_root @ _normal(key_private, (*self.private_root.shape[:2], replicates))
+        public = self.public_root @ _normal(key_public, (len(self.theta), replicates))
+        private_mean, public_mean = self.ecosystem.private @ self.theta, self.ecosystem.public @ self.theta
+        return private_mean[..., None] + private, public_mean[:, None] + public
 
     def trainer(self, alpha, beta) -> Training:
         """The estimator's matrices."""
@@ -76,23 +78,23 @@ class MomentSampler(Sampler):
 
     def nothing_published(self, replicates):
         """A moment of zero."""
-        return jnp.zeros((replicates, len(self.theta)))
+        return jnp.zeros((len(self.theta), replicates))
 
     def publish(self, key, estimates):
         """m = Σ_j w_j S_j θ̂_j + n, n ~ N(0, σ² Σ_j w_j² S_j)."""
         weighted = self.ecosystem.shares[:, None, None] * self.ecosystem.synthetic
-        mean = jnp.einsum("rja,jab->rb", estimates, weighted)
-        return mean + _normal(key, mean.shape) @ self.pool_root
+        mean = jnp.einsum("jba,jar->br", weighted, estimates)
+        return mean + self.pool_root @ _normal(key, mean.shape)
 
     def train(self, trainer: Training, initial, pool) -> Estimates:
         """θ̂_k = G_k⁺ (p_k u_k + q_k u_* + α_k m)."""
         private, public = initial
         moment = (
-            trainer.private[:, None] * private
-            + trainer.public[:, None] * public[:, None]
-            + trainer.synthetic[:, None] * pool[:, None]
+            trainer.private_weight[:, None, None] * private
+            + trainer.public_weight[:, None, None] * public
+            + trainer.synthetic_weight[:, None, None] * pool
         )
-        return jnp.einsum("rka,kab->rkb", moment, trainer.inverse)
+        return trainer.inverse @ moment
 
 
 class RowTrainer(eqx.Module):
@@ -144,24 +146,22 @@ class RowSampler(Sampler):
 
     def nothing_published(self, replicates):
         """Labels that carry no weight at generation 0."""
-        return jnp.zeros((replicates, *self.features.synthetic.shape[:2]))
+        return jnp.zeros((*self.features.synthetic.shape[:2], replicates))
 
     def publish(self, key, estimates):
         """y_k = X_k θ̂_k + noise."""
-        mean = jnp.einsum("kia,rka->rki", self.features.synthetic, estimates)
+        mean = self.features.synthetic @ estimates
         return mean + jnp.sqrt(self.ecosystem.noise_variance) * _normal(key, mean.shape)
 
     def train(self, trainer: RowTrainer, initial, pool) -> Estimates:
         """Apply the least-squares maps to the labels."""
         private, public = initial
         return (
-            jnp.einsum("kai,rki->rka", trainer.private, private)
-            + jnp.einsum("kai,ri->rka", trainer.public, public)
-            + jnp.einsum("kaji,rji->rka", trainer.synthetic, pool)
+            trainer.private @ private + trainer.public @ public + jnp.einsum("kaji,jir->kar", trainer.synthetic, pool)
         )
 
     def _labels(self, key, mean, replicates):
-        return mean + jnp.sqrt(self.ecosystem.noise_variance) * _normal(key, (replicates, *mean.shape))
+        return mean[..., None] + jnp.sqrt(self.ecosystem.noise_variance) * _normal(key, (*mean.shape, replicates))
 
 
 def make_moment_sampler(ecosystem: Ecosystem) -> MomentSampler:
@@ -181,14 +181,25 @@ def make_row_sampler(ecosystem: Ecosystem, features: Features | None = None) -> 
     """The literal sampler.
 
     Args:
-        features: the rows; if None, the smallest with the ecosystem's Gram matrices. If given, their Gram matrices
-            replace the ecosystem's.
+        features: the rows; if None, the smallest with the ecosystem's Gram matrices.
+
+    Raises:
+        InvalidInput: the rows have other Gram matrices than the ecosystem, and both are concrete.
     """
     if features is None:
         features = smallest_features(ecosystem)
     else:
-        ecosystem = ecosystem_from_features(features, ecosystem.shares, ecosystem.noise_variance, ecosystem.theta)
+        _refuse_other_rows(ecosystem, features)
     return RowSampler(ecosystem, _theta(ecosystem), features)
+
+
+def _refuse_other_rows(ecosystem: Ecosystem, features: Features) -> None:
+    of_rows = ecosystem_from_features(features, ecosystem.shares, ecosystem.noise_variance)
+    for name in ("private", "public", "synthetic"):
+        given, found = getattr(ecosystem, name), getattr(of_rows, name)
+        gap = jnp.abs(given - found).max()
+        if is_concrete(gap) and gap > _SAME_GRAM * jnp.abs(given).max():
+            raise InvalidInput(f"{name}: the rows' Gram matrices differ from the ecosystem's by up to {float(gap):.3g}")
 
 
 def _theta(ecosystem: Ecosystem) -> Float[Array, " d"]:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_num_cpu_devices", 2)  # so that sharing out over devices is tested where it matters
 
 install_import_hook(["crossfeed.theory", "crossfeed.sim"], "beartype.beartype")
 

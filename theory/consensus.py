@@ -144,13 +144,13 @@ def _publication(ecosystem: Ecosystem, training: Training) -> Float[Array, "enti
 
 def _feedback(training: Training, publication: Float[Array, "entity d d"]) -> Float[Array, "d d"]:
     """H = Σ_j α_j w_j S_j G_j⁺, the pool's map from one generation to the next."""
-    return jnp.einsum("j,jab->ab", training.synthetic, publication)
+    return jnp.einsum("j,jab->ab", training.synthetic_weight, publication)
 
 
 def _fresh_information(ecosystem: Ecosystem, training: Training, publication: Float[Array, "entity d d"]):
     """What real data adds to the pool in one generation: private and public parts, and the bias of unseen directions."""
-    private = training.private[:, None, None] * publication
-    public = jnp.einsum("j,jab->ab", training.public, publication)
+    private = training.private_weight[:, None, None] * publication
+    public = jnp.einsum("j,jab->ab", training.public_weight, publication)
     unseen = ecosystem.synthetic @ training.kernel
     # What an entity publishes about is mostly seen; what rounding leaves of it must not pass for a bias.
     size = jnp.linalg.norm(ecosystem.synthetic, axis=(-2, -1), keepdims=True)

@@ -23,9 +23,9 @@ def homogenisation(law: Law) -> Float[Array, ""]:
     if entities == 1:
         return jnp.asarray(jnp.nan)
     weighted = training.inverse / entities
-    heard = jnp.einsum("k,kab->ab", training.synthetic, weighted)
-    private = training.private[:, None, None] * weighted + heard @ pool.from_private
-    public = jnp.einsum("k,kab->ab", training.public, weighted) + heard @ pool.from_public
+    heard = jnp.einsum("k,kab->ab", training.synthetic_weight, weighted)
+    private = training.private_weight[:, None, None] * weighted + heard @ pool.from_private
+    public = jnp.einsum("k,kab->ab", training.public_weight, weighted) + heard @ pool.from_public
     average = (
         ecosystem.noise_variance
         * (
@@ -57,7 +57,7 @@ def mean_distance(law: Law) -> Float[Array, "entity entity"]:
     Raises:
         DependsOnTheta: as `homogenisation`.
     """
-    heard = law.training.synthetic[:, None, None] * law.training.inverse
+    heard = law.training.synthetic_weight[:, None, None] * law.training.inverse
     sampling = jnp.einsum("kab,bc,lac->kl", heard, law.pool.sampling_covariance, heard)
     return _pair_distance(_pairwise_trace(joint_covariance(law)) - sampling, bias(law))
 

@@ -9,6 +9,8 @@ RANK_TOLERANCE = 1e-12
 
 Gram matrices carry rounding of about 1e-15; directions below 1e-12 cannot be told from it."""
 
+_SQUARINGS_A_STEP, _SQUARING_STEPS = 5, 9  # 32nd powers of a matrix of norm one neither overflow nor vanish
+
 
 def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float[Array, "d d"]:
     """Orthogonal projector onto the range of a symmetric positive semi-definite matrix.
@@ -52,8 +54,9 @@ def inverse_on_range(
     size = matrix.shape[-1]
     trace = jnp.trace(matrix)
     scale = jnp.where(trace > 0, trace / size, 1.0)
-    inverse = jnp.linalg.inv(matrix + scale * kernel) - kernel / scale
-    return (inverse + inverse.T) / 2, kernel
+    factor = jax.lax.linalg.cholesky(matrix + scale * kernel, symmetrize_input=False)
+    root = jax.lax.linalg.triangular_solve(factor, jnp.eye(size), left_side=True, lower=True)
+    return root.T @ root - kernel / scale, kernel
 
 
 @inverse_on_range.defjvp
@@ -66,6 +69,32 @@ def _inverse_on_range_jvp(primals, tangents):
     return (inverse, kernel), (d_inverse, -turning - turning.T)
 
 
+@jax.custom_jvp
 def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
-    """Largest absolute eigenvalue of a square matrix."""
-    return jnp.abs(jnp.linalg.eigvals(matrix)).max()
+    """Largest absolute eigenvalue of a square matrix, by Gelfand's formula ρ = lim ‖Aⁿ‖^(1/n) at n = 2⁴⁵.
+
+    Matrix products only: several times faster than a batch of eigenvalue decompositions, and alike on every device. The
+    factor between ‖Aⁿ‖ and ρⁿ enters as its logarithm over n, about 1e-13. The derivative is that of the eigenvalue.
+    """
+
+    def power(step, state):
+        matrix, logarithm = state
+        for _ in range(_SQUARINGS_A_STEP):
+            matrix = matrix @ matrix
+        matrix, size = _normalised(matrix)
+        return matrix, logarithm + jnp.log(size) * 0.5 ** (_SQUARINGS_A_STEP * (step + 1.0))
+
+    matrix, size = _normalised(matrix)
+    return jnp.exp(jax.lax.fori_loop(0, _SQUARING_STEPS, power, (matrix, jnp.log(size)))[1])
+
+
+@spectral_radius_of.defjvp
+def _spectral_radius_jvp(primals, tangents):
+    _, tangent = jax.jvp(lambda matrix: jnp.abs(jnp.linalg.eigvals(matrix)).max(), primals, tangents)
+    return spectral_radius_of(*primals), tangent
+
+
+def _normalised(matrix: Float[Array, "d d"]) -> tuple[Float[Array, "d d"], Float[Array, ""]]:
+    """The matrix at Frobenius norm one, and the norm it had."""
+    size = jnp.sqrt((matrix * matrix).sum())
+    return matrix / jnp.where(size > 0, size, 1), size

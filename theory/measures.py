@@ -18,18 +18,18 @@ def mean_map(law: Law) -> Float[Array, "entity dataset d d"]:
     K (K+1) d² numbers: meant for ecosystems of up to some hundred entities.
     """
     entities = law.ecosystem.entities
-    heard = law.training.synthetic[:, None, None] * law.training.inverse
+    heard = law.training.synthetic_weight[:, None, None] * law.training.inverse
     private = jnp.einsum("kab,jbc,jcd->kjad", heard, law.pool.from_private, law.ecosystem.private)
-    own = law.training.private[:, None, None] * (law.training.inverse @ law.ecosystem.private)
+    own = law.training.private_weight[:, None, None] * (law.training.inverse @ law.ecosystem.private)
     everyone = jnp.arange(entities)
     private = private.at[everyone, everyone].add(own)
-    known = law.training.public[:, None, None] * law.training.inverse + heard @ law.pool.from_public
+    known = law.training.public_weight[:, None, None] * law.training.inverse + heard @ law.pool.from_public
     return _where_exists(law, jnp.concatenate([private, (known @ law.ecosystem.public)[:, None]], axis=1), jnp.nan)
 
 
 def bias_map(law: Law) -> Float[Array, "entity d d"]:
     """E_k with E[θ̂_k] = (I + E_k) θ (eq. of Theorem 2, extended to G_t of any rank); zero where G_0 has full rank."""
-    heard = law.training.synthetic[:, None, None] * law.training.inverse
+    heard = law.training.synthetic_weight[:, None, None] * law.training.inverse
     return _where_exists(law, heard @ law.pool.bias_map - law.training.kernel, jnp.nan)
 
 
@@ -49,27 +49,29 @@ def bias(law: Law) -> Float[Array, "entity d"]:
     Raises:
         DependsOnTheta: an estimate is biased, the ecosystem has no θ, and the law is concrete; traced, NaN.
     """
-    maps = bias_map(law)
-    if law.ecosystem.theta is not None:
-        return maps @ law.ecosystem.theta
+    if (theta := law.ecosystem.theta) is not None:
+        heard = law.training.synthetic_weight[:, None] * (law.training.inverse @ (law.pool.bias_map @ theta))
+        return _where_exists(law, heard - law.training.kernel @ theta, jnp.nan)
     unknown = biased(law)
     if is_concrete(unknown) and unknown.any():
         raise DependsOnTheta(
             f"the estimate of entity {int(jnp.argmax(unknown))} is biased, so its error depends on theta, which is not given"
         )
-    return jnp.where(unknown[:, None], jnp.nan, jnp.zeros(maps.shape[:2]))
+    return jnp.where(unknown[:, None], jnp.nan, jnp.zeros_like(law.training.inverse[..., 0]))
 
 
 def conditional_covariance(law: Law) -> Float[Array, "entity d d"]:
     """Diagonal blocks of C_t (Theorem 1): what the sampling of synthetic labels adds, given the initial data."""
-    heard = law.training.synthetic[:, None, None] * law.training.inverse
+    heard = law.training.synthetic_weight[:, None, None] * law.training.inverse
     return _where_exists(law, heard @ law.pool.sampling_covariance @ heard.mT, jnp.inf)
 
 
 def covariance(law: Law) -> Float[Array, "entity d d"]:
     """Cov(θ̂_k) of every entity (Theorems 2 and 3): diagonal blocks of σ² M diag(S~⁺, S_*⁺) Mᵀ + C."""
     ecosystem, training = law.ecosystem, law.training
-    private, public, synthetic = (w[:, None, None] for w in (training.private, training.public, training.synthetic))
+    private, public, synthetic = (
+        w[:, None, None] for w in (training.private_weight, training.public_weight, training.synthetic_weight)
+    )
     own, common, received = _pool_moments(law)
     crossed = private * own + public * common  # Cov(m, entity k's own real moments)
     real = ecosystem.noise_variance * (private**2 * ecosystem.private + public**2 * ecosystem.public)
@@ -80,7 +82,7 @@ def covariance(law: Law) -> Float[Array, "entity d d"]:
 def joint_covariance(law: Law) -> Float[Array, "entity entity d d"]:
     """Cov(θ̂_k, θ̂_l) for every pair of entities; K² d² numbers."""
     ecosystem, training = law.ecosystem, law.training
-    private, public, synthetic = training.private, training.public, training.synthetic
+    private, public, synthetic = training.private_weight, training.public_weight, training.synthetic_weight
     own, common, received = _pool_moments(law)
     crossed = private[:, None, None] * own + public[:, None, None] * common
     everyone = jnp.arange(ecosystem.entities)

@@ -13,6 +13,7 @@ UNIT_ROOT_TOLERANCE = 1e-10
 """A spectral radius closer to one than this cannot be told from one in float64: no limit is reported."""
 
 _DOUBLINGS = 40  # 2**40 terms of the series: enough for a spectral radius up to 1 - 1e-10
+_DOUBLINGS_A_CHECK = 2
 _NEGLIGIBLE = 1e-10  # enters squared, so the neglected tail is below rounding
 
 
@@ -78,7 +79,9 @@ def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*bat
 
     def double(state):
         power, total, step = state
-        return power @ power, total + power @ total @ power.mT, step + 1
+        for _ in range(_DOUBLINGS_A_CHECK):
+            power, total = power @ power, total + power @ total @ power.mT
+        return power, total, step + _DOUBLINGS_A_CHECK
 
     return jax.lax.while_loop(going, double, (contraction, noise, 0))[1]
 

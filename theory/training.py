@@ -15,16 +15,16 @@ class Training(eqx.Module):
     Attributes:
         inverse: G_k⁺ with G_k = p_k S~_k + q_k S_* + α_k S̲.
         kernel: I - G_k⁺ G_k, the directions entity k cannot see; exactly zero where G_k has full rank.
-        private: p_k = (1 - α_k) β_k.
-        public: q_k = (1 - α_k)(1 - β_k).
-        synthetic: α_k.
+        private_weight: p_k = (1 - α_k) β_k.
+        public_weight: q_k = (1 - α_k)(1 - β_k).
+        synthetic_weight: α_k.
     """
 
     inverse: Float[Array, "entity d d"]
     kernel: Float[Array, "entity d d"]
-    private: Float[Array, " entity"]
-    public: Float[Array, " entity"]
-    synthetic: Float[Array, " entity"]
+    private_weight: Float[Array, " entity"]
+    public_weight: Float[Array, " entity"]
+    synthetic_weight: Float[Array, " entity"]
 
 
 # Which of (private, public, synthetic) data an entity trains on: the bits of 1..7.

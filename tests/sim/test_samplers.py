@@ -72,10 +72,11 @@ def test_more_rows_than_features_and_ragged_rows_follow_the_theory(mode):
     assert decision.agrees, f"|z| = {decision.largest:.2f} > {decision.threshold:.2f}"
 
 
-def test_row_sampler_takes_its_gram_matrices_from_the_rows_it_is_given():
-    ecosystem = ragged_ecosystem()
-    other = Ecosystem(2 * ecosystem.private, ecosystem.public, ecosystem.synthetic, ecosystem.shares, 2.0, jnp.ones(3))
-    assert eqx.tree_equal(make_row_sampler(other, ragged_features()).ecosystem, ecosystem)
+@pytest.mark.parametrize("name", ["private", "public", "synthetic"])
+def test_rows_of_another_ecosystem_are_refused(name):
+    other = eqx.tree_at(lambda e: getattr(e, name), ragged_ecosystem(), replace_fn=lambda gram: 2 * gram)
+    with pytest.raises(InvalidInput, match=f"{name}: the rows' Gram matrices differ"):
+        make_row_sampler(other, ragged_features())
 
 
 def test_padded_rows_change_nothing():

@@ -68,7 +68,7 @@ def one_generation(tally):
 @pytest.mark.parametrize("joint", [True, False])
 @pytest.mark.parametrize("cuts", [[], [1, 2, 40], [7, 14, 21, 28, 35]])
 def test_batches_add_up_to_numpy_on_everything(sampler, estimates, joint, cuts):
-    parts = [tally_batch(jnp.asarray(part), joint) for part in np.split(estimates, cuts)]
+    parts = [tally_batch(jnp.moveaxis(jnp.asarray(part), 0, -1), joint) for part in np.split(estimates, cuts)]
     total = parts[0]
     for part in parts[1:]:
         total = merge(total, part)
@@ -85,7 +85,7 @@ def test_batches_add_up_to_numpy_on_everything(sampler, estimates, joint, cuts):
 
 @pytest.mark.parametrize("joint", [True, False])
 def test_merging_is_associative_commutative_and_has_a_neutral_element(sampler, estimates, joint):
-    a, b, c = (tally_batch(jnp.asarray(part), joint) for part in np.split(estimates, [5, 17]))
+    a, b, c = (tally_batch(jnp.moveaxis(jnp.asarray(part), 0, -1), joint) for part in np.split(estimates, [5, 17]))
     assert_tallies_equal(merge(merge(a, b), c), merge(a, merge(b, c)))
     assert_tallies_equal(merge(a, b), merge(b, a))
     assert_tallies_equal(merge(empty_like(a), a), a)
@@ -98,7 +98,9 @@ class RecordingSampler(MomentSampler):
 
     def train(self, trainer, initial, pool):
         estimates = super().train(trainer, initial, pool)
-        jax.debug.callback(lambda batch: self.record.append(np.asarray(batch)), estimates, ordered=True)
+        jax.debug.callback(
+            lambda batch: self.record.append(np.moveaxis(np.asarray(batch), -1, 0)), estimates, ordered=True
+        )
         return estimates
 
 

@@ -1,0 +1,47 @@
+"""A function of one point at many points: in tiles that fit the cache, on every device of this process at once."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, PartitionSpec
+from jaxtyping import Array, Float, PyTree
+
+CACHED_TILE = 32
+"""Points at once whose d × d matrices stay in a core's cache for the usual d, and amortise a step."""
+
+
+def spread(function: Callable[..., PyTree], *points: PyTree, tile: int = CACHED_TILE) -> PyTree:
+    """`function` at every index of the points' leading axis, its results stacked; jits and differentiates.
+
+    Devices share the tiles, and each works through its own one by one; how many there are changes results by rounding at
+    most. On a CPU, JAX sees as many devices as `jax_num_cpu_devices` says; one a core is best.
+
+    Args:
+        tile: points at once on a device.
+    """
+    devices = np.array(jax.local_devices())
+    count = jax.tree.leaves(points)[0].shape[0]
+    tile = min(tile, count)
+    tiles = -(-count // tile)
+    # Neighbours go to different devices, so that a costly region of a grid is shared by all.
+    dealt = np.arange(tiles + -tiles % len(devices)).reshape(-1, len(devices)).T.ravel()
+    taken = np.minimum(dealt[:, None] * tile + np.arange(tile), count - 1)
+    on_device = jax.shard_map(
+        lambda own: jax.lax.map(lambda points: jax.vmap(function)(*points), own),
+        mesh=Mesh(devices, ("device",), axis_types=(AxisType.Auto,)),
+        in_specs=PartitionSpec("device"),
+        out_specs=PartitionSpec("device"),
+        check_vma=False,  # the loops inside start from constants, which the check takes for replicated
+    )
+    results = on_device(jax.tree.map(lambda x: x[taken], points))
+    order = np.argsort(dealt)
+    return jax.tree.map(lambda x: x[order].reshape(-1, *x.shape[2:])[:count], results)
+
+
+def spread_grid(function: Callable[..., PyTree], *axes: Float[Array, "_"], tile: int = CACHED_TILE) -> PyTree:
+    """`spread` over all combinations of the axes' values; results lead with one axis for each of them."""
+    points = (values.ravel() for values in jnp.meshgrid(*axes, indexing="ij"))
+    shape = tuple(len(axis) for axis in axes)
+    return jax.tree.map(lambda x: x.reshape(shape + x.shape[1:]), spread(function, *points, tile=tile))
