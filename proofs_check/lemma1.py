@@ -5,7 +5,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from ..sim import spread
 from ..theory import Ecosystem, Weights, equal_shares, lemma1, spectral_radius
+
+_TILE = 1024  # ecosystems at once: these are small
+_SCALES = 100.0  # the largest of the scale factors drawn, and one over the smallest
 
 
 class Trials(eqx.Module):
@@ -24,20 +28,18 @@ class Trials(eqx.Module):
 
 def satisfying_ecosystem(key: PRNGKeyArray, entities: int, dimension: int) -> tuple[Ecosystem, Weights]:
     """An ecosystem and weights within Lemma 1: S = (λS~ + (1-λ)(I⊗S_*))/γ, β ≤ λ, α < 1, ranks from one."""
-    key_data, key_mixing, key_scale, key_weights = jax.random.split(key, 4)
+    key_data, key_scalars = jax.random.split(key)
     private, public = _random_grams(key_data, entities, dimension)
-    mixing = jax.random.uniform(key_mixing, minval=0.01, dtype=float)
-    scale = jnp.exp(2 * jax.random.normal(key_scale, dtype=float))
-    synthetic = (mixing * private + (1 - mixing) * public) / scale
-    alpha, share = jax.random.uniform(key_weights, (2,), minval=0.01, maxval=0.99, dtype=float)
+    mixing, scale, alpha, share = jax.random.uniform(key_scalars, (4,), minval=0.01, maxval=0.99, dtype=float)
+    synthetic = (mixing * private + (1 - mixing) * public) * _SCALES ** (2 * scale - 1)
     return Ecosystem(private, public, synthetic, equal_shares(entities)), Weights(alpha, share * mixing)
 
 
 def misaligned_ecosystem(key: PRNGKeyArray, entities: int, dimension: int) -> tuple[Ecosystem, Weights]:
     """An ecosystem whose entities publish on inputs unrelated to what they know: outside Lemma 1."""
-    key_data, key_published, key_weights = jax.random.split(key, 3)
-    private, public = _random_grams(key_data, entities, dimension)
-    synthetic, _ = _random_grams(key_published, entities, dimension)
+    key_data, key_weights = jax.random.split(key)
+    grams, public = _random_grams(key_data, 2 * entities, dimension)
+    private, synthetic = jnp.split(grams, 2)
     alpha, beta = jax.random.uniform(key_weights, (2,), minval=0.01, maxval=0.99, dtype=float)
     return Ecosystem(private, 1e-3 * public, synthetic, equal_shares(entities)), Weights(alpha, beta)
 
@@ -51,15 +53,15 @@ def run_trials(key: PRNGKeyArray, trials: int, entities: int, dimension: int, sa
         verdict = lemma1(ecosystem, weights)
         return Trials(spectral_radius(ecosystem, weights), verdict.bound, verdict.applies)
 
-    return jax.vmap(one)(jax.random.split(key, trials))
+    return spread(one, jax.random.split(key, trials), tile=_TILE)
 
 
 def _random_grams(key, entities, dimension):
     """Private Gram matrices of random ranks from one and spreads of scale, and a public one of full rank."""
-    key_rows, key_rank, key_size, key_public = jax.random.split(key, 4)
-    rows = jax.random.normal(key_rows, (entities, dimension, dimension), dtype=float)
-    rank = jax.random.randint(key_rank, (entities, 1, 1), 1, dimension + 1)
-    size = jnp.exp(jax.random.normal(key_size, (entities, 1, 1), dtype=float))
-    rows = size * jnp.where(jnp.arange(dimension)[:, None] < rank, rows, 0)
-    public = jax.random.normal(key_public, (dimension, dimension), dtype=float)
+    key_rows, key_shapes = jax.random.split(key)
+    normals = jax.random.normal(key_rows, (entities + 1, dimension, dimension), dtype=float)
+    private, public = normals[:-1], normals[-1]
+    rank, size = jax.random.uniform(key_shapes, (2, entities, 1, 1), dtype=float)
+    seen = jnp.arange(dimension)[:, None] < 1 + jnp.floor(rank * dimension)
+    rows = jnp.where(seen, private, 0) * _SCALES ** (2 * size - 1)
     return rows.mT @ rows, public.T @ public

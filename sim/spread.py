@@ -40,7 +40,7 @@ def spread(function: Callable[..., PyTree], *points: PyTree, tile: int = CACHED_
     return jax.tree.map(lambda x: x[order].reshape(-1, *x.shape[2:])[:count], results)
 
 
-def spread_grid(function: Callable[..., PyTree], *axes: Float[Array, "_"], tile: int = CACHED_TILE) -> PyTree:
+def spread_grid(function: Callable[..., PyTree], *axes: Float[Array, " _"], tile: int = CACHED_TILE) -> PyTree:
     """`spread` over all combinations of the axes' values; results lead with one axis for each of them."""
     points = (values.ravel() for values in jnp.meshgrid(*axes, indexing="ij"))
     shape = tuple(len(axis) for axis in axes)
