@@ -9,7 +9,23 @@ import tyro
 if TYPE_CHECKING:
     from ..theory import Weights
 
+MOST_GENERATIONS = 10**6  # results hold every one
+MOST_REPLICATES = 10**10
+
 EntityWeights = Annotated[tuple[float, ...], tyro.conf.arg(metavar="W [W ...]")]
+
+
+def checked_count(name: str, value: int, most: int) -> int:
+    """A count that this machine could work off.
+
+    Raises:
+        InvalidInput: it is above `most`.
+    """
+    from ..theory import InvalidInput
+
+    if value > most:
+        raise InvalidInput(f"{name} is {value}, but must be at most {most}")
+    return value
 
 
 def checked_seed(seed: int) -> int:

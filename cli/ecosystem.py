@@ -5,7 +5,9 @@ from pathlib import Path
 
 import tyro
 
-from .arguments import checked_seed
+from .arguments import checked_count, checked_seed
+
+_MOST_NUMBERS = 10**8  # a gigabyte for each kind of data
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class RandomEcosystem:
 
         from ..theory import random_gaussian
 
+        numbers = self.entities * max(self.dimension, self.rows or 0) * self.dimension
+        checked_count("the product of entities, rows and dimension", numbers, _MOST_NUMBERS)
         ecosystem = random_gaussian(
             jax.random.key(checked_seed(self.seed)),
             self.entities,

@@ -6,7 +6,7 @@ from pathlib import Path
 import tyro
 
 from .arguments import EntityWeights, parse_weights
-from .output import print_json, print_notes, print_table
+from .output import print_json, print_notes, print_table, shown
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class LimitCommand:
             return
         radius, alike = result["spectral_radius"], result["homogenisation"]
         print_table(
-            f"limit: spectral radius {radius:.6g}, homogenisation {alike:.4g}",
+            f"limit: spectral radius {shown(radius)}, homogenisation {shown(alike)}",
             ["entity", "MSE", "efficiency", *(f"MSPE task {m + 1}" for m in range(ecosystem.entities))],
             (
                 (k + 1, result["mse"][k], result["relative_efficiency"][k], *result["mspe"][k])

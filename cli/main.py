@@ -11,6 +11,7 @@ from .limit import LimitCommand
 from .predict import PredictCommand
 from .reproduce import ReproduceCommand
 from .simulate import SimulateCommand
+from .sweep import SweepCommand
 from .trajectory import TrajectoryCommand
 
 Ecosystem = Annotated[
@@ -27,10 +28,16 @@ Command = (
     | Annotated[TrajectoryCommand, tyro.conf.subcommand("trajectory")]
     | Annotated[SimulateCommand, tyro.conf.subcommand("simulate")]
     | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
+    | Annotated[SweepCommand, tyro.conf.subcommand("sweep")]
     | Ecosystem
 )
 
 _DESCRIPTION = "What happens when generative models train recursively on each other's outputs: exact and simulated."
+
+
+def _usable_cores() -> int:
+    """Cores this process may run on, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:
@@ -49,11 +56,25 @@ def main() -> None:
     from ..theory import CrossfeedError
 
     jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_num_cpu_devices", os.cpu_count())  # one a core, for what `sim.spread` shares out
+    jax.config.update("jax_num_cpu_devices", _usable_cores())  # one a core, which sweeps and simulations share out to
     try:
         command.run()
+        sys.stdout.flush()
     except CrossfeedError as error:
         print(f"crossfeed: {error}", file=sys.stderr)
+        sys.exit(2)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        print(
+            "crossfeed: this does not fit the memory: ask for fewer entities, features or generations", file=sys.stderr
+        )
+        sys.exit(2)
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"crossfeed: cannot write the output: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 _COLUMN = 14  # characters a column needs
@@ -23,14 +31,14 @@ def print_json(values: Mapping[str, object]) -> None:
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on stdout; columns that do not fit are left out, saying so."""
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_IN_FILES)
-    shown = console.width // _COLUMN
-    left_out = len(header) - shown
+    fitting = console.width // _COLUMN
+    left_out = len(header) - fitting
     caption = f"{left_out} more columns with --json" if left_out > 0 else None
     table = Table(title=title, title_justify="left", caption=caption)
-    for name in header[:shown]:
+    for name in header[:fitting]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*(_text(value) for value in row[:shown]))
+        table.add_row(*(shown(value) for value in row[:fitting]))
     console.print(table)
 
 
@@ -66,13 +74,14 @@ def print_errors(kind: str, mse, mspe) -> None:
     )
 
 
-def progress_bar() -> Progress:
-    """A progress bar on stderr that leaves no trace."""
+def progress_bar(*more: str) -> Progress:
+    """A progress bar on stderr that leaves no trace, with more text columns if wanted."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        MofNCompleteColumn(),
+        *(TextColumn(text) for text in more),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
@@ -88,7 +97,8 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _text(value: object) -> str:
-    if isinstance(value, float | np.floating):
+def shown(value: object) -> str:
+    """A number as people read it; a dash where there is none."""
+    if isinstance(value, float | np.floating | np.ndarray):
         return f"{value:.6g}" if math.isfinite(value) else "-"
     return str(value)

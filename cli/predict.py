@@ -29,4 +29,5 @@ class PredictCommand:
         request = Request(make_folder(self.out), self.quick)
         report = draw_ecosystem(request, ecosystem, "predicted_error", str(self.eco))
         print(report.says)
+        print(report.setting)
         print("\n".join(str(self.out / name) for name in report.files))

@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from .arguments import EntityWeights, checked_seed, parse_weights
+from .arguments import MOST_GENERATIONS, MOST_REPLICATES, EntityWeights, checked_count, checked_seed, parse_weights
 from .output import biased_notes, print_errors, print_json, print_notes, print_table, progress_bar
 
 _PARTS = 24  # of a large run: what cores share and the progress bar counts
@@ -41,6 +41,8 @@ class SimulateCommand:
 
         from ..theory import load_ecosystem
 
+        checked_count("generations", self.generations, MOST_GENERATIONS)
+        checked_count("replicates", self.replicates, MOST_REPLICATES)
         ecosystem = load_ecosystem(self.eco)
         drawn = self._draw(ecosystem, parse_weights(self.alpha, self.beta, ecosystem.entities))
         result = {name: np.asarray(getattr(drawn, name)) for name in ("mse", "mse_se", "mspe", "mspe_se")}

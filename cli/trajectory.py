@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from .arguments import EntityWeights, parse_weights
+from .arguments import MOST_GENERATIONS, EntityWeights, checked_count, parse_weights
 from .output import biased_notes, print_errors, print_json, print_notes
 
 
@@ -35,6 +35,7 @@ class TrajectoryCommand:
 
         from ..theory import bias, bias_map_norm, load_ecosystem, mse, mspe, trajectory
 
+        generations = checked_count("generations", self.generations, MOST_GENERATIONS)
         ecosystem = load_ecosystem(self.eco)
         weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
 
@@ -46,7 +47,7 @@ class TrajectoryCommand:
                 "bias_map_norm": bias_map_norm(law),
             }
 
-        found = eqx.filter_jit(trajectory)(ecosystem, weights, self.generations, measure)
+        found = eqx.filter_jit(trajectory)(ecosystem, weights, generations, measure)
         result = {name: np.asarray(value) for name, value in found.items()}
         notes = biased_notes(result["mse"], self.eco)
         if self.json:

@@ -32,7 +32,7 @@ def draw(request: Request) -> Report:
     generations = np.arange(GENERATIONS + 1)
 
     with styled():
-        figure, axes = grid_of_axes(3, 4, (10, 6.5), sharex=True, sharey="col")
+        figure, axes = grid_of_axes(3, 4, (10, 6.5), sharex=True, sharey=True)
         for b, beta in enumerate(VALUES):
             for (entity, task), panel in zip(_COLUMNS, axes[b], strict=True):
                 for a, alpha in enumerate(VALUES):
@@ -41,7 +41,7 @@ def draw(request: Request) -> Report:
                 plain_log_axis(panel)
             axes[b][0].set_ylabel(f"β = {beta}\nMSPE (units of σ²)")
         for (entity, task), top, bottom in zip(_COLUMNS, axes[0], axes[-1], strict=True):
-            top.set_title(f"model {entity + 1} on task {task + 1}")
+            top.set_title(f"entity {entity + 1} on task {task + 1}")
             bottom.set_xlabel("generation")
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
         foreign = exact[:, :, :, [1, 0], [0, 1]].mean(axis=(0, 3))  # (α, generation), each entity on the other's task

@@ -6,12 +6,13 @@ import numpy as np
 from jaxtyping import Float
 
 from ..sim import bundled_ecosystem, spread_grid
-from ..theory import DependsOnTheta, Ecosystem, InvalidInput, Weights, limit, mspe, save_ecosystem
+from ..theory import DependsOnTheta, Ecosystem, InvalidInput, NoLimit, Weights, limit, mspe, save_ecosystem
 from .report import Report, Request, save
 from .style import grid_of_axes, heat_map, styled
 
 DATASET, ENTITIES = "diabetes", 3
 _SHOWN = 5  # entities and tasks drawn; the CSV holds all
+_LARGEST_CHANGE = 1.0  # log₂; the scale ends there
 
 
 def draw(request: Request) -> Report:
@@ -25,9 +26,11 @@ def draw(request: Request) -> Report:
 
 
 def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: str) -> Report:
-    """MSPE of every entity on every task, relative to the same entity at α = 0, as heat maps over (α, β).
+    """MSPE of every entity on every task, relative to its best without synthetic data, as heat maps over (α, β).
 
     Raises:
+        NoLimit: there is none at any of these weights.
+        InvalidInput: no entity has private data, hence a task.
         DependsOnTheta: estimates are biased, and the ecosystem has no θ.
     """
     points = 31 if request.quick else 61
@@ -39,6 +42,8 @@ def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: st
             f"{source}: some estimates are biased, so their error depends on theta, which is not given"
         )
 
+    if not np.isfinite(errors).any() or not np.isfinite(alone).any():
+        raise NoLimit(f"{source}: there is no limit at any α and β, so there is no error to predict")
     # An entity without private data has no task to err on.
     tasks = np.flatnonzero(np.asarray(ecosystem.private).any(axis=(1, 2)))
     if not len(tasks):
@@ -53,15 +58,16 @@ def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: st
     if ecosystem.entities > 1:
         gains["others' tasks"] = np.exp(ratio[~own].mean())
     best = (alphas[column], betas[row])
-    change = (log_errors - log_alone) / np.log(2)
+    change = (log_errors - log_alone[row_alone, 0]) / np.log(2)
     cut = f"; the first {_SHOWN} of {ecosystem.entities} entities" if ecosystem.entities > _SHOWN else ""
     report = Report(
         name,
         "Prediction error on every task, over α and β",
         f"At the best common weights (α = {best[0]:.2f}, β = {best[1]:.2f}, star) the error is, of what the best β gives without "
         f"each other's outputs, {' and '.join(f'{value:.2f} on the {task}' for task, value in gains.items())}.",
-        f"{source}; d = {ecosystem.dimension}; exact limit; log₂ of MSPE over MSPE of the same entity at α = 0 and the same β: "
-        f"negative is a gain{cut}.",
+        f"{source}; d = {ecosystem.dimension}; exact limit; log₂ of MSPE over the MSPE of the same entity at α = 0 and the "
+        f"β = {betas[row_alone]:.2f} that is best there: negative is a gain. Best: smallest geometric mean over entities and "
+        f"tasks{cut}.",
         {
             "best_alpha": float(best[0]),
             "best_beta": float(best[1]),
@@ -91,7 +97,8 @@ def _errors(ecosystem: Ecosystem, alphas, betas) -> Float[np.ndarray, "beta alph
 def _heat_maps(alphas, betas, change: Float[np.ndarray, "beta alpha entity task"], tasks, best):
     change = np.where(np.isfinite(change), change, np.nan)[:, :, :_SHOWN, :_SHOWN]  # no limit: left white
     rows, columns = change.shape[2:]
-    limits = {"vmin": np.nanmin(change), "vmax": np.nanmax(change)}
+    largest = min(np.nanmax(np.abs(change)), _LARGEST_CHANGE)  # the middle of the scale is no change
+    limits = {"vmin": -largest, "vmax": largest}
     size = (2.6 * columns + 1, 2.3 * rows)
     figure, axes = grid_of_axes(rows, columns, size, sharex=True, sharey=True)
     panels = [(entity, task, panel) for entity, row in enumerate(axes) for task, panel in enumerate(row)]
@@ -102,5 +109,7 @@ def _heat_maps(alphas, betas, change: Float[np.ndarray, "beta alpha entity task"
         panel.set_title(f"entity {entity + 1} on task {tasks[task] + 1}")
         panel.set(xlabel="α, synthetic", ylabel="β, private")
         panel.label_outer()
-    figure.colorbar(images[0], ax=[panel for _, _, panel in panels], label="log₂ of error relative to α = 0")
+    figure.colorbar(
+        images[0], ax=[panel for _, _, panel in panels], label="log₂ of MSPE over the best at α = 0", extend="both"
+    )
     return figure

@@ -4,6 +4,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 COLOURS = ("#111111", "#2f6fb0", "#e08a2e", "#7ab87a")
@@ -68,7 +69,11 @@ def plain_log_axis(axes: Axes) -> None:
 def heat_map(axes: Axes, x, y, values, levels, **kwargs) -> QuadMesh:
     """Values over (α, β) with labelled contours; the image, for a colour bar."""
     image = axes.pcolormesh(x, y, values, cmap=HEAT, shading="nearest", rasterized=True, **kwargs)
-    contours = axes.contour(x, y, values, levels=levels, colors="white", linewidths=0.7)
-    axes.clabel(contours, fontsize=7)
+    # White lines with a dark edge show on both ends of the scale.
+    contours = axes.contour(x, y, values, levels=levels, colors="white", linewidths=0.8)
+    edge: list[AbstractPathEffect] = [withStroke(linewidth=1.8, foreground="#222222")]
+    contours.set_path_effects(edge)
+    for label in axes.clabel(contours, fontsize=7):
+        label.set_path_effects(edge)
     axes.grid(visible=False)
     return image

@@ -66,7 +66,9 @@ def run_tally(
     sampler: Sampler, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray, joint: bool = False
 ) -> Tally:
     """The tally behind `simulate`, with a leading generation axis: merge several of these to go on drawing."""
-    largest = sampler.nothing_published(1).size + sampler.ecosystem.entities * sampler.ecosystem.dimension
+    drawn = jax.eval_shape(lambda key: (sampler.draw_initial(key, 1), sampler.nothing_published(1)), key)
+    largest = sum(leaf.size for leaf in jax.tree.leaves(drawn))
+    largest += sampler.ecosystem.entities * sampler.ecosystem.dimension
     batch = max(1, min(replicates, _BATCH_NUMBERS // largest))
     batches, rest = divmod(replicates, batch)
     run = lambda key, size: _run_batch(sampler, weights, generations, size, key, joint)  # noqa: E731

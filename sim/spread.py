@@ -8,6 +8,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 from jaxtyping import Array, Float, PyTree
 
+from ..theory.failures import InvalidInput
+
 CACHED_TILE = 32
 """Points at once whose d × d matrices stay in a core's cache for the usual d, and amortise a step."""
 
@@ -20,11 +22,19 @@ def spread(function: Callable[..., PyTree], *points: PyTree, tile: int = CACHED_
 
     Args:
         tile: points at once on a device.
+
+    Raises:
+        InvalidInput: no point, or leading axes of different length.
     """
-    devices = np.array(jax.local_devices())
-    count = jax.tree.leaves(points)[0].shape[0]
-    tile = min(tile, count)
+    lengths = {leaf.shape[0] for leaf in jax.tree.leaves(points)}
+    if len(lengths) != 1 or 0 in lengths:
+        raise InvalidInput(
+            f"points must be equally many, and at least one, on every leading axis, but are {sorted(lengths)}"
+        )
+    count = lengths.pop()
+    tile = min(tile, -(-count // jax.local_device_count()))
     tiles = -(-count // tile)
+    devices = np.array(jax.local_devices()[:tiles])
     # Neighbours go to different devices, so that a costly region of a grid is shared by all.
     dealt = np.arange(tiles + -tiles % len(devices)).reshape(-1, len(devices)).T.ravel()
     taken = np.minimum(dealt[:, None] * tile + np.arange(tile), count - 1)

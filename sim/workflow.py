@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ..theory.ecosystem import Ecosystem
 from ..theory.failures import InvalidInput, is_concrete
 from ..theory.features import Features, ecosystem_from_features, smallest_features
-from ..theory.linear_algebra import RANK_TOLERANCE, square_root
+from ..theory.linear_algebra import pseudo_inverse_of_rows, square_root
 from ..theory.training import KernelTable, Training, kernel_table, train
 
 _SAME_GRAM = 1e-9  # relative: two ways to add up one Gram matrix differ by rounding only
@@ -138,7 +138,7 @@ class RowSampler(Sampler):
                 ]
             )
             root = jnp.sqrt(weights)
-            return jnp.linalg.pinv(root[:, None] * design, rtol=RANK_TOLERANCE**0.5) * root
+            return pseudo_inverse_of_rows(root[:, None] * design) * root
 
         maps = jax.vmap(solve)(alpha, beta, self.features.private)
         private, public, synthetic = jnp.split(maps, [rows, rows + public_rows], axis=2)

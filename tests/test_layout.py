@@ -11,11 +11,12 @@ ROOMS = ["theory", "sim", "proofs_check", "figures", "cli"]
 
 def imported_rooms(path: Path) -> set[str]:
     rooms = set()
+    depth = len(path.relative_to(ROOT).parts)  # of the dots that lead out of the room
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             name = node.module or ""
             assert not name.startswith("crossfeed"), f"{path} must import relatively, not from {name}"
-            if node.level == 2:
+            if node.level == depth:
                 rooms.add(name.split(".")[0])
     return rooms
 

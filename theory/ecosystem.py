@@ -132,7 +132,7 @@ def check_gram(name: str, grams: np.ndarray) -> None:
     k, i, j = np.unravel_index(np.argmax(skew - SYMMETRY_TOLERANCE * largest[:, None, None]), skew.shape)
     if skew[k, i, j] > SYMMETRY_TOLERANCE * largest[k]:
         raise InvalidInput(
-            f"{label[k]} is not symmetric: entry ({i}, {j}) is {stack[k, i, j]:.6g} but ({j}, {i}) is {stack[k, j, i]:.6g}"
+            f"{label[k]} is not symmetric: entry ({i}, {j}) is {stack[k, i, j]:.6g}, and ({j}, {i}) differs by {skew[k, i, j]:.3g}"
         )
     lowest = np.linalg.eigvalsh(stack)[:, 0]
     k = int(np.argmin(lowest + SYMMETRY_TOLERANCE * largest))

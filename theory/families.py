@@ -40,7 +40,8 @@ def random_gaussian(
         if size < 1:
             raise InvalidInput(f"{name} is {size}, but must be at least 1")
     if rank > min(dimension, rows):
-        raise InvalidInput(f"rank is {rank}, but cannot exceed the dimension {dimension} or the {rows} rows")
+        bound = f"dimension {dimension}" if rank > dimension else f"{rows} rows"
+        raise InvalidInput(f"rank is {rank}, but cannot exceed the {bound}")
     key_basis, key_rows, key_public, key_theta = jax.random.split(key, 4)
     basis = jax.random.normal(key_basis, (entities, rank, dimension), dtype=float)
     mixing = jax.random.normal(key_rows, (entities, rows, rank), dtype=float) if rows > rank else jnp.eye(rank)

@@ -2,27 +2,29 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from .consensus import Law
 from .linear_algebra import square_root
 from .measures import bias, covariance, joint_covariance, mean_map, mse
 
 
-def homogenisation(law: Law) -> Float[Array, ""]:
+def homogenisation(law: Law, present: Bool[Array, " entity"] | None = None) -> Float[Array, ""]:
     """Average correlation between the errors of two entities: Σ_{k≠l} E⟨e_k, e_l⟩ / ((K-1) Σ_k E‖e_k‖²), e = θ̂ - θ.
 
     One if all models coincide, zero if their errors are unrelated; O(K d³). NaN for a lone entity and where there is no
     limit, since there is no pair to compare.
 
+    Args:
+        present: which entities count, where others only pad the arrays; all if None.
+
     Raises:
         DependsOnTheta: an estimate is biased, and the ecosystem has no θ.
     """
     ecosystem, training, pool = law.ecosystem, law.training, law.pool
-    entities = ecosystem.entities
-    if entities == 1:
-        return jnp.asarray(jnp.nan)
-    weighted = training.inverse / entities
+    counted = jnp.ones(ecosystem.entities) if present is None else present.astype(float)
+    entities = counted.sum()
+    weighted = (counted / entities)[:, None, None] * training.inverse
     heard = jnp.einsum("k,kab->ab", training.synthetic_weight, weighted)
     private = training.private_weight[:, None, None] * weighted + heard @ pool.from_private
     public = jnp.einsum("k,kab->ab", training.public_weight, weighted) + heard @ pool.from_public
@@ -33,10 +35,12 @@ def homogenisation(law: Law) -> Float[Array, ""]:
             + jnp.trace(public @ ecosystem.public @ public.T)
         )
         + jnp.trace(heard @ pool.sampling_covariance @ heard.T)
-        + (bias(law).mean(0) ** 2).sum()
+        + ((counted @ bias(law) / entities) ** 2).sum()
     )  # E‖ē‖², ē the mean error of all entities
-    total = mse(law).sum()
-    return jnp.where(law.exists, (entities**2 * average - total) / ((entities - 1) * total), jnp.nan)
+    total = jnp.where(counted > 0, mse(law), 0).sum()
+    pairs = jnp.where(entities > 1, entities - 1, 1)
+    defined = law.exists & (entities > 1)
+    return jnp.where(defined, (entities**2 * average - total) / (pairs * total), jnp.nan)
 
 
 def disagreement(law: Law) -> Float[Array, "entity entity"]:
@@ -86,7 +90,14 @@ def row_block_spread(law: Law) -> Float[Array, ""]:
 
 def transfer(law: Law) -> Float[Array, "entity dataset"]:
     """tr(M_kj)/d, the weight entity k puts on dataset j (last: public); rows sum to one where unbiased."""
-    return jnp.trace(mean_map(law), axis1=-2, axis2=-1) / law.ecosystem.dimension
+    ecosystem, training, pool = law.ecosystem, law.training, law.pool
+    heard = training.synthetic_weight[:, None, None] * training.inverse
+    private = jnp.einsum("kab,jba->kj", heard, pool.from_private @ ecosystem.private)
+    own = training.private_weight * jnp.einsum("kab,kba->k", training.inverse, ecosystem.private)
+    known = training.public_weight[:, None, None] * training.inverse + heard @ pool.from_public
+    public = jnp.einsum("kab,ba->k", known, ecosystem.public)
+    weights = jnp.concatenate([private + jnp.diag(own), public[:, None]], axis=1) / ecosystem.dimension
+    return jnp.where(law.exists, weights, jnp.nan)
 
 
 def _pairwise_trace(joint: Float[Array, "entity entity d d"]) -> Float[Array, "entity entity"]:

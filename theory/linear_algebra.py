@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Float
 
 RANK_TOLERANCE = 1e-12
@@ -9,7 +10,9 @@ RANK_TOLERANCE = 1e-12
 
 Gram matrices carry rounding of about 1e-15; directions below 1e-12 cannot be told from it."""
 
-_SQUARINGS_A_STEP, _SQUARING_STEPS = 5, 9  # 32nd powers of a matrix of norm one neither overflow nor vanish
+_SQUARINGS_A_STEP, _SQUARING_STEPS = 5, 9
+_LOSS_A_STEP = 1e-62
+"""A norm that falls below this in a step of 31 factors lost two digits in each: too many."""
 
 
 def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float[Array, "d d"]:
@@ -39,6 +42,17 @@ def square_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
 def pseudo_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """Moore-Penrose inverse of symmetric matrices, by their eigenvalues."""
     return jnp.linalg.pinv(matrix, rtol=RANK_TOLERANCE, hermitian=True)
+
+
+def pseudo_inverse_of_rows(matrix: Float[Array, "rows d"]) -> Float[Array, "d rows"]:
+    """Moore-Penrose inverse of a rectangular matrix, by its singular values.
+
+    By LAPACK's gesvd: jaxlib's default, gesdd, waits for the thread pool it runs in, and two at once on two cores wait for
+    ever (seen with 0.9.2). So no `jnp.linalg.svd`, `pinv` or `norm(ord=2)` here.
+    """
+    left, values, right = jax.lax.linalg.svd(matrix, full_matrices=False, algorithm=jax.lax.linalg.SvdAlgorithm.QR)
+    kept = values > RANK_TOLERANCE**0.5 * values[0]
+    return (right.T * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)) @ left.T
 
 
 @jax.custom_jvp
@@ -73,28 +87,46 @@ def _inverse_on_range_jvp(primals, tangents):
 def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
     """Largest absolute eigenvalue of a square matrix, by Gelfand's formula ρ = lim ‖Aⁿ‖^(1/n) at n = 2⁴⁵.
 
-    Matrix products only: several times faster than a batch of eigenvalue decompositions, and alike on every device. The
-    factor between ‖Aⁿ‖ and ρⁿ enters as its logarithm over n, about 1e-13. The derivative is that of the eigenvalue.
+    Matrix products only, several times faster than a batch of eigenvalue decompositions; these stand in for the whole batch
+    where squaring one of its matrices would lose digits. The factor between ‖Aⁿ‖ and ρⁿ enters as its logarithm over n,
+    about 1e-13. The derivative is that of the eigenvalue; there is none at A = 0.
     """
-
-    def power(step, state):
-        matrix, logarithm = state
-        for _ in range(_SQUARINGS_A_STEP):
-            matrix = matrix @ matrix
-        matrix, size = _normalised(matrix)
-        return matrix, logarithm + jnp.log(size) * 0.5 ** (_SQUARINGS_A_STEP * (step + 1.0))
-
-    matrix, size = _normalised(matrix)
-    return jnp.exp(jax.lax.fori_loop(0, _SQUARING_STEPS, power, (matrix, jnp.log(size)))[1])
+    return _spectral_radius(matrix)
 
 
 @spectral_radius_of.defjvp
 def _spectral_radius_jvp(primals, tangents):
-    _, tangent = jax.jvp(lambda matrix: jnp.abs(jnp.linalg.eigvals(matrix)).max(), primals, tangents)
+    _, tangent = jax.jvp(_by_eigenvalues, primals, tangents)
     return spectral_radius_of(*primals), tangent
 
 
-def _normalised(matrix: Float[Array, "d d"]) -> tuple[Float[Array, "d d"], Float[Array, ""]]:
-    """The matrix at Frobenius norm one, and the norm it had."""
-    size = jnp.sqrt((matrix * matrix).sum())
-    return matrix / jnp.where(size > 0, size, 1), size
+@custom_vmap
+def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
+    def power(step, state):
+        matrix, logarithm, lowest = state
+        for _ in range(_SQUARINGS_A_STEP):
+            matrix = matrix @ matrix
+        matrix, size = _normalised(matrix)
+        logarithm = logarithm + jnp.log(size) * 0.5 ** (_SQUARINGS_A_STEP * (step + 1.0))
+        return matrix, logarithm, jnp.minimum(lowest, size)
+
+    unit, size = _normalised(matrix)
+    start = unit, jnp.log(size), jnp.ones_like(size)
+    _, logarithm, lowest = jax.lax.fori_loop(0, _SQUARING_STEPS, power, start)
+    careful = ((lowest < _LOSS_A_STEP) & (size > 0)).any()
+    return jax.lax.cond(careful, lambda: _by_eigenvalues(matrix), lambda: jnp.exp(logarithm))
+
+
+@_spectral_radius.def_vmap
+def _spectral_radius_batch(size, batched, matrix):
+    return _spectral_radius(matrix), True
+
+
+def _by_eigenvalues(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
+    return jnp.abs(jnp.linalg.eigvals(matrix)).max(-1)
+
+
+def _normalised(matrix: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch"]]:
+    """The matrix at norm one, and the norm it had: Frobenius norm over √d, which is one for the identity."""
+    size = jnp.sqrt((matrix * matrix).sum((-2, -1)) / matrix.shape[-1])
+    return matrix / jnp.where(size > 0, size, 1)[..., None, None], size

@@ -35,7 +35,8 @@ def bias_map(law: Law) -> Float[Array, "entity d d"]:
 
 def bias_map_norm(law: Law) -> Float[Array, " entity"]:
     """Largest bias of each entity over all θ of length one (operator norm of `bias_map`)."""
-    return jnp.linalg.norm(bias_map(law), ord=2, axis=(-2, -1))
+    maps = bias_map(law)
+    return jnp.sqrt(jnp.linalg.eigvalsh(maps @ maps.mT)[..., -1])
 
 
 def biased(law: Law) -> Bool[Array, " entity"]:

@@ -52,21 +52,41 @@ def lemma1(ecosystem: Ecosystem, weights: Weights) -> Lemma1:
     safe_alpha = jnp.where(alpha > 0, alpha, 1.0)
     delta = (1 - alpha) * beta * scale / (safe_alpha * safe_mixing)
     surplus = (1 - alpha) * jnp.maximum(safe_mixing - beta, 0) / (safe_alpha * safe_mixing)
-    whitening = square_root(pseudo_inverse(surplus * ecosystem.public + ecosystem.pool_gram))
-    spectra = jnp.linalg.eigvalsh(whitening @ ecosystem.synthetic @ whitening)
-    nonzero = spectra > RANK_TOLERANCE * spectra.max()
-    epsilon = jnp.min(spectra, where=nonzero, initial=jnp.inf)
+    published = jnp.where((ecosystem.shares > 0)[:, None, None], ecosystem.synthetic, 0)
+    epsilon = _smallest_eigenvalue(published, pseudo_inverse(surplus * ecosystem.public + ecosystem.pool_gram))
     bound = jnp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
     return Lemma1(mixing, scale, applies, jnp.where(applies, bound, jnp.nan))
 
 
+def _smallest_eigenvalue(grams: Float[Array, "entity d d"], inverse: Float[Array, "d d"]) -> Float[Array, ""]:
+    """Smallest nonzero eigenvalue of S_k^{1/2} Δ⁺ S_k^{1/2}, the same as that of Δ^{+/2} S_k Δ^{+/2}.
+
+    The rank is that of S_k, decided before Δ⁺, however ill-conditioned, can turn rounding into eigenvalues.
+    """
+
+    def of(gram):
+        kernel = kernel_projector(gram)
+        root = square_root(gram) @ (jnp.eye(len(gram)) - kernel)
+        product = root @ inverse @ root.T
+        above = 2 * jnp.trace(product)  # at least the largest eigenvalue: what is put there is never the smallest
+        smallest = jnp.linalg.eigvalsh(product + above * kernel)[0]
+        return jnp.where(jnp.trace(gram) > 0, smallest, jnp.inf)
+
+    smallest: Float[Array, " entity"] = jax.vmap(of)(grams)  # pyright: ignore[reportAssignmentType]
+    return smallest.min()
+
+
 def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """λ and γ with γ S_k = λ S~_k + (1-λ) S_* for all k, or NaN; the largest λ where several will do."""
+    """λ and γ with γ S_k = λ S~_k + (1-λ) S_* for all publishing k, or NaN; the largest λ where several will do."""
     publics = jnp.broadcast_to(ecosystem.public, ecosystem.private.shape)
-    basis = jnp.stack([ecosystem.private.ravel(), publics.ravel()], axis=1)
-    target = ecosystem.synthetic.ravel()
+    # What an entity without a share publishes enters no Q_kj.
+    heard = (ecosystem.shares > 0)[:, None, None]
+    basis = jnp.stack([(heard * ecosystem.private).ravel(), (heard * publics).ravel()], axis=1)
+    target = (heard * ecosystem.synthetic).ravel()
     private_only = basis[:, 0] @ target / jnp.maximum(basis[:, 0] @ basis[:, 0], jnp.finfo(float).tiny)
-    fitted = pseudo_inverse(basis.T @ basis) @ (basis.T @ target)
+    scales = jnp.maximum(jnp.linalg.norm(basis, axis=0), jnp.finfo(float).tiny)
+    unit = basis / scales  # private and public data may differ in scale by any factor
+    fitted = (pseudo_inverse(unit.T @ unit) @ (unit.T @ target)) / scales
     # S ∝ S~ is λ = 1, whatever else fits: it covers the most β, and S~ may itself be proportional to S_*.
     candidates = jnp.stack([jnp.array([private_only, 0.0]), fitted])
     misfit = jnp.linalg.norm(candidates @ basis.T - target, axis=1)

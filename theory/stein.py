@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
-from .failures import NoLimit, is_concrete
+from .failures import CrossfeedError, NoLimit, is_concrete
 from .linear_algebra import spectral_radius_of
 
 UNIT_ROOT_TOLERANCE = 1e-10
@@ -32,10 +32,16 @@ def has_limit(spectral_radius: Float[Array, ""]) -> Bool[Array, ""]:
 
 def refuse_unit_root(spectral_radius: Float[Array, ""]) -> None:
     """Raise `NoLimit` where the value can be looked at and is not below one; silent while traced."""
-    if is_concrete(spectral_radius) and not has_limit(spectral_radius):
-        raise NoLimit(
-            f"there is no limit: the spectral radius is {float(spectral_radius):.12g}, and a limit needs a value below 1"
+    if not is_concrete(spectral_radius) or has_limit(spectral_radius):
+        return
+    if jnp.isnan(spectral_radius):
+        raise CrossfeedError(
+            "what an entity trains on is too ill-conditioned for float64, so there is no number: rescale the features, or "
+            "drop those that nearly depend on others"
         )
+    raise NoLimit(
+        f"there is no limit: the spectral radius is {float(spectral_radius):.12g}, and a limit needs a value below 1"
+    )
 
 
 def solve_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> SteinSolution:

@@ -15,9 +15,9 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     Raises:
         InvalidInput: the folder does not exist or cannot be written.
     """
-    path = Path(path)
-    if not path.name:
-        raise InvalidInput(f"cannot write {path}: it is a folder, not a file name")
+    path = Path(os.path.realpath(path))  # a link stays, and what it points to is replaced
+    if not path.name or (path.exists() and not path.is_file()):
+        raise InvalidInput(f"cannot write {path}: it is not a file")
     part = path.with_name(f".{path.stem[:100]}.{os.getpid()}.part{path.suffix}")
     try:
         yield part

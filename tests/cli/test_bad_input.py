@@ -24,7 +24,10 @@ def fail(monkeypatch, capsys, *arguments) -> str:
 
 
 FILES = {
-    "not symmetric": ({"public": np.array([[1.0, 2.0], [3.0, 4.0]])}, ["public", "not symmetric", "2", "3"]),
+    "not symmetric": (
+        {"public": np.array([[1.0, 2.0], [3.0, 4.0]])},
+        ["public", "not symmetric", "is 2, and (1, 0) differs by 1"],
+    ),
     "indefinite": ({"public": np.diag([1.0, -3.0])}, ["public", "positive semi-definite", "-3"]),
     "NaN": ({"private": np.full((2, 2, 2), np.nan)}, ["private[0, 0, 0]", "nan"]),
     "wrong shape": ({"public": np.eye(3)}, ["public", "(2, 2)", "(3, 3)"]),

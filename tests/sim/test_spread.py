@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.sim import spread, spread_grid
-from crossfeed.theory import Weights, limit, mse, random_gaussian
+from crossfeed.theory import InvalidInput, Weights, limit, mse, random_gaussian
 
 spread_module = importlib.import_module("crossfeed.sim.spread")
 
@@ -46,3 +46,9 @@ def test_a_grid_has_an_axis_for_each_argument():
     found = jax.jit(lambda *axes: spread_grid(lambda x, y: jnp.array([x, y]), *axes))(a, b)
     assert found.shape == (3, 4, 2)
     np.testing.assert_array_equal(found[2, 1], [2, 11])
+
+
+@pytest.mark.parametrize("lengths", [(5, 3), (0, 0)])
+def test_points_that_do_not_pair_up_are_refused(lengths):
+    with pytest.raises(InvalidInput, match="points must be equally many"):
+        spread(lambda a, b: a + b, *(jnp.arange(float(n)) for n in lengths))

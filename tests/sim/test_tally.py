@@ -106,7 +106,7 @@ class RecordingSampler(MomentSampler):
 
 @pytest.mark.parametrize("replicates", [40, 44, 7])  # whole batches; a rest; less than one batch
 def test_drawing_in_batches_tallies_every_replicate_once(sampler, monkeypatch, replicates):
-    largest = DIMENSION + ENTITIES * DIMENSION
+    largest = 2 * (ENTITIES + 1) * DIMENSION  # real moments, the pool, estimates
     monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 10 * largest)
     recording = RecordingSampler(**vars(sampler), record=[])
 
@@ -139,7 +139,7 @@ def test_runs_merge_into_one_run(sampler):
 
 
 def test_memory_does_not_depend_on_replicates(sampler, monkeypatch):
-    monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 8_000)  # batches of 1000
+    monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 16_000)  # batches of 1000
 
     def temporary_bytes(replicates: int) -> int:
         run = jax.jit(lambda key: run_tally(sampler, WEIGHTS, GENERATIONS, replicates, key))

@@ -236,3 +236,41 @@ def test_a_silent_entity_need_not_share_the_prompts():
     base = theory.worst_case(2, 1.0)
     ecosystem = theory.Ecosystem(base.private, base.public, base.synthetic, jnp.array([1.0, 0.0]))
     assert common_prompts(ecosystem, theory.Weights(0.5, 1.0)).applies
+
+
+def test_bound_ignores_rounding_where_entities_differ_in_scale():
+    """S of low rank, one entity 300 times larger: whitening turns rounding into eigenvalues, which must not count."""
+    rng = np.random.default_rng(8)
+    rows = rng.normal(size=(4, 2, 15)) * np.array([1, 1, 1, 300.0])[:, None, None]
+    private = jnp.asarray(rows.transpose(0, 2, 1) @ rows)
+    public = jnp.asarray(random_gram(rng, 15, 15))
+    weights = theory.Weights(0.5, 0.5)
+    verdict = lemma1(theory.Ecosystem(private, public, private, theory.equal_shares(4)), weights)
+    # The same by exact ranks: eigenvalues of R Δ⁻¹ R' with the entity's own rows R have no zeros to confuse.
+    pool = np.asarray(private).mean(0)
+    inverse = np.linalg.inv(0.5 * np.asarray(public) * 0.5 / 0.5 + pool)
+    epsilon = min(np.linalg.eigvalsh(r @ inverse @ r.T)[0] for r in rows)
+    assert float(verdict.mixing) == pytest.approx(1)
+    assert float(verdict.bound) == pytest.approx(1 / (1 + epsilon * 0.5), rel=1e-8)
+
+
+@pytest.mark.parametrize("ratio", [1e-7, 1.0, 1e7])
+def test_a_mixture_is_found_whatever_the_scales(ratio):
+    rng = np.random.default_rng(9)
+    private = ratio * jnp.stack([random_gram(rng, 3, 2) for _ in range(2)])
+    public = jnp.asarray(random_gram(rng, 3, 3))
+    mixed = 0.5 / ratio * private + 0.5 * public
+    verdict = lemma1(theory.Ecosystem(private, public, mixed, theory.equal_shares(2)), theory.Weights(0.5, 1e-9))
+    expected = 0.5 / ratio / (0.5 / ratio + 0.5)
+    assert float(verdict.mixing) == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_entity_without_a_share_does_not_spoil_the_condition():
+    rng = np.random.default_rng(10)
+    private = jnp.stack([random_gram(rng, 3, 2) for _ in range(3)])
+    other = private.at[2].set(jnp.diag(jnp.arange(3.0)))
+    shares = jnp.array([0.5, 0.5, 0.0])
+    verdict = lemma1(theory.Ecosystem(private, jnp.eye(3), other, shares), theory.Weights(0.5, 0.5))
+    two = lemma1(theory.Ecosystem(private[:2], jnp.eye(3), private[:2], shares[:2]), theory.Weights(0.5, 0.5))
+    assert bool(verdict.applies)
+    assert float(verdict.bound) == pytest.approx(float(two.bound), rel=1e-12)

@@ -1,0 +1,11 @@
+"""Sweeps over any grid of weights and ecosystems, tile by tile, into a Zarr store that outlives interruptions."""
+
+from .quantities import QUANTITIES as QUANTITIES
+from .run import Share as Share
+from .run import create_sweep as create_sweep
+from .run import run_sweep as run_sweep
+from .spec import Spec as Spec
+from .spec import parse_spec as parse_spec
+from .spec import read_spec as read_spec
+from .store import Status as Status
+from .store import status_of as status_of

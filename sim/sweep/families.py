@@ -1,0 +1,82 @@
+"""Ecosystems of a sweep, as functions of traced parameters: one compiled program serves all values of K."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from ...theory.ecosystem import Ecosystem
+from ...theory.ecosystem_file import load_ecosystem
+from ..real_data import bundled_ecosystem
+from .padded import PaddedEcosystem
+from .spec import Spec
+
+
+def largest_ecosystem(spec: Spec) -> int:
+    """How many entities arrays have room for."""
+    return given_ecosystem(spec).entities if spec.family in ("file", "dataset") else max(spec.values("entities"))
+
+
+def given_ecosystem(spec: Spec) -> Ecosystem:
+    """The ecosystem of a file or a data set.
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
+    if spec.family == "file":
+        return load_ecosystem(spec.options["path"])
+    return bundled_ecosystem(spec.options["name"], spec.values("entities")[0])
+
+
+def make_family(spec: Spec, dimension: int, key: PRNGKeyArray):
+    """The function from one point's parameters (see `spec.AXES`, and `draw`) to its `PaddedEcosystem`."""
+    if spec.family in ("file", "dataset"):
+        given = given_ecosystem(spec)
+        return lambda point: _reshaped(given, jnp.ones(given.entities, bool), point)
+    most = largest_ecosystem(spec)
+    noise_variance = spec.options.get("noise_variance", 1.0)
+    if spec.family == "symmetric":
+        return lambda point: _symmetric(most, dimension, noise_variance, point)
+    public_rows = spec.options.get("public_rows", dimension)
+    return lambda point: _random(key, most, dimension, public_rows, noise_variance, point)
+
+
+def _symmetric(most: int, dimension: int, noise_variance: float, point: dict[str, Any]) -> PaddedEcosystem:
+    present = jnp.arange(most) < point["entities"]
+    private = jnp.where(present[:, None, None], jnp.eye(dimension), 0.0)
+    shares = present / point["entities"]
+    return _reshaped(Ecosystem(private, jnp.eye(dimension), private, shares, noise_variance), present, point)
+
+
+def _random(key, most: int, dimension: int, public_rows: int, noise_variance: float, point) -> PaddedEcosystem:
+    """Gaussian features as in Figs. 2 and 4. Entity k draws the same features whatever K is, so K alone can vary."""
+    key_private, key_public, key_prompts, key_theta = jax.random.split(jax.random.fold_in(key, point["draw"]), 4)
+    present = jnp.arange(most) < point["entities"]
+
+    def grams(key):
+        rows = jax.vmap(lambda k: jax.random.normal(jax.random.fold_in(key, k), (dimension, dimension), dtype=float))
+        seen = present[:, None, None] & (jnp.arange(dimension)[:, None] < point["rank"])
+        kept = jnp.where(seen, rows(jnp.arange(most)), 0)
+        return kept.mT @ kept
+
+    public = jax.random.normal(key_public, (public_rows, dimension), dtype=float)
+    private, public = grams(key_private), public.T @ public
+    published = point["mixing"] * private + (1 - point["mixing"]) * present[:, None, None] * public
+    published = (1 - point["misalignment"]) * published + point["misalignment"] * grams(key_prompts)
+    theta = jax.random.normal(key_theta, (dimension,), dtype=float)
+    shares = present / point["entities"]
+    return _reshaped(Ecosystem(private, public, published, shares, noise_variance, theta), present, point)
+
+
+def _reshaped(ecosystem: Ecosystem, present: Bool[Array, " entity"], point: dict[str, Any]) -> PaddedEcosystem:
+    """The volume of what is published, and the share of the first entity."""
+    shares: Float[Array, " entity"] = ecosystem.shares
+    if (first := point.get("dominant_share")) is not None:
+        others = present * (1 - first) / (present.sum() - 1)
+        shares = jnp.where(jnp.arange(len(present)) == 0, first, others)
+    synthetic = point["volume"] * ecosystem.synthetic
+    ecosystem = Ecosystem(
+        ecosystem.private, ecosystem.public, synthetic, shares, ecosystem.noise_variance, ecosystem.theta
+    )
+    return PaddedEcosystem(ecosystem, present)

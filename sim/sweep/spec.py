@@ -1,0 +1,273 @@
+"""What to sweep: a TOML file with axes, an ecosystem family and quantities. Mistakes are named with their line."""
+
+import json
+import re
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ...theory.failures import InvalidInput
+from ..real_data import DATASETS
+from .quantities import QUANTITIES
+
+FAMILIES = ("random", "symmetric", "file", "dataset")
+AXES = ("dimension", "rank", "entities", "volume", "dominant_share", "mixing", "misalignment", "beta", "alpha")
+"""In the order of the store's dimensions, after `draw`; the last two vary fastest."""
+
+_WHOLE = {"dimension", "rank", "entities"}
+_DEFAULTS = {"dimension": 15, "rank": 5, "entities": 4, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
+_LIMITS = {
+    "dimension": (1, np.inf),
+    "rank": (1, np.inf),
+    "entities": (1, np.inf),
+    "volume": (0, np.inf),
+    "dominant_share": (0, 1),
+    "mixing": (0, 1),
+    "misalignment": (0, 1),
+    "beta": (0, 1),
+    "alpha": (0, 1),
+}
+_FAMILY_AXES = {
+    "random": set(AXES),
+    "symmetric": {"dimension", "entities", "volume", "dominant_share", "alpha", "beta"},
+    "file": {"volume", "dominant_share", "alpha", "beta"},
+    "dataset": {"entities", "volume", "dominant_share", "alpha", "beta"},
+}
+_FAMILY_KEYS = {
+    "random": {"draws": int, "public_rows": int, "noise_variance": float},
+    "symmetric": {"noise_variance": float},
+    "file": {"path": str},
+    "dataset": {"name": str},
+}
+_SWEEP_KEYS = {"quantities": list, "generations": int, "replicates": int, "seed": int, "memory_mib": int}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A sweep, checked.
+
+    Attributes:
+        family: one of `FAMILIES`.
+        options: of the family: draws, public_rows, noise_variance, path, name.
+        axes: values of every parameter that is given or has a default; a list is a dimension of the store.
+        quantities: names in `QUANTITIES`.
+        generations: T of trajectories and of Monte Carlo.
+        replicates: of Monte Carlo.
+        seed: of ecosystems and of Monte Carlo.
+        memory_mib: what one tile and its results may take on each device.
+    """
+
+    family: str
+    options: dict[str, Any]
+    axes: dict[str, float | int | tuple]
+    quantities: tuple[str, ...]
+    generations: int
+    replicates: int
+    seed: int
+    memory_mib: int
+
+    @property
+    def swept(self) -> dict[str, tuple]:
+        """The dimensions of the store and their values, slowest first."""
+        draws = self.options.get("draws", 1)
+        swept = {"draw": tuple(range(draws))} if draws > 1 else {}
+        return swept | {name: value for name in AXES if isinstance(value := self.axes.get(name), tuple)}
+
+    def values(self, name: str) -> tuple:
+        """All values of a parameter, whether it is swept or fixed; none if it plays no part."""
+        value = self.axes.get(name, ())
+        return value if isinstance(value, tuple) else (value,)
+
+    def to_json(self) -> str:
+        """Canonical text: equal sweeps have equal texts."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def read_spec(path: Path) -> Spec:
+    """Read and check a spec file.
+
+    Raises:
+        InvalidInput: the file cannot be read, or an entry is wrong; the message names file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    return parse_spec(text, str(path), path.parent)
+
+
+def parse_spec(text: str, source: str = "spec", folder: Path = Path()) -> Spec:
+    """Check a spec.
+
+    Args:
+        source: what to call it in messages.
+        folder: what the path of an ecosystem file is relative to.
+
+    Raises:
+        InvalidInput: as `read_spec`.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{source} is not TOML: {error}") from error
+    return _Reader(content, text, source).spec(folder)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    content: dict[str, Any]
+    text: str
+    source: str
+
+    def spec(self, folder: Path) -> Spec:
+        for table in self.content:
+            if table not in ("sweep", "ecosystem", "axes"):
+                self.fail("", table, f"unknown: a sweep has [sweep], [ecosystem] and [axes], not {table!r}")
+        family, options = self.family(folder)
+        axes = self.axes(family)
+        sweep = self.table("sweep", _SWEEP_KEYS)
+        if not (names := sweep.get("quantities")):
+            self.fail("sweep", "quantities", f"missing: choose from {', '.join(QUANTITIES)}")
+        for name in names:
+            if name not in QUANTITIES:
+                self.fail("sweep", "quantities", f"{name!r} is no quantity; there are {', '.join(QUANTITIES)}")
+        if len(set(names)) < len(names):
+            self.fail("sweep", "quantities", "names one quantity twice")
+        for key, least in (("generations", 0), ("replicates", 2), ("memory_mib", 1)):
+            if sweep.get(key, least) < least:
+                self.fail("sweep", key, f"is {sweep[key]}, but must be at least {least}")
+        if not -(2**63) <= sweep.get("seed", 0) < 2**63:
+            self.fail("sweep", "seed", f"is {sweep['seed']}, but has to lie between -2**63 and 2**63 - 1")
+        return Spec(
+            family,
+            options,
+            axes,
+            tuple(names),
+            sweep.get("generations", 100),
+            sweep.get("replicates", 1000),
+            sweep.get("seed", 0),
+            sweep.get("memory_mib", 512),
+        )
+
+    def family(self, folder: Path) -> tuple[str, dict[str, Any]]:
+        table = self.content.get("ecosystem", {})
+        family = table.get("family", "random") if isinstance(table, dict) else None
+        if family not in FAMILIES:
+            self.fail("ecosystem", "family", f"is {family!r}, but must be one of {', '.join(FAMILIES)}")
+        options = self.table("ecosystem", {"family": str} | _FAMILY_KEYS[family])
+        options.pop("family", None)
+        for key in ("draws", "public_rows"):
+            if options.get(key, 1) < 1:
+                self.fail("ecosystem", key, f"is {options[key]}, but must be at least 1")
+        if not (0 < options.get("noise_variance", 1.0) < np.inf):
+            self.fail("ecosystem", "noise_variance", f"is {options['noise_variance']}, but must be positive and finite")
+        if family == "file":
+            if "path" not in options:
+                self.fail("ecosystem", "path", "missing: the family 'file' needs the ecosystem's .npz")
+            options["path"] = str((folder / options["path"]).resolve())
+        if family == "dataset" and options.setdefault("name", "diabetes") not in DATASETS:
+            self.fail("ecosystem", "name", f"is {options['name']!r}, but must be one of {', '.join(DATASETS)}")
+        return family, options
+
+    def axes(self, family: str) -> dict[str, float | int | tuple]:
+        table = self.content.get("axes", {})
+        if not isinstance(table, dict):
+            self.fail("", "axes", "must be a table")
+        axes = {name: value for name, value in _DEFAULTS.items() if name in _FAMILY_AXES[family]}
+        for name, value in table.items():
+            if name not in AXES:
+                self.fail("axes", name, f"unknown: there are {', '.join(AXES)}")
+            if name not in _FAMILY_AXES[family]:
+                self.fail("axes", name, f"does not apply to the family {family!r}")
+            axes[name] = self.values(name, value)
+        for name in ("alpha", "beta"):
+            if name not in axes:
+                self.fail("axes", name, "missing")
+        sizes = {name: np.atleast_1d(axes[name]) for name in _WHOLE & axes.keys()}
+        if "rank" in sizes and sizes["rank"].max() > sizes["dimension"].min():
+            self.fail("axes", "rank", f"reaches {sizes['rank'].max()}, above the dimension {sizes['dimension'].min()}")
+        if "dominant_share" in axes and sizes.get("entities", np.array([2])).min() < 2:
+            self.fail("axes", "dominant_share", "needs at least 2 entities everywhere")
+        if family == "dataset" and isinstance(axes["entities"], tuple):
+            self.fail("axes", "entities", "must be one number for the family 'dataset': its slices depend on it")
+        return axes
+
+    def values(self, name: str, value: Any) -> float | int | tuple:
+        """A number, a list of numbers, or a range."""
+        if isinstance(value, dict):
+            return self.range(name, value)
+        if not isinstance(value, list):
+            return self.number(name, value)
+        numbers = tuple(self.number(name, one) for one in value)
+        if not numbers:
+            self.fail("axes", name, "is an empty list")
+        if len(set(numbers)) < len(numbers):
+            self.fail("axes", name, "holds one value twice")
+        return numbers
+
+    def range(self, name: str, value: dict[str, Any]) -> tuple:
+        wrong = value.keys() ^ {"from", "to", "points"}
+        if wrong - {"scale"}:
+            self.fail(
+                "axes", name, f"a range has from, to, points and perhaps scale; look at {', '.join(sorted(wrong))}"
+            )
+        points, scale = value["points"], value.get("scale", "linear")
+        if not isinstance(points, int) or isinstance(points, bool) or points < 2:
+            self.fail("axes", name, f"points is {points!r}, but must be a whole number of at least 2")
+        if scale not in ("linear", "log"):
+            self.fail("axes", name, f"scale is {scale!r}, but must be 'linear' or 'log'")
+        first, last = (self.number(name, value[end]) for end in ("from", "to"))
+        if scale == "log" and min(first, last) <= 0:
+            self.fail("axes", name, f"runs from {first} to {last}, but a log range must be positive")
+        grid = (np.geomspace if scale == "log" else np.linspace)(first, last, points)
+        if name in _WHOLE:
+            grid = np.round(grid).astype(int)
+        if len(np.unique(grid)) < points:
+            self.fail("axes", name, f"has {points} points, but only {len(np.unique(grid))} different values")
+        return tuple(grid.tolist())
+
+    def number(self, name: str, value: Any) -> float | int:
+        kind = "a whole number" if name in _WHOLE else "a number"
+        allowed = int if name in _WHOLE else (int, float)
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            self.fail("axes", name, f"is {value!r}, but must be {kind}, a list of them, or a range")
+        low, high = _LIMITS[name]
+        if not (low <= value <= high) or not np.isfinite(value):
+            limits = f"at least {low}" if high == np.inf else f"in [{low}, {high}]"
+            self.fail("axes", name, f"is {value}, but must lie {limits}")
+        return value if name in _WHOLE else float(value)
+
+    def table(self, name: str, kinds: dict[str, type]) -> dict[str, Any]:
+        """A table with known keys of known types."""
+        table = self.content.get(name, {})
+        if not isinstance(table, dict):
+            self.fail("", name, "must be a table")
+        for key, value in table.items():
+            if key not in kinds:
+                self.fail(name, key, f"unknown: there are {', '.join(kinds)}")
+            wanted = (int, float) if kinds[key] is float else kinds[key]
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                self.fail(name, key, f"is {value!r}, but must be of type {kinds[key].__name__}")
+        return dict(table)
+
+    def fail(self, table: str, key: str, what: str) -> NoReturn:
+        """Raise with the line on which the key stands, or the table, or none where it is missing."""
+        where = f"{table}.{key}" if table else key
+        line = self.line(table, key)
+        raise InvalidInput(f"{self.source}{f', line {line}' if line else ''}: {where} {what}")
+
+    def line(self, table: str, key: str) -> int | None:
+        current = ""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
+                current = header[1].replace(" ", "").replace('"', "")
+                if current in (f"{table}.{key}", key if not table else None):
+                    return number
+                continue
+            named = re.match(rf"\s*(\"?{re.escape(table)}\"?\s*\.\s*)?\"?{re.escape(key)}\"?\s*[.=]", line)
+            if named and (current == table or (not current and line.strip().startswith(table))):
+                return number
+        return None

@@ -1,0 +1,240 @@
+"""The store of a sweep: Zarr that xarray opens without us, one chunk a tile and quantity, each written whole or not at all."""
+
+import os
+import platform
+import shutil
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import zip_longest
+from json import loads
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import zarr
+from zarr.codecs import ZstdCodec
+from zarr.errors import BaseZarrError
+
+from ...theory.failures import CrossfeedError, InvalidInput
+from .plan import Plan, Tile
+from .quantities import QUANTITIES
+from .spec import Spec
+
+_MARK = "crossfeed_sweep"
+_LABELS = {
+    "draw": ("number of the random ecosystem", "1"),
+    "dimension": ("number of features d", "1"),
+    "rank": ("rank of private features", "1"),
+    "entities": ("number of entities K", "1"),
+    "volume": ("volume of synthetic data c", "1"),
+    "dominant_share": ("share of entity 1 in the pool", "1"),
+    "mixing": ("λ, private part of what is published about", "1"),
+    "misalignment": ("misalignment of what is published about", "1"),
+    "beta": ("β, weight of private data", "1"),
+    "alpha": ("α, weight of synthetic data", "1"),
+    "generation": ("generation", "1"),
+    "entity": ("entity", "1"),
+    "task": ("task", "1"),
+    "dataset": ("dataset (last: public)", "1"),
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a sweep is.
+
+    Attributes:
+        points: points in finished tiles.
+        all_points: points of the whole sweep.
+        tiles: finished tiles.
+        all_tiles: tiles of the whole sweep.
+    """
+
+    points: int
+    all_points: int
+    tiles: int
+    all_tiles: int
+
+
+class Store:
+    """An open store; `create` makes one, `open` checks that it belongs to the plan."""
+
+    def __init__(self, path: Path, plan: Plan):
+        self.path, self.plan = path, plan
+        group = zarr.open_group(path, mode="r+")
+        self._arrays: dict[str, zarr.Array] = {
+            name: cast(zarr.Array, group[name]).with_config(
+                {"write_empty_chunks": True}
+            )  # a tile of NaN is finished too
+            for name in plan.spec.quantities
+        }
+
+    @classmethod
+    def create(cls, path: Path, plan: Plan) -> "Store":
+        """Make an empty store, which appears whole.
+
+        Raises:
+            InvalidInput: something is there already, or the folder cannot be written.
+        """
+        if path.exists():
+            raise InvalidInput(f"{path} exists already: choose another name, or continue it with --resume")
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            _make_empty(part, plan)
+            part.rename(path)
+        except OSError as error:
+            raise InvalidInput(f"cannot write {path}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return cls(path, plan)
+
+    @classmethod
+    def open(cls, path: Path, plan: Plan) -> "Store":
+        """Open a store to go on with it.
+
+        Raises:
+            InvalidInput: there is none, it is not ours, or it belongs to another spec.
+        """
+        stored = read_spec_of(path)
+        differences = _differences(loads(stored.to_json()), loads(plan.spec.to_json()))
+        if differences:
+            raise InvalidInput(f"{path} holds another sweep: {'; '.join(differences)}")
+        return cls(path, plan)
+
+    def done(self, tile: Tile) -> bool:
+        """Whether all quantities of a tile are there."""
+        return all(file.exists() for file in self._files(tile))
+
+    def check(self, tile: Tile) -> None:
+        """Read a finished tile, and remove what an interrupted write left beside it.
+
+        Raises:
+            CrossfeedError: it is damaged.
+        """
+        for file, array in zip(self._files(tile), self._arrays.values(), strict=True):
+            for leftover in file.parent.glob(f"{file.name}.*.partial"):
+                leftover.unlink(missing_ok=True)
+            if not file.exists():
+                continue
+            try:
+                array[self._place(tile)]
+            except Exception as error:  # codecs raise errors of many types
+                raise CrossfeedError(
+                    f"{file} is damaged ({error}): delete this file and resume, and it is computed again"
+                ) from error
+
+    def write(self, tile: Tile, values: dict[str, np.ndarray]) -> None:
+        """Write a tile, quantity by quantity.
+
+        Raises:
+            CrossfeedError: the disk is full or cannot be written; finished tiles stay.
+        """
+        for name, array in self._arrays.items():
+            try:
+                array[self._place(tile)] = values[name].reshape(self._shape(tile) + self.plan.value_shape(name))
+            except OSError as error:
+                raise CrossfeedError(
+                    f"cannot write to {self.path}: {error.strerror or error}; finished tiles are kept, go on with --resume"
+                ) from error
+
+    def _shape(self, tile: Tile) -> tuple[int, ...]:
+        lengths = {"beta": tile.rows.stop - tile.rows.start, "alpha": len(self.plan.alphas)}
+        return tuple(length for name, length in lengths.items() if name in self.plan.spec.swept)
+
+    def _place(self, tile: Tile) -> tuple:
+        inner = {"beta": tile.rows, "alpha": slice(None)}
+        return tile.outer + tuple(inner[name] for name in inner if name in self.plan.spec.swept) + (...,)
+
+    def _files(self, tile: Tile) -> list[Path]:
+        chunk = self.plan.chunk(tile)
+        return [
+            self.path.joinpath(name, "c", *(str(i) for i in chunk + (0,) * len(QUANTITIES[name].dims)))
+            for name in self.plan.spec.quantities
+        ]
+
+
+def read_spec_of(path: Path) -> Spec:
+    """The spec that a store was made with.
+
+    Raises:
+        InvalidInput: there is no store, or it is not a sweep's.
+    """
+    if not path.exists():
+        raise InvalidInput(f"there is no sweep at {path}")
+    try:
+        content = cast(dict[str, Any], zarr.open_group(path, mode="r").attrs[_MARK])
+        fields = loads(content["spec"])
+        axes = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.pop("axes").items()}
+        return Spec(**fields | {"axes": axes, "quantities": tuple(fields["quantities"])})
+    except (KeyError, TypeError, ValueError, OSError, BaseZarrError) as error:
+        raise InvalidInput(f"{path} is not the store of a sweep") from error
+
+
+def status_of(path: Path) -> Status:
+    """How much of a store is finished.
+
+    Raises:
+        InvalidInput: as `read_spec_of`.
+    """
+    plan = Plan(read_spec_of(path))
+    store = Store(path, plan)
+    done = [number for number in range(plan.tiles) if store.done(plan.tile(number))]
+    return Status(sum(plan.points_of(number) for number in done), plan.points, len(done), plan.tiles)
+
+
+def _make_empty(path: Path, plan: Plan) -> None:
+    spec = plan.spec
+    group = zarr.create_group(
+        path,
+        attributes={
+            "title": f"sweep over {', '.join(spec.swept) or 'one point'}, family {spec.family}",
+            "missing_values": "inf: no limit; NaN: no such entity, no theorem, or the value depends on theta",
+            _MARK: {
+                "spec": spec.to_json(),
+                "seed": spec.seed,
+                "versions": {name: version(name) for name in ("crossfeed", "jax", "jaxlib", "numpy", "zarr")},
+                "machine": f"{platform.machine()} with {os.cpu_count()} cores, Python {platform.python_version()}",
+            },
+        },
+    )
+    used = {dim for name in spec.quantities for dim in QUANTITIES[name].dims}
+    inside = {dim: np.arange(size) for dim, size in plan.trailing.items() if dim in used}
+    counted_from_one = {dim: values + (dim != "generation") for dim, values in inside.items()}
+    for dim, values in (spec.swept | counted_from_one).items():
+        label, units = _LABELS[dim]
+        group.create_array(
+            dim, data=np.asarray(values), dimension_names=(dim,), attributes={"long_name": label, "units": units}
+        )
+    rows = {"beta": plan.rows_a_tile, "alpha": len(plan.alphas)}
+    for name in spec.quantities:
+        quantity = QUANTITIES[name]
+        group.create_array(
+            name,
+            shape=tuple(len(values) for values in spec.swept.values()) + plan.value_shape(name),
+            chunks=tuple(rows.get(dim, 1) for dim in spec.swept) + plan.value_shape(name),
+            dtype="float64",
+            fill_value=np.nan,
+            compressors=[ZstdCodec(checksum=True)],
+            dimension_names=tuple(spec.swept) + quantity.dims,
+            attributes={"long_name": quantity.long_name, "units": quantity.units},
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # consolidated metadata is an extension, which xarray reads
+        zarr.consolidate_metadata(group.store)
+
+
+def _differences(stored, wanted, name: str = "") -> list[str]:
+    """What differs between two specs, in words."""
+    if isinstance(stored, dict) and isinstance(wanted, dict):
+        keys = sorted(stored.keys() | wanted.keys())
+        return [
+            line for key in keys for line in _differences(stored.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
+        ]
+    if stored == wanted:
+        return []
+    if isinstance(stored, list) and isinstance(wanted, list):
+        first = next(i for i, (a, b) in enumerate(zip_longest(stored, wanted)) if a != b)
+        show = lambda values: values[first] if first < len(values) else "nothing"  # noqa: E731
+        return [f"{name}[{first}] is {show(stored)} there and {show(wanted)} in the spec"]
+    return [f"{name} is {stored} there and {wanted} in the spec"]

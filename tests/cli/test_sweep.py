@@ -1,0 +1,130 @@
+"""The sweep command as its users run it: killed, shared by two processes, and on a full disk."""
+
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SPEC = """
+[sweep]
+quantities = ["spectral_radius", "mean_mse"]
+memory_mib = 2
+[ecosystem]
+draws = 2
+[axes]
+entities = [1, 3]
+dimension = 6
+rank = 3
+beta = { from = 0.05, to = 0.95, points = 80 }
+alpha = { from = 0.05, to = 0.95, points = 300 }
+"""
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("spec") / "sweep.toml"
+    path.write_text(SPEC)
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(spec) -> Path:
+    store = spec.with_name("undisturbed.zarr")
+    assert run(spec, "--out", store).returncode == 0
+    return store
+
+
+def start(*arguments, limit: str = "") -> subprocess.Popen:
+    command = [str(Path(sys.executable).with_name("crossfeed")), "sweep", *map(str, arguments)]
+    if limit:
+        command = ["bash", "-c", f'{limit}; exec "$@"', "-", *command]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(*arguments, limit: str = "") -> subprocess.CompletedProcess:
+    process = start(*arguments, limit=limit)
+    out, err = process.communicate(timeout=200)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def assert_same(left: Path, right: Path):
+    compared = subprocess.run(["diff", "-r", left, right], capture_output=True, text=True, check=False)
+    assert compared.returncode == 0, compared.stdout
+
+
+def kill_when_under_way(processes: list[subprocess.Popen], store: Path, wait: float, victim: int) -> None:
+    """SIGKILL one process some time after the first tile is there."""
+    deadline = time.monotonic() + 120
+    while not any(store.glob("mean_mse/c/**/*")) and time.monotonic() < deadline:
+        assert processes[victim].poll() is None, processes[victim].communicate()
+        time.sleep(0.01)
+    time.sleep(wait)
+    processes[victim].send_signal(signal.SIGKILL)
+    for process in processes:
+        try:
+            process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:  # waits for the one that is gone
+            process.kill()
+            process.communicate()
+
+
+def test_killed_three_times_and_resumed_it_is_the_same(spec, undisturbed, tmp_path):
+    store = tmp_path / "killed.zarr"
+    moments = random.Random(5)
+    for attempt in range(3):
+        process = start(spec, "--out", store, *(["--resume"] if attempt else []))
+        kill_when_under_way([process], store, moments.uniform(0, 0.3), 0)
+    ended = run(spec, "--out", store, "--resume")
+    assert ended.returncode == 0, ended.stderr
+    assert "(100.0%)" in ended.stdout
+    assert_same(store, undisturbed)
+
+
+def pair(spec: Path, store: Path, *more) -> list[subprocess.Popen]:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    shared = ["--out", store, "--coordinator", address, "--processes", 2, *more]
+    return [start(spec, *shared, "--process", number) for number in (0, 1)]
+
+
+def test_two_processes_give_the_same_store_also_when_one_is_killed(spec, undisturbed, tmp_path):
+    store = tmp_path / "two.zarr"
+    kill_when_under_way(pair(spec, store), store, 0.05, 1)
+    processes = pair(spec, store, "--resume")
+    outputs = [process.communicate(timeout=200) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert_same(store, undisturbed)
+
+
+def test_a_full_disk_keeps_what_is_there(spec, undisturbed, tmp_path):
+    store = tmp_path / "full.zarr"
+    # No file may grow beyond 64 KiB: metadata fits, a tile does not.
+    ended = run(spec, "--out", store, limit="ulimit -f 64")
+    assert ended.returncode == 2
+    assert ended.stderr.strip().endswith("finished tiles are kept, go on with --resume")
+    assert "Traceback" not in ended.stderr
+    assert run(spec, "--out", store, "--resume").returncode == 0
+    assert_same(store, undisturbed)
+
+
+def test_status_and_mistakes(spec, undisturbed):
+    status = run("status", undisturbed, "--json")
+    assert '"points": 96000' in status.stdout
+    for arguments, says in [
+        ((spec,), "out is missing"),
+        ((spec, "--out", undisturbed), "exists already"),
+        (("status",), "store is missing"),
+        (("nothing.toml", "--out", "x.zarr"), "cannot read nothing.toml"),
+        ((spec, "--out", "x.zarr", "--processes", "2"), "coordinator and processes go together"),
+    ]:
+        ended = run(*arguments)
+        assert ended.returncode == 2, arguments
+        assert says in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert not Path("x.zarr").exists()

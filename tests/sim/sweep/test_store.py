@@ -1,0 +1,116 @@
+"""A store outlives interruptions, and what does not belong to it is refused."""
+
+import filecmp
+import shutil
+from pathlib import Path
+
+import pytest
+from crossfeed.sim.sweep import Share, create_sweep, parse_spec, run_sweep, status_of
+from crossfeed.theory import CrossfeedError, InvalidInput
+
+from .conftest import SMALL
+
+
+@pytest.fixture
+def copy(small_store, tmp_path) -> Path:
+    return Path(shutil.copytree(small_store, tmp_path / "copy.zarr"))
+
+
+def chunks(store: Path) -> list[Path]:
+    return sorted(file for file in store.glob("*/c/**/*") if file.is_file())
+
+
+def assert_same(left: Path, right: Path):
+    names = [file.relative_to(left) for file in chunks(left)]
+    assert names == [file.relative_to(right) for file in chunks(right)]
+    assert filecmp.cmpfiles(left, right, map(str, names), shallow=False) == ([str(n) for n in names], [], [])
+
+
+def test_status_counts_finished_tiles(small_store, copy):
+    whole = status_of(small_store)
+    assert whole.points == whole.all_points == 2 * 3 * 3 * 5
+    next(file for file in (copy / "mse" / "c").rglob("0") if file.is_file()).unlink()
+    assert status_of(copy).tiles == whole.tiles - 1
+
+
+def test_what_is_missing_is_computed_again_bit_by_bit(small_store, copy):
+    for file in chunks(copy)[::3]:
+        if file.parts[-2] != "c":  # coordinates are one chunk
+            file.unlink()
+    (copy / "mse" / "c" / "0" / "0" / "0" / "0" / "0.1234.partial").touch()
+    seen = []
+    run_sweep(parse_spec(SMALL), copy, report=lambda *now: seen.append(now))
+    assert_same(copy, small_store)
+    assert seen[0][0] < seen[-1][0] == seen[-1][1]
+
+
+def test_shares_of_several_processes_make_the_whole(small_store, tmp_path):
+    spec, path = parse_spec(SMALL), tmp_path / "shared.zarr"
+    create_sweep(spec, path)
+    for process in range(3):
+        run_sweep(spec, path, Share(process, 3))
+        assert (status_of(path).tiles == status_of(path).all_tiles) == (process == 2)
+    assert_same(path, small_store)
+
+
+def test_memory_cuts_tiles_without_moving_a_value(small_store, tmp_path):
+    import numpy as np
+    import xarray as xr
+
+    spec = parse_spec(SMALL.replace("seed = 7", "seed = 7\nmemory_mib = 1"))
+    create_sweep(spec, tmp_path / "tight.zarr")
+    run_sweep(spec, tmp_path / "tight.zarr")
+    tight, wide = (xr.open_zarr(path).load() for path in (tmp_path / "tight.zarr", small_store))
+    for name in wide.data_vars:
+        np.testing.assert_allclose(tight[name], wide[name], rtol=1e-10, err_msg=str(name))
+
+
+def test_a_store_is_not_overwritten(small_store):
+    with pytest.raises(InvalidInput, match="exists already"):
+        create_sweep(parse_spec(SMALL), small_store)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("seed = 7", "seed = 8", "seed is 7 there and 8 in the spec"),
+        ("draws = 2", "draws = 3", "options.draws is 2 there and 3 in the spec"),
+        ("0.5, 0.9", "0.6, 0.9", r"axes.beta\[1\] is 0.5 there and 0.6 in the spec"),
+        ('"transfer", ', "", r"quantities\[4\] is transfer there"),
+    ],
+)
+def test_another_spec_is_refused(small_store, old, new, says):
+    with pytest.raises(InvalidInput, match=says):
+        run_sweep(parse_spec(SMALL.replace(old, new)), small_store)
+
+
+def test_a_foreign_store_is_refused(tmp_path):
+    import zarr
+
+    zarr.create_group(tmp_path / "foreign.zarr")
+    (tmp_path / "plain").mkdir()
+    for name in ("foreign.zarr", "plain"):
+        with pytest.raises(InvalidInput, match=f"{name} is not the store of a sweep"):
+            run_sweep(parse_spec(SMALL), tmp_path / name)
+    with pytest.raises(InvalidInput, match="there is no sweep at"):
+        status_of(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:9] + bytes([b[9] ^ 255]) + b[10:]])
+def test_a_damaged_chunk_is_named_and_the_rest_kept(small_store, copy, damage):
+    file = copy / "mse" / "c" / "1" / "2" / "0" / "0" / "0"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(CrossfeedError, match=f"{file} is damaged .*delete this file"):
+        run_sweep(parse_spec(SMALL), copy)
+    file.unlink()
+    run_sweep(parse_spec(SMALL), copy)
+    assert_same(copy, small_store)
+
+
+def test_too_little_memory_for_one_row(tmp_path):
+    spec = parse_spec(
+        SMALL.replace("points = 5", "points = 5000").replace("generations = 3", "generations = 900\nmemory_mib = 1")
+    )
+    with pytest.raises(InvalidInput, match="memory_mib is 1, but one row of α takes"):
+        create_sweep(spec, tmp_path / "never.zarr")
+    assert not list(tmp_path.iterdir())
