@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: reproduce test bench check wheel clean
+.PHONY: reproduce figures test bench check wheel clean
 
 reproduce: $(READY)
 	$(BIN)/crossfeed reproduce --out results/reproduce
+
+figures: $(READY)
+	$(BIN)/crossfeed figures --out results/figures
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -8,8 +8,9 @@ import tyro
 
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
 from .limit import LimitCommand
+from .plot import PlotCommand
 from .predict import PredictCommand
-from .reproduce import ReproduceCommand
+from .reproduce import FiguresCommand, ReproduceCommand
 from .simulate import SimulateCommand
 from .sweep import SweepCommand
 from .trajectory import TrajectoryCommand
@@ -24,11 +25,13 @@ Ecosystem = Annotated[
 ]
 Command = (
     Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
+    | Annotated[FiguresCommand, tyro.conf.subcommand("figures")]
     | Annotated[LimitCommand, tyro.conf.subcommand("limit")]
     | Annotated[TrajectoryCommand, tyro.conf.subcommand("trajectory")]
     | Annotated[SimulateCommand, tyro.conf.subcommand("simulate")]
     | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
     | Annotated[SweepCommand, tyro.conf.subcommand("sweep")]
+    | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
     | Ecosystem
 )
 

@@ -1,11 +1,18 @@
-"""`crossfeed reproduce`: the main job."""
+"""`crossfeed reproduce`, the main job, and `crossfeed figures`, the pictures made from sweeps."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .arguments import checked_seed
 from .folder import make_folder
 from .output import progress_bar
+
+if TYPE_CHECKING:
+    from ..figures.report import Report
 
 
 @dataclass(frozen=True)
@@ -25,10 +32,34 @@ class ReproduceCommand:
         from ..figures.reproduce import STAGES, reproduce
 
         request = Request(make_folder(self.out), self.quick, checked_seed(self.seed))
-        names = list(STAGES)
-        with progress_bar() as progress:
-            task = progress.add_task(names[0], total=len(names))
-            for done, (_, report) in enumerate(reproduce(request), 1):
-                progress.console.print(f"[bold]{report.title}[/bold]\n  {report.says}", highlight=False, soft_wrap=True)
-                progress.update(task, completed=done, description=names[done] if done < len(names) else "page")
-        print(self.out / "index.html")
+        _make(list(STAGES), reproduce(request), self.out)
+
+
+@dataclass(frozen=True)
+class FiguresCommand:
+    """Draw the figures made from sweeps: phase diagrams for many K, best weights, regions of stability, volume."""
+
+    out: Path
+    """Folder to write to; sweeps that are there already are continued."""
+    quick: bool = False
+    """Coarser grids and fewer ecosystems."""
+    seed: int = 0
+    """Of every random draw."""
+
+    def run(self) -> None:
+        """Make all figures, with progress on stderr."""
+        from ..figures.report import Request
+        from ..figures.sweeps import GALLERY, draw_gallery
+
+        request = Request(make_folder(self.out), self.quick, checked_seed(self.seed))
+        _make(list(GALLERY), draw_gallery(request), self.out)
+
+
+def _make(names: list[str], figures: Iterator[tuple[str, Report]], out: Path) -> None:
+    """Draw figure after figure and say what each says."""
+    with progress_bar() as progress:
+        task = progress.add_task(names[0], total=len(names))
+        for done, (_, report) in enumerate(figures, 1):
+            progress.console.print(f"[bold]{report.title}[/bold]\n  {report.says}", highlight=False, soft_wrap=True)
+            progress.update(task, completed=done, description=names[done] if done < len(names) else "page")
+    print(out / "index.html")

@@ -1,0 +1,183 @@
+"""Pictures of any sweep: heat maps over two axes or lines over one, small multiples over a third and a fourth."""
+
+from json import loads
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..theory import InvalidInput
+from ..theory.whole_file import whole_file
+from .style import COLOURS, DASHES, HEAT, grid_of_axes, heat_map, styled
+
+_MOST_LINES = len(COLOURS)
+_MOST_PANELS = 12
+_MOST_COLUMNS = 4
+_LEVELS = 7
+_SYMBOLS = {
+    "entities": "K",
+    "dimension": "d",
+    "alpha": "α",
+    "beta": "β",
+    "mixing": "λ",
+    "volume": "c",
+    "generation": "t",
+}
+
+
+def open_sweep(path: Path) -> xr.Dataset:
+    """The store of a sweep, lazily.
+
+    Raises:
+        InvalidInput: xarray cannot open it.
+    """
+    try:
+        return xr.open_zarr(path)
+    except Exception as error:  # whatever stands at the path
+        raise InvalidInput(f"cannot open {path} as a sweep: {error}") from error
+
+
+def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str | None, y: str | None) -> Figure:
+    """One variable of a sweep, averaged over draws.
+
+    Heat maps over x and y where y is given or both α and β are free, else lines over x. What is left over makes lines, then
+    panels.
+
+    Args:
+        chosen: values at which axes are held; the nearest ones are taken.
+        x: horizontal axis; the fastest varying if None.
+        y: vertical axis of a heat map.
+
+    Raises:
+        InvalidInput: there is no such variable or axis, nothing finite to draw, or too much for one picture.
+    """
+    if variable not in data.data_vars:
+        raise InvalidInput(f"variable is {variable!r}, but the sweep holds {', '.join(map(str, data.data_vars))}")
+    values = data[variable]
+    for name, value in chosen.items():
+        if name not in values.dims:
+            raise InvalidInput(f"{variable} has no axis {name!r} to hold; it has {', '.join(map(str, values.dims))}")
+        values = values.sel({name: value}, method="nearest")
+    if "draw" in values.dims:
+        values = values.mean("draw", keep_attrs=True)
+    free = [str(dim) for dim in values.dims]
+    if not free:
+        raise InvalidInput(f"{variable} is one number here, {float(values):.6g}: leave an axis free")
+    for name in (x, y):
+        if name is not None and name not in free:
+            raise InvalidInput(f"{name!r} is not a free axis of {variable}; free are {', '.join(free)}")
+    if x is None:
+        x = next(name for name in ("alpha", "generation", *reversed(free)) if name in free and name != y)
+    if y is None and x == "alpha" and "beta" in free:
+        y = "beta"
+    rest = [name for name in free if name not in (x, y)]
+    finite = values.where(np.isfinite(values))
+    if not finite.notnull().any():
+        raise InvalidInput(f"{variable} has no finite value here")
+    with styled():
+        figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
+        figure.supxlabel(_setting(data, chosen), fontsize=7, color="#555555")
+        return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure, whole or not at all; the suffix says how.
+
+    Raises:
+        InvalidInput: the suffix is none of .png, .svg and .pdf.
+    """
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise InvalidInput(f"{path.name} must end in .png, .svg or .pdf")
+    with styled(), whole_file(path) as part:
+        figure.savefig(part, dpi=150)
+
+
+def _setting(data: xr.Dataset, chosen: dict[str, float]) -> str:
+    """What made the numbers: the family, and all that is fixed."""
+    spec = loads(data.attrs["crossfeed_sweep"]["spec"])
+    fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | chosen
+    draws = spec["options"].get("draws", 1)
+    parts = [f"family {spec['family']}", *map(_at, fixed, fixed.values()), f"seed {spec['seed']}"]
+    return "; ".join([*parts, f"mean of {draws} draws"] if draws > 1 else parts)
+
+
+def _label(array: xr.DataArray) -> str:
+    name, units = array.attrs.get("long_name", str(array.name)), array.attrs.get("units", "1")
+    return name if units == "1" else f"{name} ({units})"
+
+
+def _at(name: str, value: float) -> str:
+    return f"{_SYMBOLS.get(name, name)} = {value:.4g}"
+
+
+def _panels(values: xr.DataArray, over: list[str]) -> list[tuple[str, xr.DataArray]]:
+    """The values of every combination of the axes, and what to call it."""
+    if not over:
+        return [("", values)]
+    stacked = values.stack(panel=over)
+    if stacked.sizes["panel"] > _MOST_PANELS:
+        raise InvalidInput(
+            f"{' × '.join(over)} make {stacked.sizes['panel']} panels, and {_MOST_PANELS} fit: hold an axis with --at NAME=VALUE"
+        )
+    title = lambda place: ", ".join(map(_at, over, place))  # noqa: E731
+    return [(title(place), stacked.isel(panel=number)) for number, place in enumerate(stacked.indexes["panel"])]
+
+
+def _grid(count: int, width: float, height: float):
+    rows = -(-count // _MOST_COLUMNS)
+    columns = -(-count // rows)
+    figure, axes = grid_of_axes(rows, columns, (width * columns + 1, height * rows + 0.4), sharex=True, sharey=True)
+    flat = [panel for row in axes for panel in row]
+    for empty in flat[count:]:
+        empty.set_axis_off()
+    return figure, flat[:count]
+
+
+def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
+    panels = _panels(values, rest)
+    figure, axes = _grid(len(panels), 2.7, 2.4)
+    low, high = np.nanpercentile(values, [0.5, 99.5])
+    levels = MaxNLocator(_LEVELS).tick_values(low, high)
+    for panel, (title, part) in zip(axes, panels, strict=True):
+        part = part.transpose(y, x)
+        if part.notnull().any():
+            constant = float(part.max() - part.min()) < 1e-9 * (high - low)  # contours would trace rounding
+            heat_map(panel, part[x], part[y], part.values, [] if constant else levels, vmin=low, vmax=high)
+        else:
+            panel.text(0.5, 0.5, "no value", transform=panel.transAxes, ha="center")
+        panel.set(title=title, xlabel=_label(part[x]), ylabel=_label(part[y]))
+        _scale(panel.set_xscale, part[x])
+        _scale(panel.set_yscale, part[y])
+        panel.label_outer()
+    scale = ScalarMappable(Normalize(low, high), cmap=HEAT)  # one for all panels
+    figure.colorbar(scale, ax=axes, label=_label(values), extend="both")
+    return figure
+
+
+def _lines(values: xr.DataArray, x: str, rest: list[str]) -> Figure:
+    lines = next((name for name in reversed(rest) if values.sizes[name] <= _MOST_LINES), None)
+    panels = _panels(values, [name for name in rest if name != lines])
+    figure, axes = _grid(len(panels), 3.0, 2.4)
+    for panel, (title, part) in zip(axes, panels, strict=True):
+        each = [(None, part)] if lines is None else [(value, part.sel({lines: value})) for value in part[lines].values]
+        for number, (value, line) in enumerate(each):
+            label = None if value is None else _at(str(lines), value)
+            panel.plot(line[x], line, DASHES[number], color=COLOURS[number], label=label)
+        panel.set(title=title, xlabel=_label(part[x]), ylabel=_label(values))
+        _scale(panel.set_xscale, part[x])
+        panel.label_outer()
+    if lines is not None:
+        axes[0].legend()
+    return figure
+
+
+def _scale(set_scale, axis: xr.DataArray) -> None:
+    """A log axis for values that were spaced so."""
+    if axis.size > 2 and (axis > 0).all():
+        steps = np.diff(np.log(axis.values))
+        if np.ptp(steps) < 1e-6 * abs(steps).max():
+            set_scale("log")

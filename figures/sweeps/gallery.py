@@ -1,0 +1,33 @@
+"""All figures made from sweeps, and a page that shows them."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from ..page import write_page
+from ..report import Report, Request
+from . import phase_diagrams, stability, trajectories, volume
+
+GALLERY: dict[str, Callable[[Request], Report]] = {
+    "phase diagrams: ρ(Q)": partial(phase_diagrams.draw, variable="spectral_radius"),
+    "phase diagrams: efficiency": partial(phase_diagrams.draw, variable="mean_relative_efficiency"),
+    "phase diagrams: homogenisation": partial(phase_diagrams.draw, variable="homogenisation"),
+    "phase diagrams: transfer": partial(phase_diagrams.draw, variable="mean_transfer"),
+    "best weights against K": phase_diagrams.draw_optimum,
+    "MSE to generation 100": trajectories.draw,
+    "regions of stability": stability.draw_regions,
+    "worst case": stability.draw_worst_case,
+    "volume": volume.draw,
+}
+
+
+def draw_gallery(request: Request) -> Iterator[tuple[str, Report]]:
+    """Make every figure, yielding each as it is done; `index.html` follows the last."""
+    reports = []
+    for name, make in GALLERY.items():
+        reports.append(make(request))
+        yield name, reports[-1]
+    write_page(
+        request.folder / "index.html",
+        reports,
+        f"Seed {request.seed}; the sweeps lie beside the figures as Zarr stores.",
+    )

@@ -1,0 +1,103 @@
+"""α-β phase diagrams of ρ(Q), efficiency, homogenisation and transfer for many K, and the best weights against K."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from ...theory import symmetric
+from ..report import Report, Request, save
+from ..style import grid_of_axes, line, points, styled
+from ..sweep_plot import plot_sweep
+from .stores import swept
+
+_SPEC = """
+[sweep]
+quantities = ["spectral_radius", "mean_relative_efficiency", "homogenisation", "mean_transfer"]
+seed = {seed}
+[ecosystem]
+draws = {draws}
+[axes]
+entities = [1, 2, 4, 10, 20, 50]
+alpha = {{ from = 0.01, to = 0.99, points = {points} }}
+beta = {{ from = 0.01, to = 0.99, points = {points} }}
+"""
+_SETTING = "private features of rank 5 in d = 15, S = S~, {} random ecosystems, {} × {} grid; exact limit"
+_SAYS = {
+    "spectral_radius": "The more weight real data has, the faster the ecosystem forgets; K matters little.",
+    "mean_relative_efficiency": "The best weights move towards more synthetic data (larger α) and away from public data (larger β) "
+    "as entities become more.",
+    "homogenisation": "Errors of different entities become alike where α is large or private data has little weight.",
+    "mean_transfer": "Others' private data reaches an entity only through the pool: most for large α and β.",
+}
+
+
+def _data(request: Request) -> tuple[xr.Dataset, str]:
+    draws, count = (2, 21) if request.quick else (10, 61)
+    data = swept(request, "phase_diagrams", _SPEC.format(seed=request.seed, draws=draws, points=count))
+    return data, _SETTING.format(draws, count, count)
+
+
+def draw(request: Request, variable: str) -> Report:
+    """Six heat maps of one variable, its mean over draws."""
+    data, setting = _data(request)
+    figure = plot_sweep(data, variable, {}, "alpha", "beta")
+    mean = data[variable].mean("draw")
+    report = Report(
+        f"phase_{variable}",
+        f"Phase diagrams: {data[variable].attrs['long_name']}",
+        _SAYS[variable],
+        setting,
+        {"largest": float(mean.where(np.isfinite(mean)).max()), "smallest": float(mean.where(np.isfinite(mean)).min())},
+    )
+    columns = {name: data[name].values for name in ("beta", "alpha")}
+    columns = {
+        "entities": data.entities.values[:, None, None],
+        "beta": columns["beta"][:, None],
+        "alpha": columns["alpha"],
+    }
+    with styled():
+        return save(request, report, figure, columns | {variable: mean.transpose("entities", "beta", "alpha").values})
+
+
+def draw_optimum(request: Request) -> Report:
+    """Best α, best β and the efficiency there against K: random ecosystems, and the symmetric closed form."""
+    data, setting = _data(request)
+    efficiency = data.mean_relative_efficiency.stack(weights=("beta", "alpha"))
+    best = efficiency.isel(weights=efficiency.argmax("weights"))
+    found = {"alpha": best.alpha, "beta": best.beta, "efficiency": best}
+    counts = data.entities.values
+    fine = np.unique(np.geomspace(1, 50, 40).astype(int))
+    closed = np.array([symmetric_optimum(int(k)) for k in fine])
+    labels = {"alpha": "best α", "beta": "best β", "efficiency": "relative efficiency there"}
+    with styled():
+        figure, (axes,) = grid_of_axes(1, 3, (9.5, 3))
+        for column, (panel, (name, values)) in enumerate(zip(axes, found.items(), strict=True)):
+            line(panel, 0, fine, closed[:, column], "all entities alike (closed form)")
+            spread = values.std("draw") / np.sqrt(values.sizes["draw"])
+            points(panel, 1, counts, values.mean("draw"), spread)
+            panel.set(xlabel="number of entities K", ylabel=labels[name], xscale="log", ylim=(0, 1.02))
+            panel.set_xticks(counts, [str(k) for k in counts])
+            panel.minorticks_off()
+        axes[0].plot([], [], "s", color="#2f6fb0", markerfacecolor="white", label="random ecosystems, mean ± 2 SE")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        first, last = (float(found["alpha"].sel(entities=k).mean()) for k in (2, 50))
+        report = Report(
+            "optimum",
+            "Best constant weights against K",
+            f"With more entities it pays to trust the pool more: on average the best α rises from {first:.2f} at K = 2 to "
+            f"{last:.2f} at K = 50, while no entity comes near the estimator that sees all data.",
+            setting + "; bars: two standard errors over ecosystems, on the grid's resolution.",
+            {"best_alpha_at_2": first, "best_alpha_at_50": last},
+        )
+        stacked = {name: values.transpose("entities", "draw").values for name, values in found.items()}
+        return save(request, report, figure, {"entities": counts[:, None], "draw": data.draw.values, **stacked})
+
+
+def symmetric_optimum(entities: int) -> tuple[float, float, float]:
+    """(α*, β*, efficiency) of the closed form, on a fine grid."""
+    alphas, betas = np.linspace(0, 0.999, 1000), np.linspace(0, 1, 1001)
+    closed = jax.vmap(jax.vmap(symmetric.relative_efficiency, (0, None, None)), (None, 0, None))
+    efficiency = np.asarray(closed(jnp.asarray(alphas), jnp.asarray(betas), float(entities)))
+    row, column = np.unravel_index(efficiency.argmax(), efficiency.shape)
+    return float(alphas[column]), float(betas[row]), float(efficiency.max())
