@@ -4,6 +4,9 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when JAX loads LAPACK; two workers share two cores
 
+# Most of the time goes into compiling small programs, also in the commands that tests start.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 import jax
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
