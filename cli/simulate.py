@@ -63,7 +63,7 @@ class SimulateCommand:
         import jax
         import jax.numpy as jnp
 
-        from ..sim import make_moment_sampler, make_row_sampler, merge, run_tally, spread, summarise
+        from ..sim import make_moment_sampler, make_row_sampler, merge, merge_stack, run_tally, spread, summarise
         from ..theory import InvalidInput
 
         if self.replicates < 2:
@@ -74,15 +74,16 @@ class SimulateCommand:
         *keys, last = jax.random.split(jax.random.key(checked_seed(self.seed)), parts + 1)
         run = eqx.filter_jit(run_tally)
         on_cores = jax.jit(
-            lambda keys: spread(lambda key: run(sampler, weights, self.generations, share, key), keys, tile=1)
+            lambda keys: merge_stack(
+                spread(lambda key: run(sampler, weights, self.generations, share, key), keys, tile=1)
+            )
         )
         together = jax.local_device_count()
         with progress_bar() as progress:
             task = progress.add_task("replicates", total=self.replicates)
             tallies = []
             for start in range(0, parts, together):
-                stack = on_cores(jnp.stack(keys[start : start + together]))
-                tallies.extend(jax.tree.map(lambda leaf, i=i: leaf[i], stack) for i in range(len(stack.count)))
+                tallies.append(jax.block_until_ready(on_cores(jnp.stack(keys[start : start + together]))))
                 progress.update(task, completed=min(start + together, parts) * share)
             if rest:
                 tallies.append(run(sampler, weights, self.generations, rest, last))

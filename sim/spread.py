@@ -1,6 +1,7 @@
 """A function of one point at many points: in tiles that fit the cache, on every device of this process at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,17 @@ from ..theory.failures import InvalidInput
 
 CACHED_TILE = 32
 """Points at once whose d × d matrices stay in a core's cache for the usual d, and amortise a step."""
+
+
+def over_devices(function: Callable[..., PyTree], devices: Sequence[Any]) -> Callable[..., PyTree]:
+    """The function of arrays whose leading axis is shared out equally over the devices, each working on its part alone."""
+    return jax.shard_map(
+        function,
+        mesh=Mesh(np.array(devices), ("device",), axis_types=(AxisType.Auto,)),
+        in_specs=PartitionSpec("device"),
+        out_specs=PartitionSpec("device"),
+        check_vma=False,  # the loops inside start from constants, which the check takes for replicated
+    )
 
 
 def spread(function: Callable[..., PyTree], *points: PyTree, tile: int = CACHED_TILE) -> PyTree:
@@ -34,18 +46,12 @@ def spread(function: Callable[..., PyTree], *points: PyTree, tile: int = CACHED_
     count = lengths.pop()
     tile = min(tile, -(-count // jax.local_device_count()))
     tiles = -(-count // tile)
-    devices = np.array(jax.local_devices()[:tiles])
+    devices = jax.local_devices()[:tiles]
     # Neighbours go to different devices, so that a costly region of a grid is shared by all.
     dealt = np.arange(tiles + -tiles % len(devices)).reshape(-1, len(devices)).T.ravel()
     taken = np.minimum(dealt[:, None] * tile + np.arange(tile), count - 1)
-    on_device = jax.shard_map(
-        lambda own: jax.lax.map(lambda points: jax.vmap(function)(*points), own),
-        mesh=Mesh(devices, ("device",), axis_types=(AxisType.Auto,)),
-        in_specs=PartitionSpec("device"),
-        out_specs=PartitionSpec("device"),
-        check_vma=False,  # the loops inside start from constants, which the check takes for replicated
-    )
-    results = on_device(jax.tree.map(lambda x: x[taken], points))
+    on_devices = over_devices(lambda own: jax.lax.map(lambda points: jax.vmap(function)(*points), own), devices)
+    results = on_devices(jax.tree.map(lambda x: x[taken], points))
     order = np.argsort(dealt)
     return jax.tree.map(lambda x: x[order].reshape(-1, *x.shape[2:])[:count], results)
 

@@ -61,7 +61,7 @@ def mean_distance(law: Law) -> Float[Array, "entity entity"]:
     Raises:
         DependsOnTheta: as `homogenisation`.
     """
-    heard = law.training.synthetic_weight[:, None, None] * law.training.inverse
+    heard = law.training.from_pool
     sampling = jnp.einsum("kab,bc,lac->kl", heard, law.pool.sampling_covariance, heard)
     return _pair_distance(_pairwise_trace(joint_covariance(law)) - sampling, bias(law))
 
@@ -89,9 +89,12 @@ def row_block_spread(law: Law) -> Float[Array, ""]:
 
 
 def transfer(law: Law) -> Float[Array, "entity dataset"]:
-    """tr(M_kj)/d, the weight entity k puts on dataset j (last: public); rows sum to one where unbiased."""
+    """tr(M_kj)/d, the weight entity k puts on dataset j (last: public); rows sum to one where unbiased.
+
+    The traces of `mean_map`'s blocks, without its K² d² numbers.
+    """
     ecosystem, training, pool = law.ecosystem, law.training, law.pool
-    heard = training.synthetic_weight[:, None, None] * training.inverse
+    heard = training.from_pool
     private = jnp.einsum("kab,jba->kj", heard, pool.from_private @ ecosystem.private)
     own = training.private_weight * jnp.einsum("kab,kba->k", training.inverse, ecosystem.private)
     known = training.public_weight[:, None, None] * training.inverse + heard @ pool.from_public

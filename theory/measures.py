@@ -18,7 +18,7 @@ def mean_map(law: Law) -> Float[Array, "entity dataset d d"]:
     K (K+1) d² numbers: meant for ecosystems of up to some hundred entities.
     """
     entities = law.ecosystem.entities
-    heard = law.training.synthetic_weight[:, None, None] * law.training.inverse
+    heard = law.training.from_pool
     private = jnp.einsum("kab,jbc,jcd->kjad", heard, law.pool.from_private, law.ecosystem.private)
     own = law.training.private_weight[:, None, None] * (law.training.inverse @ law.ecosystem.private)
     everyone = jnp.arange(entities)
@@ -29,7 +29,7 @@ def mean_map(law: Law) -> Float[Array, "entity dataset d d"]:
 
 def bias_map(law: Law) -> Float[Array, "entity d d"]:
     """E_k with E[θ̂_k] = (I + E_k) θ (eq. of Theorem 2, extended to G_t of any rank); zero where G_0 has full rank."""
-    heard = law.training.synthetic_weight[:, None, None] * law.training.inverse
+    heard = law.training.from_pool
     return _where_exists(law, heard @ law.pool.bias_map - law.training.kernel, jnp.nan)
 
 
@@ -63,7 +63,7 @@ def bias(law: Law) -> Float[Array, "entity d"]:
 
 def conditional_covariance(law: Law) -> Float[Array, "entity d d"]:
     """Diagonal blocks of C_t (Theorem 1): what the sampling of synthetic labels adds, given the initial data."""
-    heard = law.training.synthetic_weight[:, None, None] * law.training.inverse
+    heard = law.training.from_pool
     return _where_exists(law, heard @ law.pool.sampling_covariance @ heard.mT, jnp.inf)
 
 

@@ -26,6 +26,11 @@ class Training(eqx.Module):
     public_weight: Float[Array, " entity"]
     synthetic_weight: Float[Array, " entity"]
 
+    @property
+    def from_pool(self) -> Float[Array, "entity d d"]:
+        """A_k = α_k G_k⁺: what the pool's moment adds to entity k's estimate."""
+        return self.synthetic_weight[:, None, None] * self.inverse
+
 
 # Which of (private, public, synthetic) data an entity trains on: the bits of 1..7.
 _PATTERNS = [[(code >> bit) & 1 for bit in range(3)] for code in range(1, 8)]

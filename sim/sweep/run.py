@@ -8,9 +8,9 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from ...theory.weights import Weights
+from ..spread import over_devices
 from .families import make_family
 from .plan import Plan
 from .quantities import QUANTITIES, Point
@@ -102,17 +102,8 @@ def _program(plan: Plan, dimension: int):
         return jax.lax.map(lambda group: jax.vmap(point)(*group), tuple(grouped))
 
     # One tile a device: the program of a device is then the same for any number of them, and so are the results' bits.
-    devices = Mesh(np.array(jax.local_devices()), ("device",), axis_types=(AxisType.Auto,))
     single = lambda *own: jax.tree.map(lambda x: x[None], tile(*jax.tree.map(lambda x: x[0], own)))  # noqa: E731
-    return jax.jit(
-        jax.shard_map(
-            single,
-            mesh=devices,
-            in_specs=PartitionSpec("device"),
-            out_specs=PartitionSpec("device"),
-            check_vma=False,  # loops inside start from constants, which the check takes for replicated
-        )
-    )
+    return jax.jit(over_devices(single, jax.local_devices()))
 
 
 def _inputs(plan: Plan, numbers: tuple[int, ...], devices: int):

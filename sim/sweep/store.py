@@ -63,15 +63,14 @@ class Store:
     def __init__(self, path: Path, plan: Plan):
         self.path, self.plan = path, plan
         group = zarr.open_group(path, mode="r+")
+        # A tile of NaN is finished too, so its chunk must be there.
         self._arrays: dict[str, zarr.Array] = {
-            name: cast(zarr.Array, group[name]).with_config(
-                {"write_empty_chunks": True}
-            )  # a tile of NaN is finished too
+            name: cast(zarr.Array, group[name]).with_config({"write_empty_chunks": True})
             for name in plan.spec.quantities
         }
 
-    @classmethod
-    def create(cls, path: Path, plan: Plan) -> "Store":
+    @staticmethod
+    def create(path: Path, plan: Plan) -> None:
         """Make an empty store, which appears whole.
 
         Raises:
@@ -87,7 +86,6 @@ class Store:
             raise InvalidInput(f"cannot write {path}: {error.strerror or error}") from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        return cls(path, plan)
 
     @classmethod
     def open(cls, path: Path, plan: Plan) -> "Store":
@@ -199,9 +197,9 @@ def _make_empty(path: Path, plan: Plan) -> None:
         },
     )
     used = {dim for name in spec.quantities for dim in QUANTITIES[name].dims}
-    inside = {dim: np.arange(size) for dim, size in plan.trailing.items() if dim in used}
-    counted_from_one = {dim: values + (dim != "generation") for dim, values in inside.items()}
-    for dim, values in (spec.swept | counted_from_one).items():
+    # Generations count from 0, everything else from 1.
+    inside = {dim: np.arange(size) + (dim != "generation") for dim, size in plan.trailing.items() if dim in used}
+    for dim, values in (spec.swept | inside).items():
         label, units = _LABELS[dim]
         group.create_array(
             dim, data=np.asarray(values), dimension_names=(dim,), attributes={"long_name": label, "units": units}
