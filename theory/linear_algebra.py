@@ -71,8 +71,8 @@ def inverse_on_range(
     trace = jnp.trace(matrix)
     scale = jnp.where(trace > 0, trace / size, 1.0)
     factor = jax.lax.linalg.cholesky(matrix + scale * kernel, symmetrize_input=False)
-    root = jax.lax.linalg.triangular_solve(factor, jnp.eye(size), left_side=True, lower=True)
-    return root.T @ root - kernel / scale, kernel
+    root = jax.lax.linalg.triangular_solve(factor, jnp.eye(size), lower=True, transpose_a=True)  # right side: no transpose
+    return root @ root.T - kernel / scale, kernel
 
 
 @inverse_on_range.defjvp
