@@ -2,11 +2,8 @@
 
 import argparse
 import importlib
-import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads cost more than they give on matrices this small
-
-import jax
+from crossfeed.cli.machine import prepare_jax
 from rich.console import Console
 from rich.table import Table
 
@@ -14,8 +11,7 @@ NAMES = ["limit_grid", "large_limit", "linear_in_entities", "moment_simulator", 
 
 
 def main() -> None:
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_num_cpu_devices", os.cpu_count())
+    prepare_jax()  # as the command does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}")
     names = parser.parse_args().names or NAMES

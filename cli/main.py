@@ -8,6 +8,7 @@ import tyro
 
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
 from .limit import LimitCommand
+from .machine import prepare_jax
 from .plot import PlotCommand
 from .predict import PredictCommand
 from .reproduce import FiguresCommand, ReproduceCommand
@@ -38,11 +39,6 @@ Command = (
 _DESCRIPTION = "What happens when generative models train recursively on each other's outputs: exact and simulated."
 
 
-def _usable_cores() -> int:
-    """Cores this process may run on, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def main() -> None:
     """Run the command line; exits with 2 on bad input."""
     command = tyro.cli(
@@ -51,15 +47,11 @@ def main() -> None:
         description=_DESCRIPTION,
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
-    # JAX hands small matrices to LAPACK one by one: threads inside each call only get in each other's way.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Imported only now, so that --help does not wait for JAX.
-    import jax
+    prepare_jax()
+    import jax  # only now, so that --help does not wait for it
 
     from ..theory import CrossfeedError
 
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_num_cpu_devices", _usable_cores())  # one a core, which sweeps and simulations share out to
     try:
         command.run()
         sys.stdout.flush()

@@ -24,7 +24,7 @@ class Case(NamedTuple):
     ecosystem: Callable[[], Ecosystem]
     weights: Callable[[], Weights]
     generations: int
-    replicates: int = 20_000
+    replicates: int = 5_000
 
 
 def gaussian(seed: int, entities: int, dimension: int, rank: int, public_rows: int | None = None, **changes):
@@ -57,8 +57,8 @@ CASES = {
     "K=1, T=100": Case(gaussian(0, 1, 3, 3), constant(0.5, 0.5), 100),
     "K=2, T=100": Case(gaussian(1, 2, 3, 2), constant(0.7, 0.6), 100),
     "K=4, T=30": Case(gaussian(2, 4, 5, 2), constant(0.5, 0.5), 30),
-    "K=10, T=50": Case(gaussian(3, 10, 3, 2), constant(0.6, 0.8), 50, 10_000),
-    "K=50, T=100": Case(gaussian(4, 50, 2, 1), constant(0.6, 0.8), 100, 8_000),
+    "K=10, T=50": Case(gaussian(3, 10, 3, 2), constant(0.6, 0.8), 50),
+    "K=50, T=100": Case(gaussian(4, 50, 2, 1), constant(0.6, 0.8), 100),
     "unequal shares": Case(gaussian(5, 3, 3, 2, shares=[0.7, 0.3, 0.0]), constant(0.6, 0.4), 20),
     "weights per entity": Case(gaussian(6, 3, 3, 2), constant([0.2, 0.5, 0.9], [0.9, 0.1, 0.5]), 20),
     "weights per generation": Case(gaussian(7, 2, 3, 2), lambda: Weights(jnp.linspace(0, 0.9, 13)[:, None], 0.5), 12),
