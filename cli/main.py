@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
+from .explore import ExploreCommand
 from .limit import LimitCommand
 from .plot import PlotCommand
 from .predict import PredictCommand
@@ -32,6 +33,7 @@ Command = (
     | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
     | Annotated[SweepCommand, tyro.conf.subcommand("sweep")]
     | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
+    | Annotated[ExploreCommand, tyro.conf.subcommand("explore")]
     | Ecosystem
 )
 
