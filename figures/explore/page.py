@@ -22,7 +22,9 @@ from ...sim.explore import (
 )
 from . import words
 from .newest import Newest
-from .pictures import PhaseDiagram, Trajectories, Transfer
+from .phase_diagram import PhaseDiagram
+from .trajectories import Trajectories
+from .transfer_matrix import TransferMatrix
 
 # A dial's first value. One row of a data source carries them, which both Bokeh and the browser may change.
 _DIALS = {"alpha": 0.5, "beta": 0.7, "entities": 8, "log_volume": 0.0, "misalignment": 0.4, "diagram": "efficiency"}
@@ -48,7 +50,7 @@ class Page:
     def __init__(self, document: Document, look: Callable[[Setting], Here], scan: Callable[[Setting], Diagram]):
         self.document = document
         self.dials, self.said = ColumnDataSource(_one_row(_DIALS)), ColumnDataSource({})
-        self.trajectories, self.diagram, self.transfer = Trajectories(), PhaseDiagram(), Transfer()
+        self.trajectories, self.diagram, self.transfer = Trajectories(), PhaseDiagram(), TransferMatrix()
         self.here = Newest(document, look, self.show_here)
         self.plane = Newest(document, scan, self.show_plane)
         self.last_here: tuple[Setting, Here] | None = None
@@ -64,6 +66,7 @@ class Page:
         for name in ("trajectories", "diagram", "transfer"):
             plot = getattr(self, name).plot
             plot.name = name
+            plot.tags = [self.dials, self.said]  # or they would not belong to the document
             self.document.add_root(plot)
         connect = CustomJS(args={"dials": self.dials, "said": self.said}, code="connectPage(dials, said)")
         self.document.js_on_event(DocumentReady, connect)
