@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ..theory.ecosystem import Ecosystem
 from ..theory.measures import minimum_variance
@@ -86,7 +86,8 @@ def turned_ecosystem(setting: Setting) -> PaddedEcosystem:
 
     With m = min(K, d) topics, at least two, entity j has topic j mod m. S_j = c L_j e e', S~_j = L_j v v' and S_* a multiple
     of the identity, where v has turned from e towards u ∝ e - 1/√m. The strengths L_j are spread evenly over a logarithmic
-    range, since entities differ in how much they know. σ² = 1 and θ = (1, …, 1).
+    range, since entities differ in how much they know; shares are such that the pool holds equally much of each, w_j S_j.
+    σ² = 1 and θ = (1, …, 1).
     """
     everyone = jnp.arange(MOST_ENTITIES)
     topics = jnp.clip(setting.entities, 2, FEATURES)
@@ -99,12 +100,13 @@ def turned_ecosystem(setting: Setting) -> PaddedEcosystem:
     present = everyone < setting.entities
     strength = LEAST_STRENGTH * (MOST_STRENGTH / LEAST_STRENGTH) ** ((everyone + 1) * _GOLDEN % 1)
     size = (strength * present)[:, None, None]
+    shares = present / strength
     return PaddedEcosystem(
         Ecosystem(
             size * known[:, :, None] * known[:, None, :],
             PUBLIC_STRENGTH * jnp.eye(FEATURES),
             setting.volume * size * topic[:, :, None] * topic[:, None, :],
-            present / setting.entities,
+            shares / shares.sum(),
             1.0,
             jnp.ones(FEATURES),
         ),
@@ -112,7 +114,7 @@ def turned_ecosystem(setting: Setting) -> PaddedEcosystem:
     )
 
 
-def worst_angle(topics: Float[Array, ""] | int) -> Float[Array, ""]:
+def worst_angle(topics: Int[Array, ""] | int) -> Float[Array, ""]:
     """Angle in radians between e_j and u_j ∝ e_j - 1/√m, where growth is fastest."""
     return jnp.arccos(jnp.sqrt((1 - 1 / jnp.sqrt(topics)) / 2))
 

@@ -1,7 +1,7 @@
 """What the page's pictures share."""
 
 import numpy as np
-from bokeh.models import ColorBar, LinearColorMapper
+from bokeh.models import ColorBar, ColumnDataSource, GlyphRenderer, LinearColorMapper
 from bokeh.plotting import figure
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
@@ -27,10 +27,15 @@ def canvas(x_label: str, y_label: str, **kwargs) -> figure:
 
 def heat_scale(plot: figure) -> LinearColorMapper:
     """Colours for an image of a plot, with a bar beside it; white where there is no number."""
-    mapper = LinearColorMapper(_PALETTE, low=0, high=1, nan_color=PAPER)
+    mapper = LinearColorMapper(palette=_PALETTE, low=0, high=1, nan_color=PAPER)
     plot.grid.visible = False
     plot.add_layout(ColorBar(color_mapper=mapper, width=10, label_standoff=4), "right")
     return mapper
+
+
+def image(plot: figure, source: ColumnDataSource, colours: LinearColorMapper, **place) -> GlyphRenderer:
+    """The image that a source holds."""
+    return plot.image("image", source=source, color_mapper=colours, **place)  # pyright: ignore[reportCallIssue]
 
 
 def rounded_up(value: float) -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from bokeh.document import Document, without_document_lock
 
@@ -21,7 +21,8 @@ class Newest:
         self._wanted = question
         if not self._running and question != self._done:
             self._running = True
-            self._document.add_next_tick_callback(without_document_lock(self._run))
+            unlocked = cast(Callable[[], None], without_document_lock(self._run))
+            self._document.add_next_tick_callback(unlocked)
 
     async def _run(self) -> None:
         try:

@@ -1,7 +1,7 @@
 """One open page: dials that a browser moves, and pictures that follow them."""
 
 from collections.abc import Callable, Mapping
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from bokeh.document import Document
@@ -72,7 +72,7 @@ class Page:
         self.document.js_on_event(DocumentReady, connect)
         self.document.js_on_event(ConnectionLost, CustomJS(code="lostServer()"))
         self.document.title = "crossfeed explore"
-        self.document.template = _read("page.html")
+        self.document.template = _read("page.html")  # pyright: ignore[reportAttributeAccessIssue]
         self.document.template_variables.update(_FIXED | {"style": _read("page.css"), "script": _read("page.js")})
         self.ask()
 
@@ -141,7 +141,7 @@ _FIXED = {
 }
 
 
-def _one_row(values: Mapping[str, Any]) -> dict[str, list]:
+def _one_row(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: [value] for name, value in values.items()}
 
 
@@ -155,4 +155,4 @@ def _without_weights(setting: Setting) -> Setting:
 
 
 def _read(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -1,5 +1,7 @@
 """Efficiency or ρ(Q) over (α, β), with the edge of the region that has a limit, the best weights, and where we are."""
 
+from typing import Any
+
 import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting.contour import contour_data
@@ -7,7 +9,7 @@ from scipy.ndimage import distance_transform_edt
 
 from ...sim.explore import GRID, Diagram, Setting
 from ...theory.stein import UNIT_ROOT_TOLERANCE
-from .canvas import INK, PAPER, canvas, heat_scale, rounded_up
+from .canvas import INK, PAPER, canvas, heat_scale, image, rounded_up
 from .words import best_weights
 
 _AXIS = np.linspace(0, 1, GRID)
@@ -24,9 +26,7 @@ class PhaseDiagram:
         self.colours = heat_scale(self.plot)
         self.image = ColumnDataSource({"image": [], "radius": [], "efficiency": []})
         size = 1 + 2 * _HALF
-        heat = self.plot.image(
-            "image", x=-_HALF, y=-_HALF, dw=size, dh=size, source=self.image, color_mapper=self.colours
-        )
+        heat = image(self.plot, self.image, self.colours, x=-_HALF, y=-_HALF, dw=size, dh=size)
         self.edge, self.label, self.best, self.current = (ColumnDataSource({"x": [], "y": []}) for _ in range(4))
         self.plot.line("x", "y", source=self.edge, color=INK, line_width=4.5)
         self.plot.line("x", "y", source=self.edge, color=PAPER, line_width=2)
@@ -52,15 +52,15 @@ class PhaseDiagram:
         self.current.data = {"x": [setting.alpha], "y": [setting.beta]}
 
 
-def _edge(diagram: Diagram) -> dict[str, np.ndarray]:
+def _edge(diagram: Diagram) -> dict[str, Any]:
     """Where ρ(Q) reaches one; gaps are NaN."""
     found = contour_data(_AXIS, _AXIS, diagram.spectral_radius, [1 - UNIT_ROOT_TOLERANCE], want_fill=False).line_data
     return {"x": found.xs[0], "y": found.ys[0]} if found else {"x": np.empty(0), "y": np.empty(0)}
 
 
-def _roomy_place(diagram: Diagram) -> dict[str, list[float]]:
+def _roomy_place(diagram: Diagram) -> dict[str, Any]:
     """Where the words "no limit" fit, if anywhere: they are four times as wide as high."""
     inside = np.pad(np.isnan(diagram.efficiency), 1)
-    room = distance_transform_edt(inside, sampling=(1, 0.25))[1:-1, 1:-1]
+    room = np.asarray(distance_transform_edt(inside, sampling=(1, 0.25)))[1:-1, 1:-1]
     row, column = np.unravel_index(room.argmax(), room.shape)
     return {"x": [_AXIS[column]], "y": [_AXIS[row]]} if room.max() > 1.4 else {"x": [], "y": []}

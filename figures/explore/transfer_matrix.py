@@ -1,10 +1,12 @@
 """tr(M_kj)/d in the limit, the weight that every entity puts on every dataset; empty where there is no limit."""
 
+from typing import Any
+
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
 from ...sim.explore import Here, Setting
-from .canvas import INK, PAPER, canvas, heat_scale
+from .canvas import INK, PAPER, canvas, heat_scale, image
 from .words import state
 
 _MOST_ENTITIES_WITH_NUMBERS = 10
@@ -17,13 +19,13 @@ class TransferMatrix:
     """The picture, and how it follows new numbers."""
 
     def __init__(self):
-        ranges = {"x_range": Range1d(-0.5, 1.5), "y_range": Range1d(1.5, 0.5)}
-        self.plot = canvas("whose data", "entity", **ranges)
+        self.columns, self.rows = Range1d(start=-0.5, end=1.5), Range1d(start=1.5, end=0.5)
+        self.plot = canvas("whose data", "entity", x_range=self.columns, y_range=self.rows)
         self.colours = heat_scale(self.plot)
         self.image = ColumnDataSource({"image": [], "dw": [], "dh": []})
-        heat = self.plot.image("image", x=-0.5, y=0.5, dw="dw", dh="dh", source=self.image, color_mapper=self.colours)
+        heat = image(self.plot, self.image, self.colours, x=-0.5, y=0.5, dw="dw", dh="dh")
         self.cells = ColumnDataSource({"x": [], "y": [], "text": [], "color": []})
-        place = {"text_align": "center", "text_baseline": "middle", "text_font_size": "11px"}
+        place: dict[str, Any] = {"text_align": "center", "text_baseline": "middle", "text_font_size": "11px"}
         self.plot.text("x", "y", text="text", color="color", source=self.cells, **place)
         self.plot.add_tools(HoverTool(renderers=[heat], tooltips=_TIPS))
         self.datasets, self.entities = FixedTicker(), FixedTicker()
@@ -33,7 +35,7 @@ class TransferMatrix:
     def show(self, setting: Setting, here: Here) -> None:
         """Draw new numbers. The public column, put first, may lie beyond the end of the scale, which is that of private data."""
         count = setting.entities
-        weights = here.transfer[:count][:, [-1, *range(count)]]
+        weights = np.asarray(here.transfer)[:count][:, [-1, *range(count)]]
         self._fit(count)
         if state(here) == "settles":
             private = weights[:, 1:]
@@ -45,13 +47,13 @@ class TransferMatrix:
         self.image.data = {"image": [weights], "dw": [count + 1], "dh": [count]}
 
     def _fit(self, count: int) -> None:
-        self.plot.x_range.end = self.plot.y_range.start = count + 0.5
+        self.columns.end = self.rows.start = count + 0.5
         step = -(-count // _MOST_TICKS)
         self.entities.ticks = list(range(step, count + 1, step))
         self.datasets.ticks = [0, *self.entities.ticks]
 
-    def _numbers(self, weights: np.ndarray) -> dict[str, list]:
-        middle = (self.colours.low + self.colours.high) / 2
+    def _numbers(self, weights: np.ndarray) -> dict[str, Any]:
+        middle = ((self.colours.low or 0.0) + (self.colours.high or 0.0)) / 2
         cells = list(np.ndenumerate(weights))
         return {
             "x": [column for (_, column), _ in cells],
@@ -61,7 +63,7 @@ class TransferMatrix:
         }
 
 
-_NOTHING = {"x": [], "y": [], "text": [], "color": []}
+_NOTHING: dict[str, Any] = {"x": [], "y": [], "text": [], "color": []}
 
 
 def _scale(largest: float) -> float:
