@@ -78,18 +78,17 @@ class Page:
 
     def ask(self) -> None:
         """Have the numbers for the dials computed."""
-        setting = setting_of(_row(self.dials))
-        self.here.want(setting)
-        self.plane.want(_without_weights(setting))
+        self.here.want(setting_of(_row(self.dials)))
         self.draw_plane()
 
     def show_here(self, setting: Setting, here: Here) -> None:
-        """Everything about one setting."""
+        """Everything about one setting; the phase diagram, which takes longer, comes after it."""
         self.last_here = setting, here
         self.trajectories.show(setting, here)
         self.transfer.show(setting, here)
         self.diagram.mark(setting)
         self.say()
+        self.plane.want(_without_weights(setting))
 
     def show_plane(self, setting: Setting, plane: Diagram) -> None:
         """A new phase diagram."""

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool, LogTicker, PrintfTickFormatter, Range1d
+from bokeh.models import ColumnDataSource, HoverTool, LogTickFormatter, Range1d
 
 from ...sim.explore import GENERATIONS, Here, Setting
 from ..style import COLOURS, DASHES
@@ -23,8 +23,7 @@ class Trajectories:
         self.range = Range1d(start=1, end=10)
         axes = {"y_axis_type": "log", "x_range": (0, GENERATIONS), "y_range": self.range}
         self.plot = canvas("generation", "MSE (units of σ²)", **axes)
-        self.plot.yaxis.ticker = LogTicker(desired_num_ticks=6)
-        self.plot.yaxis.formatter = PrintfTickFormatter(format="%g")
+        self.plot.yaxis.formatter = LogTickFormatter(min_exponent=3)  # powers of ten only beyond a thousand
         self.each = ColumnDataSource({"xs": [], "ys": [], "name": []})
         self.mean = ColumnDataSource({"x": [], "y": []})
         self.levels = [ColumnDataSource({"x": [], "y": []}) for _ in range(2)]
@@ -34,7 +33,9 @@ class Trajectories:
             look: dict[str, Any] = {"color": COLOURS[number], "line_dash": _DASHES[DASHES[number]], "line_width": 2}
             self.plot.line("x", "y", source=self.levels[number - 1], legend_label=label, **look)
         self.plot.add_layout(self.plot.legend[0], "above")
-        self.plot.legend.update(orientation="horizontal", ncols=2, border_line_color=None, padding=2, margin=0)
+        self.plot.legend.update(
+            orientation="horizontal", ncols=2, border_line_color=None, padding=2, margin=0, spacing=10
+        )
         self.plot.add_tools(
             HoverTool(renderers=[lines], tooltips=[("", "@name"), ("generation", "$data_x{0}"), ("MSE", "$data_y")]),
             HoverTool(renderers=[mean], tooltips=[("mean MSE", "@y{0.00000}"), ("generation", "@x")], mode="vline"),

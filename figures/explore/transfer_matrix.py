@@ -43,6 +43,7 @@ class TransferMatrix:
             self.colours.update(low=-_scale(-lowest) if lowest < -_ROUNDING else 0.0, high=_scale(private.max()))
             self.cells.data = self._numbers(weights) if count <= _MOST_ENTITIES_WITH_NUMBERS else _NOTHING
         else:
+            self.colours.update(low=0.0, high=1.0)
             self.cells.data = {"x": [count / 2], "y": [count / 2 + 0.5], "text": ["no limit"], "color": [INK]}
         self.image.data = {"image": [weights], "dw": [count + 1], "dh": [count]}
 
