@@ -134,9 +134,9 @@ def test_dragging_on_the_phase_diagram_moves_the_weights(browser):
 
 def test_a_narrow_window_needs_no_sideways_scrolling(browser):
     browser.resize(390, 844)
-    assert browser.evaluate("document.documentElement.scrollWidth <= 390")
+    browser.until("document.documentElement.scrollWidth <= 390", seconds=20)
     browser.resize(1280, 900)
-    assert browser.evaluate("document.documentElement.scrollWidth <= 1280")
+    browser.until("document.documentElement.scrollWidth <= 1280", seconds=20)
 
 
 @pytest.mark.parametrize("port", [70000, -1])
@@ -153,6 +153,8 @@ def test_a_port_in_use():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ended = subprocess.run([*COMMAND[:2], f"--port={port}"], capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(
+            [*COMMAND[:2], f"--port={port}"], capture_output=True, text=True, timeout=60, check=False
+        )
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert ended.stderr.startswith(f"crossfeed: port {port} is in use")
