@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
+from .explore import ExploreCommand
 from .limit import LimitCommand
 from .machine import prepare_jax
 from .plot import PlotCommand
@@ -33,6 +34,7 @@ Command = (
     | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
     | Annotated[SweepCommand, tyro.conf.subcommand("sweep")]
     | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
+    | Annotated[ExploreCommand, tyro.conf.subcommand("explore")]
     | Ecosystem
 )
 

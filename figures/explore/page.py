@@ -1,0 +1,157 @@
+"""One open page: dials that a browser moves, and pictures that follow them."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bokeh.document import Document
+from bokeh.events import ConnectionLost, DocumentReady, Pan, Tap
+from bokeh.models import ColumnDataSource, CustomJS
+
+from ...sim.explore import (
+    FEATURES,
+    GENERATIONS,
+    GRID,
+    LEAST_STRENGTH,
+    MOST_ENTITIES,
+    MOST_STRENGTH,
+    PUBLIC_STRENGTH,
+    Diagram,
+    Here,
+    Setting,
+)
+from . import words
+from .newest import Newest
+from .phase_diagram import PhaseDiagram
+from .trajectories import Trajectories
+from .transfer_matrix import TransferMatrix
+
+# A dial's first value. One row of a data source carries them, which both Bokeh and the browser may change.
+_DIALS = {"alpha": 0.5, "beta": 0.7, "entities": 8, "log_volume": 0.0, "misalignment": 0.4, "diagram": "efficiency"}
+
+
+def setting_of(dials: Mapping[str, Any]) -> Setting:
+    """Dials in the units and types of the theory: a browser sends 1 for 1.0, which would be compiled anew."""
+    return Setting(
+        float(dials["alpha"]),
+        float(dials["beta"]),
+        int(dials["entities"]),
+        10.0 ** dials["log_volume"],
+        float(dials["misalignment"]),
+    )
+
+
+DEFAULT = setting_of(_DIALS)
+
+
+class Page:
+    """The document of one browser tab."""
+
+    def __init__(self, document: Document, look: Callable[[Setting], Here], scan: Callable[[Setting], Diagram]):
+        self.document = document
+        self.dials, self.said = ColumnDataSource(_one_row(_DIALS)), ColumnDataSource({})
+        self.trajectories, self.diagram, self.transfer = Trajectories(), PhaseDiagram(), TransferMatrix()
+        self.here = Newest(document, look, self.show_here)
+        self.plane = Newest(document, scan, self.show_plane)
+        self.last_here: tuple[Setting, Here] | None = None
+        self.last_plane: tuple[Setting, Diagram] | None = None
+        self.drawn: tuple[Setting, str] | None = None
+
+    def open(self) -> None:
+        """Fill the document, connect the dials, and ask for the first numbers."""
+        self.dials.on_change("data", lambda attr, old, new: self.ask())
+        pointed = CustomJS(args={"dials": self.dials}, code=_POINTED)
+        self.diagram.plot.js_on_event(Tap, pointed)
+        self.diagram.plot.js_on_event(Pan, pointed)
+        for name in ("trajectories", "diagram", "transfer"):
+            plot = getattr(self, name).plot
+            plot.name = name
+            plot.tags = [self.dials, self.said]  # or they would not belong to the document
+            self.document.add_root(plot)
+        connect = CustomJS(args={"dials": self.dials, "said": self.said}, code="connectPage(dials, said)")
+        self.document.js_on_event(DocumentReady, connect)
+        self.document.js_on_event(ConnectionLost, CustomJS(code="lostServer()"))
+        self.document.title = "crossfeed explore"
+        self.document.template = _read("page.html")  # pyright: ignore[reportAttributeAccessIssue]
+        self.document.template_variables.update(_FIXED | {"style": _read("page.css"), "script": _read("page.js")})
+        self.ask()
+
+    def ask(self) -> None:
+        """Have the numbers for the dials computed."""
+        self.here.want(setting_of(_row(self.dials)))
+        self.draw_plane()
+
+    def show_here(self, setting: Setting, here: Here) -> None:
+        """Everything about one setting; the phase diagram, which takes longer, comes after it."""
+        self.last_here = setting, here
+        self.trajectories.show(setting, here)
+        self.transfer.show(setting, here)
+        self.diagram.mark(setting)
+        self.say()
+        self.plane.want(_without_weights(setting))
+
+    def show_plane(self, setting: Setting, plane: Diagram) -> None:
+        """A new phase diagram."""
+        self.last_plane = setting, plane
+        self.draw_plane()
+        self.say()
+
+    def draw_plane(self) -> None:
+        """Draw the phase diagram in the variable chosen, unless it is there."""
+        if self.last_plane is None:
+            return
+        setting, plane = self.last_plane
+        variable = _row(self.dials)["diagram"]
+        if (setting, variable) != self.drawn:
+            self.diagram.show(plane, variable)
+            self.drawn = setting, variable
+
+    def say(self) -> None:
+        """All sentences and numbers; of the phase diagram only once it belongs to the same dials."""
+        if self.last_here is None:
+            return
+        setting, here = self.last_here
+        texts = {
+            "caption": words.caption(setting),
+            "state": words.state(here),
+            "verdict": words.verdict(here),
+            "about_errors": words.about_errors(here),
+            "about_transfer": words.about_transfer(setting, here),
+            "about_turn": words.about_turn(setting, here),
+        }
+        if self.last_plane is not None and self.last_plane[0] == _without_weights(setting):
+            texts["about_weights"] = words.about_weights(setting, here, self.last_plane[1])
+            texts["plane_caption"] = words.plane_caption(setting)
+        self.said.data = _one_row(_row(self.said) | words.numbers(setting, here) | texts)
+
+
+_POINTED = """
+const within = value => [Math.round(100 * Math.min(1, Math.max(0, value))) / 100]
+dials.data = {...dials.data, alpha: within(cb_obj.x), beta: within(cb_obj.y)}
+"""
+_FIXED = {
+    "most_entities": MOST_ENTITIES,
+    "features": FEATURES,
+    "generations": GENERATIONS,
+    "grid": GRID,
+    "least": LEAST_STRENGTH,
+    "most": MOST_STRENGTH,
+    "public": PUBLIC_STRENGTH,
+}
+
+
+def _one_row(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: [value] for name, value in values.items()}
+
+
+def _row(source: ColumnDataSource) -> dict[str, Any]:
+    return {str(name): values[0] for name, values in source.data.items()}
+
+
+def _without_weights(setting: Setting) -> Setting:
+    """What the phase diagram depends on: it holds all weights, so those chosen do not change it."""
+    return setting._replace(alpha=0.0, beta=0.0)
+
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

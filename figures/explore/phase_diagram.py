@@ -1,0 +1,66 @@
+"""Efficiency or ρ(Q) over (α, β), with the edge of the region that has a limit, the best weights, and where we are."""
+
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.plotting.contour import contour_data
+from scipy.ndimage import distance_transform_edt
+
+from ...sim.explore import GRID, Diagram, Setting
+from ...theory.stein import UNIT_ROOT_TOLERANCE
+from .canvas import INK, PAPER, canvas, heat_scale, image, rounded_up
+from .words import best_weights
+
+_AXIS = np.linspace(0, 1, GRID)
+_HALF = 0.5 / (GRID - 1)  # of a cell
+_TIPS = [("α", "$x{0.00}"), ("β", "$y{0.00}"), ("ρ(Q)", "@radius{0.0000}"), ("efficiency", "@efficiency{0.0000}")]
+
+
+class PhaseDiagram:
+    """The picture, and how it follows new numbers."""
+
+    def __init__(self):
+        side = (-_HALF, 1 + _HALF)
+        self.plot = canvas("α, weight of synthetic data", "β, weight of private data", x_range=side, y_range=side)
+        self.colours = heat_scale(self.plot)
+        self.image = ColumnDataSource({"image": [], "radius": [], "efficiency": []})
+        size = 1 + 2 * _HALF
+        heat = image(self.plot, self.image, self.colours, x=-_HALF, y=-_HALF, dw=size, dh=size)
+        self.edge, self.label, self.best, self.current = (ColumnDataSource({"x": [], "y": []}) for _ in range(4))
+        self.plot.line("x", "y", source=self.edge, color=INK, line_width=4.5)
+        self.plot.line("x", "y", source=self.edge, color=PAPER, line_width=2)
+        words = {"text": {"value": "no limit"}, "text_align": "center", "text_baseline": "middle"}
+        self.plot.text("x", "y", source=self.label, text_color=INK, **words)
+        look = {"fill_color": PAPER, "line_color": INK, "line_width": 2.5}
+        self.plot.scatter("x", "y", source=self.best, marker="diamond", size=15, **look)
+        self.plot.scatter("x", "y", source=self.current, marker="circle", size=13, **look)
+        self.plot.add_tools(HoverTool(renderers=[heat], tooltips=_TIPS))
+
+    def show(self, diagram: Diagram, variable: str) -> None:
+        """Draw a new plane, or another variable of it."""
+        values = getattr(diagram, variable)
+        self.colours.high = rounded_up(np.nanmax(values))
+        self.image.data = {"image": [values], "radius": [diagram.spectral_radius], "efficiency": [diagram.efficiency]}
+        self.edge.data = _edge(diagram)
+        self.label.data = _roomy_place(diagram)
+        beta, alpha, _ = best_weights(diagram)
+        self.best.data = {"x": [alpha], "y": [beta]}
+
+    def mark(self, setting: Setting) -> None:
+        """Move the circle."""
+        self.current.data = {"x": [setting.alpha], "y": [setting.beta]}
+
+
+def _edge(diagram: Diagram) -> dict[str, Any]:
+    """Where ρ(Q) reaches one; gaps are NaN."""
+    found = contour_data(_AXIS, _AXIS, diagram.spectral_radius, [1 - UNIT_ROOT_TOLERANCE], want_fill=False).line_data
+    return {"x": found.xs[0], "y": found.ys[0]} if found else {"x": np.empty(0), "y": np.empty(0)}
+
+
+def _roomy_place(diagram: Diagram) -> dict[str, Any]:
+    """Where the words "no limit" fit, if anywhere: they are four times as wide as high."""
+    inside = np.pad(np.isnan(diagram.efficiency), 1)
+    room = np.asarray(distance_transform_edt(inside, sampling=(1, 0.25)))[1:-1, 1:-1]
+    row, column = np.unravel_index(room.argmax(), room.shape)
+    return {"x": [_AXIS[column]], "y": [_AXIS[row]]} if room.max() > 1.4 else {"x": [], "y": []}

@@ -1,0 +1,54 @@
+"""The server of the page: one process, reached from this machine only."""
+
+import errno
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import jax
+import numpy as np
+from bokeh.application import Application
+from bokeh.application.handlers.function import FunctionHandler
+from bokeh.server.server import Server
+
+from ...sim.explore import Diagram, Here, Setting, look, scan_weights
+from ...theory import InvalidInput
+from .page import DEFAULT, Page
+
+
+class Programs:
+    """The functions of `sim.explore`, compiled once for all settings, with answers in NumPy."""
+
+    def __init__(self):
+        self._look, self._scan = jax.jit(look), jax.jit(scan_weights)
+
+    def compile(self) -> Iterator[int]:
+        """Compile all at the same time, yielding how many are done."""
+        with ThreadPoolExecutor() as threads:
+            waiting = [threads.submit(program, DEFAULT) for program in (self.look, self.scan)]
+            for done, one in enumerate(as_completed(waiting), 1):
+                one.result()
+                yield done
+
+    def look(self, setting: Setting) -> Here:
+        """As `sim.explore.look`."""
+        return jax.tree.map(np.asarray, self._look(setting))
+
+    def scan(self, setting: Setting) -> Diagram:
+        """As `sim.explore.scan_weights`."""
+        return jax.tree.map(np.asarray, self._scan(setting))
+
+
+def make_server(port: int, programs: Programs) -> Server:
+    """Listen on a port of this machine, 0 for any that is free; `io_loop.start()` then serves.
+
+    Raises:
+        InvalidInput: the port is out of range, in use, or not ours to have.
+    """
+    if not 0 <= port <= 65535:
+        raise InvalidInput(f"port is {port}, but must lie in 0..65535")
+    application = Application(FunctionHandler(lambda document: Page(document, programs.look, programs.scan).open()))
+    try:
+        return Server({"/": application}, port=port, address="127.0.0.1")
+    except OSError as error:
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror or error})"
+        raise InvalidInput(f"port {port} {why}: choose another with --port, or 0 for any that is free") from error

@@ -1,0 +1,130 @@
+"""What the page says, derived from the numbers it shows."""
+
+import math
+
+import numpy as np
+
+from ...sim.explore import GENERATIONS, GRID, Diagram, Here, Setting
+from ...theory.stein import UNIT_ROOT_TOLERANCE, has_limit
+
+
+def caption(setting: Setting) -> str:
+    """The setting that made a picture."""
+    return f"α = {setting.alpha:.2f}, β = {setting.beta:.2f}, {plane_caption(setting)}"
+
+
+def plane_caption(setting: Setting) -> str:
+    """The setting that made the phase diagram, which has all weights."""
+    return f"K = {setting.entities}, c = {setting.volume:.3g}, misalignment {setting.misalignment:.2f}"
+
+
+def state(here: Here) -> str:
+    """`settles`, `diverges`, or `drifts` where ρ(Q) cannot be told from one."""
+    if has_limit(here.spectral_radius):
+        return "settles"
+    return "drifts" if here.spectral_radius <= 1 + UNIT_ROOT_TOLERANCE else "diverges"
+
+
+def verdict(here: Here) -> str:
+    """Whether training has a limit, and how fast it gets there or away."""
+    radius = float(here.spectral_radius)
+    if state(here) == "diverges":
+        return (
+            f"The ecosystem diverges. ρ(Q) = {radius:.4f}, so errors come to grow by {percent(radius - 1)} a generation, and "
+            "there is no limit."
+        )
+    if state(here) == "drifts":
+        return "The ecosystem has no limit. ρ(Q) = 1: nothing is forgotten, so the noise of every generation stays."
+    if radius < 0.05:
+        return f"The ecosystem settles at once: ρ(Q) = {radius:.4f}."
+    halving = math.log(0.5) / math.log(radius)
+    return f"The ecosystem settles. ρ(Q) = {radius:.4f}, so what disturbs it halves every {halving:.3g} generations."
+
+
+def about_errors(here: Here) -> str:
+    """The trajectories in a sentence."""
+    first, last = float(here.mean_mse[0]), float(here.mean_mse[-1])
+    if last >= 10 * first:
+        change = f"{last / first:.3g} times that"
+    else:
+        change = f"{percent(abs(last / first - 1))} {'more' if last > first else 'less'}"
+    said = f"Mean MSE is {first:.3g} σ² at generation 0 and {last:.3g} σ² at generation {GENERATIONS}, {change}."
+    return f"{said} It has no limit." if state(here) != "settles" else f"{said} Its limit is {here.limit_mse:.3g} σ²."
+
+
+def about_weights(setting: Setting, here: Here, diagram: Diagram) -> str:
+    """The phase diagram in a sentence, and where the chosen weights stand on it."""
+    with_limit = np.isfinite(diagram.efficiency)
+    beta, alpha, best = best_weights(diagram)
+    said = (
+        f"Training has a limit on {percent(with_limit.mean())} of the plane. Best there: α = {alpha:.3g}, β = {beta:.3g} "
+        f"(diamond), mean relative efficiency {best:.3f}"
+    )
+    if state(here) != "settles":
+        return f"{said}; your weights (circle) have no limit."
+    mine = float(here.efficiency)
+    rest = f"your weights (circle) reach {mine:.3f}"
+    return f"{said}; {rest}." if mine <= best else f"{said}; {rest}, between the grid's points."
+
+
+def about_transfer(setting: Setting, here: Here) -> str:
+    """The transfer matrix in a sentence."""
+    if state(here) != "settles":
+        return "No limit, so no weights to show."
+    own, others, public = weight_shares(setting, here)
+    parts = [f"{percent(own)} on its own private data"]
+    if setting.entities > 1:
+        parts.append(f"{percent(others)} on others'")
+    parts.append(f"{percent(public)} on public data")
+    unseen = 1 - own - others - public
+    if unseen > 1e-6:
+        parts.append(f"and leaves {percent(unseen)} unlearned")
+    return "On average an entity puts " + ", ".join(parts) + "."
+
+
+def about_turn(setting: Setting, here: Here) -> str:
+    """What the misalignment means here, and what Theorem U then allows."""
+    turn = f"What entities know is turned by {math.degrees(here.turn):.0f}° from what they publish about"
+    bound = f"whatever the weights, ρ(Q) ≤ {float(here.universal_bound):.3f} (Theorem U)"
+    if setting.entities == 1:
+        return f"{turn}. A lone model cannot diverge: {bound}."
+    return f"{turn}; {bound}."
+
+
+def numbers(setting: Setting, here: Here) -> dict[str, str]:
+    """The numbers beside the pictures; a dash where there is none."""
+    own, others, public = weight_shares(setting, here)
+    return {
+        "spectral_radius": digits(here.spectral_radius),
+        "limit_mse": digits(here.limit_mse),
+        "minimum_variance": digits(here.minimum_variance),
+        "efficiency": digits(here.efficiency),
+        "homogenisation": digits(here.homogenisation),
+        "own": digits(own),
+        "others": digits(others),
+        "public": digits(public),
+    }
+
+
+def best_weights(diagram: Diagram) -> tuple[float, float, float]:
+    """(β, α, mean relative efficiency) where efficiency is highest."""
+    row, column = np.unravel_index(np.nanargmax(diagram.efficiency), diagram.efficiency.shape)
+    return row / (GRID - 1), column / (GRID - 1), float(diagram.efficiency[row, column])
+
+
+def weight_shares(setting: Setting, here: Here) -> tuple[float, float, float]:
+    """Mean over entities of the weight on own private, others' private and public data; NaN where there is no limit."""
+    weights = np.asarray(here.transfer)[: setting.entities]
+    private = weights[:, : setting.entities]
+    own = np.trace(private) / setting.entities
+    return own, private.sum() / setting.entities - own, weights[:, -1].mean()
+
+
+def percent(share: float) -> str:
+    """A share as people say it."""
+    return f"{100 * share:.3g} %"
+
+
+def digits(value) -> str:
+    """Five digits, or a dash."""
+    return f"{float(value):.5g}" if math.isfinite(value) else "–"

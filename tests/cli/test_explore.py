@@ -1,0 +1,160 @@
+"""The interactive page as a person meets it: the real command, a real browser, real keys."""
+
+import math
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from crossfeed import theory
+from crossfeed.cli.main import main
+from crossfeed.sim.explore import GENERATIONS, Setting, turned_ecosystem
+
+from .chromium import CHROMIUM, Chromium
+
+COMMAND = [str(Path(sys.executable).with_name("crossfeed")), "explore", "--port", "0", "--no-browser"]
+SAID = "document.querySelector('[data-said={}]').textContent"
+PLOT = "Bokeh.documents[0].roots().find(root => root.name === '{}')"
+
+
+@pytest.fixture(scope="module")
+def address():
+    server = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    line = server.stdout.readline()
+    yield line.split()[0]
+    server.send_signal(signal.SIGINT)
+    out, err = server.communicate(timeout=30)
+    assert (server.returncode, out, err.strip()) == (0, "", ""), "Ctrl-C must end it without a word"
+
+
+@pytest.fixture(scope="module")
+def browser(address):
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: the interactive page was not tested in a browser")
+    with Chromium() as tab:
+        tab.open(address)
+        tab.until("window.Bokeh && Bokeh.documents.length > 0 && " + SAID.format("plane_caption"))
+        yield tab
+        assert tab.errors == []
+        hosts = {request.split("/")[2] for request in tab.requests if request.startswith(("http", "ws"))}
+        assert hosts == {address.split("/")[2]}, "the page must need nothing from elsewhere"
+
+
+def move(browser: Chromium, name: str, value: float) -> None:
+    browser.evaluate(
+        f"(() => {{ const dial = document.getElementById('{name}'); dial.value = {value}; "
+        "dial.dispatchEvent(new Event('input')) })()"
+    )
+
+
+def settle(browser: Chromium, setting: Setting) -> None:
+    """Wait until everything on the page belongs to a setting."""
+    plane = f"K = {setting.entities}, c = {setting.volume:.3g}, misalignment {setting.misalignment:.2f}"
+    both = f"α = {setting.alpha:.2f}, β = {setting.beta:.2f}, {plane}"
+    browser.until(f"{SAID.format('caption')} === '{both}' && {SAID.format('plane_caption')} === '{plane}'")
+
+
+def by_theory(setting: Setting) -> dict:
+    """Straight from crossfeed.theory, on the ecosystem without padding."""
+    made, count = turned_ecosystem(setting).ecosystem, setting.entities
+    ecosystem = theory.Ecosystem(
+        made.private[:count], made.public, made.synthetic[:count], made.shares[:count], 1.0, made.theta
+    )
+
+    @jax.jit
+    def work_out(ecosystem, weights):
+        law = theory.limit(ecosystem, weights)
+        return {
+            "spectral_radius": law.spectral_radius,
+            "limit_mse": theory.mse(law).mean(),
+            "transfer": theory.transfer(law),
+            "mse": theory.trajectory(ecosystem, weights, GENERATIONS, theory.mse),
+        }
+
+    found = work_out(ecosystem, theory.Weights(setting.alpha, setting.beta))
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
+def test_numbers_follow_the_keyboard_and_are_those_of_the_theory(browser):
+    browser.evaluate("document.getElementById('alpha').focus()")
+    browser.press("ArrowLeft", 37, times=20)
+    for name, value in (("beta", 0.8), ("entities", 3), ("log_volume", 1), ("misalignment", 0.2)):
+        move(browser, name, value)
+    setting = Setting(0.3, 0.8, 3, 10.0, 0.2)
+    settle(browser, setting)
+    expected = by_theory(setting)
+    for name in ("spectral_radius", "limit_mse"):
+        assert float(browser.evaluate(SAID.format(name))) == pytest.approx(float(expected[name]), rel=1e-4), name
+    weights = expected["transfer"]
+    assert float(browser.evaluate(SAID.format("own"))) == pytest.approx(np.trace(weights[:, :3]) / 3, rel=1e-4)
+    drawn = browser.evaluate(f"Array.from({PLOT.format('trajectories')}.renderers[1].data_source.data.y)")
+    np.testing.assert_allclose(drawn, expected["mse"].mean(1), rtol=1e-9)
+    cells = browser.evaluate(f"Array.from({PLOT.format('transfer')}.renderers[0].data_source.data.image[0])")
+    np.testing.assert_allclose(np.reshape(cells, (3, 4)), weights[:, [-1, 0, 1, 2]], rtol=1e-9)
+    assert "settles" in browser.evaluate(SAID.format("verdict"))
+
+
+def test_an_ecosystem_that_diverges_says_so_and_shows_no_limit(browser):
+    for name, value in (("alpha", 0.6), ("beta", 1), ("entities", 8), ("log_volume", 0), ("misalignment", 1)):
+        move(browser, name, value)
+    settle(browser, Setting(0.6, 1.0, 8, 1.0, 1.0))
+    radius = float(browser.evaluate(SAID.format("spectral_radius")))
+    assert radius > 1.1
+    said = browser.evaluate(SAID.format("verdict"))
+    assert "diverges" in said
+    assert "there is no limit" in said
+    growth = float(re.search(r"grow by ([\d.]+) %", said)[1])
+    assert growth == pytest.approx(100 * (radius - 1), abs=0.06)
+    assert [browser.evaluate(SAID.format(name)) for name in ("limit_mse", "efficiency", "own")] == ["–"] * 3
+    limit = browser.evaluate(f"{PLOT.format('trajectories')}.renderers[2].data_source.data.y.length")
+    assert limit == 0
+    assert browser.evaluate(f"{PLOT.format('transfer')}.renderers[1].data_source.data.text[0]") == "no limit"
+
+
+def test_dragging_on_the_phase_diagram_moves_the_weights(browser):
+    browser.evaluate("document.getElementById('weights').scrollIntoView()")
+    frame = browser.evaluate(
+        "(() => { const view = Bokeh.index.get_by_id("
+        f"{PLOT.format('diagram')}.id); const box = view.canvas_view.el.getBoundingClientRect(), f = view.frame.bbox; "
+        "return [box.x + f.left, box.y + f.top, f.width, f.height] })()"
+    )
+    left, top, width, height = frame
+    browser.mouse("mousePressed", left + 0.2 * width, top + 0.2 * height)
+    for part in (0.3, 0.4, 0.5):
+        browser.mouse("mouseMoved", left + part * width, top + part * height)
+    browser.mouse("mouseReleased", left + 0.5 * width, top + 0.5 * height)
+    browser.until("Math.abs(document.getElementById('alpha').value - 0.5) < 0.02")
+    assert math.isclose(float(browser.evaluate("document.getElementById('beta').value")), 0.5, abs_tol=0.02)
+
+
+def test_a_narrow_window_needs_no_sideways_scrolling(browser):
+    browser.resize(390, 844)
+    browser.until("document.documentElement.scrollWidth <= 390", seconds=20)
+    browser.resize(1280, 900)
+    browser.until("document.documentElement.scrollWidth <= 1280", seconds=20)
+
+
+@pytest.mark.parametrize("port", [70000, -1])
+def test_a_port_out_of_range(port, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["crossfeed", "explore", f"--port={port}"])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    out, err = capsys.readouterr()
+    assert (exit_.value.code, out, err) == (2, "", f"crossfeed: port is {port}, but must lie in 0..65535\n")
+
+
+def test_a_port_in_use():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [*COMMAND[:2], f"--port={port}"], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert ended.stderr.startswith(f"crossfeed: port {port} is in use")
