@@ -14,6 +14,7 @@ from .reproduce import FiguresCommand, ReproduceCommand
 from .simulate import SimulateCommand
 from .sweep import SweepCommand
 from .trajectory import TrajectoryCommand
+from .verify import VerifyCommand
 
 Ecosystem = Annotated[
     Annotated[RandomEcosystem, tyro.conf.subcommand("random")]
@@ -32,6 +33,7 @@ Command = (
     | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
     | Annotated[SweepCommand, tyro.conf.subcommand("sweep")]
     | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
+    | Annotated[VerifyCommand, tyro.conf.subcommand("verify")]
     | Ecosystem
 )
 
