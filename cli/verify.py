@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import tyro
 
 from .folder import make_folder
 from .output import print_json, progress_bar
+from .verify_lemma1 import TrialOptions
 
 if TYPE_CHECKING:
     from ..proofs_check.ledger import Outcome, Statement
@@ -37,9 +38,14 @@ class VerifyCommand:
     """Print one JSON object."""
     out: Path | None = None
     """Folder for ledger.md, ledger.json and ledger.html; results if not given and all claims are decided."""
+    lemma1: TrialOptions = field(default_factory=TrialOptions)
 
     def run(self) -> None:
         """Decide, with progress on stderr, print, write, and exit with 1 if something does not stand."""
+        if self.lemma1.trials is not None:
+            self._refuse_other_claims()
+            self.lemma1.run(self.json, self.out)
+            return
         from ..proofs_check import claims as _  # noqa: F401  attaches the checks
         from ..proofs_check.ledger import CHECKS, read_statements, select
         from ..proofs_check.ledger_page import content, summary, write_ledger
@@ -66,6 +72,14 @@ class VerifyCommand:
         if wrong:
             sys.stdout.flush()
             sys.exit(1)
+
+    def _refuse_other_claims(self) -> None:
+        from ..theory import InvalidInput
+
+        if self.claims != ("lemma1",) or self.list or self.quick:
+            raise InvalidInput(
+                f"trials is {self.lemma1.trials}, but trials are of lemma1 alone: crossfeed verify lemma1 --trials N"
+            )
 
 
 def _decide(statements: Sequence[Statement]) -> Sequence[Outcome]:

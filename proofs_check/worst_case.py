@@ -38,26 +38,6 @@ class Ascents(eqx.Module):
         return jax.tree.map(lambda leaf: leaf[number], (self.ecosystem, self.weights))
 
 
-class _Free(eqx.Module):
-    """An ecosystem with its weights as real numbers without constraints.
-
-    A Gram matrix is Σ_i e^{s_i} u_i u_i' with unit vectors u_i, so that data of any rank, up to a limit of infinitely many rows, is near.
-    """
-
-    private: tuple[Float[Array, "entity d d"], Float[Array, "entity d"]]
-    public: tuple[Float[Array, "d d"], Float[Array, " d"]]
-    synthetic: tuple[Float[Array, "entity d d"], Float[Array, "entity d"]]
-    shares: Float[Array, " entity"]
-    alpha: Float[Array, " entity"]
-    beta: Float[Array, " entity"]
-
-    def constrained(self) -> tuple[Ecosystem, Weights]:
-        ecosystem = Ecosystem(
-            _gram(*self.private), _gram(*self.public), _gram(*self.synthetic), jax.nn.softmax(self.shares)
-        )
-        return ecosystem, Weights(jax.nn.sigmoid(self.alpha), jax.nn.sigmoid(_bounded(self.beta)))
-
-
 def ascend(key: PRNGKeyArray, size: int, starts: int, steps: int) -> Ascents:
     """Ascend ρ(Q) from random starts over S_k, S~_k, S_*, shares, α_k and β_k at once, with K = d = `size`; jits.
 
@@ -70,7 +50,7 @@ def ascend(key: PRNGKeyArray, size: int, starts: int, steps: int) -> Ascents:
         if value < 1:
             raise InvalidInput(f"{name} is {value}, but must be at least 1")
     optimiser = optax.adam(optax.cosine_decay_schedule(_STEP, steps))
-    downhill = jax.value_and_grad(lambda free: -spectral_radius(*free.constrained()))
+    downhill = jax.value_and_grad(lambda free: -spectral_radius(*_constrained(free)))
 
     def step(carry, _):
         free, state = carry
@@ -80,8 +60,8 @@ def ascend(key: PRNGKeyArray, size: int, starts: int, steps: int) -> Ascents:
 
     def one(key):
         free = _random(key, size)
-        (free, _), met = jax.lax.scan(step, (free, optimiser.init(eqx.filter(free, eqx.is_array))), None, length=steps)
-        found = free.constrained()
+        (free, _), met = jax.lax.scan(step, (free, optimiser.init(free)), None, length=steps)
+        found = _constrained(free)
         end = spectral_radius(*found)
         return Ascents(*found, end, jnp.maximum(met.max(), end))
 
@@ -113,23 +93,38 @@ def _on_grid(gram: np.ndarray) -> np.ndarray:
     return factor.T @ factor
 
 
-def _random(key: PRNGKeyArray, size: int) -> _Free:
-    shapes = _Free(
-        ((size, size, size), (size, size)),
-        ((size, size), (size,)),
-        ((size, size, size), (size, size)),
-        (size,),
-        (size,),
-        (size,),
-    )
-    leaves, tree = jax.tree.flatten(shapes, is_leaf=lambda x: isinstance(x, tuple) and isinstance(x[0], int))
-    keys = jax.random.split(key, len(leaves))
-    return jax.tree.unflatten(
-        tree, [jax.random.normal(k, shape, dtype=float) for k, shape in zip(keys, leaves, strict=True)]
-    )
+def _random(key: PRNGKeyArray, size: int) -> dict[str, Array]:
+    """An ecosystem with its weights as real numbers without constraints."""
+    each, square = (size, size), (size, size, size)
+    shapes = {
+        "private": square,
+        "private_sizes": each,
+        "public": each,
+        "public_sizes": (size,),
+        "synthetic": square,
+        "synthetic_sizes": each,
+        "shares": (size,),
+        "alpha": (size,),
+        "beta": (size,),
+    }
+    keys = jax.random.split(key, len(shapes))
+    return {
+        name: jax.random.normal(k, shape, dtype=float) for k, (name, shape) in zip(keys, shapes.items(), strict=True)
+    }
 
 
-def _gram(directions: Float[Array, "*entity d d"], logarithms: Float[Array, "*entity d"]) -> Float[Array, "*entity d d"]:
+def _constrained(free) -> tuple[Ecosystem, Weights]:
+    """A Gram matrix is Σ_i e^{s_i} u_i u_i' with unit vectors u_i: low ranks and unlimited data are near."""
+    private, public, synthetic = (
+        _gram(free[name], free[f"{name}_sizes"]) for name in ("private", "public", "synthetic")
+    )
+    ecosystem = Ecosystem(private, public, synthetic, jax.nn.softmax(free["shares"]))
+    return ecosystem, Weights(jax.nn.sigmoid(free["alpha"]), jax.nn.sigmoid(_bounded(free["beta"])))
+
+
+def _gram(
+    directions: Float[Array, "*entity d d"], logarithms: Float[Array, "*entity d"]
+) -> Float[Array, "*entity d d"]:
     unit = directions / jnp.linalg.norm(directions, axis=-1, keepdims=True)
     return jnp.einsum("...i,...ia,...ib->...ab", jnp.exp(_bounded(logarithms)), unit, unit)
 

@@ -1,0 +1,136 @@
+"""Any number of trials of Lemma 1, the smallest slacks decided exactly, and the worst ecosystem outside the condition."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from ...theory import InvalidInput
+from ..certified import Enclosure, certify
+from .certificate import BoundCertificate, certify_bound
+from .draws import Draw, Sizes
+from .trials import Trials, draw_number, run_trials, trial_keys
+
+ROUNDING = 1e-10
+"""A slack below minus this, or ρ above one plus this, is not left to float64's word."""
+MOST_TRIALS = 10**8  # results are kept in memory, and a trial's number has 32 bits
+
+_CHUNK = 16_384  # trials in one go: between two of them the progress bar moves
+_FEWEST_DECIDED, _MOST_DECIDED = 32, 512  # of the smallest slacks
+
+
+@dataclass(frozen=True)
+class Extremal:
+    """The trial with the smallest slack that was decided exactly.
+
+    Attributes:
+        number: of the trial.
+        drawn: its ecosystem.
+        certificate: what is proved of it.
+    """
+
+    number: int
+    drawn: Draw
+    certificate: BoundCertificate
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The ecosystem outside the condition with the largest ρ(Q).
+
+    Attributes:
+        number: of the trial.
+        drawn: its ecosystem.
+        enclosure: what is proved of ρ(Q).
+    """
+
+    number: int
+    drawn: Draw
+    enclosure: Enclosure
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What all trials say; arrays have one entry a trial.
+
+    Attributes:
+        within: trials that satisfy the condition.
+        outside: as many that do not, but for those that do by chance, of kind -1.
+        slack: bound - ρ(Q) of every trial within the condition; in float64, but for those decided exactly.
+        decided: how many of the smallest slacks were decided exactly, and as what.
+        suspicious: how many slacks are below -`ROUNDING` in float64; the smallest `_MOST_DECIDED` are among the decided.
+        extremal: within the condition.
+        worst: outside it.
+    """
+
+    within: Trials
+    outside: Trials
+    slack: np.ndarray
+    decided: dict[str, int]
+    suspicious: int
+    extremal: Extremal
+    worst: Worst
+
+    @property
+    def violated(self) -> bool:
+        """Whether an ecosystem was proved to lie above the bound."""
+        return self.decided.get("above", 0) > 0
+
+    def outside_of(self, kind: int) -> np.ndarray:
+        """ρ(Q) of the trials that leave the condition in one way, an index of `draws.OUTSIDE`."""
+        return np.asarray(self.outside.spectral_radius)[np.asarray(self.outside.kind) == kind]
+
+
+def survey(seed: int, trials: int, sizes: Sizes, report: Callable[[int], None] = lambda done: None) -> Survey:
+    """Draw `trials` ecosystems within Lemma 1's condition and as many outside; the same for the same seed.
+
+    Args:
+        report: is told how many of the 2 × `trials` are done.
+
+    Raises:
+        InvalidInput: a number of trials or sizes outside their range.
+    """
+    if not 1 <= trials <= MOST_TRIALS:
+        raise InvalidInput(f"trials is {trials}, but must lie between 1 and {MOST_TRIALS}")
+    sizes.check()
+    within = _all_trials(seed, trials, sizes, True, report)
+    outside = _all_trials(seed, trials, sizes, False, lambda done: report(trials + done))
+    slack = np.asarray(within.bound) - np.asarray(within.spectral_radius)
+    suspicious = int((~(slack >= -ROUNDING)).sum())
+    count = min(trials, max(_FEWEST_DECIDED, min(suspicious, _MOST_DECIDED)))
+    redraw = jax.jit(lambda number, within: draw_number(seed, number, sizes, within), static_argnums=1)
+    extremals = []
+    for number in np.argsort(slack, kind="stable")[:count]:
+        drawn = redraw(int(number), True)
+        extremals.append(Extremal(int(number), drawn, certify_bound(drawn)))
+    for extremal in extremals:
+        slack[extremal.number] = np.mean(extremal.certificate.slack)
+    verdicts = [extremal.certificate.verdict for extremal in extremals]
+    number = int(np.argmax(np.where(outside.kind >= 0, outside.spectral_radius, 0)))
+    drawn = redraw(number, False)
+    return Survey(
+        within,
+        outside,
+        slack,
+        {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)},
+        suspicious,
+        min(extremals, key=_rank),
+        Worst(number, drawn, certify(*drawn.trimmed())),
+    )
+
+
+def _rank(extremal: Extremal) -> tuple[float, int, int]:
+    """Smallest proved slack first; of those that attain the bound, one of many entities and features."""
+    slack = extremal.certificate.slack[0]
+    return (-np.inf if np.isnan(slack) else slack, -int(extremal.drawn.entities), -int(extremal.drawn.features))
+
+
+def _all_trials(seed: int, trials: int, sizes: Sizes, within: bool, report: Callable[[int], None]) -> Trials:
+    chunk = min(_CHUNK, trials)
+    run = jax.jit(lambda first: run_trials(trial_keys(seed, first, chunk), sizes, within))
+    parts = []
+    for first in range(0, trials, chunk):
+        parts.append(jax.tree.map(np.asarray, run(first)))
+        report(min(first + chunk, trials))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:trials], *parts)
