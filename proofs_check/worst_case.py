@@ -29,8 +29,8 @@ class Ascents(eqx.Module):
 
     ecosystem: Ecosystem
     weights: Weights
-    spectral_radius: Float[Array, " start"]
-    highest: Float[Array, " start"]
+    spectral_radius: Float[Array, "*start"]
+    highest: Float[Array, "*start"]
 
     def best(self) -> tuple[Ecosystem, Weights]:
         """The ecosystem and weights with the largest ρ(Q)."""

@@ -2,6 +2,7 @@
 
 from .certificate import BoundCertificate as BoundCertificate
 from .certificate import certify_bound as certify_bound
+from .certificate import compare_with_bound as compare_with_bound
 from .divergence import Divergence as Divergence
 from .divergence import simulate_divergence as simulate_divergence
 from .draws import OUTSIDE as OUTSIDE
@@ -15,5 +16,8 @@ from .survey import ROUNDING as ROUNDING
 from .survey import Survey as Survey
 from .survey import survey as survey
 from .trials import Trials as Trials
+from .trials import draw_number as draw_number
 from .trials import one_trial as one_trial
+from .trials import radius_of as radius_of
 from .trials import run_trials as run_trials
+from .trials import trial_keys as trial_keys

@@ -12,6 +12,8 @@ from .draws import Draw
 
 _PRECISIONS = (128, 1024)  # bits
 
+ONE = fmpq(1)
+
 BoundVerdict = Literal["below", "attained", "above", "outside the condition", "undecided"]
 
 
@@ -34,25 +36,31 @@ def certify_bound(drawn: Draw) -> BoundCertificate:
     """Decide ρ(Q) ≤ 1/(1 + εδ) for exactly the numbers that were drawn."""
     ecosystem = rational_ecosystem(*drawn.trimmed())
     mixing, scale = rational(float(drawn.mixing)), rational(float(drawn.scale))
-    feedback = consensus_feedback(ecosystem)
-    radius = enclose_spectral_radius(feedback)
+    radius = enclose_spectral_radius(consensus_feedback(ecosystem))
     if not _condition_holds(ecosystem, mixing, scale):
         return BoundCertificate("outside the condition", (math.nan, math.nan), radius)
+    return BoundCertificate(*compare_with_bound(ecosystem, mixing, scale), radius)
+
+
+def compare_with_bound(
+    ecosystem: RationalEcosystem, mixing: fmpq, scale: fmpq, factor: fmpq = ONE
+) -> tuple[BoundVerdict, tuple[float, float]]:
+    """Where ρ(Q) lies of 1/(1 + `factor` εδ), whether the lemma's condition holds or not; and floats around the slack."""
     delta, blocks = _bound_terms(ecosystem, mixing, scale)
-    characteristic = feedback.charpoly()
+    characteristic = consensus_feedback(ecosystem).charpoly()
     spectra = [_without_zeros(block.charpoly()) for block in blocks]
     slack = arb.nan()
     for bits in _PRECISIONS:
         with ctx.workprec(bits):
             found = largest([abs(root) for root in isolated_roots(characteristic)])
             epsilon = smallest([root.real for spectrum in spectra for root in isolated_roots(spectrum)])
-            bound = 1 / (1 + epsilon * delta)
+            bound = 1 / (1 + epsilon * delta * factor)
             slack = bound - found
             if slack > 0 or slack < 0:
-                return BoundCertificate("below" if slack > 0 else "above", outward(slack), radius)
-            if any(_share_root(characteristic, _mapped(each, delta), bound.union(found)) for each in spectra):
-                return BoundCertificate("attained", (0.0, 0.0), radius)
-    return BoundCertificate("undecided", outward(slack), radius)
+                return "below" if slack > 0 else "above", outward(slack)
+            if any(_share_root(characteristic, _mapped(each, delta * factor), bound.union(found)) for each in spectra):
+                return "attained", (0.0, 0.0)
+    return "undecided", outward(slack)
 
 
 def _condition_holds(ecosystem: RationalEcosystem, mixing: fmpq, scale: fmpq) -> bool:
@@ -69,7 +77,8 @@ def _bound_terms(ecosystem: RationalEcosystem, mixing: fmpq, scale: fmpq) -> tup
     """δ and S_k Δ⁺ for all k, whose nonzero eigenvalues are those of Δ^{+/2} S_k Δ^{+/2}."""
     alpha, beta = ecosystem.alpha[0], ecosystem.beta[0]
     delta = (1 - alpha) * beta * scale / (alpha * mixing)
-    inverse = pseudo_inverse((1 - alpha) * (mixing - beta) / (alpha * mixing) * ecosystem.public + ecosystem.pool_gram)
+    surplus = (1 - alpha) * max(mixing - beta, fmpq(0)) / (alpha * mixing)
+    inverse = pseudo_inverse(surplus * ecosystem.public + ecosystem.pool_gram)
     return delta, [gram * inverse for gram in ecosystem.synthetic]
 
 

@@ -89,7 +89,7 @@ def draw_within(key: PRNGKeyArray, sizes: Sizes) -> Draw:
     """
     (level, fraction, edge, inner, gamma), data = _data(key, sizes, sizes.most_entities)
     private, public, shares, entities, features = data
-    mixing = jnp.where(edge < 0.25, 1.0, jnp.ceil(fraction * _FRACTIONS) / _FRACTIONS)
+    mixing = jnp.where(edge < 0.25, 1.0, (jnp.floor(fraction * _FRACTIONS) + 1) / _FRACTIONS)
     scale = 4.0 ** jnp.round((2 * gamma - 1) * _SCALE)
     beta = mixing * jnp.minimum(4 * (inner + 2**-32) / 3, 1.0)  # one in four is λ
     synthetic = _mixture(private, public, mixing, scale)
@@ -102,7 +102,7 @@ def draw_outside(key: PRNGKeyArray, sizes: Sizes) -> Draw:
     (level, fraction, beta, gamma, coin), data = _data(key, sizes, 2 * sizes.most_entities)
     grams, public, shares, entities, features = data
     private, unrelated = jnp.split(grams, 2)
-    mixing = jnp.floor(fraction * _FRACTIONS) / _FRACTIONS  # below one, so that β can exceed it
+    mixing = (jnp.floor(fraction * (_FRACTIONS - 1)) + 1) / _FRACTIONS  # below one, so that β can exceed it
     scale = 4.0 ** jnp.round((2 * gamma - 1) * _SCALE)
     kind = jnp.where(coin < 0.5, 0, 1)
     synthetic = jnp.where(kind == 0, unrelated / scale, _mixture(private, public, mixing, scale))

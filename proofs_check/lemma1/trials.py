@@ -14,7 +14,7 @@ _TILE = 256  # ecosystems at once on a device: these are small
 
 
 class Trials(eqx.Module):
-    """What random ecosystems say of Lemma 1, one entry an ecosystem.
+    """What random ecosystems say of Lemma 1, one entry an ecosystem; no axis for one alone.
 
     Attributes:
         spectral_radius: ρ(Q).
@@ -24,11 +24,11 @@ class Trials(eqx.Module):
         kind: index in `draws.OUTSIDE`; -1 within the condition.
     """
 
-    spectral_radius: Float[Array, " trial"]
-    bound: Float[Array, " trial"]
-    entities: Int[Array, " trial"]
-    features: Int[Array, " trial"]
-    kind: Int[Array, " trial"]
+    spectral_radius: Float[Array, "*trial"]
+    bound: Float[Array, "*trial"]
+    entities: Int[Array, "*trial"]
+    features: Int[Array, "*trial"]
+    kind: Int[Array, "*trial"]
 
 
 def one_trial(key: PRNGKeyArray, sizes: Sizes, within: bool) -> Trials:
@@ -39,7 +39,7 @@ def one_trial(key: PRNGKeyArray, sizes: Sizes, within: bool) -> Trials:
         bound, kind = lemma1_bound(ecosystem, weights.alpha, weights.beta, drawn.mixing, drawn.scale), drawn.kind
     else:  # small ecosystems may be mixtures by chance
         bound, kind = jnp.array(jnp.nan), jnp.where(lemma1(ecosystem, weights).applies, -1, drawn.kind)
-    return Trials(_spectral_radius(ecosystem, weights), bound, drawn.entities, drawn.features, kind)
+    return Trials(radius_of(ecosystem, weights), bound, drawn.entities, drawn.features, kind)
 
 
 def run_trials(keys: PRNGKeyArray, sizes: Sizes, within: bool) -> Trials:
@@ -52,17 +52,17 @@ def run_trials(keys: PRNGKeyArray, sizes: Sizes, within: bool) -> Trials:
     return spread(lambda key: one_trial(key, sizes, within), keys, tile=_TILE)
 
 
-def trial_keys(seed: int, first: int, count: int) -> PRNGKeyArray:
+def trial_keys(seed: int, first: int | Array, count: int) -> PRNGKeyArray:
     """Keys of `count` trials from number `first` on, which depend on the trial's number and on nothing else."""
     return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), first + jnp.arange(count))
 
 
-def draw_number(seed: int, number: int, sizes: Sizes, within: bool) -> Draw:
+def draw_number(seed: int, number: int | Array, sizes: Sizes, within: bool) -> Draw:
     """The ecosystem that trial `number` drew."""
     return (draw_within if within else draw_outside)(jax.random.fold_in(jax.random.key(seed), number), sizes)
 
 
-def _spectral_radius(ecosystem: Ecosystem, weights: Weights) -> Float[Array, ""]:
+def radius_of(ecosystem: Ecosystem, weights: Weights) -> Float[Array, ""]:
     """ρ(H), H = Σ_j α w_j S_j G_j⁺, as `theory.spectral_radius`.
 
     That prepares for all weights at once, which costs seven times as many decompositions; here every trial has its own data.
