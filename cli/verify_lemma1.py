@@ -34,35 +34,38 @@ class TrialOptions:
 
         from ..figures.lemma1_trials import draw_trials
         from ..figures.report import Request
-        from ..proofs_check.lemma1 import Sizes, simulate_divergence, summarise_survey, survey
+        from ..proofs_check.lemma1 import MOST_TRIALS, Sizes, simulate_divergence, summarise_survey, survey
         from ..theory import InvalidInput, save_ecosystem
         from ..theory.whole_file import whole_file
 
         assert self.trials is not None
         for name, value, most in (
+            ("trials", self.trials, MOST_TRIALS),
             ("entities-max", self.entities_max, _MOST_ENTITIES),
             ("features-max", self.features_max, _MOST_FEATURES),
         ):
             if not 1 <= value <= most:
                 raise InvalidInput(f"{name} is {value}, but must lie between 1 and {most}")
+        seed = checked_seed(self.seed)
         folder = make_folder(out or _RESULTS)
         with progress_bar() as progress:
             task = progress.add_task("ecosystems", total=2 * self.trials)
             found = survey(
-                checked_seed(self.seed),
+                seed,
                 self.trials,
                 Sizes(1, self.entities_max, 1, self.features_max),
                 lambda done: progress.update(task, completed=done),
             )
-        ecosystem, weights = found.worst.drawn.trimmed()
-        unstable = found.worst.enclosure.verdict == "unstable"
-        key = jax.random.key(self.seed)
-        divergence = simulate_divergence(key, ecosystem, weights, found.worst.enclosure.upper) if unstable else None
-        summary = {"seed": self.seed, "entities_max": self.entities_max, "features_max": self.features_max}
-        summary |= summarise_survey(found, divergence)
-        save_ecosystem(ecosystem, folder / "worst.npz")
+        files, divergence = ["extremal.npz"], None
         save_ecosystem(found.extremal.drawn.trimmed()[0], folder / "extremal.npz")
-        files = ["worst.npz", "extremal.npz", *draw_trials(Request(folder, seed=self.seed), found, divergence).files]
+        if found.worst is not None and found.worst.enclosure.verdict == "unstable":
+            ecosystem, weights = found.worst.drawn.trimmed()
+            divergence = simulate_divergence(jax.random.key(seed), ecosystem, weights, found.worst.enclosure.upper)
+            save_ecosystem(ecosystem, folder / "worst.npz")
+            files.append("worst.npz")
+        summary = {"seed": seed, "entities_max": self.entities_max, "features_max": self.features_max}
+        summary |= summarise_survey(found, divergence)
+        files += draw_trials(Request(folder, seed=seed), found, divergence).files
         with whole_file(folder / "lemma1.json") as part:
             part.write_text(
                 json_format.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
@@ -107,10 +110,11 @@ def _print(summary) -> None:
             if n["trials"]
         ),
     )
-    print(
-        f"worst: K = {worst['entities']}, d = {worst['features']}, α = {worst['alpha']:.6g}, β = {worst['beta']:.6g}, "
-        f"{worst['kind']}; proved {worst['verdict']}, ρ(Q) in {worst['spectral_radius']}"
-    )
+    if worst:
+        print(
+            f"worst: K = {worst['entities']}, d = {worst['features']}, α = {worst['alpha']:.6g}, β = {worst['beta']:.6g}, "
+            f"{worst['kind']}; proved {worst['verdict']}, ρ(Q) in {worst['spectral_radius']}"
+        )
     if growth:
         print(
             f"simulated for {growth['generations']} generations: the error grows by {growth['simulated_growth']:.4f} a generation "

@@ -19,11 +19,11 @@ def draw(request: Request) -> Report:
     entities = found.outside.entities
     groups = [(least <= entities) & (entities <= most) for least, most in _GROUPS]
     excess = {
-        f"K = {k[0]} to {k[1]}": found.outside.spectral_radius[group] - 1
-        for k, group in zip(_GROUPS, groups, strict=True)
+        f"K = {k[0]} to {k[1]}": found.radius_outside[group] - 1 for k, group in zip(_GROUPS, groups, strict=True)
     }
     growing = {name: float((values > _VISIBLE).mean()) for name, values in excess.items()}
     worst = found.worst
+    assert worst is not None  # K, d ≥ 2: unrelated prompts are no mixture
 
     with styled():
         figure, (axes,) = grid_of_axes(1, 2, (9, 3.6))
@@ -82,6 +82,6 @@ def draw(request: Request) -> Report:
                 "bound": bound,
                 "entities_outside": entities,
                 "dimension_outside": found.outside.features,
-                "spectral_radius_outside": found.outside.spectral_radius,
+                "spectral_radius_outside": found.radius_outside,
             },
         )

@@ -41,7 +41,7 @@ def draw_trials(request: Request, found: Survey, divergence: Divergence | None) 
         )
         axes[1].legend(loc="lower left", title="with ρ(Q) > 1")
         if divergence is not None:
-            _draw_divergence(axes[2], divergence, found)
+            _draw_divergence(axes[2], divergence)
         report = Report(
             "slack",
             "Lemma 1 by trial",
@@ -53,9 +53,9 @@ def draw_trials(request: Request, found: Survey, divergence: Divergence | None) 
         return save(request, report, figure, numbers)
 
 
-def _draw_divergence(axes, divergence: Divergence, found: Survey) -> None:
+def _draw_divergence(axes, divergence: Divergence) -> None:
     exact, simulated = np.asarray(divergence.exact), np.asarray(divergence.simulated)
-    time, radius = np.arange(len(exact)), found.worst.enclosure.upper
+    time, radius = np.arange(len(exact)), float(divergence.spectral_radius)
     every = max(1, len(exact) // 20)
     axes.plot(time, exact, color=COLOURS[0], label="exact (Theorem 2)")
     axes.plot(

@@ -17,6 +17,7 @@ class Divergence(eqx.Module):
     """Root mean squared errors of all entities together, at generations 0..T, and their growth a generation.
 
     Attributes:
+        spectral_radius: ρ(Q).
         simulated: by Monte Carlo.
         simulated_se: its standard error.
         exact: by Theorem 2.
@@ -24,6 +25,7 @@ class Divergence(eqx.Module):
         exact_growth: of `exact`, likewise.
     """
 
+    spectral_radius: float
     simulated: Float[Array, " generation"]
     simulated_se: Float[Array, " generation"]
     exact: Float[Array, " generation"]
@@ -42,17 +44,17 @@ def simulate_divergence(
     if not spectral_radius > 1:
         raise InvalidInput(f"spectral_radius is {spectral_radius:.6g}, but an error that grows needs more than 1")
     generations = min(_MOST, max(_FEWEST, math.ceil(_GROWTH / math.log(spectral_radius))))
-    return _run(key, ecosystem, weights, generations, replicates)
+    return Divergence(spectral_radius, *_run(key, ecosystem, weights, generations, replicates))
 
 
 @eqx.filter_jit
-def _run(key, ecosystem, weights, generations, replicates) -> Divergence:
+def _run(key, ecosystem, weights, generations, replicates):
     drawn = simulate(make_moment_sampler(ecosystem), weights, generations, replicates, key)
     simulated = jnp.sqrt(drawn.mse.sum(1))
     # Entities' errors are correlated: adding up their standard errors is on the safe side.
     error = drawn.mse_se.sum(1) / (2 * simulated)
     exact = jnp.sqrt(trajectory(ecosystem, weights, generations, mse).sum(1))
-    return Divergence(simulated, error, exact, _growth(simulated), _growth(exact))
+    return simulated, error, exact, _growth(simulated), _growth(exact)
 
 
 def _growth(errors: Float[Array, " generation"]) -> Float[Array, ""]:

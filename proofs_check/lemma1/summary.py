@@ -4,7 +4,7 @@ import numpy as np
 
 from .divergence import Divergence
 from .draws import OUTSIDE, Draw
-from .survey import ROUNDING, Survey
+from .survey import ROUNDING, Survey, Worst
 
 QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 
@@ -37,15 +37,19 @@ def summarise_survey(found: Survey, divergence: Divergence | None) -> dict[str, 
         },
         "outside": {
             **{name: _excess(found.outside_of(kind)) for kind, name in enumerate(OUTSIDE)},
-            "worst": {
-                "trial": worst.number,
-                **_described(worst.drawn),
-                "kind": OUTSIDE[int(worst.drawn.kind)],
-                "verdict": worst.enclosure.verdict,
-                "spectral_radius": [worst.enclosure.lower, worst.enclosure.upper],
-            },
+            "worst": None if worst is None else _worst(worst),
             "divergence": None if divergence is None else _growth(divergence),
         },
+    }
+
+
+def _worst(worst: Worst) -> dict[str, object]:
+    return {
+        "trial": worst.number,
+        **_described(worst.drawn),
+        "kind": OUTSIDE[int(worst.drawn.kind)],
+        "verdict": worst.enclosure.verdict,
+        "spectral_radius": [worst.enclosure.lower, worst.enclosure.upper],
     }
 
 

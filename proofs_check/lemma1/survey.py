@@ -9,7 +9,7 @@ import numpy as np
 from ...theory import InvalidInput
 from ..certified import Enclosure, certify
 from .certificate import BoundCertificate, certify_bound
-from .draws import Draw, Sizes
+from .draws import OUTSIDE, Draw, Sizes
 from .trials import Trials, draw_number, run_trials, trial_keys
 
 ROUNDING = 1e-10
@@ -37,7 +37,7 @@ class Extremal:
 
 @dataclass(frozen=True)
 class Worst:
-    """The ecosystem outside the condition with the largest ρ(Q).
+    """The ecosystem outside the condition with the largest ρ(Q) that was decided exactly.
 
     Attributes:
         number: of the trial.
@@ -57,20 +57,22 @@ class Survey:
     Attributes:
         within: trials that satisfy the condition.
         outside: as many that do not, but for those that do by chance, of kind -1.
+        radius_outside: ρ(Q) of these; in float64, but for the largest, which were decided exactly.
         slack: bound - ρ(Q) of every trial within the condition; in float64, but for those decided exactly.
         decided: how many of the smallest slacks were decided exactly, and as what.
         suspicious: how many slacks are below -`ROUNDING` in float64; the smallest `_MOST_DECIDED` are among the decided.
         extremal: within the condition.
-        worst: outside it.
+        worst: outside it; None if every ecosystem satisfies the condition by chance.
     """
 
     within: Trials
     outside: Trials
+    radius_outside: np.ndarray
     slack: np.ndarray
     decided: dict[str, int]
     suspicious: int
     extremal: Extremal
-    worst: Worst
+    worst: Worst | None
 
     @property
     def violated(self) -> bool:
@@ -79,7 +81,7 @@ class Survey:
 
     def outside_of(self, kind: int) -> np.ndarray:
         """ρ(Q) of the trials that leave the condition in one way, an index of `draws.OUTSIDE`."""
-        return np.asarray(self.outside.spectral_radius)[np.asarray(self.outside.kind) == kind]
+        return self.radius_outside[self.outside.kind == kind]
 
 
 def survey(seed: int, trials: int, sizes: Sizes, report: Callable[[int], None] = lambda done: None) -> Survey:
@@ -107,17 +109,31 @@ def survey(seed: int, trials: int, sizes: Sizes, report: Callable[[int], None] =
     for extremal in extremals:
         slack[extremal.number] = np.mean(extremal.certificate.slack)
     verdicts = [extremal.certificate.verdict for extremal in extremals]
-    number = int(np.argmax(np.where(outside.kind >= 0, outside.spectral_radius, 0)))
-    drawn = redraw(number, False)
+    radius, worst = _decide_outside(outside, redraw)
     return Survey(
         within,
         outside,
+        radius,
         slack,
         {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)},
         suspicious,
         min(extremals, key=_rank),
-        Worst(number, drawn, certify(*drawn.trimmed())),
+        worst,
     )
+
+
+def _decide_outside(outside: Trials, redraw: Callable[[int, bool], Draw]) -> tuple[np.ndarray, Worst | None]:
+    """ρ(Q) with the largest of each kind decided exactly, since float64 may have lost a rank there; and the largest of these."""
+    radius, decided = np.array(outside.spectral_radius), []
+    for kind in range(len(OUTSIDE)):
+        order = np.argsort(np.where(outside.kind == kind, -radius, np.inf), kind="stable")
+        for number in order[: min(_FEWEST_DECIDED, int((outside.kind == kind).sum()))]:
+            drawn = redraw(int(number), False)
+            enclosure = certify(*drawn.trimmed())
+            decided.append(Worst(int(number), drawn, enclosure))
+            if enclosure.verdict != "undecided":
+                radius[number] = (enclosure.lower + enclosure.upper) / 2
+    return radius, max(decided, key=lambda worst: worst.enclosure.lower, default=None)
 
 
 def _rank(extremal: Extremal) -> tuple[float, int, int]:

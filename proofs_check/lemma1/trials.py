@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from ...sim import spread
 from ...theory import Ecosystem, Weights, lemma1, lemma1_bound
@@ -42,7 +42,7 @@ def one_trial(key: PRNGKeyArray, sizes: Sizes, within: bool) -> Trials:
     return Trials(radius_of(ecosystem, weights), bound, drawn.entities, drawn.features, kind)
 
 
-def run_trials(keys: PRNGKeyArray, sizes: Sizes, within: bool) -> Trials:
+def run_trials(keys: Key[Array, " trial"], sizes: Sizes, within: bool) -> Trials:
     """One trial for every key, shared out over the devices; jits.
 
     Raises:
@@ -52,7 +52,7 @@ def run_trials(keys: PRNGKeyArray, sizes: Sizes, within: bool) -> Trials:
     return spread(lambda key: one_trial(key, sizes, within), keys, tile=_TILE)
 
 
-def trial_keys(seed: int, first: int | Array, count: int) -> PRNGKeyArray:
+def trial_keys(seed: int, first: int | Array, count: int) -> Key[Array, " trial"]:
     """Keys of `count` trials from number `first` on, which depend on the trial's number and on nothing else."""
     return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), first + jnp.arange(count))
 
