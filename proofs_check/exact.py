@@ -1,13 +1,13 @@
 """The paper's lifted formulas, and the workflow they describe, in rational arithmetic: no rounding anywhere.
 
-Random points are drawn from 2⁴⁰ values a coordinate. All that is compared are entries of products of a few matrices P, Q, S⁺;
-cleared of denominators these are polynomials in the coordinates of degree below 10⁵ (an inverse of n × n multiplies the degree
-by at most n, and no check here goes beyond n = 12 and six generations). So an identity that is false passes at one random point
-with probability below 10⁵/2⁴⁰ < 10⁻⁶ (Schwartz and Zippel), and below 10⁻¹² at two.
+Random points are drawn from 2⁴⁰ values a coordinate. All that is compared are entries of products of a few matrices P,
+Q, S⁺; cleared of denominators these are polynomials in the coordinates of degree below 10⁵ (an inverse of n × n
+multiplies the degree by at most n, and no check here goes beyond n = 12 and six generations). So an identity that is
+false passes at one random point with probability below 10⁵/2⁴⁰ < 10⁻⁶ (Schwartz and Zippel), and below 10⁻¹² at two.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
@@ -66,7 +66,8 @@ def operators(ecosystem: RationalEcosystem) -> Operators:
 def train(data: Data, alpha: fmpq, beta: fmpq, labels: Sequence[fmpq_mat], pool: Sequence[fmpq_mat]) -> fmpq_mat:
     """One generation of the workflow of §4: every entity's weighted least squares of least norm, stacked.
 
-    `labels` are ỹ_1 … ỹ_K, y_*; `pool` are y_1 … y_K; each may have many columns, one a coefficient of what it depends on.
+    `labels` are ỹ_1 … ỹ_K, y_*; `pool` are y_1 … y_K; each may have many columns, one a coefficient of what it depends
+    on.
     """
     ecosystem, count = data.with_weights(alpha, beta), len(data.private)
     fits = []
@@ -168,6 +169,12 @@ def block(matrix: fmpq_mat, row: int, column: int, size: int) -> fmpq_mat:
 def trace(matrix: fmpq_mat) -> fmpq:
     """Sum of the diagonal."""
     return sum((matrix[i, i] for i in range(matrix.nrows())), fmpq(0))
+
+
+def total(matrices: Iterable[fmpq_mat]) -> fmpq_mat:
+    """Sum of at least one matrix."""
+    first, *others = matrices
+    return sum(others, first)
 
 
 def power(matrix: fmpq_mat, exponent: int) -> fmpq_mat:

@@ -1,8 +1,9 @@
 """The ledger: every recorded statement, the check that decides it, and whether the two still agree.
 
-`statements.toml` records what is claimed and with which verdict; the modules of `claims` attach a check to a statement by its
-id. A check is a function of the formula under test, so that the formula as printed and mutations of it (a changed constant, a
-dropped transpose, a weakened assumption) go through the very same code: a check that cannot refute them proves nothing.
+`statements.toml` records what is claimed and with which verdict; the modules of `claims` attach a check to a statement
+by its id. A check is a function of the formula under test, so that the formula as printed and mutations of it (a
+changed constant, a dropped transpose, a weakened assumption) go through the very same code: a check that cannot refute
+them proves nothing.
 """
 
 import time
@@ -47,7 +48,8 @@ class Statement:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: whether the formula holds (None: undecided), and the evidence or the witness in a sentence."""
+    """What a check found: whether the formula holds (None: undecided), and the evidence or the witness in a
+    sentence."""
 
     holds: bool | None
     says: str

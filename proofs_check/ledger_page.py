@@ -1,4 +1,5 @@
-"""The ledger as a page to read (Markdown, HTML) and as JSON. The pages hold no times, so that they change only with the ledger."""
+"""The ledger as a page to read (Markdown, HTML) and as JSON. The pages hold no times, so that they change only with the
+ledger."""
 
 import html
 import json
@@ -11,15 +12,17 @@ from ..theory.whole_file import whole_file
 from .ledger import Outcome
 
 _INTRODUCTION = """\
-Every statement of the paper (arXiv 2505.21677 v3) and of [theory.md](theory.md), decided by running code. E1-E13 are the misprints
-and gaps of the paper's text that were known when the checks were written; what the checks found beyond them follows.
-`crossfeed verify` decides all claims again and fails if a verdict differs from the one recorded here, if a claim has no check, or if a
-check lets a mutation of the formula pass. This page is its output.
+Every statement of the paper (arXiv 2505.21677 v3) and of [theory.md](theory.md), decided by running code. Ids that begin
+with E are misprints and gaps of the paper: E1-E13 were known when the checks were written, E14 the checks found. Ids that
+begin with B are claims of this project's own notes that the checks found false as first stated.
 
-Evidence is the strongest that a claim allows. *symbolic*: algebra by SymPy, mostly with words of non-commuting letters, which are
-matrices of any size, so that the identity holds for all K and d. *exact*: rational arithmetic; an identity tested at random rational
-points carries its error probability. *certified*: ball arithmetic, an enclosure of the number is proved. *searched* and *simulated*: no
-proof, nothing found against it.
+`crossfeed verify` decides all claims again. It fails if a verdict differs from the one recorded here, if a claim has no
+check, or if a check lets a mutation of the formula pass. This page is its output (`make ledger`).
+
+Evidence is the strongest that a claim allows. *symbolic*: algebra by SymPy, mostly with words of non-commuting letters; a
+letter is a matrix of any size, so the identity holds for all K and d. *exact*: rational arithmetic; an identity tested at
+random rational points is wrong with the error probability named. *certified*: ball arithmetic encloses a number, which
+proves the statement for the ecosystems named. *searched* and *simulated*: no proof, but nothing found against it.
 
 """
 _STYLE = """

@@ -1,16 +1,17 @@
 """Symbolic block algebra for general K and d: words of non-commuting letters, each letter a matrix of any size.
 
-An identity of such words is an identity of matrices of every size for which the products make sense. What is known of the
-letters (G G⁻¹ = I, Π² = Π) enters as rules that replace a product by something simpler.
+An identity of such words is an identity of matrices of every size for which the products make sense. What is known of
+the letters (G G⁻¹ = I, Π² = Π) enters as rules that replace a product by something simpler.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sympy import Expr, Matrix, S, Symbol, expand, sympify, zeros
+from sympy import Add, Expr, Matrix, S, Symbol, expand, sympify, zeros
 
 from .ledger import Finding
 
-Rules = Mapping[Expr, Expr]
+Rules = Mapping[Expr, Expr | int]
 
 
 def letters(names: str) -> list[Symbol]:
@@ -47,15 +48,12 @@ def reduce(expression: Expr, rules: Rules) -> Expr:
 
 def same(left, right, rules: Rules | None = None) -> Finding:
     """Whether two words, or two block matrices of words, are equal under the rules."""
-    rest = (left - right).applyfunc(lambda e: _simple(e, rules or {})) if isinstance(left, Matrix) else None
-    if rest is not None:
-        return Finding(
-            rest == zeros(*rest.shape), "both sides are the same" if rest == zeros(*rest.shape) else _off(rest)
-        )
-    difference = _simple(sympify(left - right), rules or {})
-    return Finding(
-        difference == 0, "the difference of both sides reduces to 0" if difference == 0 else _off(difference)
-    )
+    difference = left - right
+    if isinstance(difference, Matrix):
+        rest = difference.applyfunc(lambda entry: _simple(entry, rules or {}))
+        return _vanishes(rest, rest == zeros(*rest.shape))
+    rest = _simple(sympify(difference), rules or {})
+    return _vanishes(rest, rest == 0)
 
 
 def all_hold(findings: Iterable[Finding]) -> Finding:
@@ -72,7 +70,8 @@ def _simple(expression: Expr, rules: Rules) -> Expr:
     """Reduce a word and gather the coefficient of every product in lowest terms."""
     reduced = reduce(expression, rules)
     coefficients: dict[Expr, Expr] = {}
-    for term in reduced.as_ordered_terms():
+    term: Any
+    for term in Add.make_args(reduced):
         scalar, word = term.args_cnc()
         product = S.One
         for letter in word:
@@ -84,5 +83,5 @@ def _simple(expression: Expr, rules: Rules) -> Expr:
     return sum((value.cancel() * product for product, value in coefficients.items()), S.Zero)
 
 
-def _off(difference) -> str:
-    return f"the difference of both sides is {difference}"
+def _vanishes(rest, zero: bool) -> Finding:
+    return Finding(zero, f"the difference of both sides {'reduces to 0' if zero else f'is {rest}'}")

@@ -4,6 +4,7 @@ from . import baselines as baselines
 from . import common_prompts as common_prompts
 from . import consensus as consensus
 from . import errata as errata
+from . import lemma1_beyond as lemma1_beyond
 from . import lemma1_proof as lemma1_proof
 from . import lemma1_search as lemma1_search
 from . import symmetric as symmetric

@@ -1,11 +1,13 @@
-"""Common prompts, S_j = c_jS: ρ(Q) < 1 exactly if real data jointly span (theory.md, section 4); and a shared anchor."""
+"""Common prompts, S_j = c_jS: ρ(Q) < 1 exactly if real data jointly span (theory.md, section 4); and a shared
+anchor."""
 
 import random
+from typing import Any
 
 from flint import fmpq, fmpq_mat
-from sympy import Rational, sqrt
+from sympy import Matrix, Rational, diag, eye, simplify, sqrt, zeros
 
-from ..exact import gram, identity, is_stable, outer, random_gram, random_matrix, random_rational, zero
+from ..exact import column, gram, identity, is_stable, outer, random_gram, random_matrix, random_rational, zero
 from ..ledger import Finding, check
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
 from ..words import all_hold, inverse_rules, letters, same, scalars, symmetric
@@ -18,7 +20,8 @@ from ..words import all_hold, inverse_rules, letters, same, scalars, symmetric
     mutations={"shares alone": lambda w, c, total: w, "volumes alone": lambda w, c, total: c / total},
 )
 def convex_combination(formula) -> Finding:
-    """Words for K = 1 … 4 with S̲ = (Σ w_jc_j)S, V = S̲^{1/2}, W = S̲^{-1/2}: W H V = Σ w_j'T_j with T_j = α_jV G_j⁻¹V, and Σ w_j' = 1."""
+    """Words for K = 1 … 4 with S̲ = (Σ w_jc_j)S, V = S̲^{1/2}, W = S̲^{-1/2}: W H V = Σ w_j'T_j with T_j = α_jV G_j⁻¹V,
+    and Σ w_j' = 1."""
     steps = []
     V, W = symmetric("V W")
     for count in range(1, 5):
@@ -46,8 +49,8 @@ def convex_combination(formula) -> Finding:
     mutations={"E²": lambda E: E * E, "E": lambda E: E},
 )
 def kernel_of_gap(formula) -> Finding:
-    """Words with T = (I + E)⁻¹: I - T = T(E + E²)T ⪰ 0, which vanishes on v exactly if E does. So v'(I - Σw'T)v = 0 only on ∩ ker E_j, where the
-    eigenvalue is 1; everywhere else it is below."""
+    """Words with T = (I + E)⁻¹: I - T = T(E + E²)T ⪰ 0, which vanishes on v exactly if E does. So v'(I - Σw'T)v = 0
+    only on ∩ ker E_j, where the eigenvalue is 1; everywhere else it is below."""
     T, E = symmetric("T E")
     return same(1 - T, T * formula(E) * T, {T * E: 1 - T, E * T: 1 - T})
 
@@ -103,8 +106,8 @@ def _case(rng: random.Random, size: int, ranks, shared: int):
     },
 )
 def criterion(formula) -> Finding:
-    """Random rational ecosystems on common prompts with nonsingular S, d = 2 … 4, K = 1 … 3, kernels that meet or do not: ρ(Q) < 1, decided by the Stein
-    equation, against the criterion, in both directions."""
+    """Random rational ecosystems on common prompts with nonsingular S, d = 2 … 4, K = 1 … 3, kernels that meet or do
+    not: ρ(Q) < 1, decided by the Stein equation, against the criterion, in both directions."""
     rng = random.Random(1)
     seen = {True: 0, False: 0}
     for size, ranks, shared in (
@@ -131,32 +134,23 @@ def criterion(formula) -> Finding:
 @check(
     "common.singular",
     "exact",
-    lambda projected, kernels: _intersection_rank(projected) == 0,
-    mutations={"kernels not projected": lambda projected, kernels: _intersection_rank(kernels) == 0},
+    lambda kernels: any(kernel[0, 0] == 0 for kernel in kernels),
+    mutations={"kernels not projected": lambda kernels: _intersection_rank(kernels) == 0},
 )
 def singular_prompts(formula) -> Finding:
-    """d = 2, S = e_1e_1', ker R_1 = span(e_1 + e_2), ker R_2 = span(e_1 - e_2): G has full rank, the kernels meet in 0 only, and ρ(Q) = 1 exactly; and a second
-    pair, ker R_2 = 0, with ρ(Q) < 1."""
+    """d = 2, S = e_1e_1', ker R_1 = span(e_1 + e_2): with ker R_2 = span(e_1 - e_2) the kernels meet in 0 only, G has
+    full rank, and ρ(Q) = 1 exactly; with ker R_2 = 0 ρ(Q) < 1. Projected onto range(S) = span(e_1), kernels meet in 0
+    exactly if one of them has no first coordinate."""
     half = [fmpq(1, 2)] * 2
-    for second, stable in ((outer([1, 1]), False), (identity(2), True)):
-        eco = RationalEcosystem([outer([1, -1]), second], zero(2, 2), [outer([1, 0])] * 2, half, half, [fmpq(1)] * 2)
-        if eco.training_gram(0).rank() != 2 or eco.training_gram(1).rank() != 2:
-            return Finding(None, "G is not of full rank")
+    for known, kernel, stable in ((outer([1, 1]), [1, -1], False), (identity(2), [0, 0], True)):
+        eco = RationalEcosystem([outer([1, -1]), known], zero(2, 2), [outer([1, 0])] * 2, half, half, [fmpq(1)] * 2)
         H = consensus_feedback(eco)
-        if is_stable(H) != stable or (not stable and (identity(2) - H).det() != 0):
-            return Finding(None, "the spectral radius is not what the witness needs")
-        kernels = [fmpq_mat([[1], [1]]), fmpq_mat([[1], [-1]]) if not stable else fmpq_mat([[0], [0]])]
-        projected = [outer([1, 0]) * kernel for kernel in kernels]
-        if _projected_meet(projected, kernels, formula) != stable:
-            return Finding(
-                False, "joint spanning says stable, but ρ(Q) = 1 exactly" if not stable else "wrong for the stable pair"
-            )
+        full = eco.training_gram(0).rank() == eco.training_gram(1).rank() == 2
+        if not full or is_stable(H) != stable or ((identity(2) - H).det() == 0) == stable:
+            return Finding(None, "the ecosystem is not what the witness needs")
+        if formula([column([1, 1]), column(kernel)]) != stable:
+            return Finding(False, "the kernels meet in 0 only, but ρ(Q) = 1 exactly")
     return Finding(True, "projected kernels decide both pairs; ρ(Q) = 1 exactly although the kernels meet in 0 only")
-
-
-def _projected_meet(projected, kernels, formula) -> bool:
-    """Within range(S) = span(e_1) the projected kernels meet in 0 exactly if one of them is 0."""
-    return formula(projected, kernels)
 
 
 @check(
@@ -166,33 +160,13 @@ def _projected_meet(projected, kernels, formula) -> bool:
     mutations={"block": lambda a, b, ci, c: a, "sign": lambda a, b, ci, c: a + b * ci * b.adjoint()},
 )
 def schur_kernel(formula) -> Finding:
-    """Words for R = [[a, b], [b', c]] with c invertible: if R(u, v) = 0 then v = -c⁻¹b'u and the Schur complement kills u; so its kernel is the projection of ker R."""
+    """Words for R = [[a, b], [b', c]] with c invertible: if R(u, v) = 0 then v = -c⁻¹b'u and the Schur complement kills
+    u; so its kernel is the projection of ker R."""
     a, c, ci = symmetric("a c ci")
     b, u = letters("b u")
     rules = inverse_rules((c, ci))
     v = -ci * b.adjoint() * u
     return all_hold([same(b.adjoint() * u + c * v, 0, rules), same(a * u + b * v, formula(a, b, ci, c) * u, rules)])
-
-
-def _anchor(formula) -> Finding:
-    """T_j = I/2 + ηD_j with Σ A_jD_j of norm √2·max‖D_j‖: A_1 = e_1e_1', A_2 = e_2e_2' and reflections D_j, in the basis where both are rational up to √2."""
-    eta = Rational(1, 4)
-    # D_1, D_2 = reflections with rows (1, 1)/√2 and (1, -1)... chosen so that Σ A_jD_j = J-like with eigenvalue √2.
-    r = 1 / sqrt(2)
-    first_row, second_row = (r, r), (r, r)  # of D_1 = [[r, r], [r, -r]] and D_2 = [[-r, r], [r, r]]
-    total = [first_row, second_row]  # Σ A_jD_j, whose eigenvalue on (1, 1) is 2r = √2
-    eigenvalue = total[0][0] + total[0][1]
-    radius = Rational(1, 2) + eta * eigenvalue  # of Σ A_jT_j, on (1, 1)
-    bound = formula(eta, sqrt(2))  # C = 2(I/2) - I = 0
-    if (bound - radius).is_nonnegative:
-        return Finding(
-            True,
-            f"the bound {bound} is not below ρ(Q) = {radius}; it follows from Theorem U's lines applied to C_j - C",
-        )
-    return Finding(
-        False,
-        f"K = d = 2, T_j within η = 1/4 of T = I/2 has ρ(Q) = {radius} = {float(radius):.4f} > {float(bound):.4f}",
-    )
 
 
 @check(
@@ -203,9 +177,21 @@ def _anchor(formula) -> Finding:
     mutations={"η without √m": lambda eta, root: (1 + 2 * eta) / 2},
 )
 def shared_anchor(formula) -> Finding:
-    """K = d = 2, A_j = e_je_j', T_j = I/2 + D_j/4 with the reflections D_1 = [[1, 1], [1, -1]]/√2 and D_2 = [[-1, 1], [1, 1]]/√2: every T_j lies within 1/4 of I/2, C = 0, and
-    Σ A_jT_j has the eigenvalue 1/2 + √2/4 on (1, 1)."""
-    return _anchor(formula)
+    """K = d = 2, A_j = e_je_j', T_j = I/2 + D_j/4 with the reflections D_1 = [[1, 1], [1, -1]]/√2 and D_2 = [[-1, 1],
+    [1, 1]]/√2: every T_j lies within η = 1/4 of I/2, C = 0, and ρ(Q) is the eigenvalue of Σ A_jT_j on (1, 1). The
+    corrected bound follows from common.anchor, since C_j - C = 2(T_j - T)."""
+    eta, ones = Rational(1, 4), Matrix([1, 1])
+    reflections = [Matrix([[1, 1], [1, -1]]) / sqrt(2), Matrix([[-1, 1], [1, 1]]) / sqrt(2)]
+    if any(d * d != eye(2) for d in reflections):
+        return Finding(None, "no reflections")
+    H = zeros(2)
+    for j, d in enumerate(reflections):
+        H += diag(1 - j, j) * (eye(2) / 2 + eta * d)
+    radius, bound = (H * ones)[0], formula(eta, sqrt(2))
+    if (H * ones - radius * ones).applyfunc(simplify) != zeros(2, 1):
+        return Finding(None, "(1, 1) is no eigenvector")
+    said = f"ρ(Q) = {radius} = {float(radius):.4f} with every T_j within 1/4 of I/2 (K = d = 2)"
+    return Finding(bool(simplify(bound - radius) >= 0), f"{said}; the bound is {float(bound):.4f}")
 
 
 @check(
@@ -215,14 +201,14 @@ def shared_anchor(formula) -> Finding:
     mutations={"not centred": lambda A, D, Z: D * A * D},
 )
 def anchor(formula) -> Finding:
-    """Words with C_j = C + D_j, Σ A_j = I, K = 1 … 4: Z = C + Σ A_jD_j, and Σ D_jA_jD_j - |Σ A_jD_j|² is a sum of squares; with ‖D_j‖ ≤ η the lines of Theorem U give
-    ‖Σ A_jD_j‖ ≤ η√m."""
+    """Words with C_j = C + D_j, Σ A_j = I, K = 1 … 4: Z = C + Σ A_jD_j, and Σ D_jA_jD_j - |Σ A_jD_j|² is a sum of
+    squares; with ‖D_j‖ ≤ η the lines of Theorem U give ‖Σ A_jD_j‖ ≤ η√m."""
     steps = []
     for count in range(1, 5):
         first = symmetric(" ".join(f"A{j}" for j in range(count - 1))) if count > 1 else []
         A, D = [*first, 1 - sum(first)], symmetric(" ".join(f"D{j}" for j in range(count)))
         (C,) = symmetric("C")
-        Z = sum(a * x for a, x in zip(A, D, strict=True))
+        Z: Any = sum(a * x for a, x in zip(A, D, strict=True))
         steps.append(same(sum(a * (C + x) for a, x in zip(A, D, strict=True)), C + Z))
         squares = sum(formula(a, x, Z) for a, x in zip(A, D, strict=True))
         steps.append(same(sum(x * a * x for a, x in zip(A, D, strict=True)) - Z.adjoint() * Z, squares))

@@ -2,7 +2,7 @@
 
 import random
 
-from flint import fmpq, fmpq_mat, fmpq_poly
+from flint import fmpq, fmpq_poly
 from sympy import Matrix, S, Symbol, adjoint
 
 from ..exact import (
@@ -16,6 +16,7 @@ from ..exact import (
     random_rational,
     solve_stein,
     stack,
+    total,
 )
 from ..ledger import Finding, check
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
@@ -32,7 +33,8 @@ from ..words import all_hold, letters, same, scalars, symmetric
     },
 )
 def factors(formula) -> Finding:
-    """Words for all K and d: Q = αG⁺ΠS with Π = 1ω' (1 = 1_K⊗I, ω = w⊗I) against AB; then block by block for K = 1 … 4 with letters α_k, w_j, G_k⁺, S_j."""
+    """Words for all K and d: Q = αG⁺ΠS with Π = 1ω' (1 = 1_K⊗I, ω = w⊗I) against AB; then block by block for K = 1 … 4
+    with letters α_k, w_j, G_k⁺, S_j."""
     (a,) = scalars("alpha")
     Gi, S_ = symmetric("Gi S")
     one, omega = letters("one omega")
@@ -55,7 +57,8 @@ def factors(formula) -> Finding:
     mutations={"Hˢ": lambda A, H, B, s: A * H**s * B, "order": lambda A, H, B, s: H ** (s - 1) * A * B},
 )
 def powers(formula) -> Finding:
-    """Words with Q = AB, BA = H: the formula is Q at s = 1, and Q times the formula at s is the formula at s + 1, for symbolic s."""
+    """Words with Q = AB, BA = H: the formula is Q at s = 1, and Q times the formula at s is the formula at s + 1, for
+    symbolic s."""
     A, B, H = letters("A B H")
     s = Symbol("s", positive=True, integer=True)
     rules = {B * A: H}
@@ -105,18 +108,19 @@ _SHAPES = ((1, 2, 2), (2, 2, 1), (3, 2, 2), (2, 3, 3), (4, 3, 1))
     "exact",
     consensus_feedback,
     mutations={
-        "α_j dropped": lambda eco: _sum(
+        "α_j dropped": lambda eco: total(
             w * (s * pseudo_inverse(eco.training_gram(j)))
             for j, (w, s) in enumerate(zip(eco.shares, eco.synthetic, strict=True))
         ),
-        "equal shares": lambda eco: _sum(
+        "equal shares": lambda eco: total(
             a / len(eco.alpha) * (s * pseudo_inverse(eco.training_gram(j)))
             for j, (a, s) in enumerate(zip(eco.alpha, eco.synthetic, strict=True))
         ),
     },
 )
 def spectrum(formula) -> Finding:
-    """Characteristic polynomials at random rational points with singular data: that of the lifted Q is x^{(K-1)d} times that of H, so ρ(Q) = ρ(H)."""
+    """Characteristic polynomials at random rational points with singular data: that of the lifted Q is x^{(K-1)d} times
+    that of H, so ρ(Q) = ρ(H)."""
     rng = random.Random(1)
     for entities, size, rank in _SHAPES:
         eco = _random(rng, entities, size, rank)
@@ -124,11 +128,6 @@ def spectrum(formula) -> Finding:
         if operators(eco).recursive.charpoly() != formula(eco).charpoly() * zeros_:
             return Finding(False, f"the polynomials differ (K = {entities}, d = {size})")
     return Finding(True, f"equal at {len(_SHAPES)} random rational points, K = 1 … 4, d = 2, 3")
-
-
-def _sum(terms) -> fmpq_mat:
-    terms = list(terms)
-    return sum(terms[1:], terms[0])
 
 
 @check(
@@ -144,7 +143,7 @@ def noise(formula) -> Finding:
         eco = _random(rng, entities, size, rank)
         B = beside([w * s for w, s in zip(eco.shares, eco.synthetic, strict=True)])
         inverse = block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
-        claimed = _sum(w * s for w, s in zip(formula(eco.shares), eco.synthetic, strict=True))
+        claimed = total(w * s for w, s in zip(formula(eco.shares), eco.synthetic, strict=True))
         if B * inverse * B.transpose() != claimed:
             return Finding(False, f"N differs (K = {entities}, d = {size})")
     return Finding(True, f"equal at {len(_SHAPES)} random rational points")
@@ -161,14 +160,15 @@ def noise(formula) -> Finding:
     },
 )
 def covariance(formula) -> Finding:
-    """C_t of Theorem 1's lifted recursion against blocks α_kα_lG_k⁺X_tG_l⁺, t = 1 … 4, with unequal α_k, β_k and shares and singular data."""
+    """C_t of Theorem 1's lifted recursion against blocks α_kα_lG_k⁺X_tG_l⁺, t = 1 … 4, with unequal α_k, β_k and shares
+    and singular data."""
     rng = random.Random(3)
     for entities, size, rank in _SHAPES:
         eco = _random(rng, entities, size, rank)
         now, H = operators(eco), consensus_feedback(eco)
         inverse = block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
         A = stack([a * pseudo_inverse(eco.training_gram(k)) for k, a in enumerate(eco.alpha)])
-        N = _sum(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True))
+        N = total(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True))
         X, C = 0 * N, 0 * now.recursive
         for t in range(1, 5):
             X, C = formula(X, N, H), now.recursive * (inverse + C) * now.recursive.transpose()
@@ -187,7 +187,8 @@ def covariance(formula) -> Finding:
     },
 )
 def limit(formula) -> Finding:
-    """M by eq. (1), (I - Q)⁻¹P in lifted form, against the d × d formula; and the limit X of the Stein equation against the lifted one (K = 2, d = 2)."""
+    """M by eq. (1), (I - Q)⁻¹P in lifted form, against the d × d formula; and the limit X of the Stein equation against
+    the lifted one (K = 2, d = 2)."""
     rng = random.Random(4)
     for entities, size, rank in _SHAPES:
         eco = _random(rng, entities, size, rank)
@@ -198,7 +199,7 @@ def limit(formula) -> Finding:
             return Finding(False, f"M differs (K = {entities}, d = {size})")
         if (entities, size) == (2, 2):
             inverse = block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
-            N = _sum(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True))
+            N = total(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True))
             lifted = solve_stein(now.recursive, now.recursive * inverse * now.recursive.transpose())
             if A * solve_stein(H, N) * A.transpose() != lifted:
                 return Finding(False, "the limit of C differs")
@@ -215,7 +216,8 @@ def limit(formula) -> Finding:
     },
 )
 def varying(formula) -> Finding:
-    """Words: with weights and features of each generation, Q_t ⋯ Q_1 = A_t H_{t,t-1} ⋯ H_{2,1} B_1 where H_{s,s-1} = B_s A_{s-1}, for t = 1 … 5."""
+    """Words: with weights and features of each generation, Q_t ⋯ Q_1 = A_t H_{t,t-1} ⋯ H_{2,1} B_1 where H_{s,s-1} =
+    B_s A_{s-1}, for t = 1 … 5."""
     A, B = (letters(" ".join(f"{name}{t}" for t in range(6))) for name in "AB")
     steps, product = [], S.One
     for t in range(1, 6):
@@ -238,7 +240,8 @@ def _chain(B, A, t: int):
     mutations={"d": lambda readers, size: size, "rank(W)": lambda readers, size: readers.rank()},
 )
 def readers(formula) -> Finding:
-    """Rank of Q_kj = α_kW_kjG_k⁻¹S_j with random rational W of rank 1, 2, 3 and full-rank S_j, G_k (K = 4, d = 2): at most the formula, and equal to it here."""
+    """Rank of Q_kj = α_kW_kjG_k⁻¹S_j with random rational W of rank 1, 2, 3 and full-rank S_j, G_k (K = 4, d = 2): at
+    most the formula, and equal to it here."""
     rng = random.Random(5)
     for rank in (1, 2, 3):
         W = random_matrix(rng, 4, rank) * random_matrix(rng, rank, 4)

@@ -1,7 +1,8 @@
 """Lemma 1, every line of its proof, and E6 and E7 (App. E.4, corrected).
 
-Notation of the proof: S = diag(S_k), Δ = D² and R = D⁺SD⁺ with D = I⊗Δ^{1/2}; everything acts on the range of Δ, where D⁺ is an
-inverse (line `lemma1.range`). Shares may differ: η = √w⊗I, η'η = I, and Π = ηη' is (1/K)1_{K×K}⊗I for equal shares.
+Notation of the proof: S = diag(S_k), Δ = D² and R = D⁺SD⁺ with D = I⊗Δ^{1/2}; everything acts on the range of Δ, where
+D⁺ is an inverse (line `lemma1.range`). Shares may differ: η = √w⊗I, η'η = I, and Π = ηη' is (1/K)1_{K×K}⊗I for equal
+shares.
 """
 
 import random
@@ -79,8 +80,8 @@ def missing_factor(formula) -> Finding:
     },
 )
 def on_the_range(formula) -> Finding:
-    """Rational singular D and S_k ⪯ KΔ of lower rank (K = 2, d = 3): (δS + I⊗Δ)⁺ against D⁺(δR + projector)⁺D⁺, and the ranges of S inside that
-    of Δ, at two random rational points (error probability below 10⁻¹²)."""
+    """Rational singular D and S_k ⪯ KΔ of lower rank (K = 2, d = 3): (δS + I⊗Δ)⁺ against D⁺(δR + projector)⁺D⁺, and the
+    ranges of S inside that of Δ, at two random rational points (error probability below 10⁻¹²)."""
     for seed in (1, 2):
         rng = random.Random(seed)
         one = random_gram(rng, 3, 2)
@@ -103,8 +104,8 @@ def on_the_range(formula) -> Finding:
     },
 )
 def kernel_inside(formula) -> Finding:
-    """Rational S_k and S_* of rank one that leave Δ singular (K = 3, d = 4): S_k vanishes on the kernel of Δ, at two random rational points. In
-    words: v'Δv = 0 is a sum of terms that are at least 0, one of them w_k v'S_k v."""
+    """Rational S_k and S_* of rank one that leave Δ singular (K = 3, d = 4): S_k vanishes on the kernel of Δ, at two
+    random rational points. In words: v'Δv = 0 is a sum of terms that are at least 0, one of them w_k v'S_k v."""
     for seed in (5, 6):
         rng = random.Random(seed)
         directions = random_matrix(rng, 4, 3)
@@ -173,8 +174,8 @@ def cyclic(formula) -> Finding:
     },
 )
 def resolvent(formula) -> Finding:
-    """Scalars: an eigenvalue ε + u of R on its range, u ≥ 0, gives T the eigenvalue 1/(1 + δ(ε + u)), which is decreasing in u and is the
-    bound at u = 0."""
+    """Scalars: an eigenvalue ε + u of R on its range, u ≥ 0, gives T the eigenvalue 1/(1 + δ(ε + u)), which is
+    decreasing in u and is the bound at u = 0."""
     epsilon, delta = scalars("epsilon delta")
     u = Symbol("u", nonnegative=True)
     value, bound = 1 / (1 + delta * (epsilon + u)), formula(epsilon, delta)
@@ -226,8 +227,8 @@ def averaged_gram(formula) -> Finding:
     },
 )
 def operator_norm(formula) -> Finding:
-    """Words: with Δ^{+/2}S̲Δ^{+/2} = mm' and A = ηm the matrix of the proof is AA', while A'A = m'm because η'η = 1; and ‖AA'‖ = ‖A'A‖ = ‖m'm‖ =
-    ‖mm'‖. This is the calculation that replaces the false equality."""
+    """Words: with Δ^{+/2}S̲Δ^{+/2} = mm' and A = ηm the matrix of the proof is AA', while A'A = m'm because η'η = 1;
+    and ‖AA'‖ = ‖A'A‖ = ‖m'm‖ = ‖mm'‖. This is the calculation that replaces the false equality."""
     eta, m = letters("eta m")
     lifted, small = formula(eta, m)
     A, rules = eta * m, {adjoint(eta) * eta: 1}
@@ -263,7 +264,8 @@ def contraction(formula) -> Finding:
     },
 )
 def unequal_shares(formula) -> Finding:
-    """Words with h = diag(√w)⊗I, which commutes with the block-diagonal G⁺ and S; 1ω' with ω = h²1 becomes ηη' with η = h1."""
+    """Words with h = diag(√w)⊗I, which commutes with the block-diagonal G⁺ and S; 1ω' with ω = h²1 becomes ηη' with η =
+    h1."""
     h, hi, Gi, S = symmetric("h hi Gi S")
     (one,) = letters("one")
     Q = Gi * one * adjoint(one) * h * h * S
@@ -299,20 +301,21 @@ def _averaged(formula) -> Finding:
     mutations={"1/K dropped": lambda average: kron(fmpq_mat(3, 3, [1] * 9), average)},
 )
 def false_equality(formula) -> Finding:
-    """ΠSΠ in rational arithmetic against the printed and the corrected form, and the characteristic polynomial of the whitened matrix, which
-    gives the operator norm (K = 3, d = 2; error probability below 10⁻¹²)."""
+    """ΠSΠ in rational arithmetic against the printed and the corrected form, and the characteristic polynomial of the
+    whitened matrix, which gives the operator norm (K = 3, d = 2; error probability below 10⁻¹²)."""
     return _averaged(formula)
 
 
 class Setting(NamedTuple):
-    """Where Lemma 1 is put to the test: λ, α and β as functions of a number in (0, 1), and whether S follows the condition."""
+    """Where Lemma 1 is put to the test: λ, α and β as functions of a number in (0, 1), and whether S follows the
+    condition."""
 
     mixing: fmpq
     alpha: fmpq
     beta: fmpq
 
 
-def _mixture(rng: random.Random, setting: Setting, private_ranks, public_rank: int, size: int):
+def mixture(rng: random.Random, setting: Setting, private_ranks, public_rank: int, size: int):
     """An ecosystem with γS_k = λS~_k + (1-λ)S_* and unequal shares, and γ."""
     private = [random_gram(rng, size, rank) for rank in private_ranks]
     public, scale, count = random_gram(rng, size, public_rank), random_rational(rng), len(private_ranks)
@@ -323,7 +326,7 @@ def _mixture(rng: random.Random, setting: Setting, private_ranks, public_rank: i
     return RationalEcosystem(private, public, published, [s / total for s in shares], *weights), scale
 
 
-_SHAPES = [((1,), 1, 2), ((2, 1), 0, 3), ((1, 1, 1), 1, 3), ((3, 2), 3, 3), ((1, 2, 3, 1), 2, 4)]
+SHAPES = [((1,), 1, 2), ((2, 1), 0, 3), ((1, 1, 1), 1, 3), ((3, 2), 3, 3), ((1, 2, 3, 1), 2, 4)]
 """Ranks of private data, of public data, and d."""
 
 
@@ -338,12 +341,12 @@ _SHAPES = [((1,), 1, 2), ((2, 1), 0, 3), ((1, 1, 1), 1, 3), ((3, 2), 3, 3), ((1,
     },
 )
 def stable_under_condition(formula) -> Finding:
-    """ρ(Q) enclosed by ball arithmetic for 25 random rational ecosystems that satisfy the condition, K = 1 … 4, d = 2 … 4, ranks from 0, unequal
-    shares; the proof for all is in the lines it rests on."""
+    """ρ(Q) enclosed by ball arithmetic for 25 random rational ecosystems that satisfy the condition, K = 1 … 4, d = 2 …
+    4, ranks from 0, unequal shares; the proof for all is in the lines it rests on."""
     rng, largest = random.Random(11), 0.0
     for trial in range(25):
-        ranks, public, size = _SHAPES[trial % len(_SHAPES)]
-        ecosystem, _ = _mixture(rng, formula(rng), ranks, public, size)
+        ranks, public, size = SHAPES[trial % len(SHAPES)]
+        ecosystem, _ = mixture(rng, formula(rng), ranks, public, size)
         found = enclose_spectral_radius(consensus_feedback(ecosystem))
         if found.verdict != "stable":
             place = f"K = {len(ranks)}, d = {size}, private ranks {ranks}, public rank {public}"
@@ -353,8 +356,8 @@ def stable_under_condition(formula) -> Finding:
 
 
 def _smallest_nonzero(matrix: fmpq_mat) -> fmpq:
-    """A rational number just below the smallest nonzero eigenvalue of a matrix with eigenvalues ≥ 0, by bisection of its exact
-    characteristic polynomial (Sturm through definiteness of shifted leading coefficients)."""
+    """A rational number just below the smallest nonzero eigenvalue of a matrix with eigenvalues ≥ 0, by bisection of
+    its exact characteristic polynomial (Sturm through definiteness of shifted leading coefficients)."""
     coefficients = matrix.charpoly().coeffs()
     while coefficients[0] == 0:
         coefficients = coefficients[1:]
@@ -381,14 +384,15 @@ def _smallest_nonzero(matrix: fmpq_mat) -> fmpq:
     },
 )
 def explicit_bound(formula) -> Finding:
-    """ρ(Q/bound) ≤ 1 for random rational ecosystems within the condition, with ε replaced by a rational number below it and at most 2⁻⁶⁰ of it away:
-    the Stein equation of Q/(bound·(1 + 10⁻⁹)) is solved and its solution is positive definite."""
+    """ρ(Q/bound) ≤ 1 for random rational ecosystems within the condition, with ε replaced by a rational number below it
+    and at most 2⁻⁶⁰ of it away: the Stein equation of Q/(bound·(1 + 10⁻⁹)) is solved and its solution is positive
+    definite."""
     rng = random.Random(12)
     for trial in range(10):
-        ranks, public, size = _SHAPES[trial % len(_SHAPES)]
+        ranks, public, size = SHAPES[trial % len(SHAPES)]
         mixing = random_rational(rng)
         setting = Setting(mixing, random_rational(rng), mixing * random_rational(rng))
-        eco, scale = _mixture(rng, setting, ranks, public, size)
+        eco, scale = mixture(rng, setting, ranks, public, size)
         alpha, beta = eco.alpha[0], eco.beta[0]
         delta = (1 - alpha) * beta * scale / (alpha * mixing)
         surplus = (1 - alpha) * (mixing - beta) / (alpha * mixing)

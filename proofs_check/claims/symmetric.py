@@ -1,7 +1,9 @@
-"""Equal features S_k = S~_k = S_* = S: closed forms and their optima (theory.md, section 5); commuting features; E11."""
+"""Equal features S_k = S~_k = S_* = S: closed forms and their optima (theory.md, section 5); commuting features;
+E11."""
 
 import random
 from functools import cache
+from typing import Any
 
 from flint import fmpq, fmpq_mat
 from sympy import Poly, Rational, Symbol, cancel, symbols
@@ -25,7 +27,8 @@ def relative_error(a, b, K):
     mutations={"α²": lambda a, average: a**2 * average, "Π dropped": lambda a, average: a},
 )
 def radius(formula) -> Finding:
-    """Words for all K and d: G = (āβ + āb̄ + α)S = S, so Q = αS⁻¹ΠS with Π commuting with S; Π² = Π then gives Q² = αQ, eigenvalues 0 and α."""
+    """Words for all K and d: G = (āβ + āb̄ + α)S = S, so Q = αS⁻¹ΠS with Π commuting with S; Π² = Π then gives Q² = αQ,
+    eigenvalues 0 and α."""
     a, b = scalars("a b")
     S, Si, average = symmetric("S Si Pi")
     rules = {S * Si: 1, Si * S: 1, average * S: S * average, average * average: average}
@@ -49,8 +52,8 @@ def radius(formula) -> Finding:
     },
 )
 def limit_error(formula) -> Finding:
-    """Words for all K and d, in units of σ²S⁻¹: (I - aΠ)⁻¹ = I + aΠ/(1-a), M = (I - aΠ)⁻¹ ā[bI, b̄1], C = a²Π/(1-a²); block (k, k) of Π is I/K and of 11' is I. The
-    coefficient of block (k, k) of MM' + C against the formula."""
+    """Words for all K and d, in units of σ²S⁻¹: (I - aΠ)⁻¹ = I + aΠ/(1-a), M = (I - aΠ)⁻¹ ā[bI, b̄1], C = a²Π/(1-a²);
+    block (k, k) of Π is I/K and of 11' is I. The coefficient of block (k, k) of MM' + C against the formula."""
     a, b, K = scalars("a b K")
     average, ones = symmetric("Pi J")  # J = 11' = KΠ
     rules = {average * average: average, average * ones: ones, ones * average: ones}
@@ -103,7 +106,8 @@ def limit_errors(eco: RationalEcosystem) -> list[fmpq]:
     },
 )
 def limit_error_exactly(formula) -> Finding:
-    """The general limit in consensus form at random rational S, a, b (K = 1 … 5, d = 2, 3) against V times the formula (error probability below 10⁻⁶ each)."""
+    """The general limit in consensus form at random rational S, a, b (K = 1 … 5, d = 2, 3) against V times the formula
+    (error probability below 10⁻⁶ each)."""
     rng = random.Random(1)
     for entities, size in ((1, 2), (2, 2), (3, 2), (5, 3)):
         a, b = random_rational(rng), random_rational(rng)
@@ -124,7 +128,8 @@ def limit_error_exactly(formula) -> Finding:
     },
 )
 def without_public(formula) -> Finding:
-    """Scalars: V/K, the error of the best estimator that sees K datasets, over symmetric.error at b = 1; at K = 1 it is 1 - a²."""
+    """Scalars: V/K, the error of the best estimator that sees K datasets, over symmetric.error at b = 1; at K = 1 it is
+    1 - a²."""
     a, K = scalars("a K")
     efficiency = 1 / K / relative_error(a, 1, K)
     return all_hold([same(cancel(efficiency - formula(a, K)), 0), same(cancel(formula(a, 1)), 1 - a**2)])
@@ -142,21 +147,21 @@ OPTIMA = {
 
 
 @cache
-def _optimum(K: int) -> list[tuple[Rational, Rational]]:
+def _optimum(K: int) -> list[tuple[Any, Any]]:
     """Rational enclosures of α*, β* and the efficiency.
 
-    For given a the error is a parabola in b with vertex 1/(1 + q), q = 1/K + (1-a)²(1-1/K), where it is q/(1+q) + a²/(K(1-a²)); its derivative in a
-    is zero where the polynomial below is. q falls in a, so the vertex rises.
+    For given a the error is a parabola in b with vertex 1/(1 + q), q = 1/K + (1-a)²(1-1/K), where it is q/(1+q) +
+    a²/(K(1-a²)); its derivative in a is zero where the polynomial below is. q falls in a, so the vertex rises.
     """
     a = Symbol("a")
     q = Rational(1, K) + (1 - a) ** 2 * (1 - Rational(1, K))
-    slope = Poly(a * (1 + q) ** 2 - (K - 1) * (1 - a) * (1 - a**2) ** 2, a)
+    slope: Any = Poly(a * (1 + q) ** 2 - (K - 1) * (1 - a) * (1 - a**2) ** 2, a)
     if slope.count_roots(0, 1) - slope.count_roots(1, 1) != 1 or slope.eval(0) >= 0:
         raise ArithmeticError(f"the error has several stationary points for K = {K}")
     roots = [(low, high) for (low, high), _ in slope.intervals(eps=Rational(1, 10**12)) if low > 0 and high < 1]
     ((low, high),) = roots
     vertex = lambda at: (1 / (1 + q)).subs(a, at)  # noqa: E731
-    least = lambda at: (q / (1 + q) + a**2 / (K * (1 - a**2))).subs(a, at)  # noqa: E731
+    least: Any = lambda at: (q / (1 + q) + a**2 / (K * (1 - a**2))).subs(a, at)  # noqa: E731
     error = sorted((least(low), least(high)))
     slack = Rational(1, 10**10)  # the error is flat at its minimum: its slope is below 100 within 10⁻¹²
     efficiency = [1 / ((K + 1) * (error[1] + slack)), 1 / ((K + 1) * (error[0] - slack))]
@@ -173,7 +178,8 @@ def _optimum(K: int) -> list[tuple[Rational, Rational]]:
     },
 )
 def optima(formula) -> Finding:
-    """The stationary point is unique by Sturm's theorem and isolated to 10⁻¹² by rational root isolation; the table is its rounding to four digits."""
+    """The stationary point is unique by Sturm's theorem and isolated to 10⁻¹² by rational root isolation; the table is
+    its rounding to four digits."""
     for K, row in formula.items():
         for name, told, (low, high) in zip(("α*", "β*", "efficiency"), row, _optimum(K), strict=True):
             value = Rational(told)
@@ -211,7 +217,8 @@ _GRID = [(fmpq(a, 100), fmpq(b, 100)) for a in (21, 36, 50, 65) for b in (10, 50
 
 @cache
 def _fig2_like() -> dict[tuple[fmpq, fmpq], fmpq]:
-    """Mean relative efficiency over a small grid: K = 4, d = 6, private features of rank 2, S = S~, public features of full rank."""
+    """Mean relative efficiency over a small grid: K = 4, d = 6, private features of rank 2, S = S~, public features of
+    full rank."""
     rng = random.Random(0)
     integers = lambda rows: fmpq_mat(rows, 6, [rng.randint(-4, 4) for _ in range(rows * 6)])  # noqa: E731
     private, public = [gram_of(integers(2)) for _ in range(4)], gram_of(integers(6))
@@ -234,12 +241,14 @@ def _fig2_like() -> dict[tuple[fmpq, fmpq], fmpq]:
     },
 )
 def best_weights(formula) -> Finding:
-    """Exact mean efficiencies of a random rational ecosystem like Figure 2's (K = 4, d = 6, private rank 2, S = S~) on 16 weights: whether the best of them is among those
-    named; and the same for equal features and K = 2 … 50, by symmetric.optima."""
+    """Exact mean efficiencies of a random rational ecosystem like Figure 2's (K = 4, d = 6, private rank 2, S = S~) on
+    16 weights: whether the best of them is among those named; and the same for equal features and K = 2 … 50, by
+    symmetric.optima."""
     values = _fig2_like()
     best = max(values, key=lambda key: values[key])
     here = values[fmpq(1, 2), fmpq(1, 2)]
-    said = f"mean efficiency is {float(values[best]):.4f} at (α, β) = ({float(best[0])}, {float(best[1])}) and {float(here):.4f} at (.5, .5)"
+    place = f"({float(best[0])}, {float(best[1])})"
+    said = f"mean efficiency is {float(values[best]):.4f} at (α, β) = {place} and {float(here):.4f} at (.5, .5)"
     return Finding(best in formula(_GRID), said)
 
 
@@ -253,8 +262,9 @@ def best_weights(formula) -> Finding:
     },
 )
 def commuting(formula) -> Finding:
-    """One coordinate, any K: h = Σ w_jα_js_j/(α_js̲ + r_j), r_j ≥ 0 what entity j really knows there, and 1 = Σ w_js_j/s̲; term by term the difference is the
-    formula, which is at least 0. So H is diagonal with entries in [0, 1]."""
+    """One coordinate, any K: h = Σ w_jα_js_j/(α_js̲ + r_j), r_j ≥ 0 what entity j really knows there, and 1 = Σ
+    w_js_j/s̲; term by term the difference is the formula, which is at least 0. So H is diagonal with entries in [0,
+    1]."""
     share, s, r, a, pool = symbols("w s r a pool", positive=True)
     gap = share * s / pool - share * a * s / (a * pool + r)
     found, claimed = same(cancel(gap - formula(share, s, r, a, pool)), 0), cancel(gap).is_positive

@@ -108,8 +108,8 @@ _RUNS = (1, 2)
     },
 )
 def one_generation(formula) -> Finding:
-    """θ̂_t as a linear map of all labels, by K weighted least squares of least norm (normal equations), against the formula, at
-    two random rational points (K = 2, d = 2, singular S~, S_*, S_t; error probability below 10⁻¹²)."""
+    """θ̂_t as a linear map of all labels, by K weighted least squares of least norm (normal equations), against the
+    formula, at two random rational points (K = 2, d = 2, singular S~, S_*, S_t; error probability below 10⁻¹²)."""
     for seed in _RUNS:
         run = run_workflow(seed)
         entities, inputs = len(run.data[0].private), run.estimates[0].ncols()
@@ -136,8 +136,8 @@ def one_generation(formula) -> Finding:
     mutations={"Q and P exchanged": lambda P, Q, M: Q * M - P, "recursion dropped": lambda P, Q, M: P},
 )
 def mean_recursion(formula) -> Finding:
-    """M_t of the recursion times diag(X~⁺, X_*⁺) against what the workflow makes of the real labels, at random rational points
-    with singular data (error probability below 10⁻¹²)."""
+    """M_t of the recursion times diag(X~⁺, X_*⁺) against what the workflow makes of the real labels, at random rational
+    points with singular data (error probability below 10⁻¹²)."""
     for seed in _RUNS:
         run = run_workflow(seed)
         M = generation_operators(run, 0)[0]
@@ -182,8 +182,8 @@ def _printed(Q, noise, C):
     },
 )
 def covariance_recursion(formula) -> Finding:
-    """C_t of the recursion against the covariance that independent label noise gives the workflow's estimates, at random rational
-    points with singular data (error probability below 10⁻¹²)."""
+    """C_t of the recursion against the covariance that independent label noise gives the workflow's estimates, at
+    random rational points with singular data (error probability below 10⁻¹²)."""
     return _covariance(formula)
 
 

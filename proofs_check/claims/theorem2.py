@@ -43,7 +43,8 @@ def projection(formula) -> Finding:
     },
 )
 def truth_is_kept(formula) -> Finding:
-    """Words with R = G - α(I⊗S̲) and Q = αG⁻¹ΠS, Π = 1ω', ω'S1 = S̲, (I⊗S̲)1 = 1S̲; K, d and the shares in ω are arbitrary."""
+    """Words with R = G - α(I⊗S̲) and Q = αG⁻¹ΠS, Π = 1ω', ω'S1 = S̲, (I⊗S̲)1 = 1S̲; K, d and the shares in ω are
+    arbitrary."""
     (alpha,) = scalars("alpha")
     G, S, pool, average = symmetric("G S pool average")
     Gi, one, omega = letters("Gi one omega")
@@ -86,8 +87,8 @@ def _expected(run: Run, t: int) -> fmpq_mat:
     },
 )
 def mean(formula) -> Finding:
-    """E[θ̂_t] as a linear map of θ, from the workflow, against the formula at two random rational points with singular G_0
-    (K = 2, d = 2; error probability below 10⁻¹²)."""
+    """E[θ̂_t] as a linear map of θ, from the workflow, against the formula at two random rational points with singular
+    G_0 (K = 2, d = 2; error probability below 10⁻¹²)."""
     expression, ranks = formula
     for seed in (3, 4):
         run = run_workflow(seed, **ranks)
@@ -134,8 +135,8 @@ def _corrected(noise, M, inverse, C):
     },
 )
 def covariance(formula) -> Finding:
-    """Cov(θ̂_t) against the covariance that all independent label noise, real and synthetic, gives the workflow's estimates, at two
-    random rational points with singular data (error probability below 10⁻¹²)."""
+    """Cov(θ̂_t) against the covariance that all independent label noise, real and synthetic, gives the workflow's
+    estimates, at two random rational points with singular data (error probability below 10⁻¹²)."""
     return _total(formula)
 
 
@@ -164,7 +165,8 @@ def noise_factor(formula) -> Finding:
     },
 )
 def sizes(formula) -> Finding:
-    """Sizes with symbolic K and d: (I - Q_t⋯Q_1(I - G_0⁺G_0)) is Kd × Kd, E[θ̂_t] has Kd entries, one label is a number."""
+    """Sizes with symbolic K and d: (I - Q_t⋯Q_1(I - G_0⁺G_0)) is Kd × Kd, E[θ̂_t] has Kd entries, one label is a
+    number."""
     K, d = Symbol("K", integer=True, positive=True), Symbol("d", integer=True, positive=True)
     stacked, variance = formula
     rows, columns = stacked(K)[0] * d, stacked(K)[1]
@@ -213,8 +215,8 @@ def outer_of(*vector: int) -> fmpq_mat:
     },
 )
 def vanishing_bias(formula) -> Finding:
-    """An exact ecosystem (K = 3, d = 2, rank-one private data, β_t = 1, 0, 1, 1, …) whose bias is halved at every generation for every θ:
-    whatever is said to vanish exactly if the bias does must be halved too."""
+    """An exact ecosystem (K = 3, d = 2, rank-one private data, β_t = 1, 0, 1, 1, …) whose bias is halved at every
+    generation for every θ: whatever is said to vanish exactly if the bias does must be halved too."""
     start, later, ones = _witness()
     second, third = later * start, later * later * start
     if 2 * (third * ones) != second * ones:

@@ -1,6 +1,7 @@
 """Theorem 3, eqs. (1) and (2), E4, E5 and E12: constant weights and features, the limit, and α = 1 (§5, App. E.3)."""
 
 import random
+from itertools import pairwise
 
 from flint import fmpq, fmpq_mat
 from sympy import Matrix, Symbol, adjoint, kronecker_product, symbols
@@ -130,7 +131,8 @@ def _by_eq2(formula) -> Finding:
     },
 )
 def covariance_limit(formula) -> Finding:
-    """vec(C) = σ²(I - Q⊗Q)⁻¹ vec(…) solved in rational arithmetic and put into C = Q(σ²S⁺ + C)Qᵀ (error probability below 10⁻¹²)."""
+    """vec(C) = σ²(I - Q⊗Q)⁻¹ vec(…) solved in rational arithmetic and put into C = Q(σ²S⁺ + C)Qᵀ (error probability
+    below 10⁻¹²)."""
     return _by_eq2(formula)
 
 
@@ -189,8 +191,8 @@ def unbiased_limit(formula) -> Finding:
     },
 )
 def covariance_of_limit(formula) -> Finding:
-    """At two random rational points with ρ(Q) < 1 (proved by the Stein equation) the joint law of estimate and data, iterated once from
-    the claimed limit, stays where it is; error probability below 10⁻¹²."""
+    """At two random rational points with ρ(Q) < 1 (proved by the Stein equation) the joint law of estimate and data,
+    iterated once from the claimed limit, stays where it is; error probability below 10⁻¹²."""
     for seed in (3, 4):
         eco, _, later, inverse = _constant(seed)
         Q, P, noise = later.recursive, later.real, fmpq(3, 7)
@@ -218,8 +220,9 @@ def covariance_of_limit(formula) -> Finding:
     },
 )
 def linear_growth(formula) -> Finding:
-    """Words with Q_t = 1 S̲_t⁻¹ B_t (α = 1), B_t = ω'S_t, B_t 1 = S̲_t and B_t S_t⁺ B_t' = Σ_j w_j² S_j =: w2: in one generation C grows by
-    exactly this matrix, as soon as C itself has the form 1 X 1'; features may change from generation to generation."""
+    """Words with Q_t = 1 S̲_t⁻¹ B_t (α = 1), B_t = ω'S_t, B_t 1 = S̲_t and B_t S_t⁺ B_t' = Σ_j w_j² S_j =: w2: in one
+    generation C grows by exactly this matrix, as soon as C itself has the form 1 X 1'; features may change from
+    generation to generation."""
     one, Si, B, inverse = letters("one Si B inverse")
     average, w2, X = symmetric("average w2 X")
     Si = Symbol("Si", commutative=False, hermitian=True)
@@ -245,8 +248,9 @@ def linear_growth(formula) -> Finding:
     },
 )
 def growth_at_one(formula) -> Finding:
-    """K = 2, d = 2, random rational features, α = 1: M_t = Q M_0 for all t ≥ 1, and every d × d block of C_t is tσ²S̲⁻¹/K, so that the
-    entities' estimates coincide and only what they share grows (error probability below 10⁻¹²)."""
+    """K = 2, d = 2, random rational features, α = 1: M_t = Q M_0 for all t ≥ 1, and every d × d block of C_t is
+    tσ²S̲⁻¹/K, so that the entities' estimates coincide and only what they share grows (error probability below
+    10⁻¹²)."""
     expression, alpha = formula
     for seed in (5, 6):
         rng = random.Random(seed)
@@ -275,8 +279,8 @@ def growth_at_one(formula) -> Finding:
     mutations={"differences between entities": lambda law: law.difference},
 )
 def what_grows(formula) -> Finding:
-    """α = 1 on random rational features (K = 2, d = 2): "convergence does not occur" is put to each part of the law, that is, whether the part
-    still changes, linearly, between generations 1 … 6."""
+    """α = 1 on random rational features (K = 2, d = 2): "convergence does not occur" is put to each part of the law,
+    that is, whether the part still changes, linearly, between generations 1 … 6."""
     rng = random.Random(7)
     data = random_data(rng, (1, 2), 2, (2, 2), 2)
     eco = data.with_weights(fmpq(1), fmpq(1, 3))
@@ -286,7 +290,7 @@ def what_grows(formula) -> Finding:
     for _ in range(_GENERATIONS):
         M, C = now.real + Q * M, Q * (inverse + C) * Q.transpose()
         parts.append(formula(_Law(M, C)))
-    steps = [after - before for before, after in zip(parts, parts[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(parts)]
     linear = all(step == steps[0] for step in steps)
     if linear and steps[0] != zero(steps[0].nrows(), steps[0].ncols()):
         return Finding(True, "the covariance that all entities share grows by the same matrix at every generation")

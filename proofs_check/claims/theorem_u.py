@@ -1,6 +1,7 @@
 """Theorem U, every step of its proof, its tight family, and one model (theory.md, section 3).
 
-A_j = S̲^{-1/2} w_j S_j S̲^{-1/2}, E_j = S̲^{-1/2}((G_j - α_j S̲)/α_j)S̲^{-1/2} ⪰ 0, T_j = (I + E_j)⁻¹, C_j = 2T_j - I, Z = Σ A_j C_j, on the range of S̲.
+A_j = S̲^{-1/2} w_j S_j S̲^{-1/2}, E_j = S̲^{-1/2}((G_j - α_j S̲)/α_j)S̲^{-1/2} ⪰ 0, T_j = (I + E_j)⁻¹, C_j = 2T_j - I,
+Z = Σ A_j C_j, on the range of S̲.
 """
 
 import random
@@ -40,8 +41,9 @@ _ENTITIES = (1, 2, 3, 4)
     },
 )
 def always_nonsingular(formula) -> Finding:
-    """G_k G_k⁺ S̲ = S̲ for random singular R_k ⪰ 0 and S̲ (d = 4, ranks 0 … 3), at random rational points: range(S̲) lies inside range(G_k)
-    whenever α_k > 0, since v'G_kv = 0 makes v'S̲v = 0. The theorem's proviso on G_k is no restriction."""
+    """G_k G_k⁺ S̲ = S̲ for random singular R_k ⪰ 0 and S̲ (d = 4, ranks 0 … 3), at random rational points: range(S̲)
+    lies inside range(G_k) whenever α_k > 0, since v'G_kv = 0 makes v'S̲v = 0. The theorem's proviso on G_k is no
+    restriction."""
     rng = random.Random(1)
     for rank in (0, 1, 2, 3):
         real, pool = random_gram(rng, 4, rank), random_gram(rng, 4, 2)
@@ -61,8 +63,8 @@ def always_nonsingular(formula) -> Finding:
     },
 )
 def whiten(formula) -> Finding:
-    """Words with W = S̲^{-1/2} and V = S̲^{1/2}, K = 1 … 4: W H V = Σ A_jT_j; with G_j = α_j(V E_j V + V²) in T_j⁻¹ = V⁻¹G_jV⁻¹/α_j = I + E_j; and Σ A_j =
-    W S̲ W = I."""
+    """Words with W = S̲^{-1/2} and V = S̲^{1/2}, K = 1 … 4: W H V = Σ A_jT_j; with G_j = α_j(V E_j V + V²) in T_j⁻¹ =
+    V⁻¹G_jV⁻¹/α_j = I + E_j; and Σ A_j = W S̲ W = I."""
     W, V, G, Gi, E = symmetric("W V G Gi E")
     alpha, share = scalars("alpha w")
     rules = inverse_rules((W, V), (G, Gi))
@@ -75,7 +77,7 @@ def whiten(formula) -> Finding:
         feedback = sum(alpha * share * s * g for s, g in zip(S, inverses, strict=True))
         parts = [formula(W, share * s, alpha * g, V) for s, g in zip(S, inverses, strict=True)]
         steps.append(same(W * feedback * V, sum(a * t for a, t in parts), rules))
-    T = formula(W, share * S[0], alpha * Gi, V)[1]
+    T = formula(W, V * V, alpha * Gi, V)[1]
     steps.append(same(T * (W * G * W / alpha), 1, rules))
     steps.append(same(W * (alpha * V * E * V + alpha * V * V) * W / alpha, 1 + E, rules))
     A = formula(W, V * V, Gi, V)[0]
@@ -93,8 +95,9 @@ def whiten(formula) -> Finding:
     },
 )
 def singular_pool(formula) -> Finding:
-    """d = 4, S̲ of rank 2 in the first two coordinates, R_k of ranks 1 … 4 so that G_k may be singular too: the compression of α_kG_k⁺ to range(S̲) is the inverse
-    of the formula for G_k/α_k, and the formula for R_k/α_k is ⪰ 0; at random rational points (error probability below 10⁻⁶ each)."""
+    """d = 4, S̲ of rank 2 in the first two coordinates, R_k of ranks 1 … 4 so that G_k may be singular too: the
+    compression of α_kG_k⁺ to range(S̲) is the inverse of the formula for G_k/α_k, and the formula for R_k/α_k is ⪰ 0;
+    at random rational points (error probability below 10⁻⁶ each)."""
     rng = random.Random(2)
     for rank in (1, 2, 3, 4):
         real, alpha = random_gram(rng, 4, rank), random_rational(rng)
@@ -126,7 +129,8 @@ def _range_inverse(gram: fmpq_mat) -> fmpq_mat:
     mutations={"T - I": lambda T: T - 1, "I + 2T": lambda T: 1 + 2 * T},
 )
 def cayley(formula) -> Finding:
-    """Words with T = (I + E)⁻¹: I - C² = 4TET, which is ⪰ 0 because E is; so ‖C‖ ≤ 1. And I - T = T(E + E²)T ⪰ 0, T = T(I + E)T ⪰ 0."""
+    """Words with T = (I + E)⁻¹: I - C² = 4TET, which is ⪰ 0 because E is; so ‖C‖ ≤ 1. And I - T = T(E + E²)T ⪰ 0, T =
+    T(I + E)T ⪰ 0."""
     T, E = symmetric("T E")
     rules = {T * E: 1 - T, E * T: 1 - T}
     C = formula(T)
@@ -172,7 +176,8 @@ def _partition(count: int) -> list:
     },
 )
 def schwarz(formula) -> Finding:
-    """Words with Σ A_j = I, K = 1 … 4: Σ C_jA_jC_j - Z'Z is the sum of (C_j - Z)'A_j(C_j - Z), each ⪰ 0. So ‖Z‖² ≤ ‖Σ C_jA_jC_j‖, without square roots."""
+    """Words with Σ A_j = I, K = 1 … 4: Σ C_jA_jC_j - Z'Z is the sum of (C_j - Z)'A_j(C_j - Z), each ⪰ 0. So ‖Z‖² ≤ ‖Σ
+    C_jA_jC_j‖, without square roots."""
     steps = []
     for count in _ENTITIES:
         A, C = _partition(count), symmetric(" ".join(f"C{j}" for j in range(count)))
@@ -189,7 +194,8 @@ def schwarz(formula) -> Finding:
     mutations={"C_j on the left": lambda root, C: C * root, "A_j for its root": lambda root, C: root * root * C},
 )
 def stacked(formula) -> Finding:
-    """Words with A_j = r_j²: V = stack(r_j), Y = stack(r_jC_j) give V'V = Σ A_j, Z = V'Y and Y'Y = Σ C_jA_jC_j, K = 1 … 4."""
+    """Words with A_j = r_j²: V = stack(r_j), Y = stack(r_jC_j) give V'V = Σ A_j, Z = V'Y and Y'Y = Σ C_jA_jC_j, K = 1 …
+    4."""
     steps = []
     for count in _ENTITIES:
         roots, C = (symmetric(" ".join(f"{name}{j}" for j in range(count))) for name in "rC")
@@ -207,7 +213,8 @@ def stacked(formula) -> Finding:
     mutations={"one square missing": lambda A, B, C, F: C * B * B * C, "C dropped": lambda A, B, C, F: F * F + B * B},
 )
 def each_term(formula) -> Finding:
-    """Words with I - A_j = B² (the other A_i add up to it) and I - C_j² = F²: I - C_jA_jC_j is a sum of two squares, hence ⪰ 0. K terms give ‖Σ C_jA_jC_j‖ ≤ K."""
+    """Words with I - A_j = B² (the other A_i add up to it) and I - C_j² = F²: I - C_jA_jC_j is a sum of two squares,
+    hence ⪰ 0. K terms give ‖Σ C_jA_jC_j‖ ≤ K."""
     A, B, C, F = symmetric("A B C F")
     rules = {B * B: 1 - A, F * F: 1 - C * C}
     return same(1 - C * A * C, formula(A, B, C, F), rules)
@@ -220,8 +227,9 @@ def each_term(formula) -> Finding:
     mutations={"C_j not a contraction": lambda A, C: 4 * C * A * C, "A_j C_j² + A_j": lambda A, C: C * A * C + A},
 )
 def trace_bound(formula) -> Finding:
-    """tr A - tr CAC = tr A(I - C²) ≥ 0 for random rational A ⪰ 0 and contractions C = 2(I + E)⁻¹ - I, d = 1 … 5; in words: the trace is cyclic, and the trace of a
-    product of two matrices ⪰ 0 is ≥ 0. Summed over j: tr Σ C_jA_jC_j ≤ tr I = d."""
+    """tr A - tr CAC = tr A(I - C²) ≥ 0 for random rational A ⪰ 0 and contractions C = 2(I + E)⁻¹ - I, d = 1 … 5; in
+    words: the trace is cyclic, and the trace of a product of two matrices ⪰ 0 is ≥ 0. Summed over j: tr Σ C_jA_jC_j ≤
+    tr I = d."""
     rng = random.Random(3)
     for size in range(1, 6):
         A, E = random_gram(rng, size, size), random_gram(rng, size, max(1, size - 1))
@@ -257,8 +265,8 @@ def _random_ecosystem(rng: random.Random, entities: int, size: int, ranks: tuple
     },
 )
 def universal_bound(formula) -> Finding:
-    """Z'Z ⪯ m I in rational arithmetic, that is ‖Z‖ ≤ √m, for random ecosystems with unequal α_k, β_k and shares, and for near-extremal ones
-    (K = d = 2 … 4); the proof for all is in the lines it rests on."""
+    """Z'Z ⪯ m I in rational arithmetic, that is ‖Z‖ ≤ √m, for random ecosystems with unequal α_k, β_k and shares, and
+    for near-extremal ones (K = d = 2 … 4); the proof for all is in the lines it rests on."""
     rng = random.Random(4)
     cases = [
         _random_ecosystem(rng, k, d, ranks)
@@ -303,8 +311,9 @@ def near_worst_case(size: int, strength: fmpq) -> RationalEcosystem:
     },
 )
 def tight_family(formula) -> Finding:
-    """Symbolic m and ℓ, κ = ℓ/(1+ℓ): α G_j⁻¹ = I - κu_ju_j' (Sherman and Morrison, in words), (e_j'u_j)u_j = (e_j - 1/√m)/2, hence H = I - (κ/2)(I - J/√m) with
-    J = 11', J² = mJ: its eigenvalues are the formula (on 1) and 1 - κ/2 (on the rest)."""
+    """Symbolic m and ℓ, κ = ℓ/(1+ℓ): α G_j⁻¹ = I - κu_ju_j' (Sherman and Morrison, in words), (e_j'u_j)u_j = (e_j -
+    1/√m)/2, hence H = I - (κ/2)(I - J/√m) with J = 11', J² = mJ: its eigenvalues are the formula (on 1) and 1 - κ/2 (on
+    the rest)."""
     ell, m = scalars("ell m")
     kappa = ell / (1 + ell)
     u, J = symmetric("u J")  # u stands for the projection u_j u_j'
@@ -328,8 +337,9 @@ def tight_family(formula) -> Finding:
     },
 )
 def family_of_sizes(formula) -> Finding:
-    """The lifted m² × m² matrix Q of the family for m = 2 … 9 and ℓ = 3, in rational arithmetic with √m as the 2 × 2 matrix whose square is m: Q has the formula as
-    an eigenvalue, and Q(Q - ρ)(Q - (1 - κ/2)) = 0, so nothing exceeds it."""
+    """The lifted m² × m² matrix Q of the family for m = 2 … 9 and ℓ = 3, in rational arithmetic with √m as the 2 × 2
+    matrix whose square is m: Q has the formula as an eigenvalue, and Q(Q - ρ)(Q - (1 - κ/2)) = 0, so nothing exceeds
+    it."""
     kappa, one = fmpq(3, 4), identity(2)
     for m in range(2, 10):
         root = fmpq_mat([[0, m], [1, 0]])
@@ -358,7 +368,8 @@ def family_of_sizes(formula) -> Finding:
     mutations={"√m": lambda m: sqrt(m), "(1 + m)/2": lambda m: (1 + m) / 2},
 )
 def supremum(formula) -> Finding:
-    """Limit of 1 + (ℓ/(1+ℓ))(√m - 1)/2 for ℓ = āL/α → ∞, at every fixed α in (0, 1); for m > 1 it is increasing in ℓ."""
+    """Limit of 1 + (ℓ/(1+ℓ))(√m - 1)/2 for ℓ = āL/α → ∞, at every fixed α in (0, 1); for m > 1 it is increasing in
+    ℓ."""
     ell, m, strength, a = scalars("ell m L a")
     rho = 1 + ell / (1 + ell) * (sqrt(m) - 1) / 2
     end = limit(rho.subs(ell, strength * a), strength, oo)
@@ -375,8 +386,8 @@ def supremum(formula) -> Finding:
     mutations={"ρ > 1.3": (fmpq(13, 10), fmpq(10**3)), "weak private data (L = 1)": (fmpq(6, 5), fmpq(1))},
 )
 def divergence(formula) -> Finding:
-    """K = d = 2, α = 1/2, β = 9/10, rational data, public data of full rank: det(xI - H) < 0 at x = 6/5, so an eigenvalue beyond it, with every G_k definite and
-    private data at every generation."""
+    """K = d = 2, α = 1/2, β = 9/10, rational data, public data of full rank: det(xI - H) < 0 at x = 6/5, so an
+    eigenvalue beyond it, with every G_k definite and private data at every generation."""
     level, strength = formula
     eco = near_worst_case(2, strength)
     eco = RationalEcosystem(eco.private, identity(2) / 100, eco.synthetic, eco.shares, eco.alpha, [fmpq(9, 10)] * 2)
@@ -399,7 +410,8 @@ def divergence(formula) -> Finding:
     mutations={"2T": lambda T: 2 * T, "T + T²": lambda T: T + T * T},
 )
 def lone_model(formula) -> Finding:
-    """Words for K = 1, where A_1 = I and H is similar to T = (I + E)⁻¹: T and I - T are ⪰ 0 (T = T(I + E)T, I - T = T(E + E²)T), so all eigenvalues lie in [0, 1]."""
+    """Words for K = 1, where A_1 = I and H is similar to T = (I + E)⁻¹: T and I - T are ⪰ 0 (T = T(I + E)T, I - T = T(E
+    + E²)T), so all eigenvalues lie in [0, 1]."""
     T, E = symmetric("T E")
     rules = {T * E: 1 - T, E * T: 1 - T}
     H = formula(T)

@@ -1,4 +1,5 @@
-"""The volume limit: with common prompts scaled by c → ∞ and r = αc/ā → ∞, r/c → 0, everybody attains the pooled optimum.
+"""The volume limit: with common prompts scaled by c → ∞ and r = αc/ā → ∞, r/c → 0, everybody attains the pooled
+optimum.
 
 x = 1/r, R_j = βS~_j + b̄S_*, so that G_j = āR_j + αcS = αc(S + xR_j); Y_j = (S + xR_j)⁻¹.
 """
@@ -22,7 +23,8 @@ from .symmetric import limit_errors
     mutations={"x dropped": lambda x, w, R, Y: w * R * Y, "order": lambda x, w, R, Y: x * w * Y * R},
 )
 def gap(formula) -> Finding:
-    """Words with S Y_j = I - xR_jY_j and Σ w_j = 1, K = 1 … 4: I - H = I - Σ w_jcS·αG_j⁻¹ = I - SΣ w_jY_j is x Σ w_jR_jY_j =: xF."""
+    """Words with S Y_j = I - xR_jY_j and Σ w_j = 1, K = 1 … 4: I - H = I - Σ w_jcS·αG_j⁻¹ = I - SΣ w_jY_j is x Σ
+    w_jR_jY_j =: xF."""
     x, c, a = scalars("x c a")
     (S,) = symmetric("S")
     steps = []
@@ -44,10 +46,11 @@ def gap(formula) -> Finding:
     mutations={"β = 1/2": lambda K: Rational(1, 2), "β = 1/(K+1)": lambda K: 1 / (K + 1)},
 )
 def mean(formula) -> Finding:
-    """Words for K = 1 … 4: M_k = xY_kD_k + Y_kF⁻¹SΣwY_jD_j (all powers of c and x cancel), which is continuous in x; at x = 0, where Y = S⁻¹ and F = R̄S⁻¹, it is
-    R̄⁻¹Σ w_jD_j. Equal shares make that (Σ S~_j + S_*)⁻¹ [S~_1 … S~_K, S_*] exactly if β = K/(K+1)."""
+    """Words for K = 1 … 4: M_k = xY_kD_k + Y_kF⁻¹SΣwY_jD_j (all powers of c and x cancel), which is continuous in x; at
+    x = 0, where Y = S⁻¹ and F = R̄S⁻¹, it is R̄⁻¹Σ w_jD_j. Equal shares make that (Σ S~_j + S_*)⁻¹ [S~_1 … S~_K, S_*]
+    exactly if β = K/(K+1)."""
     x, c, a = scalars("x c a")
-    S, Si, Ri, total = symmetric("S Si Rbar_inverse total_inverse")
+    S, Si, Ri = symmetric("S Si Ri")
     Y, F_inverse, D, pooled = letters("Y Finverse D pooled")
     abar = a * c * x
     real, read, publish = abar * (Y / (a * c)), a * (Y / (a * c)), c * S
@@ -64,7 +67,6 @@ def mean(formula) -> Finding:
         scale = beta / count  # R̄ has to be this multiple of Σ S~ + S_*, and so has every block of Σ w_jD_j
         steps.append(same(average, scale * everything))
         steps += [same(beta / count * p, scale * p) for p in private] + [same((1 - beta) * public, scale * public)]
-    del total
     return all_hold(steps)
 
 
@@ -75,10 +77,11 @@ def mean(formula) -> Finding:
     mutations={"factor 1/2": lambda S, Ri: S * Ri * S, "S forgotten": lambda S, Ri: Ri / 2},
 )
 def noise(formula) -> Finding:
-    """Words: X = (σ²c/(Kx))Y' turns X = HXH' + σ²cS/K with I - H = xF into FY' + Y'F' - xFY'F' = S; at x = 0 (F = R̄S⁻¹) the formula solves it, and the noise of the
-    estimates, A X A' = (σ²/K)(r/c) Y_kY'Y_l, tends to (σ²r/(2Kc)) R̄⁻¹: it vanishes with r/c."""
-    x, nu, c, K = scalars("x nu c K")
-    F, Fi = letters("F Fi")
+    """Words: X = (σ²c/(Kx))Y' turns X = HXH' + σ²cS/K with I - H = xF into FY' + Y'F' - xFY'F' = S; at x = 0 (F =
+    R̄S⁻¹) the formula solves it, and the noise of the estimates, A X A' = (σ²/K)(r/c) Y_kY'Y_l, tends to (σ²r/(2Kc))
+    R̄⁻¹: it vanishes with r/c."""
+    x, nu = scalars("x nu")
+    (F,) = letters("F")
     S, Si, R, Ri, X = symmetric("S Si R Ri X")
     H = 1 - x * F
     scaled = nu / x * X
@@ -88,7 +91,6 @@ def noise(formula) -> Finding:
     rules = {S * Si: 1, Si * S: 1, R * Ri: 1, Ri * R: 1}
     steps.append(same(R * Si * limit_X + limit_X * Si * R, S, rules))
     steps.append(same(Si * limit_X * Si, Ri / 2, rules))
-    del c, K, Fi
     return all_hold(steps)
 
 
@@ -115,7 +117,8 @@ def _efficiency(seed: int, c: fmpq, r: fmpq, beta: fmpq) -> fmpq:
     },
 )
 def attained(formula) -> Finding:
-    """K = 3, d = 2, private data of rank one, random rational points: the lowest efficiency of any entity, exactly, at (c, r) = (10⁸, 10⁴), must exceed 0.999."""
+    """K = 3, d = 2, private data of rank one, random rational points: the lowest efficiency of any entity, exactly, at
+    (c, r) = (10⁸, 10⁴), must exceed 0.999."""
     c, r, beta = formula
     values = [_efficiency(seed, c, r, beta) for seed in (1, 2)]
     return Finding(min(values) > fmpq(999, 1000), f"the lowest efficiency is {float(min(values)):.6f}")
@@ -138,7 +141,8 @@ def _symmetric_error(a, b, c, K):
     },
 )
 def numbers(formula) -> Finding:
-    """Equal features, K = 4, β = 4/5, a = r/(1 + r): the efficiency in rational arithmetic, rounded as quoted, and its limit 1 for c = r² → ∞."""
+    """Equal features, K = 4, β = 4/5, a = r/(1 + r): the efficiency in rational arithmetic, rounded as quoted, and its
+    limit 1 for c = r² → ∞."""
     table, error = formula
     K, r = Rational(4), Symbol("r", positive=True)
     for (c, ratio), told in table.items():
