@@ -103,7 +103,7 @@ def _print(summary) -> None:
     kinds = [(name, numbers) for name, numbers in outside.items() if name not in ("worst", "divergence")]
     print_table(
         "outside the condition",
-        ["how", "ecosystems", "ρ > 1", "share", "largest ρ"],
+        ["how", "ecosystems", "ρ > 1 + 1e-6", "share", "largest ρ"],
         (
             (name, n["trials"], n["above_one"], n["share_above_one"], n["quantiles"]["1"])
             for name, n in kinds

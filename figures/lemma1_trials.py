@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from ..proofs_check.lemma1 import OUTSIDE, ROUNDING, Divergence, Survey, slack_histogram
+from ..proofs_check.lemma1 import EXCESS, OUTSIDE, Divergence, Survey, slack_histogram
 from .report import Report, Request, save
 from .style import COLOURS, DASHES, MARKERS, grid_of_axes, styled
 
-_POINTS = 2000  # of a curve over all trials
-_SMALLEST = 1e-6  # growth shown
+_POINTS = 2000  # of a curve over all trials, the largest all shown
 
 
 def draw_trials(request: Request, found: Survey, divergence: Divergence | None) -> Report:
@@ -26,14 +25,14 @@ def draw_trials(request: Request, found: Survey, divergence: Divergence | None) 
         )
         for kind, name in enumerate(OUTSIDE):
             growth = np.sort(found.outside_of(kind)) - 1
-            share = (growth > ROUNDING).mean() if len(growth) else 0.0
+            share = (growth > EXCESS).mean() if len(growth) else 0.0
             above = 1 - np.arange(len(growth)) / max(1, len(growth))
-            shown = np.unique(np.linspace(0, len(growth) - 1, _POINTS).astype(int)) if len(growth) else []
+            shown = len(growth) - np.unique(np.geomspace(1, len(growth), _POINTS).astype(int)) if len(growth) else []
             axes[1].plot(growth[shown], above[shown], DASHES[kind], color=COLOURS[kind], label=f"{name}: {share:.2%}")
         axes[1].set(
             xlabel="ρ(Q) - 1, growth a generation",
             ylabel="fraction of ecosystems above",
-            xlim=(_SMALLEST, 1),
+            xlim=(EXCESS, 1),
             ylim=(1 / max(10, len(found.slack)), 1),
             xscale="log",
             yscale="log",

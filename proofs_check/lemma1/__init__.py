@@ -12,8 +12,8 @@ from .draws import draw_outside as draw_outside
 from .draws import draw_within as draw_within
 from .summary import slack_histogram as slack_histogram
 from .summary import summarise_survey as summarise_survey
+from .survey import EXCESS as EXCESS
 from .survey import MOST_TRIALS as MOST_TRIALS
-from .survey import ROUNDING as ROUNDING
 from .survey import Survey as Survey
 from .survey import survey as survey
 from .trials import Trials as Trials

@@ -4,7 +4,7 @@ import numpy as np
 
 from .divergence import Divergence
 from .draws import OUTSIDE, Draw
-from .survey import ROUNDING, Survey, Worst
+from .survey import EXCESS, Survey, Worst
 
 QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 
@@ -61,12 +61,12 @@ def slack_histogram(slack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _excess(radius: np.ndarray) -> dict[str, object]:
-    above = radius > 1 + ROUNDING
+    above = radius > 1 + EXCESS
     return {
         "trials": len(radius),
         "above_one": int(above.sum()),
         "share_above_one": float(above.mean()) if len(radius) else None,
-        "at_one_to_rounding": int((np.abs(radius - 1) <= ROUNDING).sum()),
+        "at_one_to_rounding": int((np.abs(radius - 1) <= EXCESS).sum()),
         "quantiles": {f"{q:g}": float(v) for q, v in zip(QUANTILES, np.quantile(radius, QUANTILES), strict=True)}
         if len(radius)
         else None,

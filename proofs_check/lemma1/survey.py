@@ -13,7 +13,9 @@ from .draws import OUTSIDE, Draw, Sizes
 from .trials import Trials, draw_number, run_trials, trial_keys
 
 ROUNDING = 1e-10
-"""A slack below minus this, or ρ above one plus this, is not left to float64's word."""
+"""A slack below minus this is not left to float64's word."""
+EXCESS = 1e-6
+"""ρ above one by less is not counted as growth: ill-conditioned ecosystems round by as much."""
 MOST_TRIALS = 10**8  # results are kept in memory, and a trial's number has 32 bits
 
 _CHUNK = 16_384  # trials in one go: between two of them the progress bar moves
@@ -127,12 +129,16 @@ def _decide_outside(outside: Trials, redraw: Callable[[int, bool], Draw]) -> tup
     radius, decided = np.array(outside.spectral_radius), []
     for kind in range(len(OUTSIDE)):
         order = np.argsort(np.where(outside.kind == kind, -radius, np.inf), kind="stable")
-        for number in order[: min(_FEWEST_DECIDED, int((outside.kind == kind).sum()))]:
+        agreed = 0  # a lost rank puts a trial far too high: go on until float64 can be trusted
+        for number in order[: min(_MOST_DECIDED, int((outside.kind == kind).sum()))]:
             drawn = redraw(int(number), False)
             enclosure = certify(*drawn.trimmed())
             decided.append(Worst(int(number), drawn, enclosure))
             if enclosure.verdict != "undecided":
+                agreed += abs(radius[number] - enclosure.lower) < EXCESS
                 radius[number] = (enclosure.lower + enclosure.upper) / 2
+            if agreed == _FEWEST_DECIDED:
+                break
     return radius, max(decided, key=lambda worst: worst.enclosure.lower, default=None)
 
 
