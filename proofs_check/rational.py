@@ -99,19 +99,6 @@ def consensus_feedback(ecosystem: RationalEcosystem) -> fmpq_mat:
     )
 
 
-def lifted_recursion(ecosystem: RationalEcosystem) -> fmpq_mat:
-    """Q of eq. (4), Kd × Kd, block by block: Q_kj = α_k w_j G_k⁺ S_j."""
-    rows = []
-    for k, alpha in enumerate(ecosystem.alpha):
-        inverse = alpha * pseudo_inverse(ecosystem.training_gram(k))
-        blocks = [
-            (share * (inverse * gram)).tolist()
-            for share, gram in zip(ecosystem.shares, ecosystem.synthetic, strict=True)
-        ]
-        rows += [[entry for part in parts for entry in part] for parts in zip(*blocks, strict=True)]
-    return fmpq_mat(rows)
-
-
 def _symmetric(matrix) -> fmpq_mat:
     exact = rational_matrix(matrix)
     return (exact + exact.transpose()) / 2
