@@ -77,7 +77,8 @@ def section(outcome: Outcome) -> str:
         lines.append("- Rests on: " + ", ".join(f"[{id}](#{anchor(id)})" for id in statement.rests_on))
     if check:
         lines.append(f"- Check: {_cell(check.decide.__doc__ or '')}")
-        lines.append("- Refuted mutations: " + "; ".join(n for n in check.mutations if n not in outcome.survivors))
+        refuted = "; ".join(name for name in check.mutations if name not in outcome.survivors)
+        lines.append(f"- Refuted mutations: {_cell(refuted)}")
     lines.append(f"- Run again: `crossfeed verify {statement.id}`")
     lines.append(f"- Found: {_cell(outcome.says)}")
     return "\n".join(lines) + "\n"
@@ -146,7 +147,8 @@ def _entry(outcome: Outcome) -> dict:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split())
+    """One line, in which S_* and S~ do not begin emphasis."""
+    return re.sub(r"([*_~])", r"\\\1", " ".join(text.split()))
 
 
 def _inline(text: str) -> str:
@@ -154,5 +156,7 @@ def _inline(text: str) -> str:
     text = html.escape(text)
     text = re.sub(r"\*\*Wrong\*\*", '<span class="wrong">Wrong</span>', text)
     text = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", text)
+    text = re.sub(r"(?<!\\)\*(\w+)\*", r"<i>\1</i>", text)
     text = re.sub(r"`(.+?)`", r"<code>\1</code>", text)
-    return re.sub(r"\[(.+?)\]\((.+?)\)", r'<a href="\2">\1</a>', text)
+    text = re.sub(r"\[(.+?)\]\((.+?)\)", r'<a href="\2">\1</a>', text)
+    return re.sub(r"\\([*_~])", r"\1", text)
