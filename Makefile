@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: reproduce figures test bench check wheel clean
+.PHONY: reproduce figures ledger test bench check wheel clean
 
 reproduce: $(READY)
 	$(BIN)/crossfeed reproduce --out results/reproduce
 
 figures: $(READY)
 	$(BIN)/crossfeed figures --out results/figures
+
+ledger: $(READY)
+	$(BIN)/crossfeed verify --out results
+	cp results/ledger.md docs/ledger.md
 
 test: $(READY)
 	$(BIN)/python -m pytest

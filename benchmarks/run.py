@@ -7,7 +7,7 @@ from crossfeed.cli.machine import prepare_jax
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ["limit_grid", "large_limit", "linear_in_entities", "moment_simulator", "sweep_grid"]
+NAMES = ["limit_grid", "large_limit", "linear_in_entities", "moment_simulator", "sweep_grid", "lemma1_trials"]
 
 
 def main() -> None:

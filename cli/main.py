@@ -16,6 +16,7 @@ from .reproduce import FiguresCommand, ReproduceCommand
 from .simulate import SimulateCommand
 from .sweep import SweepCommand
 from .trajectory import TrajectoryCommand
+from .verify import VerifyCommand
 
 Ecosystem = Annotated[
     Annotated[RandomEcosystem, tyro.conf.subcommand("random")]
@@ -35,6 +36,7 @@ Command = (
     | Annotated[SweepCommand, tyro.conf.subcommand("sweep")]
     | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
     | Annotated[ExploreCommand, tyro.conf.subcommand("explore")]
+    | Annotated[VerifyCommand, tyro.conf.subcommand("verify")]
     | Ecosystem
 )
 

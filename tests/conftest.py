@@ -15,7 +15,7 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", 2)  # so that sharing out over devices is tested where it matters
 
-install_import_hook(["crossfeed.theory", "crossfeed.sim"], "beartype.beartype")
+install_import_hook(["crossfeed.theory", "crossfeed.sim", "crossfeed.proofs_check"], "beartype.beartype")
 
 settings.register_profile(
     "crossfeed", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]

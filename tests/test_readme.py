@@ -36,6 +36,11 @@ def test_command_is_understood(command, monkeypatch, tmp_path, capsys):
         main()
         assert "entities" in capsys.readouterr().out
         return
+    if command[1] == "verify":
+        monkeypatch.setattr(sys, "argv", [*command, "--list"])
+        main()
+        assert "E7" in capsys.readouterr().out
+        return
     with pytest.raises(SystemExit):  # parsed, then stopped by the missing file
         main()
     assert ("cannot open" if command[1] == "plot" else "cannot read") in capsys.readouterr().err

@@ -42,6 +42,7 @@ from .stability import CommonPrompts as CommonPrompts
 from .stability import Lemma1 as Lemma1
 from .stability import common_prompts as common_prompts
 from .stability import lemma1 as lemma1
+from .stability import lemma1_bound as lemma1_bound
 from .stability import universal_bound as universal_bound
 from .stein import SteinSolution as SteinSolution
 from .stein import solve_stein as solve_stein

@@ -48,14 +48,24 @@ def lemma1(ecosystem: Ecosystem, weights: Weights) -> Lemma1:
     mixing, scale = _mixture(ecosystem)
     applies = uniform & (mixing > 0) & (mixing <= 1) & (alpha < 1) & (beta > 0)
     applies = applies & (beta <= mixing * (1 + PROPORTIONALITY_TOLERANCE))
-    safe_mixing = jnp.where(applies, mixing, 1.0)
+    bound = lemma1_bound(ecosystem, alpha, beta, jnp.where(applies, mixing, 1.0), jnp.where(applies, scale, 1.0))
+    return Lemma1(mixing, scale, applies, jnp.where(applies, bound, jnp.nan))
+
+
+def lemma1_bound(
+    ecosystem: Ecosystem,
+    alpha: Float[Array, ""],
+    beta: Float[Array, ""],
+    mixing: Float[Array, ""],
+    scale: Float[Array, ""],
+) -> Float[Array, ""]:
+    """1/(1 + εδ) of Lemma 1, for an ecosystem whose λ = `mixing` and γ = `scale` are known; see `lemma1`."""
     safe_alpha = jnp.where(alpha > 0, alpha, 1.0)
-    delta = (1 - alpha) * beta * scale / (safe_alpha * safe_mixing)
-    surplus = (1 - alpha) * jnp.maximum(safe_mixing - beta, 0) / (safe_alpha * safe_mixing)
+    delta = (1 - alpha) * beta * scale / (safe_alpha * mixing)
+    surplus = (1 - alpha) * jnp.maximum(mixing - beta, 0) / (safe_alpha * mixing)
     published = jnp.where((ecosystem.shares > 0)[:, None, None], ecosystem.synthetic, 0)
     epsilon = _smallest_eigenvalue(published, pseudo_inverse(surplus * ecosystem.public + ecosystem.pool_gram))
-    bound = jnp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
-    return Lemma1(mixing, scale, applies, jnp.where(applies, bound, jnp.nan))
+    return jnp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
 
 
 def _smallest_eigenvalue(grams: Float[Array, "entity d d"], inverse: Float[Array, "d d"]) -> Float[Array, ""]:

@@ -1,0 +1,131 @@
+"""`crossfeed verify`: decide every claim of the ledger again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from .folder import make_folder
+from .output import print_json, progress_bar
+from .verify_lemma1 import TrialOptions
+
+if TYPE_CHECKING:
+    from ..proofs_check.ledger import Outcome, Statement
+
+_RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class VerifyCommand:
+    """Decide the claims of the paper and of this project by running code: symbolic, exact or certified where that can be.
+
+    Exits with 1 if a verdict differs from the recorded one, a claim has no check, or a check lets a mutation pass.
+    `crossfeed verify lemma1 --trials N` instead draws N ecosystems and holds their spectral radius against Lemma 1.
+    """
+
+    claims: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Ids, or what ids begin with (E4, lemma1); all claims if not given. What a claim rests on is decided too."""
+    list: bool = False
+    """Only list the claims with their recorded verdicts."""
+    quick: bool = False
+    """Leave out the claims that take long."""
+    json: bool = False
+    """Print one JSON object."""
+    out: Path | None = None
+    """Folder for ledger.md, ledger.json and ledger.html; results if not given and all claims are decided."""
+    lemma1: TrialOptions = field(default_factory=TrialOptions)
+
+    def run(self) -> None:
+        """Decide, with progress on stderr, print, write, and exit with 1 if something does not stand."""
+        if self.lemma1.trials is not None:
+            self._refuse_other_claims()
+            self.lemma1.run(self.json, self.out)
+            return
+        from ..proofs_check import claims as _  # noqa: F401  attaches the checks
+        from ..proofs_check.ledger import CHECKS, read_statements, select
+        from ..proofs_check.ledger_page import content, summary, write_ledger
+
+        statements = select(read_statements(), self.claims)
+        if self.quick:
+            statements = [s for s in statements if s.id not in CHECKS or CHECKS[s.id].quick]
+        if self.list:
+            _print_list(statements)
+            return
+        whole = not self.claims and not self.quick
+        out = self.out or (_RESULTS if whole else None)
+        folder = make_folder(out) if out else None
+        outcomes = _decide(statements)
+        if self.json:
+            print_json(content(outcomes))
+        else:
+            _print_outcomes(outcomes, summary(outcomes))
+        for path in write_ledger(folder, outcomes) if folder else []:
+            print(path, file=sys.stderr)
+        wrong = [outcome for outcome in outcomes if outcome.complaint]
+        for outcome in wrong:
+            print(f"crossfeed: {outcome.statement.id} {outcome.complaint}", file=sys.stderr)
+        if wrong:
+            sys.stdout.flush()
+            sys.exit(1)
+
+    def _refuse_other_claims(self) -> None:
+        from ..theory import InvalidInput
+
+        if self.claims != ("lemma1",) or self.list or self.quick:
+            raise InvalidInput(
+                f"trials is {self.lemma1.trials}, but trials are of lemma1 alone: crossfeed verify lemma1 --trials N"
+            )
+
+
+def _decide(statements: Sequence[Statement]) -> Sequence[Outcome]:
+    from ..proofs_check.ledger import verify
+
+    outcomes = []
+    with progress_bar() as progress:
+        task = progress.add_task(statements[0].id if statements else "", total=len(statements))
+        for outcome in verify(statements):
+            outcomes.append(outcome)
+            coming = statements[len(outcomes)].id if len(outcomes) < len(statements) else "pages"
+            progress.update(task, completed=len(outcomes), description=coming)
+    return outcomes
+
+
+def _print_list(statements: Sequence[Statement]) -> None:
+    from rich.table import Table
+
+    table = Table("claim", "where", "recorded verdict", "statement")
+    for statement in statements:
+        table.add_row(statement.id, statement.where, statement.verdict, " ".join(statement.statement.split()))
+    _console().print(table, markup=False)
+
+
+def _print_outcomes(outcomes: Sequence[Outcome], summary: str) -> None:
+    from rich.table import Table
+
+    table = Table("claim", "where", "evidence", "verdict", "mutations refuted", "seconds")
+    for outcome in outcomes:
+        mutations = len(outcome.check.mutations) if outcome.check else 0
+        table.add_row(
+            outcome.statement.id,
+            outcome.statement.where,
+            outcome.check.kind if outcome.check else "none",
+            outcome.verdict,
+            f"{mutations - len(outcome.survivors)} of {mutations}",
+            f"{outcome.seconds:.2f}",
+        )
+    console = _console()
+    console.print(table)
+    if len(outcomes) == 1:
+        console.print(outcomes[0].says, markup=False, highlight=False, soft_wrap=True)
+    console.print(summary, markup=False, highlight=False, soft_wrap=True)
+
+
+def _console():
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=160)

@@ -1,0 +1,16 @@
+"""The checks, one module a family of claims; importing this package attaches them all."""
+
+from . import baselines as baselines
+from . import common_prompts as common_prompts
+from . import consensus as consensus
+from . import errata as errata
+from . import lemma1_beyond as lemma1_beyond
+from . import lemma1_proof as lemma1_proof
+from . import lemma1_search as lemma1_search
+from . import symmetric as symmetric
+from . import theorem1 as theorem1
+from . import theorem2 as theorem2
+from . import theorem3 as theorem3
+from . import theorem_u as theorem_u
+from . import volume as volume
+from . import worst_case_search as worst_case_search

@@ -1,0 +1,231 @@
+"""Theorem 2, E2, E3 and E14: the law over the initial data too, and when the bias goes away (§5, App. E.2)."""
+
+from flint import fmpq, fmpq_mat
+from sympy import Symbol, adjoint, simplify
+
+from ..exact import block_diagonal, column, gram, identity, kron, operators, power, stack, zero
+from ..ledger import Finding, check
+from ..rational import RationalEcosystem, pseudo_inverse
+from ..words import inverse_rules, letters, same, scalars, symmetric
+from .theorem1 import Run, generation_operators, run_workflow
+
+_GENERATIONS = 3
+_SINGULAR_START = {"ranks": (1, 0), "public_rank": 1, "published": (2, 1)}  # G_0 singular; G_t has full rank for d = 2
+_SINGULAR_LATER = {
+    "ranks": (1, 0),
+    "public_rank": 0,
+    "published": (1, 0),
+}  # G_t = āβS~ + α x x'/2 has rank 1 for entity 2
+
+
+@check(
+    "theorem2.projection",
+    "symbolic",
+    lambda X, Xp: adjoint(X) * X * Xp * X,
+    mutations={
+        "X⁺ left out": lambda X, Xp: adjoint(X) * X * X,
+        "X in place of X⁺": lambda X, Xp: adjoint(X) * X * X * Xp,
+    },
+)
+def projection(formula) -> Finding:
+    """Words under Penrose's first equation."""
+    X, Xp = letters("X Xp")
+    return same(formula(X, Xp), adjoint(X) * X, {X * Xp * X: X})
+
+
+@check(
+    "theorem2.truth",
+    "symbolic",
+    lambda alpha, Gi, R, pool: (1, Gi * R),
+    mutations={
+        "weight α left out of Q": lambda alpha, Gi, R, pool: (1 / alpha, Gi * R),
+        "G⁻¹ on the wrong side": lambda alpha, Gi, R, pool: (1, R * Gi),
+    },
+)
+def truth_is_kept(formula) -> Finding:
+    """Words with R = G - α(I⊗S̲) and Q = αG⁻¹ΠS, Π = 1ω', ω'S1 = S̲, (I⊗S̲)1 = 1S̲; K, d and the shares in ω are
+    arbitrary."""
+    (alpha,) = scalars("alpha")
+    G, S, pool, average = symmetric("G S pool average")
+    Gi, one, omega = letters("Gi one omega")
+    rules = {**inverse_rules((G, Gi)), adjoint(omega) * S * one: average, pool * one: one * average}
+    scale, real = formula(alpha, Gi, G - alpha * pool, pool)
+    recursive = scale * alpha * Gi * one * adjoint(omega) * S
+    return same(real * one + recursive * one, one, rules)
+
+
+@check(
+    "theorem2.induction",
+    "symbolic",
+    lambda Q, product: Q * product,
+    mutations={
+        "factors in the wrong order": lambda Q, product: product * Q,
+        "Q_t left out": lambda Q, product: product,
+    },
+)
+def bias_induction(formula) -> Finding:
+    """Words: E[θ̂_t] = (I-Q_t)1θ + Q_t E[θ̂_{t-1}] with E[θ̂_{t-1}] = (I - product·U)1θ gives the next product."""
+    Q, product, unseen, truth = letters("Q product unseen truth")
+    following = truth - Q * truth + Q * (truth - product * unseen * truth)
+    return same(following, truth - formula(Q, product) * unseen * truth)
+
+
+def _expected(run: Run, t: int) -> fmpq_mat:
+    """E[θ̂_t] as a map of θ, by the workflow: every real label has mean x'θ."""
+    rows = stack([*run.data[0].private, run.data[0].public])
+    return run.real_part(t) * rows
+
+
+@check(
+    "theorem2.mean",
+    "exact",
+    (lambda product, unseen: identity(product.nrows()) - product * unseen, _SINGULAR_START),
+    mutations={
+        "I - G_0⁺G_0 replaced by I": (lambda product, unseen: identity(product.nrows()) - product, _SINGULAR_START),
+        "sign": (lambda product, unseen: identity(product.nrows()) + product * unseen, _SINGULAR_START),
+        "G_t not of full rank": (lambda product, unseen: identity(product.nrows()) - product * unseen, _SINGULAR_LATER),
+    },
+)
+def mean(formula) -> Finding:
+    """E[θ̂_t] as a linear map of θ, from the workflow, against the formula at two random rational points with singular
+    G_0 (K = 2, d = 2; error probability below 10⁻¹²)."""
+    expression, ranks = formula
+    for seed in (3, 4):
+        run = run_workflow(seed, **ranks)
+        G = operators(run.data[0].with_weights(*run.weights[0])).gram
+        unseen = identity(G.nrows()) - pseudo_inverse(G) * G
+        product, ones = identity(G.nrows()), stack([identity(2)] * 2)
+        for t in range(_GENERATIONS + 1):
+            if t:
+                product = generation_operators(run, t)[1] * product
+            if expression(product, unseen) * ones != _expected(run, t):
+                return Finding(False, f"E[θ̂_{t}] differs from the workflow's (seed {seed})")
+    return Finding(
+        True, f"E[θ̂_0] … E[θ̂_{_GENERATIONS}] equal the workflow's at 2 random rational points with singular G_0"
+    )
+
+
+def _total(formula) -> Finding:
+    for seed in (5, 6):
+        run = run_workflow(seed)
+        M = generation_operators(run, 0)[0]
+        inverse = block_diagonal([pseudo_inverse(gram(x)) for x in (*run.data[0].private, run.data[0].public)])
+        for t in range(_GENERATIONS + 1):
+            if t:
+                P, Q, _ = generation_operators(run, t)
+                M = P + Q * M
+            noise = run.noise_covariance(t)
+            workflow = run.noise * run.real_part(t) * run.real_part(t).transpose() + noise
+            if formula(run.noise, M, inverse, noise) != workflow:
+                return Finding(False, f"Cov(θ̂_{t}) differs from the workflow's (K = 2, d = 2, seed {seed})")
+    return Finding(True, f"Cov(θ̂_0) … Cov(θ̂_{_GENERATIONS}) equal the workflow's at 2 random rational points")
+
+
+def _corrected(noise, M, inverse, C):
+    return noise * M * inverse * M.transpose() + C
+
+
+@check(
+    "theorem2.covariance",
+    "exact",
+    _corrected,
+    mutations={
+        "C_t scaled by σ² again": lambda noise, M, inverse, C: noise * (M * inverse * M.transpose() + C),
+        "S~ instead of S~⁺": lambda noise, M, inverse, C: noise * M * pseudo_inverse(inverse) * M.transpose() + C,
+    },
+)
+def covariance(formula) -> Finding:
+    """Cov(θ̂_t) against the covariance that all independent label noise, real and synthetic, gives the workflow's
+    estimates, at two random rational points with singular data (error probability below 10⁻¹²)."""
+    return _total(formula)
+
+
+@check(
+    "E3",
+    "exact",
+    _corrected,
+    printed=lambda noise, M, inverse, C: M * inverse * M.transpose() + C,
+    mutations={"σ instead of σ²": lambda noise, M, inverse, C: noise * noise * M * inverse * M.transpose() + C},
+)
+def noise_factor(formula) -> Finding:
+    """As theorem2.covariance, without σ² as printed and with it."""
+    return _total(formula)
+
+
+@check(
+    "E2",
+    "symbolic",
+    (lambda K: (K, 1), lambda d: (1, 1)),
+    printed=(lambda K: (K + 1, 1), lambda d: (d, d)),
+    mutations={
+        "1_{K+1}⊗θ": (lambda K: (K + 1, 1), lambda d: (1, 1)),
+        "I_{K+1}⊗θ": (lambda K: (K + 1, K + 1), lambda d: (1, 1)),
+        "I_K⊗θ": (lambda K: (K, K), lambda d: (1, 1)),
+        "σ²I_d": (lambda K: (K, 1), lambda d: (d, d)),
+    },
+)
+def sizes(formula) -> Finding:
+    """Sizes with symbolic K and d: (I - Q_t⋯Q_1(I - G_0⁺G_0)) is Kd × Kd, E[θ̂_t] has Kd entries, one label is a
+    number."""
+    K, d = Symbol("K", integer=True, positive=True), Symbol("d", integer=True, positive=True)
+    stacked, variance = formula
+    rows, columns = stacked(K)[0] * d, stacked(K)[1]
+    if simplify(rows - K * d) != 0:
+        return Finding(False, f"a Kd × Kd matrix cannot multiply one of {rows} rows")
+    if columns != 1:
+        return Finding(False, f"E[θ̂_t] would be a matrix of {columns} columns, not a vector")
+    if variance(d) != (1, 1):
+        return Finding(False, "the variance of one label would be a d × d matrix")
+    return Finding(True, "all sizes agree for symbolic K and d: the mean is 1_K⊗θ, the variance of a label is σ²")
+
+
+_HALF = fmpq(1, 2)
+
+
+def _witness() -> tuple[fmpq_mat, fmpq_mat, fmpq_mat]:
+    """(Q_1 (I - G_0⁺G_0), Q_2 = Q_3 = …, 1⊗I) of K = 3, d = 2: β is 1, 0, 1, 1, …; α is 0, 1/2, 1/2, …."""
+    private = [outer_of(1, -2), outer_of(-2, 1), outer_of(1, 1)]
+    first = [fmpq(5, 2) * outer_of(3, -4), 5 * outer_of(1, 0), 2 * outer_of(1, 0)]
+    later = [3 * outer_of(1, 0), 3 * outer_of(0, 1), zero(2, 2)]
+    public = 24 * identity(2) - (first[0] + first[1] + first[2]) / 3
+
+    def generation(alpha, beta, published):
+        return operators(RationalEcosystem(private, public, published, [fmpq(1, 3)] * 3, [alpha] * 3, [beta] * 3))
+
+    start = generation(fmpq(0), fmpq(1), later).gram
+    unseen = identity(6) - pseudo_inverse(start) * start
+    one, two = generation(_HALF, fmpq(0), first), generation(_HALF, fmpq(1), later)
+    assert one.gram.rank() == two.gram.rank() == 6
+    return one.recursive * unseen, two.recursive, stack([identity(2)] * 3)
+
+
+def outer_of(*vector: int) -> fmpq_mat:
+    """vv'."""
+    return column(vector) * column(vector).transpose()
+
+
+@check(
+    "E14",
+    "exact",
+    lambda product, ones: product * ones,
+    printed=lambda product, ones: product,
+    mutations={
+        "every estimate's own truth": lambda product, ones: product * block_diagonal([column([1, 0])] * 3),
+        "differences between entities": lambda product, ones: product * kron(fmpq_mat([[1], [-1], [0]]), identity(2)),
+    },
+)
+def vanishing_bias(formula) -> Finding:
+    """An exact ecosystem (K = 3, d = 2, rank-one private data, β_t = 1, 0, 1, 1, …) whose bias is halved at every
+    generation for every θ: whatever is said to vanish exactly if the bias does must be halved too."""
+    start, later, ones = _witness()
+    second, third = later * start, later * later * start
+    if 2 * (third * ones) != second * ones:
+        return Finding(None, "the witness does not halve its bias")
+    now, following = formula(second, ones), formula(third, ones)
+    if 2 * following == now:
+        return Finding(True, "halved at every generation, as the bias of the witness is")
+    grown = power(later, 40) * start
+    factor = max(abs(float(x)) for x in formula(later * grown, ones).entries()) / max(
+        abs(float(x)) for x in formula(grown, ones).entries()
+    )
+    return Finding(False, f"it grows by {factor:.4f} a generation, while the bias of the witness halves for every θ")

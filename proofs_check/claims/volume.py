@@ -1,0 +1,153 @@
+"""The volume limit: with common prompts scaled by c → ∞ and r = αc/ā → ∞, r/c → 0, everybody attains the pooled
+optimum.
+
+x = 1/r, R_j = βS~_j + b̄S_*, so that G_j = āR_j + αcS = αc(S + xR_j); Y_j = (S + xR_j)⁻¹.
+"""
+
+import random
+
+from flint import fmpq
+from sympy import Rational, Symbol, limit, oo
+
+from ..exact import random_gram, trace
+from ..ledger import Finding, check
+from ..rational import RationalEcosystem
+from ..words import all_hold, letters, same, scalars, symmetric
+from .symmetric import limit_errors
+
+
+@check(
+    "volume.gap",
+    "symbolic",
+    lambda x, w, R, Y: x * w * R * Y,
+    mutations={"x dropped": lambda x, w, R, Y: w * R * Y, "order": lambda x, w, R, Y: x * w * Y * R},
+)
+def gap(formula) -> Finding:
+    """Words with S Y_j = I - xR_jY_j and Σ w_j = 1, K = 1 … 4: I - H = I - Σ w_jcS·αG_j⁻¹ = I - SΣ w_jY_j is x Σ
+    w_jR_jY_j =: xF."""
+    x, c, a = scalars("x c a")
+    (S,) = symmetric("S")
+    steps = []
+    for count in range(1, 5):
+        names = lambda n: " ".join(f"{n}{j}" for j in range(count))  # noqa: B023, E731
+        R, Y = symmetric(names("R")), letters(names("Y"))
+        first = scalars(names("w"))[1:]
+        shares = [1 - sum(first), *first]
+        rules = {S * y: 1 - x * r * y for r, y in zip(R, Y, strict=True)}
+        H = sum(w * c * S * a * (y / (a * c)) for w, y in zip(shares, Y, strict=True))
+        steps.append(same(1 - H, sum(formula(x, w, r, y) for w, r, y in zip(shares, R, Y, strict=True)), rules))
+    return all_hold(steps)
+
+
+@check(
+    "volume.mean",
+    "symbolic",
+    lambda K: K / (K + 1),
+    mutations={"β = 1/2": lambda K: Rational(1, 2), "β = 1/(K+1)": lambda K: 1 / (K + 1)},
+)
+def mean(formula) -> Finding:
+    """Words for K = 1 … 4: M_k = xY_kD_k + Y_kF⁻¹SΣwY_jD_j (all powers of c and x cancel), which is continuous in x; at
+    x = 0, where Y = S⁻¹ and F = R̄S⁻¹, it is R̄⁻¹Σ w_jD_j. Equal shares make that (Σ S~_j + S_*)⁻¹ [S~_1 … S~_K, S_*]
+    exactly if β = K/(K+1)."""
+    x, c, a = scalars("x c a")
+    S, Si, Ri = symmetric("S Si Ri")
+    Y, F_inverse, D, pooled = letters("Y Finverse D pooled")
+    abar = a * c * x
+    real, read, publish = abar * (Y / (a * c)), a * (Y / (a * c)), c * S
+    lifted = read * (F_inverse / x) * publish * abar * (Y / (a * c)) * pooled
+    steps = [same(real * D + lifted, x * Y * D + Y * F_inverse * S * Y * pooled)]
+    at_zero = (Y * F_inverse * S * Y * pooled).subs(Y, Si).subs(F_inverse, S * Ri)
+    steps.append(same(at_zero, Ri * pooled, {Si * S: 1, S * Si: 1}))
+    for count in range(1, 5):
+        beta = formula(Rational(count))
+        private = symmetric(" ".join(f"P{j}" for j in range(count)))
+        (public,) = symmetric("public")
+        average = sum((beta * p + (1 - beta) * public) / count for p in private)
+        everything = sum(private) + public
+        scale = beta / count  # R̄ has to be this multiple of Σ S~ + S_*, and so has every block of Σ w_jD_j
+        steps.append(same(average, scale * everything))
+        steps += [same(beta / count * p, scale * p) for p in private] + [same((1 - beta) * public, scale * public)]
+    return all_hold(steps)
+
+
+@check(
+    "volume.noise",
+    "symbolic",
+    lambda S, Ri: S * Ri * S / 2,
+    mutations={"factor 1/2": lambda S, Ri: S * Ri * S, "S forgotten": lambda S, Ri: Ri / 2},
+)
+def noise(formula) -> Finding:
+    """Words: X = (σ²c/(Kx))Y' turns X = HXH' + σ²cS/K with I - H = xF into FY' + Y'F' - xFY'F' = S; at x = 0 (F =
+    R̄S⁻¹) the formula solves it, and the noise of the estimates, A X A' = (σ²/K)(r/c) Y_kY'Y_l, tends to (σ²r/(2Kc))
+    R̄⁻¹: it vanishes with r/c."""
+    x, nu = scalars("x nu")
+    (F,) = letters("F")
+    S, Si, R, Ri, X = symmetric("S Si R Ri X")
+    H = 1 - x * F
+    scaled = nu / x * X
+    left = scaled - H * scaled * H.adjoint()
+    steps = [same(left, nu * (F * X + X * F.adjoint() - x * F * X * F.adjoint()))]
+    limit_X = formula(S, Ri)
+    rules = {S * Si: 1, Si * S: 1, R * Ri: 1, Ri * R: 1}
+    steps.append(same(R * Si * limit_X + limit_X * Si * R, S, rules))
+    steps.append(same(Si * limit_X * Si, Ri / 2, rules))
+    return all_hold(steps)
+
+
+def _efficiency(seed: int, c: fmpq, r: fmpq, beta: fmpq) -> fmpq:
+    """Lowest relative efficiency of three entities on common prompts cS."""
+    rng = random.Random(seed)
+    private = [random_gram(rng, 2, 1) for _ in range(3)]
+    public, prompts = random_gram(rng, 2, 2) / 10, random_gram(rng, 2, 2)
+    alpha = r / (c + r)
+    shares = [fmpq(1, 3)] * 3
+    eco = RationalEcosystem(private, public, [c * prompts] * 3, shares, [alpha] * 3, [beta] * 3)
+    best = trace((private[0] + private[1] + private[2] + public).inv())
+    return min(best / error for error in limit_errors(eco))
+
+
+@check(
+    "volume.exact",
+    "exact",
+    (fmpq(10**8), fmpq(10**4), fmpq(3, 4)),
+    mutations={
+        "r does not grow": (fmpq(10**8), fmpq(1), fmpq(3, 4)),
+        "r/c does not fall": (fmpq(10**8), fmpq(10**8), fmpq(3, 4)),
+        "β = 1/2": (fmpq(10**8), fmpq(10**4), fmpq(1, 2)),
+    },
+)
+def attained(formula) -> Finding:
+    """K = 3, d = 2, private data of rank one, random rational points: the lowest efficiency of any entity, exactly, at
+    (c, r) = (10⁸, 10⁴), must exceed 0.999."""
+    c, r, beta = formula
+    values = [_efficiency(seed, c, r, beta) for seed in (1, 2)]
+    return Finding(min(values) > fmpq(999, 1000), f"the lowest efficiency is {float(min(values)):.6f}")
+
+
+NUMBERS = {(10**2, 10): ".93", (10**4, 10**2): ".994", (10**6, 10**3): ".9994"}
+
+
+def _symmetric_error(a, b, c, K):
+    return (1 - b) ** 2 + b**2 / K + (1 - a) ** 2 * b**2 * (1 - 1 / K) + a**2 / (c * K * (1 - a**2))
+
+
+@check(
+    "volume.numbers",
+    "exact",
+    (NUMBERS, _symmetric_error),
+    mutations={
+        ".95 at c = 100": (NUMBERS | {(10**2, 10): ".95"}, _symmetric_error),
+        "noise not divided by c": (NUMBERS, lambda a, b, c, K: _symmetric_error(a, b, 1, K)),
+    },
+)
+def numbers(formula) -> Finding:
+    """Equal features, K = 4, β = 4/5, a = r/(1 + r): the efficiency in rational arithmetic, rounded as quoted, and its
+    limit 1 for c = r² → ∞."""
+    table, error = formula
+    K, r = Rational(4), Symbol("r", positive=True)
+    for (c, ratio), told in table.items():
+        value = 1 / (5 * error(Rational(ratio, ratio + 1), Rational(4, 5), Rational(c), K))
+        if abs(value - Rational(told)) > Rational(1, 2 * 10 ** (len(told) - 1)):
+            return Finding(False, f"the efficiency at c = {c}, r = {ratio} is {float(value):.5f}, not {told}")
+    end = limit(1 / (5 * error(r / (1 + r), Rational(4, 5), r**2, K)), r, oo)
+    return Finding(bool(end == 1), f"every digit is right, and the limit is {end}")

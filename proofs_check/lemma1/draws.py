@@ -1,0 +1,155 @@
+"""Random ecosystems within Lemma 1's condition, and outside it, of many sizes in arrays of one shape.
+
+Feature matrices hold small whole numbers times powers of two, λ is a fraction of 64 and γ a power of two. So no Gram matrix and no
+mixture γS = λS~ + (1-λ)S_* is rounded: the condition holds exactly, ranks are what they are meant to be, and whatever
+the trials find can be proved of the very same numbers.
+"""
+
+import math
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from ...theory import Ecosystem, InvalidInput, Weights
+
+OUTSIDE = ("unrelated prompts", "β > λ")
+"""How an ecosystem may leave the condition: S is no mixture of S~ and S_*, or β exceeds λ."""
+
+_LARGEST = 31  # entry of a feature matrix before scaling
+_WEAKEST_ROW = 4  # rows of an ill-conditioned matrix are halved up to so many times
+_SCALE = 3  # Gram matrices differ in scale by up to 4 to this power, both ways
+_FRACTIONS = 64  # λ is a whole number of these
+_LOGIT = 7.0  # α lies between sigmoid(-7) and sigmoid(7), within 1e-3 of both ends
+
+
+class Sizes(NamedTuple):
+    """Ranges of K and d, both ends included; draws are uniform, and padded to the largest."""
+
+    least_entities: int
+    most_entities: int
+    least_features: int
+    most_features: int
+
+    def check(self) -> None:
+        """Raise `InvalidInput` unless 1 ≤ least ≤ most."""
+        for name in ("entities", "features"):
+            least, most = getattr(self, f"least_{name}"), getattr(self, f"most_{name}")
+            if not 1 <= least <= most:
+                raise InvalidInput(
+                    f"{name} range from {least} to {most}, but must begin at 1 or more and not end below"
+                )
+
+
+class Draw(eqx.Module):
+    """One ecosystem with weights, padded: entities beyond K have no data and no share, features beyond d are zero.
+
+    Attributes:
+        ecosystem: padded.
+        weights: constant and alike for all.
+        entities: K.
+        features: d.
+        mixing: λ with γS = λS~ + (1-λ)S_*; NaN where there is none.
+        scale: γ.
+        kind: index in `OUTSIDE`; -1 within the condition.
+    """
+
+    ecosystem: Ecosystem
+    weights: Weights
+    entities: Int[Array, ""]
+    features: Int[Array, ""]
+    mixing: Float[Array, ""]
+    scale: Float[Array, ""]
+    kind: Int[Array, ""]
+
+    def trimmed(self) -> tuple[Ecosystem, Weights]:
+        """Without the padding."""
+        count, size = int(self.entities), int(self.features)
+        whole = self.ecosystem
+        return (
+            Ecosystem(
+                whole.private[:count, :size, :size],
+                whole.public[:size, :size],
+                whole.synthetic[:count, :size, :size],
+                whole.shares[:count],
+                whole.noise_variance,
+                jnp.zeros(size),
+            ),
+            self.weights,
+        )
+
+
+def draw_within(key: PRNGKeyArray, sizes: Sizes) -> Draw:
+    """An ecosystem that satisfies the condition: 0 < λ ≤ 1 (one in four is 1), 0 < β ≤ λ (one in four is λ), α < 1.
+
+    Ranks of private data are uniform from 1 to d, of public data from 0. Every other ecosystem is ill-conditioned on purpose,
+    every other has unequal shares.
+    """
+    (level, fraction, edge, inner, gamma), data = _data(key, sizes, sizes.most_entities)
+    private, public, shares, entities, features = data
+    mixing = jnp.where(edge < 0.25, 1.0, (jnp.floor(fraction * _FRACTIONS) + 1) / _FRACTIONS)
+    scale = 4.0 ** jnp.round((2 * gamma - 1) * _SCALE)
+    beta = mixing * jnp.minimum(4 * (inner + 2**-32) / 3, 1.0)  # one in four is λ
+    synthetic = _mixture(private, public, mixing, scale)
+    ecosystem = Ecosystem(private, public, synthetic, shares)
+    return Draw(ecosystem, Weights(_alpha(level), beta), entities, features, mixing, scale, jnp.array(-1))
+
+
+def draw_outside(key: PRNGKeyArray, sizes: Sizes) -> Draw:
+    """An ecosystem outside the condition, as either of `OUTSIDE`; α < 1 and β > 0 as within it."""
+    (level, fraction, beta, gamma, coin), data = _data(key, sizes, 2 * sizes.most_entities)
+    grams, public, shares, entities, features = data
+    private, unrelated = jnp.split(grams, 2)
+    mixing = (jnp.floor(fraction * (_FRACTIONS - 1)) + 1) / _FRACTIONS  # below one, so that β can exceed it
+    scale = 4.0 ** jnp.round((2 * gamma - 1) * _SCALE)
+    kind = jnp.where(coin < 0.5, 0, 1)
+    synthetic = jnp.where(kind == 0, unrelated / scale, _mixture(private, public, mixing, scale))
+    beta = jnp.where(kind == 0, 1 - beta, 1 - beta * (1 - mixing))
+    ecosystem = Ecosystem(private, public, synthetic, shares)
+    nothing = jnp.where(kind == 0, jnp.nan, 1.0)
+    return Draw(ecosystem, Weights(_alpha(level), beta), entities, features, mixing * nothing, scale * nothing, kind)
+
+
+def _mixture(private, public, mixing, scale):
+    """(λS~_k + (1-λ)S_*)/γ, and nothing for an entity that is not there."""
+    there = jnp.trace(private, axis1=-2, axis2=-1)[:, None, None] > 0
+    return jnp.where(there, mixing * private + (1 - mixing) * public, 0) / scale
+
+
+def _alpha(level: Float[Array, ""]) -> Float[Array, ""]:
+    return jax.nn.sigmoid(_LOGIT * (2 * level - 1))
+
+
+def _data(key: PRNGKeyArray, sizes: Sizes, sets: int):
+    """Five uniform numbers; and Gram matrices of `sets` private data sets and a public one, pool shares, K and d."""
+    most = sizes.most_features
+    shape = (sets + 1, most, most + 1)
+    # One call for all numbers: each would be compiled into the program anew, which takes seconds.
+    words = jax.random.bits(key, (9 + 3 * (sets + 1) + -(-math.prod(shape) // 4),), jnp.uint32)
+    scalars, each, rest = jnp.split(words, (9, 9 + 3 * (sets + 1)))
+    count, width, unequal, hard, *free = scalars.astype(float) / 2**32
+    rank, size, share = each.reshape(3, sets + 1).astype(float) / 2**32
+    numbers = jax.lax.bitcast_convert_type(rest, jnp.uint8).ravel()[: math.prod(shape)].reshape(shape)
+    entities = _whole(count, sizes.least_entities, sizes.most_entities)
+    features = _whole(width, sizes.least_features, sizes.most_features)
+    hard = hard < 0.5
+    halvings = jnp.where(hard, numbers[..., most] % (_WEAKEST_ROW + 1), 0)
+    entry = jnp.where(jnp.arange(most) < features, numbers[..., :most] % (2 * _LARGEST + 1) - _LARGEST * 1.0, 0)
+    entry = entry.at[..., 0].set(jnp.where((entry == 0).all(-1), 1.0, entry[..., 0]))  # zeros would lower the rank
+    is_public = jnp.arange(sets + 1) == sets
+    ranks = jnp.where(is_public, _whole(rank, 0, features), _whole(rank, 1, features))
+    there = is_public | (jnp.arange(sets + 1) % sizes.most_entities < entities)
+    seen = there[:, None, None] & (jnp.arange(most)[:, None] < ranks[:, None, None])
+    scale = 2.0 ** jnp.where(hard, _whole(size, -_SCALE, _SCALE), 0)
+    rows = jnp.where(seen, entry * (scale[:, None] * 0.5 ** halvings.astype(float))[..., None], 0)
+    grams = rows.mT @ rows
+    weights: Array = jnp.where(unequal < 0.5, 1.0, 0.05 + share[: sizes.most_entities])  # pyright: ignore[reportAssignmentType]
+    weights = jnp.where(jnp.arange(sizes.most_entities) < entities, weights, 0)
+    return free, (grams[:-1], grams[-1], weights / weights.sum(), entities, features)
+
+
+def _whole(uniform, least, most):
+    """A whole number from `least` to `most`, from a uniform number in [0, 1)."""
+    return (least + jnp.floor(uniform * (most - least + 1))).astype(int)

@@ -1,0 +1,108 @@
+"""Ecosystems in rational arithmetic: floats are binary rationals, so nothing is rounded from the file to the verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+
+from ..theory import Ecosystem, Weights
+
+
+@dataclass(frozen=True)
+class RationalEcosystem:
+    """An ecosystem with its weights, all rational.
+
+    Attributes:
+        private: S~_k, one d × d matrix an entity.
+        public: S_*.
+        synthetic: S_k.
+        shares: w_k, adding up to exactly one.
+        alpha: α_k.
+        beta: β_k.
+    """
+
+    private: Sequence[fmpq_mat]
+    public: fmpq_mat
+    synthetic: Sequence[fmpq_mat]
+    shares: Sequence[fmpq]
+    alpha: Sequence[fmpq]
+    beta: Sequence[fmpq]
+
+    @property
+    def pool_gram(self) -> fmpq_mat:
+        """S̲ = Σ_j w_j S_j."""
+        return _total([share * gram for share, gram in zip(self.shares, self.synthetic, strict=True)])
+
+    def training_gram(self, entity: int) -> fmpq_mat:
+        """G_k = ā_k β_k S~_k + ā_k b̄_k S_* + α_k S̲."""
+        alpha, beta = self.alpha[entity], self.beta[entity]
+        real = beta * self.private[entity] + (1 - beta) * self.public
+        return (1 - alpha) * real + alpha * self.pool_gram
+
+
+def rational(value: float) -> fmpq:
+    """The number that a float is."""
+    return fmpq(*float(value).as_integer_ratio())
+
+
+def rational_matrix(matrix) -> fmpq_mat:
+    """The matrix whose entries the floats are."""
+    rows = np.asarray(matrix).tolist()
+    return fmpq_mat([[rational(value) for value in row] for row in rows])
+
+
+def rational_ecosystem(ecosystem: Ecosystem, weights: Weights) -> RationalEcosystem:
+    """The ecosystem and weights that the floats are, each matrix made symmetric and the shares adding up to one.
+
+    A Gram matrix of low rank whose floats are rounded has full rank here, and may have a negative eigenvalue of the size of
+    the rounding: what is then proved is proved of these matrices.
+
+    Raises:
+        InvalidInput: the weights are not constant over generations, or belong to another number of entities.
+    """
+    alpha, beta = weights.per_entity(ecosystem.entities)
+    shares = [rational(share) for share in np.asarray(ecosystem.shares)]
+    total = sum(shares, fmpq(0))
+    return RationalEcosystem(
+        [_symmetric(gram) for gram in np.asarray(ecosystem.private)],
+        _symmetric(ecosystem.public),
+        [_symmetric(gram) for gram in np.asarray(ecosystem.synthetic)],
+        [share / total for share in shares],
+        [rational(value) for value in np.asarray(alpha)],
+        [rational(value) for value in np.asarray(beta)],
+    )
+
+
+def pseudo_inverse(gram: fmpq_mat) -> fmpq_mat:
+    """Moore-Penrose inverse of a symmetric positive semi-definite matrix: C (C'GC)⁻¹ C' for a basis C of its range."""
+    reduced, rank = gram.rref()
+    if rank == gram.nrows():
+        return gram.inv()
+    if rank == 0:
+        return fmpq_mat(gram.nrows(), gram.ncols())
+    rows, columns = reduced.tolist(), gram.transpose().tolist()
+    pivots = [next(j for j, entry in enumerate(rows[i]) if entry != 0) for i in range(rank)]
+    basis = fmpq_mat([columns[j] for j in pivots]).transpose()
+    return basis * (basis.transpose() * gram * basis).inv() * basis.transpose()
+
+
+def consensus_feedback(ecosystem: RationalEcosystem) -> fmpq_mat:
+    """H = Σ_j w_j α_j S_j G_j⁺, d × d, with the eigenvalues of Q but for zeros (`docs/theory.md`, section 2)."""
+    return _total(
+        [
+            share * alpha * (gram * pseudo_inverse(ecosystem.training_gram(j)))
+            for j, (share, alpha, gram) in enumerate(
+                zip(ecosystem.shares, ecosystem.alpha, ecosystem.synthetic, strict=True)
+            )
+        ]
+    )
+
+
+def _symmetric(matrix) -> fmpq_mat:
+    exact = rational_matrix(matrix)
+    return (exact + exact.transpose()) / 2
+
+
+def _total(matrices: Sequence[fmpq_mat]) -> fmpq_mat:
+    return sum(matrices[1:], matrices[0])

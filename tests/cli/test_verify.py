@@ -1,0 +1,82 @@
+"""`crossfeed verify` as a user meets it."""
+
+import json
+import sys
+
+import crossfeed.proofs_check.claims  # noqa: F401  attaches the checks
+import pytest
+from crossfeed.cli.main import main
+from crossfeed.proofs_check.ledger import CHECKS, Finding, check
+
+
+@pytest.fixture
+def verify(monkeypatch, capsys, tmp_path):
+    """Run the command in an empty folder; (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["crossfeed", "verify", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as exit_:
+            code = exit_.code
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def test_table_of_one_misprint(verify, tmp_path):
+    code, out, _ = verify("E4")
+    assert code == 0
+    assert "false as printed" in out
+    assert "eq2.limit" in out  # what the claim rests on is decided too
+    assert list(tmp_path.iterdir()) == []  # a part of the ledger is written only where --out says
+
+
+def test_json_and_files_agree(verify, tmp_path):
+    code, out, _ = verify("E1", "--json", "--out", "ledger")
+    assert code == 0
+    found = json.loads(out)
+    claim = {entry["id"]: entry for entry in found["claims"]}["E1"]
+    assert claim["verdict"] == claim["recorded"] == "false as printed"
+    assert set(claim["mutations"].values()) == {"refuted"}
+    assert json.loads((tmp_path / "ledger/ledger.json").read_text())["summary"] == found["summary"]
+    for kind in ("md", "html"):
+        assert "last factor is transposed" in (tmp_path / f"ledger/ledger.{kind}").read_text()
+    assert len(list((tmp_path / "ledger").iterdir())) == 3
+
+
+def test_list_decides_nothing(verify, monkeypatch):
+    monkeypatch.setattr("crossfeed.proofs_check.ledger.decide", lambda *_: pytest.fail("decided"))
+    code, out, _ = verify("--list")
+    assert code == 0
+    assert "E13" in out
+    assert "theoremU.tight" in out
+
+
+def test_unknown_claim(verify):
+    code, out, err = verify("theorem9")
+    assert (code, out) == (2, "")
+    assert err == "crossfeed: there is no claim 'theorem9': see crossfeed verify --list\n"
+
+
+def test_a_deleted_check_fails(verify, monkeypatch):
+    monkeypatch.delitem(CHECKS, "E1")
+    code, out, err = verify("E1")
+    assert code == 1
+    assert "unchecked" in out
+    assert err.splitlines()[-1] == "crossfeed: E1 is unchecked"
+
+
+def test_a_check_that_proves_nothing_fails(verify, monkeypatch):
+    monkeypatch.delitem(CHECKS, "eq2.vec")
+
+    @check("eq2.vec", "symbolic", 1, mutations={"anything": 2})
+    def nothing(formula) -> Finding:
+        """Says yes."""
+        return Finding(True, "yes")
+
+    code, _, err = verify("eq2.vec", "--json")
+    assert code == 1
+    assert "eq2.vec survives the mutation 'anything'" in err

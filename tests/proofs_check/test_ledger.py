@@ -1,0 +1,136 @@
+"""The ledger: every quick claim decided again, every mutation refuted, and nothing can go missing unseen."""
+
+import dataclasses
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import crossfeed.proofs_check.claims  # noqa: F401  attaches the checks
+import pytest
+from crossfeed.proofs_check.ledger import (
+    CHECKS,
+    Check,
+    Finding,
+    Outcome,
+    Statement,
+    decide,
+    read_statements,
+    select,
+    verify,
+)
+from crossfeed.proofs_check.ledger_page import markdown
+from crossfeed.theory import InvalidInput
+
+STATEMENTS = read_statements()
+QUICK = [id for id, check in CHECKS.items() if check.quick]
+PAGE = Path(__file__).parents[2] / "docs" / "ledger.md"
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, Outcome]:
+    return {outcome.statement.id: outcome for outcome in verify([s for s in STATEMENTS.values() if s.id in QUICK])}
+
+
+@pytest.mark.parametrize("id", QUICK)
+def test_verdict_is_the_recorded_one_and_every_mutation_is_refuted(id, outcomes):
+    outcome = outcomes[id]
+    assert outcome.verdict == outcome.statement.verdict, outcome.says
+    assert outcome.survivors == ()
+    assert outcome.complaint == ""
+
+
+def test_record_and_checks_belong_together():
+    assert set(STATEMENTS) == set(CHECKS)
+    for statement in STATEMENTS.values():
+        assert set(statement.rests_on) <= set(STATEMENTS), statement.id
+        assert (statement.verdict == "false as printed") == bool(statement.printed), statement.id
+        assert CHECKS[statement.id].decide.__doc__
+
+
+def test_the_record_is_complete():
+    wanted = {f"E{n}" for n in range(1, 14)} | {
+        "eq4",
+        "lemma1",
+        "theoremU",
+        "common.criterion",
+        "commuting",
+        "volume.exact",
+    }
+    assert wanted <= set(STATEMENTS)
+    for start in ("theorem1.", "theorem2.", "theorem3.", "eq1.", "eq2.", "consensus.", "symmetric.", "baseline."):
+        assert any(id.startswith(start) for id in STATEMENTS), start
+
+
+def test_no_proof_is_circular():
+    TopologicalSorter({id: statement.rests_on for id, statement in STATEMENTS.items()}).prepare()
+
+
+STATEMENT = Statement("sum", "here", "1 + 1 = 2", "holds", "arithmetic")
+
+
+def right(formula) -> Finding:
+    """Adds."""
+    return Finding(formula == 1 + 1, f"1 + 1 is 2, not {formula}")
+
+
+def test_a_claim_without_a_check_is_unchecked():
+    outcome = decide(STATEMENT, None)
+    assert (outcome.verdict, outcome.complaint) == ("unchecked", "is unchecked")
+
+
+def test_a_check_that_says_nothing_is_caught():
+    outcome = decide(STATEMENT, Check(lambda formula: Finding(True, "fine"), "exact", 2, {"three": 3}))
+    assert outcome.survivors == ("three",)
+    assert "survives the mutation 'three'" in outcome.complaint
+
+
+@pytest.mark.parametrize(
+    ("formula", "printed", "recorded", "verdict"),
+    [
+        (2, None, "holds", "holds"),
+        (3, None, "holds", "refuted"),
+        (2, 3, "false as printed", "false as printed"),
+        (2, 2, "false as printed", "holds"),
+        (2, 3, "holds", "false as printed"),
+    ],
+)
+def test_verdicts(formula, printed, recorded, verdict):
+    statement = dataclasses.replace(STATEMENT, verdict=recorded)
+    outcome = decide(statement, Check(right, "exact", formula, {"four": 4}, printed))
+    assert outcome.verdict == verdict
+    assert bool(outcome.complaint) == (verdict != recorded)
+
+
+def test_an_undecided_check_is_open_and_a_broken_one_hides_no_other():
+    undecided = Check(
+        lambda formula: Finding(None if formula == 2 else False, "who knows"), "searched", 2, {"three": 3}
+    )
+    assert decide(STATEMENT, undecided).verdict == "open"
+    broken = Check(lambda formula: 1 / 0, "exact", 2, {"three": 3})
+    found = list(verify([STATEMENT, STATEMENT], {"sum": broken}))
+    assert [outcome.verdict for outcome in found] == ["failed"] * 2
+    assert "ZeroDivisionError" in found[0].complaint
+
+
+def test_selection():
+    assert [s.id for s in select(STATEMENTS, ["theorem1.moments"])] == ["theorem1.moments"]
+    assert {s.id for s in select(STATEMENTS, ["E1"])} == {"E1", "theorem1.covariance", "theorem1.moments", "eq4"}
+    assert "lemma1.whiten" in {s.id for s in select(STATEMENTS, ["lemma1"])}
+    assert list(select(STATEMENTS, [])) == list(STATEMENTS.values())
+    with pytest.raises(InvalidInput, match="theorem9"):
+        select(STATEMENTS, ["theorem9"])
+
+
+def without_slow_evidence(page: str) -> list[str]:
+    """The page's lines, but for what slow checks found and the count of verdicts that they enter."""
+    lines, claim = [], ""
+    for line in page.splitlines():
+        claim = line.removeprefix("### ") if line.startswith("### ") else claim
+        if not (line.startswith("- Found:") and claim not in QUICK):
+            lines.append(line)
+    return lines
+
+
+def test_docs_page_is_not_stale(outcomes):
+    recorded = [outcomes.get(s.id) or Outcome(s, CHECKS[s.id], s.verdict, "slow") for s in STATEMENTS.values()]
+    page = PAGE.read_text(encoding="utf-8")
+    assert without_slow_evidence(page) == without_slow_evidence(markdown(recorded)), "run make ledger"
