@@ -71,7 +71,8 @@ def inverse_on_range(
     trace = jnp.trace(matrix)
     scale = jnp.where(trace > 0, trace / size, 1.0)
     factor = jax.lax.linalg.cholesky(matrix + scale * kernel, symmetrize_input=False)
-    root = jax.lax.linalg.triangular_solve(factor, jnp.eye(size), lower=True, transpose_a=True)  # right side: no transpose
+    # Solved from the right, so that what is transposed below is the second factor, which costs nothing.
+    root = jax.lax.linalg.triangular_solve(factor, jnp.eye(size), lower=True, transpose_a=True)
     return root @ root.T - kernel / scale, kernel
 
 
@@ -123,7 +124,8 @@ def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch
         quotient = jnp.abs((power * unit.mT).sum((-2, -1)) / jnp.where(found, trace, 1))
         power, loss = _normalised(squared)
         logarithm = logarithm + jnp.log(loss) * 0.5 ** (_SQUARINGS_A_STEP * (step + 1.0))
-        return step + 1, power, logarithm, jnp.minimum(lowest, loss), alone | found, jnp.where(found, quotient, dominant)
+        lowest, dominant = jnp.minimum(lowest, loss), jax.lax.select(found, quotient, dominant)
+        return step + 1, power, logarithm, lowest, alone | found, dominant
 
     zero = jnp.zeros_like(size)
     start = 0, unit, zero, zero + 1, size == 0, zero
