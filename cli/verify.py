@@ -31,7 +31,7 @@ class VerifyCommand:
     claims: tyro.conf.Positional[tuple[str, ...]] = ()
     """Ids, or what ids begin with (E4, lemma1); all claims if not given. What a claim rests on is decided too."""
     list: bool = False
-    """Only list the claims with their recorded verdicts."""
+    """Only list the claims with their recorded verdicts, as a table."""
     quick: bool = False
     """Leave out the claims that take long."""
     json: bool = False
@@ -42,8 +42,8 @@ class VerifyCommand:
 
     def run(self) -> None:
         """Decide, with progress on stderr, print, write, and exit with 1 if something does not stand."""
+        self._check()
         if self.lemma1.trials is not None:
-            self._refuse_other_claims()
             self.lemma1.run(self.json, self.out)
             return
         from ..proofs_check import claims as _  # noqa: F401  attaches the checks
@@ -73,13 +73,21 @@ class VerifyCommand:
             sys.stdout.flush()
             sys.exit(1)
 
-    def _refuse_other_claims(self) -> None:
+    def _check(self) -> None:
+        """Refuse options that would have no effect."""
         from ..theory import InvalidInput
 
-        if self.claims != ("lemma1",) or self.list or self.quick:
+        trials = self.lemma1.trials
+        if trials is not None and (self.claims != ("lemma1",) or self.list or self.quick):
             raise InvalidInput(
-                f"trials is {self.lemma1.trials}, but trials are of lemma1 alone: crossfeed verify lemma1 --trials N"
+                f"trials is {trials}, but trials are of lemma1 alone: crossfeed verify lemma1 --trials N"
             )
+        if trials is None and self.lemma1 != TrialOptions():
+            raise InvalidInput("trials is missing: seed, entities-max and features-max belong to it")
+        if self.quick and self.claims:
+            raise InvalidInput("quick leaves out claims that take long: ask for it or for claims by name, not for both")
+        if self.list and (self.json or self.out):
+            raise InvalidInput("list only prints: it takes neither json nor out")
 
 
 def _decide(statements: Sequence[Statement]) -> Sequence[Outcome]:

@@ -29,7 +29,7 @@ class TrialOptions:
     """Of the random ecosystems."""
 
     def run(self, json: bool, out: Path | None) -> None:
-        """Draw, with progress on stderr, print, write, and exit with 1 if an ecosystem is proved to violate the lemma."""
+        """Draw, with progress on stderr, print, write, and exit with 1 if one in doubt is not proved to obey the lemma."""
         import jax
 
         from ..figures.lemma1_trials import draw_trials
@@ -76,8 +76,8 @@ class TrialOptions:
             _print(summary)
         for name in [*files, "lemma1.json"]:
             print(folder / name, file=sys.stderr)
-        if found.violated:
-            print("crossfeed: an ecosystem within the condition lies above the bound", file=sys.stderr)
+        if found.complaint:
+            print(f"crossfeed: of the ecosystems within the condition, {found.complaint}", file=sys.stderr)
             sys.stdout.flush()
             sys.exit(1)
 

@@ -12,15 +12,15 @@ _VISIBLE = 0.001  # a growth that a researcher would notice within a thousand ge
 
 
 def draw(request: Request) -> Report:
-    """Left: within the condition, every ecosystem lies below the line. Right: outside, ρ(Q) may exceed one."""
+    """Left: within the condition, every ecosystem lies on or above the line. Right: with unrelated prompts ρ(Q) may exceed one."""
     found = survey(request.seed, 3000 if request.quick else 60_000, SIZES)
     radius, bound = found.within.spectral_radius, found.within.spectral_radius + found.slack
-    violations = found.decided.get("above", 0)
-    entities = found.outside.entities
-    groups = [(least <= entities) & (entities <= most) for least, most in _GROUPS]
+    unrelated, entities = found.outside.kind == 0, found.outside.entities
     excess = {
-        f"K = {k[0]} to {k[1]}": found.radius_outside[group] - 1 for k, group in zip(_GROUPS, groups, strict=True)
+        f"K = {least} to {most}": found.radius_outside[unrelated & (least <= entities) & (entities <= most)] - 1
+        for least, most in _GROUPS
     }
+    large_beta = found.outside_of(1)
     growing = {name: float((values > _VISIBLE).mean()) for name, values in excess.items()}
     worst = found.worst
     assert worst is not None  # K, d ≥ 2: unrelated prompts are no mixture
@@ -50,25 +50,28 @@ def draw(request: Request) -> Report:
             ylim=(1e-5, 1),
             xscale="log",
             yscale="log",
-            title="outside the condition: unrelated prompts, or β > λ",
+            title="outside the condition: unrelated prompts",
         )
         axes[1].legend(loc="lower left")
-        verdict = "ρ(Q) never exceeds the bound" if not violations else f"ρ(Q) exceeds the bound {violations} times"
+        verdict = f"ρ(Q) against the bound: {found.complaint}" if found.complaint else "ρ(Q) never exceeds the bound"
         report = Report(
             "lemma1",
             "Lemma 1 on random ecosystems",
-            f"Within the condition {verdict} ({len(radius)} ecosystems); outside it, where entities publish on inputs unrelated "
-            f"to what they know or β > λ, up to {max(growing.values()):.1%} diverge by more than {_VISIBLE:.1%} a generation, and "
-            f"the worst (K = {worst.drawn.entities}, d = {worst.drawn.features}) by a factor {worst.enclosure.lower:.3f}.",
-            f"{len(radius)} random ecosystems each within and outside, K from 2 to 8, d from 2 to 4; ranks from 1, λ, γ, α and β "
-            f"random; seed {request.seed}. Lemma 1: γS = λS~ + (1-λ)S_* and β ≤ λ give ρ(Q) ≤ 1/(1+εδ), see docs/theory.md.",
+            f"Within the condition {verdict} ({len(radius)} ecosystems); where entities publish on inputs unrelated to "
+            f"what they know, up to {max(growing.values()):.1%} diverge by more than {_VISIBLE:.1%} a generation, and the worst "
+            f"(K = {worst.drawn.entities}, d = {worst.drawn.features}) by a factor {worst.enclosure.lower:.3f}. With mixtures of "
+            f"what they know and public inputs, but β > λ, the largest ρ(Q) is {large_beta.max():.6f}.",
+            f"{len(radius)} random ecosystems within and {int(unrelated.sum())} with unrelated prompts, K from 2 to 8, d from "
+            f"2 to 4; ranks from 1, λ, γ, α and β random; seed {request.seed}. Lemma 1: γS = λS~ + (1-λ)S_* and β ≤ λ give "
+            "ρ(Q) ≤ 1/(1+εδ), see docs/theory.md.",
             {
                 "trials": len(radius),
                 "smallest_slack": float(found.slack.min()),
-                "violations": violations,
+                "violations": found.decided.get("above", 0),
                 "decided_exactly": found.decided,
                 "growing_outside": growing,
                 "largest_spectral_radius_outside": worst.enclosure.lower,
+                "largest_spectral_radius_where_beta_exceeds_mixing": float(large_beta.max()),
             },
         )
         return save(
@@ -82,6 +85,7 @@ def draw(request: Request) -> Report:
                 "bound": bound,
                 "entities_outside": entities,
                 "dimension_outside": found.outside.features,
+                "kind_outside": found.outside.kind,
                 "spectral_radius_outside": found.radius_outside,
             },
         )

@@ -30,8 +30,8 @@ def verdict(here: Here) -> str:
     radius = float(here.spectral_radius)
     if state(here) == "diverges":
         return (
-            f"The ecosystem diverges. ρ(Q) = {radius:.4f}, so errors come to grow by {percent(radius - 1)} a generation, and "
-            "there is no limit."
+            f"The ecosystem diverges. ρ(Q) = {radius:.4f}, so root mean squared errors come to grow by {percent(radius - 1)} a "
+            "generation, and there is no limit."
         )
     if state(here) == "drifts":
         return "The ecosystem has no limit. ρ(Q) = 1: nothing is forgotten, so the noise of every generation stays."

@@ -77,9 +77,12 @@ class Survey:
     worst: Worst | None
 
     @property
-    def violated(self) -> bool:
-        """Whether an ecosystem was proved to lie above the bound."""
-        return self.decided.get("above", 0) > 0
+    def complaint(self) -> str:
+        """What speaks against the lemma, or was left undecided; empty where every trial that was in doubt obeys it."""
+        others = [
+            f"{count} {verdict}" for verdict, count in self.decided.items() if verdict not in ("below", "attained")
+        ]
+        return ", ".join(others)
 
     def outside_of(self, kind: int) -> np.ndarray:
         """ρ(Q) of the trials that leave the condition in one way, an index of `draws.OUTSIDE`."""
@@ -109,7 +112,8 @@ def survey(seed: int, trials: int, sizes: Sizes, report: Callable[[int], None] =
         drawn = redraw(int(number), True)
         extremals.append(Extremal(int(number), drawn, certify_bound(drawn)))
     for extremal in extremals:
-        slack[extremal.number] = np.mean(extremal.certificate.slack)
+        if extremal.certificate.verdict in ("below", "attained", "above"):
+            slack[extremal.number] = np.mean(extremal.certificate.slack)
     verdicts = [extremal.certificate.verdict for extremal in extremals]
     radius, worst = _decide_outside(outside, redraw)
     return Survey(
