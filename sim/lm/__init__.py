@@ -1,0 +1,1 @@
+"""Language models that train on each other's text: the paper's §6 as software."""
