@@ -8,6 +8,7 @@ import tyro
 
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
 from .limit import LimitCommand
+from .lm import LmEvaluate, LmFigure, LmGenerate, LmRun, LmTable
 from .plot import PlotCommand
 from .predict import PredictCommand
 from .reproduce import FiguresCommand, ReproduceCommand
@@ -23,6 +24,14 @@ Ecosystem = Annotated[
         "ecosystem", description="Make an ecosystem file: random, from a real data set, or from files."
     ),
 ]
+LanguageModels = Annotated[
+    Annotated[LmRun, tyro.conf.subcommand("run")]
+    | Annotated[LmEvaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[LmGenerate, tyro.conf.subcommand("generate")]
+    | Annotated[LmTable, tyro.conf.subcommand("table")]
+    | Annotated[LmFigure, tyro.conf.subcommand("figure")],
+    tyro.conf.subcommand("lm", description="Language models that train on each other's text: run, use, show."),
+]
 Command = (
     Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
     | Annotated[FiguresCommand, tyro.conf.subcommand("figures")]
@@ -33,9 +42,10 @@ Command = (
     | Annotated[SweepCommand, tyro.conf.subcommand("sweep")]
     | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
     | Ecosystem
+    | LanguageModels
 )
 
-_DESCRIPTION = "What happens when generative models train recursively on each other's outputs: exact and simulated."
+_DESCRIPTION = "What happens when generative models train recursively on each other's outputs: exact, simulated, learned."
 
 
 def _usable_cores() -> int:
