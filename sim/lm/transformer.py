@@ -14,6 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from ...theory.failures import InvalidInput
+from .attention import attend
 from .config import TransformerConfig
 from .positions import POSITION_OFFSET, positions_in_segments, rotate, rotation
 
@@ -29,8 +30,8 @@ class Cache(eqx.Module):
         mask: whether a slot holds a token that later tokens may attend to.
     """
 
-    keys: Float[Array, "layers batch slots kv_heads head_size"]
-    values: Float[Array, "layers batch slots kv_heads head_size"]
+    keys: Float[Array, "layers batch kv_heads slots head_size"]
+    values: Float[Array, "layers batch kv_heads slots head_size"]
     mask: Bool[Array, "batch slots"]
 
 
@@ -41,7 +42,7 @@ def empty_cache(config: TransformerConfig, batch: int, slots: int) -> Cache:
         InvalidInput: more slots than the model has positions.
     """
     _check_length(config, slots)
-    zeros = jnp.zeros((config.layers, batch, slots, config.kv_heads, config.head_size), config.dtype)
+    zeros = jnp.zeros((config.layers, batch, config.kv_heads, slots, config.head_size), config.dtype)
     return Cache(zeros, zeros, jnp.zeros((batch, slots), jnp.bool_))
 
 
@@ -57,15 +58,17 @@ class Attention(nnx.Module):
         self.head_size = config.head_size
 
     def heads(self, x, turn):
-        """Queries, keys and values, [batch, length, heads or kv_heads, head_size]; the first two turned."""
+        """Queries [batch, length, heads, head_size], and keys and values [batch, kv_heads, length, head_size]."""
         query, key, value = (
             part(x).reshape(*x.shape[:2], -1, self.head_size) for part in (self.query, self.key, self.value)
         )
-        return (query, key, value) if turn is None else (rotate(query, turn), rotate(key, turn), value)
+        if turn is not None:
+            query, key = rotate(query, turn), rotate(key, turn)
+        return query, key.swapaxes(1, 2), value.swapaxes(1, 2)
 
-    def mix(self, query, key, value, mask):
-        """What the queries find; `mask` [batch, length, slots] says which slots each may look at."""
-        found = jax.nn.dot_product_attention(query, key, value, mask=mask[:, None])
+    def mix(self, query, keys, values, mask, causal):
+        """What the queries find, projected back; `mask` and `causal` as in `attend`."""
+        found = attend(query, keys, values, mask, causal)
         return self.output(found.reshape(*found.shape[:2], -1))
 
 
@@ -79,6 +82,7 @@ class FeedForward(nnx.Module):
         self.down = linear(config.feed_forward, config.hidden)
 
     def __call__(self, x):
+        """Each position by itself."""
         inner = jax.nn.relu(self.up(x)) if self.gate is None else jax.nn.silu(self.gate(x)) * self.up(x)
         return self.down(inner)
 
@@ -106,7 +110,8 @@ class Block(nnx.Module):
         return self.feed_forward_norm(x + self.feed_forward(x))
 
     def __call__(self, x, turn, mask):
-        found = self.attention.mix(*self.attention.heads(self.before_attention(x), turn), mask)
+        """A whole sequence; `mask` must be causal."""
+        found = self.attention.mix(*self.attention.heads(self.before_attention(x), turn), mask, causal=True)
         return self.after_attention(x, found)
 
 
@@ -162,7 +167,7 @@ class Transformer(nnx.Module):
         """The last hidden states, of which `head` makes logits."""
         length = tokens.shape[1]
         _check_length(self.config, length)
-        mask = jnp.tril(jnp.ones((1, length, length), bool))
+        mask = jnp.broadcast_to(jnp.tril(jnp.ones((length, length), bool)), (len(tokens), length, length))
         if segments is None:
             positions = jnp.arange(length, dtype=jnp.int32)[None]
         else:
@@ -218,9 +223,9 @@ class Transformer(nnx.Module):
             x, keys, values = carry
             index, block = layer
             query, key, value = block.attention.heads(block.before_attention(x), turn)
-            keys = jax.lax.dynamic_update_slice(keys, key[None], (index, 0, start, 0, 0))
-            values = jax.lax.dynamic_update_slice(values, value[None], (index, 0, start, 0, 0))
-            found = block.attention.mix(query, keys[index], values[index], visible)
+            keys = jax.lax.dynamic_update_slice(keys, key[None], (index, 0, 0, start, 0))
+            values = jax.lax.dynamic_update_slice(values, value[None], (index, 0, 0, start, 0))
+            found = block.attention.mix(query, keys[index], values[index], visible, causal=False)
             return (block.after_attention(x, found), keys, values), None
 
         carry = (self._embed(tokens, positions), cache.keys, cache.values)
