@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -180,7 +181,9 @@ def write_measures(folder: Path, study: Study, corpus: Corpus, cells: dict[Cell,
     part, whole = folder / f".{_MEASURES}.part", folder / _MEASURES
     shutil.rmtree(part, ignore_errors=True)
     try:
-        data.to_zarr(part, consolidated=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that text in Zarr 3 is an extension, which xarray reads
+            data.to_zarr(part, consolidated=False)
         shutil.rmtree(whole, ignore_errors=True)  # checkpoints hold all of it: a kill here loses nothing
         part.rename(whole)
     except OSError as error:
@@ -194,6 +197,8 @@ def open_measures(folder: Path) -> xr.Dataset:
         InvalidInput: there are none, or they cannot be read.
     """
     try:
-        return xr.open_zarr(folder / _MEASURES, consolidated=False).load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return xr.open_zarr(folder / _MEASURES, consolidated=False).load()
     except Exception as error:  # whatever stands at the path
         raise InvalidInput(f"there are no measures of a run at {folder}: {' '.join(str(error).split())[:200]}") from error
