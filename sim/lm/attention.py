@@ -34,30 +34,30 @@ def attend(
         return jax.nn.dot_product_attention(query, keys, values, mask=mask[:, None])
     batch, length, heads, head_size = query.shape
     kv_heads = keys.shape[1]
-    block = _BLOCK if causal else length
     grouped = (query * head_size**-0.5).reshape(batch, length, kv_heads, heads // kv_heads, head_size)
 
     def one_row(row):
         *own, row_mask = row
-        return jax.lax.map(lambda head: _one_head(*head, row_mask, block), own)
+        return jax.lax.map(lambda head: _one_head(head, row_mask, causal), own)
 
     found = jax.lax.map(one_row, (grouped.transpose(0, 2, 3, 1, 4), keys, values, mask))
     return found.transpose(0, 3, 1, 2, 4).reshape(query.shape)
 
 
 def _one_head(
-    query: Float[Array, "group length head_size"],
-    keys: Float[Array, "slots head_size"],
-    values: Float[Array, "slots head_size"],
+    head: tuple[
+        Float[Array, "group length head_size"], Float[Array, "slots head_size"], Float[Array, "slots head_size"]
+    ],
     mask: Bool[Array, "length slots"],
-    block: int,
+    causal: bool,
 ) -> Float[Array, "group length head_size"]:
+    query, keys, values = head
+    if not causal:
+        return _one_block(query, keys, values, mask)
     found = []
-    for start in range(0, query.shape[1], block):
-        stop = start + block if block < query.shape[1] else keys.shape[0]
-        found.append(
-            _one_block(query[:, start : start + block], keys[:stop], values[:stop], mask[start : start + block, :stop])
-        )
+    for start in range(0, query.shape[1], _BLOCK):
+        stop = start + _BLOCK
+        found.append(_one_block(query[:, start:stop], keys[:stop], values[:stop], mask[start:stop, :stop]))
     return jnp.concatenate(found, axis=1)
 
 

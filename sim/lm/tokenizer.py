@@ -68,8 +68,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
         show_progress=False,
     )
     backend.train_from_iterator(texts, trainer)
-    end = backend.token_to_id(_END)
-    return Tokenizer(backend, end, end)
+    return Tokenizer(backend, 0, 0)  # special tokens come first
 
 
 def load_tokenizer(path: Path) -> Tokenizer:

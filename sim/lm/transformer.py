@@ -215,6 +215,7 @@ class Transformer(nnx.Module):
             cache.mask.sum(axis=1, dtype=jnp.int32, keepdims=True) + jnp.cumsum(new, axis=1, dtype=jnp.int32) - 1
         )
         turn = self._turn(positions)
+        from_start = isinstance(start, int) and start == 0  # then a slot's number is its token's
         filled = jax.lax.dynamic_update_slice_in_dim(cache.mask, new, start, axis=1)
         slots = jnp.arange(filled.shape[1])
         visible = filled[:, None] & (slots <= start + jnp.arange(tokens.shape[1])[:, None])
@@ -225,7 +226,7 @@ class Transformer(nnx.Module):
             query, key, value = block.attention.heads(block.before_attention(x), turn)
             keys = jax.lax.dynamic_update_slice(keys, key[None], (index, 0, 0, start, 0))
             values = jax.lax.dynamic_update_slice(values, value[None], (index, 0, 0, start, 0))
-            found = block.attention.mix(query, keys[index], values[index], visible, causal=False)
+            found = block.attention.mix(query, keys[index], values[index], visible, causal=from_start)
             return (block.after_attention(x, found), keys, values), None
 
         carry = (self._embed(tokens, positions), cache.keys, cache.values)
