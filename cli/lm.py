@@ -10,6 +10,13 @@ from rich.table import Table as RichTable
 from .output import print_json, print_table, progress_bar
 
 
+def _single_precision() -> None:
+    """Models are float32; the double precision that the exact theory needs would only be in the way."""
+    import jax
+
+    jax.config.update("jax_enable_x64", False)
+
+
 @dataclass(frozen=True)
 class LmRun:
     """Run the study that a TOML file describes (docs/language_models.md); with --quick instead, a small one that needs no data.
@@ -28,6 +35,7 @@ class LmRun:
 
     def run(self) -> None:
         """Run, and print the losses."""
+        _single_precision()
         from ..sim.lm import Progress, quick_study, read_study, start_run
         from ..theory import InvalidInput
 
@@ -143,6 +151,7 @@ class LmEvaluate:
 
     def run(self) -> None:
         """Evaluate and print."""
+        _single_precision()
         from ..sim.lm import evaluate_files, open_cell
 
         cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
@@ -174,6 +183,7 @@ class LmGenerate:
 
     def run(self) -> None:
         """Write and print."""
+        _single_precision()
         from ..sim.lm import complete_prompt, open_cell
 
         cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)

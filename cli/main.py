@@ -45,7 +45,9 @@ Command = (
     | LanguageModels
 )
 
-_DESCRIPTION = "What happens when generative models train recursively on each other's outputs: exact, simulated, learned."
+_DESCRIPTION = (
+    "What happens when generative models train recursively on each other's outputs: exact, simulated, learned."
+)
 
 
 def _usable_cores() -> int:

@@ -1,7 +1,6 @@
 """Pictures of language-model runs: loss against generation (Figures 5 to 7) and embeddings of completions (Figure 3)."""
 
 import json
-from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -72,7 +71,12 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
             for panel, (moment, alpha), values in zip(row, shown, plane, strict=True):
                 for number, own in enumerate(values[: len(MARKERS)]):
                     panel.plot(
-                        *own.T, MARKERS[number], color=COLOURS[number], markersize=2.5, alpha=0.6, label=f"model {number + 1}"
+                        *own.T,
+                        MARKERS[number],
+                        color=COLOURS[number],
+                        markersize=2.5,
+                        alpha=0.6,
+                        label=f"model {number + 1}",
                     )
                 panel.set(xticks=[], yticks=[])
                 if row is axes[0]:

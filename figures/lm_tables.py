@@ -117,7 +117,9 @@ def score_lines(data: xr.Dataset) -> list[str]:
             ours, theirs = directions[row, column], published[row, column]
             if ours != theirs:
                 words = {-1: "falls", 0: "is constant", 1: "rises"}
-                lines.append(f"  M{entity} on T{task}, β={beta:g}, α={alpha:g}: {words[ours]}, published {words[theirs]}")
+                lines.append(
+                    f"  M{entity} on T{task}, β={beta:g}, α={alpha:g}: {words[ours]}, published {words[theirs]}"
+                )
     return lines
 
 

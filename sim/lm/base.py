@@ -11,14 +11,13 @@ import numpy as np
 from flax import nnx
 
 from ...theory.failures import InvalidInput
-from .checkpoints import load_checkpoint
 from .config import TransformerConfig, llama_config
 from .corpus import Corpus, Material
 from .population import Population
 from .run_folder import Checkpoints
 from .study import EntitySettings, Study, TrainingSettings
 from .texts import Rows, pack
-from .tokenizer import Tokenizer, train_tokenizer
+from .tokenizer import Tokenizer, load_tokenizer, train_tokenizer
 from .transformer import Transformer
 
 SCRATCH = "scratch"
@@ -34,7 +33,7 @@ def make_tokenizer(study: Study, material: Material) -> Tokenizer:
     if bases == [SCRATCH]:
         private = (f"{example.prompt}{example.completion}" for task in material.tasks for example in task.train)
         return train_tokenizer([*material.public, *private], study.vocabulary)
-    raise NotImplementedError
+    return load_tokenizer(Path(study.tokenizer or bases[0]))
 
 
 class Bases:
@@ -45,7 +44,9 @@ class Bases:
         tell: is told what is done and how many tokens that took.
     """
 
-    def __init__(self, study: Study, corpus: Corpus, tokenizer: Tokenizer, folder: Path, tell: Callable[[str, int], None]):
+    def __init__(
+        self, study: Study, corpus: Corpus, tokenizer: Tokenizer, folder: Path, tell: Callable[[str, int], None]
+    ):
         self._study, self._corpus, self._tokenizer, self._folder, self._tell = study, corpus, tokenizer, folder, tell
         self.population = lru_cache(maxsize=1)(self._population)
 
@@ -58,6 +59,20 @@ class Bases:
         configs = [self._config(entity) for entity in study.entities]
         made = {config: self._new(config, seed) for config in dict.fromkeys(configs)}
         return Population.of([made[config] for config in configs], self._tokenizer)
+
+    def _loaded(self, base: str) -> Transformer:
+        from .checkpoints import load_checkpoint
+
+        model = load_checkpoint(base)
+        if model.config.vocabulary < self._tokenizer.size:
+            raise InvalidInput(
+                f"{base} has {model.config.vocabulary} tokens, but its tokenizer makes {self._tokenizer.size}: they do not belong together"
+            )
+        if model.config.context < self._study.training.length:
+            raise InvalidInput(
+                f"training.length is {self._study.training.length}, above the context of {base}, {model.config.context}"
+            )
+        return model
 
     def _config(self, entity: EntitySettings) -> TransformerConfig:
         model = self._study.model
@@ -98,4 +113,6 @@ class Bases:
         rounds = 1 + -(-count * training.length // int(public.lengths.sum()))
         order = np.concatenate([random.permutation(len(public)) for _ in range(rounds)])
         order = order[: 1 + int(np.searchsorted(np.cumsum(public.lengths[order]), count * training.length))]
-        return pack([public[i] for i in order], public.prompts[order], count, training.length, np.ones(len(order), bool))
+        return pack(
+            [public[i] for i in order], public.prompts[order], count, training.length, np.ones(len(order), bool)
+        )

@@ -36,7 +36,10 @@ def _sharing(random: np.random.Generator) -> Example:
     return _worked(
         f"{name} has {start} {treats}, keeps {eaten} and shares the rest equally among {friends} friends. "
         f"How many {treats} does each friend get?",
-        (f"There are {start} - {eaten} = {rest} {treats} left.", f"Each friend gets {rest} / {friends} = {each} {treats}."),
+        (
+            f"There are {start} - {eaten} = {rest} {treats} left.",
+            f"Each friend gets {rest} / {friends} = {each} {treats}.",
+        ),
         each,
     )
 

@@ -23,7 +23,13 @@ _ANIMALS = {
     "fish": _words("trout salmon shark tuna herring eel cod carp pike ray"),
     "insect": _words("ant beetle bee moth wasp cricket termite dragonfly mosquito butterfly"),
 }
-_COVERED = {"mammal": "fur", "bird": "feathers", "reptile": "dry scales", "fish": "wet scales", "insect": "a hard shell"}
+_COVERED = {
+    "mammal": "fur",
+    "bird": "feathers",
+    "reptile": "dry scales",
+    "fish": "wet scales",
+    "insect": "a hard shell",
+}
 _MELTS_BOILS = {  # degrees Celsius at sea level
     "water": (0, 100),
     "mercury": (-39, 357),

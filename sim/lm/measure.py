@@ -61,7 +61,9 @@ class Measurer:
     def __init__(self, study: Study, corpus: Corpus, population: Population):
         self._study, self._tokenizer = study, population.tokenizer
         self._datasets = [*corpus.tests, corpus.public_test]
-        self._packed = [pack_all(_first(texts, study.measures.test_items), study.training.length) for texts in self._datasets]
+        self._packed = [
+            pack_all(_first(texts, study.measures.test_items), study.training.length) for texts in self._datasets
+        ]
         items = min(study.measures.text_items, *map(len, self._datasets))
         self._completed = [_first(texts, items) for texts in self._datasets]
         self._references = [references[:items] for references in corpus.references]

@@ -145,7 +145,9 @@ def training_sets(
             break
         for own, new, written in zip(published, indices, complete(indices), strict=True):
             own.add(new, written)
-    order = np.random.default_rng([seed, generation, len(draws), 2]).permutation(study.training.steps * study.training.batch)
+    order = np.random.default_rng([seed, generation, len(draws), 2]).permutation(
+        study.training.steps * study.training.batch
+    )
     return [_training_set(study, corpus, drawn, published, entity, order) for entity, drawn in enumerate(draws)]
 
 

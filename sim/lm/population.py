@@ -66,7 +66,9 @@ class Population:
     def state(self) -> dict[str, dict[str, jax.Array]]:
         """All parameters by their places, group by group."""
         return {
-            str(number): {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(group.models)}
+            str(number): {
+                jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(group.models)
+            }
             for number, group in enumerate(self.groups)
         }
 
@@ -79,7 +81,9 @@ class Population:
             groups.append(Group(group.members, jax.tree_util.tree_map_with_path(take, group.models)))
         return Population(groups, self.tokenizer)
 
-    def train(self, rows: Sequence[Rows], training: TrainingSettings) -> tuple["Population", Float[np.ndarray, "entity step"]]:
+    def train(
+        self, rows: Sequence[Rows], training: TrainingSettings
+    ) -> tuple["Population", Float[np.ndarray, "entity step"]]:
         """A population trained on, every entity on its rows; and the loss of each step."""
         losses = np.zeros((self.entities, training.steps), np.float32)
         groups = []
@@ -107,7 +111,12 @@ class Population:
         return self._gathered(parts)
 
     def write(
-        self, prompts: Sequence[Sequence[np.ndarray]], settings: PoolSettings, longest: int, key: jax.Array, report: Report
+        self,
+        prompts: Sequence[Sequence[np.ndarray]],
+        settings: PoolSettings,
+        longest: int,
+        key: jax.Array,
+        report: Report,
     ) -> list[list[np.ndarray]]:
         """Each entity completes its prompts; texts are prompt, completion and end mark, cut to `longest` tokens."""
         texts: list[list[np.ndarray]] = [[np.zeros(0, np.int32)] * len(own) for own in prompts]
@@ -118,18 +127,23 @@ class Population:
             most = max(len(order) for order in orders.values())
             for start in range(0, most, WRITTEN_AT_ONCE):
                 chunks = {i: order[start : start + WRITTEN_AT_ONCE] for i, order in orders.items()}
-                tokens, lengths = self._prompt_block([[prompts[i][at] for at in chunk] for i, chunk in chunks.items()])
-                written = np.asarray(self._complete(group, tokens, lengths, jax.random.fold_in(of_group, start), settings))
+                tokens, lengths = self._prompt_block(
+                    [[prompts[i][at] for at in chunk] for i, chunk in chunks.items()], group.models.config.context
+                )
+                keys = jax.random.split(jax.random.fold_in(of_group, start), lengths.shape)
+                written = np.asarray(self._complete(group, tokens, lengths, keys, settings))
                 for (i, chunk), own in zip(chunks.items(), written, strict=True):
                     for at, completion in zip(chunk, own, strict=False):
-                        texts[i][at] = np.concatenate([prompts[i][at], self._cut(completion)])[:longest].astype(np.int32)
+                        texts[i][at] = np.concatenate([prompts[i][at], self._cut(completion)])[:longest].astype(
+                            np.int32
+                        )
                 report("writing", sum(map(len, chunks.values())) * settings.new_tokens)
         return texts
 
-    def _prompt_block(self, prompts: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    def _prompt_block(self, prompts: list[list[np.ndarray]], context: int) -> tuple[np.ndarray, np.ndarray]:
         """Prompts as a block of fixed size [entity, WRITTEN_AT_ONCE, length]; places without one hold a single token."""
         longest = max((len(prompt) for own in prompts for prompt in own), default=1)
-        width = -(-longest // _PROMPT_STEP) * _PROMPT_STEP
+        width = min(-(-longest // _PROMPT_STEP) * _PROMPT_STEP, context - 1)
         tokens = np.zeros((len(prompts), WRITTEN_AT_ONCE, width), np.int32)
         lengths = np.ones((len(prompts), WRITTEN_AT_ONCE), np.int32)
         for k, own in enumerate(prompts):
@@ -138,8 +152,18 @@ class Population:
                 lengths[k, i] = len(prompt)
         return tokens, lengths
 
-    def _complete(self, group: Group, tokens, lengths, key, settings: PoolSettings):
-        raise NotImplementedError
+    def _complete(self, group: Group, tokens, lengths, keys, settings: PoolSettings):
+        room = group.models.config.context - tokens.shape[-1]
+        return complete(
+            group.models,
+            tokens,
+            lengths,
+            keys,
+            new_tokens=min(settings.new_tokens, room),
+            stop=self.tokenizer.eos,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+        )
 
     def _cut(self, completion: np.ndarray) -> np.ndarray:
         """A completion up to its end mark, which stays."""

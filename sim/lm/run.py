@@ -94,7 +94,9 @@ class Runner:
                 population, measures = _restored(checkpoints, population, measures)
             self._advance(start)
             for generation in range(start + 1, self.study.generations + 1):
-                trained_from = population if self.study.training.start == "previous" else self.bases.population(cell.seed)
+                trained_from = (
+                    population if self.study.training.start == "previous" else self.bases.population(cell.seed)
+                )
                 population = self._generation(population, trained_from, cell, generation, measures)
                 checkpoints.save(generation, {"models": population.state, "measures": measures})
                 self._advance(1)
@@ -147,9 +149,7 @@ class Runner:
                 return candidates[0]
             scores = np.stack([self._scores(writers, published, indices, texts) for texts in candidates])
             best = scores.argmax(axis=0)
-            return [
-                [candidates[best[k, i]][k][i] for i in range(len(own))] for k, own in enumerate(indices)
-            ]
+            return [[candidates[best[k, i]][k][i] for i in range(len(own))] for k, own in enumerate(indices)]
 
         return complete
 
@@ -157,7 +157,10 @@ class Runner:
         """How good texts are, [entity, text]: mean log-likelihood of a token under the writer, far above that if the answer is right."""
         length = self.study.training.length
         scores = np.zeros((len(texts), max(map(len, texts))))
-        joined = [Texts.join(own, [pub.prompts[i] for i in new]) for own, pub, new in zip(texts, published, indices, strict=True)]
+        joined = [
+            Texts.join(own, [pub.prompts[i] for i in new])
+            for own, pub, new in zip(texts, published, indices, strict=True)
+        ]
         packed = [pack_all(own, length) for own in joined]
         most = max(len(rows.tokens) for rows in packed)
         losses = writers.own_losses([_padded(rows, most) for rows in packed])

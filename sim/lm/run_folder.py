@@ -143,7 +143,9 @@ class Checkpoints:
         try:
             whole = self._manager.restore(self.latest, args=ocp.args.StandardRestore())
         except Exception as error:
-            raise CrossfeedError(f"{self._folder / str(self.latest)} is damaged: {' '.join(str(error).split())[:200]}") from error
+            raise CrossfeedError(
+                f"{self._folder / str(self.latest)} is damaged: {' '.join(str(error).split())[:200]}"
+            ) from error
         return jax.tree.map(lambda leaf, value: np.asarray(value, leaf.dtype), like, whole[name])
 
     def close(self) -> None:
@@ -201,4 +203,6 @@ def open_measures(folder: Path) -> xr.Dataset:
             warnings.simplefilter("ignore")
             return xr.open_zarr(folder / _MEASURES, consolidated=False).load()
     except Exception as error:  # whatever stands at the path
-        raise InvalidInput(f"there are no measures of a run at {folder}: {' '.join(str(error).split())[:200]}") from error
+        raise InvalidInput(
+            f"there are no measures of a run at {folder}: {' '.join(str(error).split())[:200]}"
+        ) from error

@@ -267,7 +267,9 @@ class _Reader(TomlReader):
             self.check_kinds("entity", table, kinds, which)  # pyright: ignore[reportArgumentType]
             self.check_limits("entity", table, which)
             if "task" not in table:
-                self.fail("entity", "task", f"missing for entity {which + 1}: {', '.join(BUILTIN_TASKS)}, or a JSONL file")
+                self.fail(
+                    "entity", "task", f"missing for entity {which + 1}: {', '.join(BUILTIN_TASKS)}, or a JSONL file"
+                )
             paths = {name: _resolved(table[name], folder) for name in ("test", "base") if name in table}
             if table["task"] in BUILTIN_TASKS:
                 if "test" in table:
@@ -280,9 +282,9 @@ class _Reader(TomlReader):
     def section(self, name: str, kind: type) -> dict[str, Any]:
         """A table whose keys are the fields of `kind`."""
         known = {one.name: one for one in fields(kind)}
-        plain = {key: one.type if isinstance(one.type, type) and one.type in (int, float, str) else None for key, one in known.items()}
-        choices = {key: get_args(one.type) for key, one in known.items() if plain[key] is None and key != "shares"}
-        kinds = {key: one or (list if key == "shares" else str) for key, one in plain.items()}
+        plain = {key: one.type for key, one in known.items() if one.type in (int, float, str)}
+        choices = {key: get_args(one.type) for key, one in known.items() if key not in plain and key != "shares"}
+        kinds: dict[str, Any] = {key: plain.get(key, list if key == "shares" else str) for key in known}
         table = self.table(name, kinds)
         for key, allowed in choices.items():
             if key in table and table[key] not in allowed:
@@ -335,26 +337,33 @@ class _Reader(TomlReader):
     def check_together(self, study: Study) -> None:
         """What depends on two entries."""
         if study.pool.shares and len(study.pool.shares) != len(study.entities):
-            self.fail("pool", "shares", f"has {len(study.pool.shares)} shares, but there are {len(study.entities)} entities")
+            self.fail(
+                "pool", "shares", f"has {len(study.pool.shares)} shares, but there are {len(study.entities)} entities"
+            )
         if study.pool.prompts == "other" and len(study.entities) < 2:
             self.fail("pool", "prompts", "is 'other', which needs at least 2 entities")
         if study.pool.top_p == 0:
             self.fail("pool", "top_p", "is 0, but must be above 0: no token is left to sample")
         if study.pool.new_tokens >= study.training.length:
-            self.fail("pool", "new_tokens", f"is {study.pool.new_tokens}, but must be below training.length, {study.training.length}")
+            what = f"is {study.pool.new_tokens}, but must be below training.length, {study.training.length}"
+            self.fail("pool", "new_tokens", what)
         model = study.model
         if model.base == "scratch" and study.training.length > model.context:
             self.fail("training", "length", f"is {study.training.length}, above the model's context of {model.context}")
         for which, entity in enumerate(study.entities):
             if (entity.base or model.base) != "scratch" and (entity.width or entity.layers):
-                self.fail("entity", "width" if entity.width else "layers", "applies to a model from scratch only", which)
-            if (entity.width or model.width) % (2 * model.heads):
+                self.fail(
+                    "entity", "width" if entity.width else "layers", "applies to a model from scratch only", which
+                )
+            if (entity.base or model.base) == "scratch" and (entity.width or model.width) % (2 * model.heads):
                 width = entity.width or model.width
                 where = ("entity", "width") if entity.width else ("model", "width")
                 self.fail(*where, f"is {width}, but must be a multiple of twice the {model.heads} heads", which)
         bases = {entity.base or model.base for entity in study.entities}
-        if len(bases) > 1 and any(base == "scratch" for base in bases):
+        if len(bases) > 1 and "scratch" in bases:
             self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers")
+        if any(base.endswith(".bin") for base in bases) and not study.tokenizer:
+            self.fail("tokenizer", "path", "missing: a .bin checkpoint needs its tokenizer's file")
 
     def existing(self, table: str, key: str, value: str, folder: Path) -> str:
         if not (path := folder / value).exists():

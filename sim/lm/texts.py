@@ -35,7 +35,9 @@ class Texts:
         """All texts of the parts, in order."""
         lengths = np.concatenate([part.lengths for part in parts])
         starts = np.concatenate([[0], np.cumsum(lengths)])
-        return cls(np.concatenate([part.tokens for part in parts]), starts, np.concatenate([part.prompts for part in parts]))
+        return cls(
+            np.concatenate([part.tokens for part in parts]), starts, np.concatenate([part.prompts for part in parts])
+        )
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -57,9 +59,12 @@ def encode_examples(tokenizer: Tokenizer, examples: Iterable[Example], length: i
     """Prompt, completion and end mark of each example, cut to `length` tokens; at least one token of completion stays."""
     texts, prompts = [], []
     for example in examples:
-        prompt = begin(tokenizer, example.prompt)[: length - 1]
-        texts.append(np.array((prompt + tokenizer.encode(example.completion) + [tokenizer.eos])[:length]))
-        prompts.append(len(prompt))
+        prompt = begin(tokenizer, example.prompt)
+        whole = begin(tokenizer, example.prompt + example.completion)
+        # Together, because some tokenizers put a space before every text; a token across the border is completion.
+        same = next((i for i, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b), len(prompt))
+        texts.append(np.array((whole + [tokenizer.eos])[:length]))
+        prompts.append(min(same, length - 1))
     return Texts.join(texts, prompts)
 
 
@@ -131,7 +136,9 @@ def pack(texts: Sequence[np.ndarray], prompts: np.ndarray, rows: int, length: in
     lengths, text = lengths[:used], np.repeat(np.arange(used), lengths[:used])
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     place = row[text] * length + column[text] + within
-    flat = {name: np.zeros(rows * length, kind) for name, kind in (("tokens", "i4"), ("segments", "i4"), ("counted", "?"))}
+    flat = {
+        name: np.zeros(rows * length, kind) for name, kind in (("tokens", "i4"), ("segments", "i4"), ("counted", "?"))
+    }
     flat["tokens"][place] = np.concatenate([np.zeros(0, np.int32), *texts[:used]])
     flat["segments"][place] = text + 1
     flat["counted"][place] = within >= np.where(whole[text], 1, np.maximum(prompts[text], 1))

@@ -61,7 +61,9 @@ def place_rows(rows: Sequence[Rows], steps: int, mesh: Mesh) -> "Batches":
 
 
 Batches = tuple[
-    Int[Array, "entity step batch length"], Int[Array, "entity step batch length"], Bool[Array, "entity step batch length"]
+    Int[Array, "entity step batch length"],
+    Int[Array, "entity step batch length"],
+    Bool[Array, "entity step batch length"],
 ]
 
 
