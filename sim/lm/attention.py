@@ -38,7 +38,7 @@ def attend(
 
     def one_row(row):
         *own, row_mask = row
-        return jax.lax.map(lambda head: _one_head(head, row_mask, causal), own)
+        return jax.lax.map(lambda head: _one_head(head, row_mask, causal), tuple(own))
 
     found = jax.lax.map(one_row, (grouped.transpose(0, 2, 3, 1, 4), keys, values, mask))
     return found.transpose(0, 3, 1, 2, 4).reshape(query.shape)

@@ -46,8 +46,33 @@ def load_checkpoint(
     """Read a model and its tokenizer.
 
     Args:
-        source: a Hugging Face folder, the name of one on the hub, or a llama2.c `.bin` file.
+        source: as in `load_model`.
         tokenizer: another folder, or a llama2.c tokenizer; a `.bin` model needs one.
+        dtype: as in `load_model`, as the next two.
+        parameter_dtype: of parameters.
+        remat: whether training recomputes the blocks.
+
+    Raises:
+        InvalidInput: as `load_model`; or the tokenizer is missing, damaged, or has more tokens than the model.
+    """
+    path = Path(source)
+    if path.suffix == ".bin" and tokenizer is None:
+        raise InvalidInput(f"{path} is a llama2.c model, which needs a tokenizer: give its .bin file too")
+    path = path if path.suffix == ".bin" else _folder(source)
+    model = load_model(path, dtype=dtype, parameter_dtype=parameter_dtype, remat=remat)
+    read = load_tokenizer(Path(tokenizer or path))
+    if read.size > model.config.vocabulary:
+        raise InvalidInput(f"{path}: the model has {model.config.vocabulary} tokens, but its tokenizer {read.size}")
+    return Checkpoint(model, read)
+
+
+def load_model(
+    source: str | Path, *, dtype: str = "float32", parameter_dtype: str | None = None, remat: bool = False
+) -> Transformer:
+    """Read a model alone.
+
+    Args:
+        source: a Hugging Face folder, the name of one on the hub, or a llama2.c `.bin` file.
         dtype: of activations.
         parameter_dtype: of parameters; as in the file if None.
         remat: whether training recomputes the blocks.
@@ -56,20 +81,11 @@ def load_checkpoint(
         InvalidInput: the file and the tensor that are missing, of the wrong shape, damaged or not understood.
     """
     path = Path(source)
-    if path.suffix == ".bin":
-        if tokenizer is None:
-            raise InvalidInput(f"{path} is a llama2.c model, which needs a tokenizer: give its .bin file too")
-        config, values = load_llama2c(path)
-    else:
-        path = _folder(source)
-        config, values = _load_folder(path)
-    read = load_tokenizer(Path(tokenizer or path))
-    if read.size > config.vocabulary:
-        raise InvalidInput(f"{path}: the model has {config.vocabulary} tokens, but its tokenizer {read.size}")
-    config = replace(config, dtype=dtype, parameter_dtype=parameter_dtype or config.parameter_dtype, remat=remat)
+    config, values = load_llama2c(path) if path.suffix == ".bin" else _load_folder(_folder(source))
     if parameter_dtype:
         values = {name: value.astype(parameter_dtype) for name, value in values.items()}
-    return Checkpoint(_model(config, values), read)
+        config = replace(config, parameter_dtype=parameter_dtype)
+    return _model(replace(config, dtype=dtype, remat=remat), values)
 
 
 def save_checkpoint(model: Transformer, tokenizer: Tokenizer, folder: Path) -> None:

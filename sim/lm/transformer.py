@@ -220,17 +220,22 @@ class Transformer(nnx.Module):
         slots = jnp.arange(filled.shape[1])
         visible = filled[:, None] & (slots <= start + jnp.arange(tokens.shape[1])[:, None])
 
+        zero = jnp.int32(0)
+
         def apply(carry, layer):
             x, keys, values = carry
             index, block = layer
             query, key, value = block.attention.heads(block.before_attention(x), turn)
-            keys = jax.lax.dynamic_update_slice(keys, key[None], (index, 0, 0, start, 0))
-            values = jax.lax.dynamic_update_slice(values, value[None], (index, 0, 0, start, 0))
+            place = (index, zero, zero, jnp.asarray(start, jnp.int32), zero)
+            keys = jax.lax.dynamic_update_slice(keys, key[None], place)
+            values = jax.lax.dynamic_update_slice(values, value[None], place)
             found = block.attention.mix(query, keys[index], values[index], visible, causal=from_start)
             return (block.after_attention(x, found), keys, values), None
 
         carry = (self._embed(tokens, positions), cache.keys, cache.values)
-        (x, keys, values), _ = jax.lax.scan(apply, carry, (jnp.arange(self.config.layers), self.layers))
+        (x, keys, values), _ = jax.lax.scan(
+            apply, carry, (jnp.arange(self.config.layers, dtype=jnp.int32), self.layers)
+        )
         return x if self.final_norm is None else self.final_norm(x), Cache(keys, values, filled)
 
     def head(self, hidden: Float[Array, "*batch hidden"]) -> Float[Array, "*batch vocabulary"]:
