@@ -6,18 +6,18 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-import jax
 import numpy as np
 from flax import nnx
 
 from ...theory.failures import InvalidInput
+from .checkpoints import load_checkpoint
 from .config import TransformerConfig, llama_config
 from .corpus import Corpus, Material
 from .population import Population
 from .run_folder import Checkpoints
 from .study import EntitySettings, Study, TrainingSettings
 from .texts import Rows, pack
-from .tokenizer import Tokenizer, load_tokenizer, train_tokenizer
+from .tokenizer import Tokenizer, train_tokenizer
 from .transformer import Transformer
 
 SCRATCH = "scratch"
@@ -33,7 +33,7 @@ def make_tokenizer(study: Study, material: Material) -> Tokenizer:
     if bases == [SCRATCH]:
         private = (f"{example.prompt}{example.completion}" for task in material.tasks for example in task.train)
         return train_tokenizer([*material.public, *private], study.vocabulary)
-    return load_tokenizer(Path(study.tokenizer or bases[0]))
+    return load_checkpoint(bases[0], study.tokenizer or None).tokenizer
 
 
 class Bases:
@@ -61,12 +61,10 @@ class Bases:
         return Population.of([made[config] for config in configs], self._tokenizer)
 
     def _loaded(self, base: str) -> Transformer:
-        from .checkpoints import load_checkpoint
-
-        model = load_checkpoint(base)
+        model = load_checkpoint(base, self._study.tokenizer or None, dtype=self._study.model.precision).model
         if model.config.vocabulary < self._tokenizer.size:
             raise InvalidInput(
-                f"{base} has {model.config.vocabulary} tokens, but its tokenizer makes {self._tokenizer.size}: they do not belong together"
+                f"{base} has {model.config.vocabulary} tokens, but the tokenizer has {self._tokenizer.size}"
             )
         if model.config.context < self._study.training.length:
             raise InvalidInput(

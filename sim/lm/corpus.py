@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +96,7 @@ class Corpus:
         tests: held-out texts of each task.
         public_test: held-out passages of public text.
         references: completions of the tests, as text.
+        fitting: which part of each task's training examples fits `training.length`; the others are left out.
     """
 
     names: tuple[str, ...]
@@ -106,6 +107,7 @@ class Corpus:
     tests: tuple[Texts, ...]
     public_test: Texts
     references: tuple[tuple[str, ...], ...]
+    fitting: tuple[float, ...]
 
     def fingerprint(self) -> str:
         """Equal for equal texts only."""
@@ -123,28 +125,46 @@ def make_corpus(study: Study, material: Material, tokenizer: Tokenizer) -> Corpu
     """
     length = study.training.length
     names = [task.name for task in material.tasks]
-    tasks = material.tasks
-    fresh: list[Example] = []
+    train = [_fitting(tokenizer, task.train, length, f"training examples of {task.name}") for task in material.tasks]
+    fresh = Texts.join([], [])
     if study.pool.fresh:
-        fresh = [example for task in tasks for example in task.train[::4]]
-        tasks = [replace(task, train=tuple(e for i, e in enumerate(task.train) if i % 4)) for task in tasks]
-        if len(fresh) < study.generations or not all(task.train for task in tasks):
+        fresh = Texts.concatenate([texts.select(range(0, len(texts), 4)) for texts, _ in train])
+        if len(fresh) < study.generations or any(len(texts) < 2 for texts, _ in train):
             raise InvalidInput(f"pool.fresh needs a text for each generation, but only {len(fresh)} can be set apart")
-        fresh = [fresh[i] for i in np.random.default_rng(0).permutation(len(fresh))]
-    private = tuple(encode_examples(tokenizer, task.train, length) for task in tasks)
+        fresh = fresh.select(np.random.default_rng(0).permutation(len(fresh)))
+        train = [(texts.select([i for i in range(len(texts)) if i % 4]), share) for texts, share in train]
+    private = tuple(texts for texts, _ in train)
     prompt = min(_PROMPT, length // 4)
     public = encode_passages(tokenizer, material.public, length, prompt)
     public_test = encode_passages(tokenizer, material.public_test, length, prompt)
     for part, texts in (("to train on", public), ("to hold out", public_test)):
         if not len(texts):
             raise InvalidInput(f"public text is too short: there is no passage of about {length} tokens {part}")
+    tests, references = [], []
+    for task in material.tasks:
+        texts = encode_examples(tokenizer, task.test)
+        kept = np.flatnonzero(texts.lengths <= length)[: study.measures.test_items]
+        if not len(kept):
+            raise InvalidInput(f"training.length is {length}, and no test example of {task.name} fits it")
+        tests.append(texts.select(kept))
+        references.append(tuple(task.test[i].completion for i in kept))
     return Corpus(
         tuple(f"{name} {i + 1}" if names.count(name) > 1 else name for i, name in enumerate(names)),
         private,
         public,
-        encode_examples(tokenizer, fresh, length),
+        fresh,
         Texts.concatenate(private),
-        tuple(encode_examples(tokenizer, task.test[: study.measures.test_items], length) for task in tasks),
+        tuple(tests),
         public_test,
-        tuple(tuple(example.completion for example in task.test) for task in tasks),
+        tuple(references),
+        tuple(share for _, share in train),
     )
+
+
+def _fitting(tokenizer: Tokenizer, examples: Sequence[Example], length: int, what: str) -> tuple[Texts, float]:
+    """The examples of at most `length` tokens, and which part of all they are."""
+    texts = encode_examples(tokenizer, examples)
+    kept = np.flatnonzero(texts.lengths <= length)
+    if not len(kept):
+        raise InvalidInput(f"training.length is {length}, and none of the {what} fits it")
+    return texts.select(kept), len(kept) / len(texts)

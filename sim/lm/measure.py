@@ -115,7 +115,7 @@ class Measurer:
 
 
 def _first(texts: Texts, count: int) -> Texts:
-    return Texts.join([texts[i] for i in range(min(count, len(texts)))], texts.prompts[:count])
+    return texts.select(range(min(count, len(texts))))
 
 
 def _body(tokens: np.ndarray, end: int) -> list[int]:

@@ -16,8 +16,8 @@ from .pool import Completer, Published, draw_texts, publish, training_sets
 from .population import Population
 from .run_folder import Cell, Checkpoints, write_measures
 from .study import Study
-from .texts import Rows, Texts, pack_all
 from .tasks import answers_exactly
+from .texts import Rows, Texts, pack_all
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Runner:
         return complete
 
     def _scores(self, writers, published, indices, texts) -> np.ndarray:
-        """How good texts are, [entity, text]: mean log-likelihood of a token under the writer, far above that if the answer is right."""
+        """How good texts are, [entity, text]: mean log-likelihood of a token, and far above that if the answer is right."""
         length = self.study.training.length
         scores = np.zeros((len(texts), max(map(len, texts))))
         joined = [

@@ -41,7 +41,7 @@ class Cell:
         return f"seed{self.seed}_alpha{self.alpha:g}_beta{self.beta:g}"
 
 
-def create_run(folder: Path, study: Study, fingerprint: str) -> None:
+def create_run(folder: Path, study: Study, corpus: Corpus) -> None:
     """Write down what is run.
 
     Raises:
@@ -51,7 +51,8 @@ def create_run(folder: Path, study: Study, fingerprint: str) -> None:
         raise InvalidInput(f"{folder} exists already: choose another name, or continue it with --resume")
     record = {
         "study": study.as_dict(),
-        "text": fingerprint,
+        "text": corpus.fingerprint(),
+        "part_of_examples_that_fit": dict(zip(corpus.names, corpus.fitting, strict=True)),
         "versions": {name: version(name) for name in ("crossfeed", "jax", "flax", "optax", "numpy")},
         "machine": f"{platform.machine()} with {os.cpu_count()} cores, Python {platform.python_version()}",
     }
@@ -63,7 +64,7 @@ def create_run(folder: Path, study: Study, fingerprint: str) -> None:
         part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def check_run(folder: Path, study: Study, fingerprint: str) -> None:
+def check_run(folder: Path, study: Study, corpus: Corpus) -> None:
     """See that a run can be continued.
 
     Raises:
@@ -72,7 +73,7 @@ def check_run(folder: Path, study: Study, fingerprint: str) -> None:
     record = read_record(folder)
     if changed := differences(record["study"], study.as_dict()):
         raise InvalidInput(f"{folder} holds another study: {'; '.join(changed)}")
-    if record["text"] != fingerprint:
+    if record["text"] != corpus.fingerprint():
         raise InvalidInput(f"the texts that {folder} was started with have changed: start a new run")
 
 

@@ -20,7 +20,6 @@ from .task_files import read_examples
 from .tasks import Task
 from .text_measures import accuracy
 from .texts import begin, encode_examples, pack_all
-from .tokenizer import Tokenizer
 
 
 def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> None:
@@ -35,9 +34,9 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
     tokenizer = make_tokenizer(study, material)
     corpus = make_corpus(study, material, tokenizer)
     if resume:
-        check_run(folder, study, corpus.fingerprint())
+        check_run(folder, study, corpus)
     else:
-        create_run(folder, study, corpus.fingerprint())
+        create_run(folder, study, corpus)
     bases = Bases(study, corpus, tokenizer, folder, lambda what, tokens: listen(Progress(0, 1, what, tokens)))
     Runner(study, corpus, bases, folder, listen).run()
 
@@ -70,7 +69,7 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
     material = read_material(study)
     tokenizer = make_tokenizer(study, material)
     corpus = make_corpus(study, material, tokenizer)
-    check_run(folder, study, corpus.fingerprint())
+    check_run(folder, study, corpus)
     path = folder / "cells" / Cell(seed, float(alpha), float(beta)).name
     if not path.is_dir():
         raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
@@ -110,13 +109,17 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
     population, length = cell.population, cell.study.training.length
     greedy = replace(cell.study.pool, temperature=0.0)
     losses, right = [], []
-    for examples in tests.values():
-        texts = encode_examples(population.tokenizer, examples[:items], length)
+    for name, examples in tests.items():
+        texts = encode_examples(population.tokenizer, examples)
+        kept = np.flatnonzero(texts.lengths <= length)[:items]
+        if not len(kept):
+            raise InvalidInput(f"no example of {name} fits the {length} tokens of the run's training.length")
+        texts = texts.select(kept)
         rows = pack_all(texts, length)
         losses.append(population.losses(rows).sum(axis=(1, 2)) / rows.counted.sum())
         prompts = [texts.prompt(i) for i in range(len(texts))]
         written = _write(population, prompts, greedy, length, jax.random.key(0))
-        references = [example.completion for example in examples[:items]]
+        references = [examples[i].completion for i in kept]
         right.append([accuracy(own, references) for own in written])
     return Evaluation(list(tests), np.stack(losses, axis=1), np.array(right).T)
 

@@ -24,7 +24,7 @@ class Texts:
     prompts: np.ndarray
 
     @classmethod
-    def join(cls, texts: Sequence[np.ndarray], prompts: Sequence[int]) -> "Texts":
+    def join(cls, texts: Sequence[np.ndarray], prompts: Sequence[int] | np.ndarray) -> "Texts":
         """Texts from their tokens."""
         starts = np.concatenate([[0], np.cumsum([len(text) for text in texts], dtype=np.int64)])
         tokens = np.concatenate([np.zeros(0, np.int32), *texts]).astype(np.int32)
@@ -45,6 +45,10 @@ class Texts:
     def __getitem__(self, index: int) -> np.ndarray:
         return self.tokens[self.starts[index] : self.starts[index + 1]]
 
+    def select(self, indices: Sequence[int] | np.ndarray) -> "Texts":
+        """Some of the texts."""
+        return Texts.join([self[i] for i in indices], self.prompts[np.asarray(indices, np.int64)])
+
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each text."""
@@ -55,16 +59,16 @@ class Texts:
         return self[index][: self.prompts[index]]
 
 
-def encode_examples(tokenizer: Tokenizer, examples: Iterable[Example], length: int) -> Texts:
-    """Prompt, completion and end mark of each example, cut to `length` tokens; at least one token of completion stays."""
+def encode_examples(tokenizer: Tokenizer, examples: Iterable[Example]) -> Texts:
+    """Prompt, completion and end mark of each example."""
     texts, prompts = [], []
     for example in examples:
         prompt = begin(tokenizer, example.prompt)
         whole = begin(tokenizer, example.prompt + example.completion)
         # Together, because some tokenizers put a space before every text; a token across the border is completion.
         same = next((i for i, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b), len(prompt))
-        texts.append(np.array((whole + [tokenizer.eos])[:length]))
-        prompts.append(min(same, length - 1))
+        texts.append(np.array([*whole, tokenizer.eos]))
+        prompts.append(same)
     return Texts.join(texts, prompts)
 
 
