@@ -145,7 +145,7 @@ def run_directions(data: xr.Dataset) -> np.ndarray:
         )
         for values in (first, last)
     ]
-    return direction(*ends)
+    return direction(ends[0], ends[1])
 
 
 def _ends(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

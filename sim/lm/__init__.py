@@ -17,5 +17,5 @@ from .session import evaluate_files as evaluate_files
 from .session import open_cell as open_cell
 from .session import start_run as start_run
 from .study import Study as Study
-from .study import parse_study as parse_study
-from .study import read_study as read_study
+from .study_file import parse_study as parse_study
+from .study_file import read_study as read_study

@@ -15,7 +15,7 @@ from safetensors.flax import save_file
 from ...theory.failures import InvalidInput
 from ...theory.whole_file import whole_file
 from .config import TransformerConfig
-from .hugging_face import parameters, read_config, tensor_names, write_config
+from .hugging_face import read_config, stored, write_config
 from .json_files import read_json
 from .llama2c import load_llama2c
 from .tokenizer import Tokenizer, load_tokenizer
@@ -101,10 +101,10 @@ def save_checkpoint(model: Transformer, tokenizer: Tokenizer, folder: Path) -> N
         raise InvalidInput(f"cannot write {folder}: {error.strerror or error}") from error
     state = dict(nnx.to_flat_state(nnx.state(model)))
     tensors = {}
-    for path, names, transposed in tensor_names(model.config):
-        value = state[path][...]
-        for name, part in zip(names, value if path[0] == "layers" else [value], strict=True):
-            tensors[name] = part.T if transposed else part
+    for kept in stored(model.config):
+        value = state[kept.path][...]
+        for name, part in zip(kept.names, value if kept.path[0] == "layers" else [value], strict=True):
+            tensors[name] = part.T if kept.transposed else part
     with whole_file(folder / "model.safetensors") as part:
         save_file(tensors, part, metadata={"format": "pt"})
     with whole_file(folder / "tokenizer.json") as part:
@@ -132,10 +132,7 @@ def _folder(source: str | Path) -> Path:
 
 def _load_folder(folder: Path) -> tuple[TransformerConfig, dict[str, np.ndarray]]:
     config = read_config(read_json(folder / "config.json"), folder / "config.json")
-    expected = {}
-    for path, names, transposed in tensor_names(config):
-        shape = parameters(config)[path].shape[path[0] == "layers" :]
-        expected |= dict.fromkeys(names, shape[::-1] if transposed else shape)
+    expected = {name: kept.shape for kept in stored(config) for name in kept.names}
     found = dict(_tensors(folder))
     values = {}
     for name, (file, value) in found.items():
@@ -148,8 +145,7 @@ def _load_folder(folder: Path) -> tuple[TransformerConfig, dict[str, np.ndarray]
         values[name] = value
     if missing := next((name for name in expected if name not in values), None):
         raise InvalidInput(f"{folder} lacks the tensor '{missing}', which its config.json calls for")
-    stored = next(iter(values.values())).dtype.name
-    return replace(config, parameter_dtype=stored), values
+    return replace(config, parameter_dtype=next(iter(values.values())).dtype.name), values
 
 
 def _check_extra(config: TransformerConfig, name: str, file: Path, value: np.ndarray, found: Mapping) -> None:
@@ -192,7 +188,8 @@ def _model(config: TransformerConfig, values: Mapping[str, np.ndarray]) -> Trans
     """The transformer that these tensors, named as Hugging Face does, make up."""
     graph, state = nnx.split(nnx.eval_shape(lambda: Transformer(config, rngs=nnx.Rngs(0))))
     leaves = dict(nnx.to_flat_state(state))
-    for path, names, transposed in tensor_names(config):
-        parts = [values[name].T if transposed else values[name] for name in names]
-        leaves[path] = leaves[path].replace(jnp.asarray(np.stack(parts) if path[0] == "layers" else parts[0]))
+    for kept in stored(config):
+        parts = [values[name].T if kept.transposed else values[name] for name in kept.names]
+        whole = np.stack(parts) if kept.path[0] == "layers" else parts[0]
+        leaves[kept.path] = leaves[kept.path].replace(jnp.asarray(whole))
     return nnx.merge(graph, nnx.from_flat_state(leaves))

@@ -52,7 +52,7 @@ def read_material(study: Study) -> Material:
     return Material(tasks, *_split_documents(documents))
 
 
-def _split_documents(documents: Sequence[str]) -> tuple[list[str], list[str]]:
+def _split_documents(documents: list[str]) -> tuple[list[str], list[str]]:
     """The last twentieth of every document is held out, or the last documents where they are many and short."""
     if len(documents) >= 100:
         cut = len(documents) * 19 // 20

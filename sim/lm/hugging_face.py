@@ -1,10 +1,9 @@
 """How Hugging Face writes an OPT or a Llama: the entries of `config.json`, and the names of the tensors."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 from flax import nnx
 
 from ...theory.failures import InvalidInput
@@ -42,21 +41,37 @@ _LLAMA = {
 }
 
 
-def tensor_names(config: TransformerConfig) -> Iterator[tuple[tuple[str, ...], list[str], bool]]:
-    """For every parameter: its path, its tensors' names (one for each layer, or one), and whether they are transposed."""
-    names = _OPT if config.positions == "learned" else _LLAMA
-    for path in parameters(config):
-        *module, leaf = path
-        name = f"{names['.'.join(module)]}.{'bias' if leaf == 'bias' else 'weight'}"
-        layers = config.layers if module[0] == "layers" else 1
-        yield path, [name.format(i) for i in range(layers)], leaf == "kernel"
+@dataclass(frozen=True)
+class Stored:
+    """How one parameter is stored.
+
+    Attributes:
+        path: of the parameter in the model.
+        names: its tensors, one for each layer, or one.
+        shape: of each of them.
+        transposed: whether they are.
+    """
+
+    path: tuple[str, ...]
+    names: list[str]
+    shape: tuple[int, ...]
+    transposed: bool
 
 
-def parameters(config: TransformerConfig) -> dict[tuple[str, ...], jax.ShapeDtypeStruct]:
-    """Shape and dtype of every parameter by its path."""
+def stored(config: TransformerConfig) -> list[Stored]:
+    """Every parameter of a model of this configuration, as a file holds it."""
+    modules = _OPT if config.positions == "learned" else _LLAMA
     state = nnx.state(nnx.eval_shape(lambda: Transformer(config, rngs=nnx.Rngs(0))))
-    leaves = nnx.to_flat_state(state)
-    return {tuple(map(str, path)): jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for path, leaf in leaves}
+    found = []
+    for path, leaf in nnx.to_flat_state(state):
+        *module, kind = map(str, path)
+        name = f"{modules['.'.join(module)]}.{'bias' if kind == 'bias' else 'weight'}"
+        stacked = module[0] == "layers"
+        shape = leaf.shape[1:] if stacked else leaf.shape
+        transposed = kind == "kernel"
+        names = [name.format(i) for i in range(config.layers)] if stacked else [name]
+        found.append(Stored((*module, kind), names, shape[::-1] if transposed else shape, transposed))
+    return found
 
 
 def read_config(record: dict[str, Any], path: Path, **choices) -> TransformerConfig:

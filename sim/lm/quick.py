@@ -1,6 +1,7 @@
 """The built-in study: small, and on every machine."""
 
-from .study import Study, parse_study
+from .study import Study
+from .study_file import parse_study
 
 _QUICK = """
 [study]

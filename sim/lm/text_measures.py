@@ -1,6 +1,7 @@
 """Measures of what models write: likeness between models, diversity of each, and right answers."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -39,14 +40,16 @@ class Embedding:
         if name != BUILTIN:
             self._model = _sentence_model(name)
             return
-        self._hash = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=_FEATURES, norm=None)
+        self._hash = HashingVectorizer(
+            analyzer="char_wb", ngram_range=(3, 5), n_features=_FEATURES, norm=cast(Any, None)
+        )
         self._rarity = TfidfTransformer(sublinear_tf=False).fit(abs(self._counts(references)))
 
     def __call__(self, texts: Sequence[str]) -> Float[np.ndarray, "text feature"]:
         """Unit vectors; zero for a text without words."""
         if self._model is not None:
             return np.asarray(self._model.encode(list(texts), normalize_embeddings=True), np.float64)
-        return np.asarray(self._rarity.transform(self._counts(texts)).toarray())
+        return cast(csr_array, self._rarity.transform(self._counts(texts))).toarray()
 
     def _counts(self, texts: Sequence[str]) -> csr_array:
         counts = csr_array(self._hash.transform(texts))
@@ -69,13 +72,13 @@ def _sentence_model(name: str):
 
 def coordinates(embedded: Float[np.ndarray, "text feature"]) -> Float[np.ndarray, "text coordinate"]:
     """A fixed random projection to `DRAWN` coordinates, which keeps distances well enough to draw."""
-    return GaussianRandomProjection(DRAWN, random_state=0).fit(embedded[:1]).transform(embedded)
+    return GaussianRandomProjection(cast(Any, DRAWN), random_state=0).fit(embedded[:1]).transform(embedded)
 
 
 def similarity(embedded: Float[np.ndarray, "entity item feature"]) -> Float[np.ndarray, "entity entity"]:
     """Mean cosine between what two models write for the same prompt; two texts without words count as equal."""
     cosines = np.einsum("kif,lif->kli", embedded, embedded)
-    empty = ~embedded.any(axis=-1)
+    empty = np.asarray(~embedded.any(axis=-1))
     return np.where(empty[:, None] & empty[None], 1.0, cosines).mean(axis=-1)
 
 

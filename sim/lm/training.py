@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from math import gcd
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -94,10 +95,10 @@ def train(
         def step(carry, batch):
             model, state = carry
             loss, gradient = jax.value_and_grad(_mean_loss)(model, *batch)
-            change, state = optimiser.update(gradient, state, model)
-            return (optax.apply_updates(model, change), state), loss
+            change, state = optimiser.update(gradient, state, cast(Any, model))
+            return (cast(Transformer, optax.apply_updates(cast(Any, model), change)), state), loss
 
-        (model, _), losses = jax.lax.scan(step, (model, optimiser.init(model)), own)
+        (model, _), losses = jax.lax.scan(step, (model, optimiser.init(cast(Any, model))), own)
         return model, losses
 
     return jax.vmap(one)(models, batches)
