@@ -41,7 +41,7 @@ def rotation(
 
 def rotate(
     vectors: Float[Array, "batch length heads head_size"],
-    turn: tuple[Float[Array, "batch length 1 pairs"], Float[Array, "batch length 1 pairs"]],
+    turn: tuple[Float[Array, "#batch length 1 pairs"], Float[Array, "#batch length 1 pairs"]],
 ) -> Float[Array, "batch length heads head_size"]:
     """Rotate coordinate i against i + head_size / 2, the layout of Hugging Face's Llama."""
     cosine, sine = turn
