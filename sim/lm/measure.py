@@ -61,11 +61,11 @@ class Measurer:
     def __init__(self, study: Study, corpus: Corpus, population: Population):
         self._study, self._tokenizer = study, population.tokenizer
         self._datasets = [*corpus.tests, corpus.public_test]
-        self._packed = [
-            pack_all(_first(texts, study.measures.test_items), study.training.length) for texts in self._datasets
-        ]
         items = min(study.measures.text_items, *map(len, self._datasets))
         self._completed = [_first(texts, items) for texts in self._datasets]
+        scored = [*corpus.tests, self._completed[-1]]
+        self._scored = pack_all(Texts.concatenate(scored), study.training.length)
+        self._dataset_of = np.repeat(np.arange(len(scored)), [len(texts) for texts in scored])
         self._references = [references[:items] for references in corpus.references]
         self.sizes = Sizes(len(corpus.private), len(corpus.tests), len(self._datasets), items)
         plain = [self._text(texts, i) for texts in self._completed for i in range(len(texts))]
@@ -83,8 +83,11 @@ class Measurer:
 
     def losses(self, population: Population) -> Float[np.ndarray, "entity dataset"]:
         """Mean loss of a token of the completions: of tests, and of passages of public text after their beginning."""
-        means = [population.losses(rows).sum(axis=(1, 2)) / rows.counted.sum() for rows in self._packed]
-        return np.stack(means, axis=1)
+        rows = self._scored
+        # Segments number the texts from 1; what is not counted has no loss.
+        dataset = np.append(self._dataset_of, -1)[rows.segments - 1][rows.counted]
+        totals = [np.bincount(dataset, own[rows.counted]) for own in population.losses(rows)]
+        return np.stack(totals) / np.bincount(dataset)
 
     def texts(self, population: Population, key: jax.Array, report: Report) -> dict[str, np.ndarray]:
         """Every measure of what the models write, and `coordinates` of its embeddings."""

@@ -65,14 +65,14 @@ class Published:
         self.known = np.zeros(len(which), bool)
         self._guess(min(int((source.lengths - source.prompts).mean()), new_tokens))
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: int | np.integer) -> np.ndarray:
         return self._texts[index]
 
-    def prompt(self, index: int) -> np.ndarray:
+    def prompt(self, index: int | np.integer) -> np.ndarray:
         """The prompt of a text."""
         return self._source.prompt(self._which[index])
 
-    def reference(self, index: int) -> np.ndarray:
+    def reference(self, index: int | np.integer) -> np.ndarray:
         """What stands after the prompt of a text in the data that it was taken from."""
         return self._source[self._which[index]][self.prompts[index] :]
 

@@ -9,7 +9,6 @@ alpha = [0, 0.5, 1]
 beta = [0.5]
 generations = 5
 samples = 2000
-initial_beta = 1
 
 [[entity]]
 task = "science"
@@ -22,14 +21,19 @@ layers = 2
 width = 64
 heads = 4
 context = 128
-pretrain_steps = 200
+pretrain_steps = 100
 pretrain_rate = 3e-3
 
+[initial]
+beta = 1
+steps = 150
+learning_rate = 3e-3
+
 [training]
-steps = 60
+steps = 30
 batch = 16
 length = 128
-learning_rate = 2e-3
+learning_rate = 1e-3
 warmup = 0.1
 
 [pool]
@@ -37,7 +41,7 @@ new_tokens = 64
 
 [measures]
 test_items = 200
-text_items = 50
+text_items = 32
 text_every = 5
 """
 

@@ -25,13 +25,13 @@ class Progress:
     """How far a run is.
 
     Attributes:
-        done: generations finished, of all cells; parts of the one under way count in part.
+        done: generations finished, of all cells.
         total: generations of all cells.
         doing: what is being done.
         tokens: tokens trained on, scored or written since the last report.
     """
 
-    done: float
+    done: int
     total: int
     doing: str
     tokens: int
@@ -52,7 +52,7 @@ class Runner:
     def __init__(self, study: Study, corpus: Corpus, bases: Bases, folder: Path, listen: Listener):
         self.study, self.corpus, self.bases, self.folder, self._listen = study, corpus, bases, folder, listen
         self.cells = [Cell(*place) for place in product(study.seeds, study.alpha, study.beta)]
-        self._first = sorted({(seed, self._initial_beta(beta)) for seed, _, beta in map(_parts, self.cells)})
+        self._first = sorted({(seed, study.initial_beta(beta)) for seed, _, beta in map(_parts, self.cells)})
         self._total = len(self._first) + len(self.cells) * study.generations
         self._done = 0
         self._measurer = Measurer(study, corpus, bases.population(study.seeds[0]))
@@ -63,12 +63,9 @@ class Runner:
         for seed, beta in self._first:
             initial = self._initial(seed, beta)
             for cell in self.cells:
-                if (cell.seed, self._initial_beta(cell.beta)) == (seed, beta):
+                if (cell.seed, self.study.initial_beta(cell.beta)) == (seed, beta):
                     finished[cell] = self._cell(cell, *initial)
                     write_measures(self.folder, self.study, self.corpus, finished)
-
-    def _initial_beta(self, beta: float) -> float:
-        return beta if self.study.initial_beta is None else self.study.initial_beta
 
     def _initial(self, seed: int, beta: float) -> tuple[Population, dict[str, np.ndarray]]:
         """Generation 0: trained on real data alone."""
@@ -106,7 +103,7 @@ class Runner:
         self, writers: Population, learners: Population, cell: Cell, generation: int, measures: dict[str, np.ndarray]
     ) -> Population:
         """Draw, write what is read of the pool, train, measure; the measures are written into their arrays."""
-        study, corpus = self.study, self.corpus
+        study, corpus = self.study if generation else self.study.at_first, self.corpus
         alpha = cell.alpha if generation else 0.0
         where = f"seed {cell.seed}, α {alpha:g}, β {cell.beta:g}, generation {generation}: "
         key = jax.random.fold_in(jax.random.key(cell.seed), generation)

@@ -1,7 +1,7 @@
 """What to run: entities, public text, model, training, pool and measures, as plain records."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -86,6 +86,21 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class InitialSettings:
+    """Where generation 0 differs from the others: in the paper, models begin well trained and alike in every cell.
+
+    Attributes:
+        beta: weight of private data; each cell's own if negative.
+        steps: optimiser steps; `training.steps` if 0.
+        learning_rate: at its highest; `training.learning_rate` if 0.
+    """
+
+    beta: float = -1.0
+    steps: int = 0
+    learning_rate: float = 0.0
+
+
+@dataclass(frozen=True)
 class PoolSettings:
     """What entities publish.
 
@@ -117,7 +132,8 @@ class MeasureSettings:
 
     Attributes:
         test_items: test examples of each task whose loss is taken.
-        text_items: test examples and public passages that are completed, for accuracy, similarity and diversity.
+        text_items: test examples and public passages that are completed, for accuracy, similarity and diversity; the loss on
+            public text is taken on these passages.
         text_every: in which generations they are completed: every so many, and in the first and last.
         embedding: of similarity and the Vendi score: "builtin", or the name of a Sentence-Transformers model.
     """
@@ -138,7 +154,6 @@ class Study:
         seeds: of everything random.
         generations: T.
         samples: n, texts drawn for a generation's training set.
-        initial_beta: β of generation 0; each cell's own if None.
         entities: the K entities.
         public: text files: a folder, a .txt file, 'python', or a name for the `datasets` library.
         vocabulary: tokens of a new tokenizer, trained on public and private text, if the base brings none.
@@ -151,14 +166,25 @@ class Study:
     seeds: tuple[int, ...] = (0,)
     generations: int = 15
     samples: int = 12_500
-    initial_beta: float | None = None
     public: str = PYTHON
     vocabulary: int = 1024
     tokenizer: str = ""
     model: ModelSettings = field(default_factory=ModelSettings)
+    initial: InitialSettings = field(default_factory=InitialSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     measures: MeasureSettings = field(default_factory=MeasureSettings)
+
+    @property
+    def at_first(self) -> "Study":
+        """The study with generation 0's training."""
+        steps, rate = self.initial.steps, self.initial.learning_rate
+        training = replace(self.training, steps=steps or self.training.steps)
+        return replace(self, training=replace(training, learning_rate=rate or training.learning_rate))
+
+    def initial_beta(self, beta: float) -> float:
+        """β of generation 0 in a cell with this β."""
+        return beta if self.initial.beta < 0 else self.initial.beta
 
     @property
     def shares(self) -> np.ndarray:
@@ -170,7 +196,13 @@ class Study:
         return json.loads(json.dumps(asdict(self)))
 
 
-SECTIONS = {"model": ModelSettings, "training": TrainingSettings, "pool": PoolSettings, "measures": MeasureSettings}
+SECTIONS = {
+    "model": ModelSettings,
+    "initial": InitialSettings,
+    "training": TrainingSettings,
+    "pool": PoolSettings,
+    "measures": MeasureSettings,
+}
 """The tables of a study's file that are one record each."""
 
 

@@ -10,20 +10,21 @@ from ..toml_reader import TomlReader, parse_toml, read_text
 from .builtin_tasks import BUILTIN_TASKS
 from .study import PYTHON, SECTIONS, EntitySettings, Study
 
-_STUDY_KEYS = {"alpha": list, "beta": list, "seeds": list, "generations": int, "samples": int, "initial_beta": float}
+_STUDY_KEYS = {"alpha": list, "beta": list, "seeds": list, "generations": int, "samples": int}
 _PUBLIC_KEYS = {"text": str}
 _TOKENIZER_KEYS = {"vocabulary": int, "path": str}
 _LEAST = {
     "study": {"generations": 0, "samples": 1},
     "model": {"layers": 1, "width": 2, "heads": 1, "context": 8, "pretrain_steps": 0},
+    "initial": {"steps": 1},
     "training": {"steps": 1, "batch": 1, "length": 8},
     "pool": {"new_tokens": 1, "candidates": 1},
     "measures": {"test_items": 1, "text_items": 1, "text_every": 1},
     "tokenizer": {"vocabulary": 260},
     "entity": {"layers": 1, "width": 2},
 }
-_POSITIVE = {"model": ("pretrain_rate",), "training": ("learning_rate", "clip")}
-_IN_UNIT = {"training": ("warmup", "beta1", "beta2"), "pool": ("top_p", "fresh"), "study": ("initial_beta",)}
+_POSITIVE = {"model": ("pretrain_rate",), "initial": ("learning_rate",), "training": ("learning_rate", "clip")}
+_IN_UNIT = {"training": ("warmup", "beta1", "beta2"), "pool": ("top_p", "fresh"), "initial": ("beta",)}
 _NOT_NEGATIVE = {"training": ("weight_decay",), "pool": ("temperature",)}
 
 
@@ -53,7 +54,9 @@ class _Reader(TomlReader):
     def study(self, folder: Path) -> Study:
         for table in self.content:
             if table not in ("study", "entity", "public", "tokenizer", *SECTIONS):
-                known = "[study], [[entity]], [public], [tokenizer], [model], [training], [pool] and [measures]"
+                known = (
+                    "[study], [[entity]], [public], [tokenizer], [model], [initial], [training], [pool] and [measures]"
+                )
                 self.fail("", table, f"unknown: a study has {known}, not {table!r}")
         study: dict[str, Any] = self.table("study", _STUDY_KEYS)
         self.check_limits("study", study)
@@ -106,6 +109,7 @@ class _Reader(TomlReader):
             if key in table and table[key] not in allowed:
                 self.fail(name, key, f"is {table[key]!r}, but must be one of {', '.join(map(str, allowed))}")
         self.check_limits(name, table)
+        table |= {key: float(value) for key, value in table.items() if kinds[key] is float}
         if "shares" in table:
             table["shares"] = self.shares(table["shares"])
         return table
@@ -177,7 +181,8 @@ class _Reader(TomlReader):
                 self.fail(*where, f"is {width}, but must be a multiple of twice the {model.heads} heads", which)
         bases = {entity.base or model.base for entity in study.entities}
         if len(bases) > 1 and "scratch" in bases:
-            self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers")
+            which = next(i for i, entity in enumerate(study.entities) if entity.base)
+            self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers", which)
         if any(base.endswith(".bin") for base in bases) and not study.tokenizer:
             self.fail("tokenizer", "path", "missing: a .bin checkpoint needs its tokenizer's file")
 

@@ -42,7 +42,7 @@ class Texts:
     def __len__(self) -> int:
         return len(self.prompts)
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: int | np.integer) -> np.ndarray:
         return self.tokens[self.starts[index] : self.starts[index + 1]]
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "Texts":
@@ -54,7 +54,7 @@ class Texts:
         """Tokens of each text."""
         return np.diff(self.starts)
 
-    def prompt(self, index: int) -> np.ndarray:
+    def prompt(self, index: int | np.integer) -> np.ndarray:
         """The tokens of a text's prompt."""
         return self[index][: self.prompts[index]]
 
