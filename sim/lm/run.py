@@ -155,7 +155,7 @@ class Runner:
         length = self.study.training.length
         scores = np.zeros((len(texts), max(map(len, texts))))
         joined = [
-            Texts.join(own, [pub.prompts[i] for i in new])
+            Texts.join(own, pub.prompts[new])
             for own, pub, new in zip(texts, published, indices, strict=True)
         ]
         packed = [pack_all(own, length) for own in joined]

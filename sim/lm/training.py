@@ -91,7 +91,7 @@ def train(
     """One generation of every entity, in one scan over the steps; and the loss of each step before it."""
     optimiser = make_optimiser(training)
 
-    def one(model: Transformer, own: Batches):
+    def one(model: Transformer, own):
         def step(carry, batch):
             model, state = carry
             loss, gradient = jax.value_and_grad(_mean_loss)(model, *batch)
