@@ -10,11 +10,11 @@ from rich.table import Table as RichTable
 from .output import print_json, print_table, progress_bar
 
 
-def _single_precision() -> None:
-    """Models are float32; the double precision that the exact theory needs would only be in the way."""
+def _single_precision():
+    """Context for models, which are float32: the double precision of the exact theory would only be in the way."""
     import jax
 
-    jax.config.update("jax_enable_x64", False)
+    return jax.enable_x64(False)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class LmRun:
 
     def run(self) -> None:
         """Run, and print the losses."""
-        _single_precision()
         from ..sim.lm import Progress, quick_study, read_study, start_run
         from ..theory import InvalidInput
 
@@ -58,7 +57,8 @@ class LmRun:
                 if now.doing:
                     progress.update(task, description=now.doing)
 
-            start_run(study, out, self.resume, listen)
+            with _single_precision():
+                start_run(study, out, self.resume, listen)
         LmTable((out,)).run()
         print(out)
 
@@ -151,11 +151,11 @@ class LmEvaluate:
 
     def run(self) -> None:
         """Evaluate and print."""
-        _single_precision()
         from ..sim.lm import evaluate_files, open_cell
 
-        cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
-        found = evaluate_files(cell, self.task, self.items)
+        with _single_precision():
+            cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
+            found = evaluate_files(cell, self.task, self.items)
         if self.json:
             print_json({"tasks": found.tasks, "loss": found.loss, "accuracy": found.accuracy})
             return
@@ -183,9 +183,10 @@ class LmGenerate:
 
     def run(self) -> None:
         """Write and print."""
-        _single_precision()
         from ..sim.lm import complete_prompt, open_cell
 
-        cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
-        for entity, text in enumerate(complete_prompt(cell, self.prompt, self.temperature), 1):
+        with _single_precision():
+            cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
+            texts = complete_prompt(cell, self.prompt, self.temperature)
+        for entity, text in enumerate(texts, 1):
             print(f"model {entity}: {self.prompt}{text}")
