@@ -9,6 +9,7 @@ import tyro
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
 from .explore import ExploreCommand
 from .limit import LimitCommand
+from .lm import LmEvaluate, LmFigure, LmGenerate, LmRun, LmTable
 from .machine import prepare_jax
 from .plot import PlotCommand
 from .predict import PredictCommand
@@ -26,6 +27,14 @@ Ecosystem = Annotated[
         "ecosystem", description="Make an ecosystem file: random, from a real data set, or from files."
     ),
 ]
+LanguageModels = Annotated[
+    Annotated[LmRun, tyro.conf.subcommand("run")]
+    | Annotated[LmEvaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[LmGenerate, tyro.conf.subcommand("generate")]
+    | Annotated[LmTable, tyro.conf.subcommand("table")]
+    | Annotated[LmFigure, tyro.conf.subcommand("figure")],
+    tyro.conf.subcommand("lm", description="Language models that train on each other's text: run, use, show."),
+]
 Command = (
     Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
     | Annotated[FiguresCommand, tyro.conf.subcommand("figures")]
@@ -38,9 +47,12 @@ Command = (
     | Annotated[ExploreCommand, tyro.conf.subcommand("explore")]
     | Annotated[VerifyCommand, tyro.conf.subcommand("verify")]
     | Ecosystem
+    | LanguageModels
 )
 
-_DESCRIPTION = "What happens when generative models train recursively on each other's outputs: exact and simulated."
+_DESCRIPTION = (
+    "What happens when generative models train recursively on each other's outputs: exact, simulated, learned."
+)
 
 
 def main() -> None:

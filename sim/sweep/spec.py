@@ -1,16 +1,14 @@
 """What to sweep: a TOML file with axes, an ecosystem family and quantities. Mistakes are named with their line."""
 
 import json
-import re
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from ...theory.failures import InvalidInput
 from ..real_data import DATASETS
+from ..toml_reader import TomlReader, parse_toml, read_text
 from .quantities import QUANTITIES
 
 FAMILIES = ("random", "symmetric", "file", "dataset")
@@ -92,11 +90,7 @@ def read_spec(path: Path) -> Spec:
     Raises:
         InvalidInput: the file cannot be read, or an entry is wrong; the message names file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-    return parse_spec(text, str(path), path.parent)
+    return parse_spec(read_text(path), str(path), path.parent)
 
 
 def parse_spec(text: str, source: str = "spec", folder: Path = Path()) -> Spec:
@@ -109,19 +103,10 @@ def parse_spec(text: str, source: str = "spec", folder: Path = Path()) -> Spec:
     Raises:
         InvalidInput: as `read_spec`.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{source} is not TOML: {error}") from error
-    return _Reader(content, text, source).spec(folder)
+    return _Reader(parse_toml(text, source), text, source).spec(folder)
 
 
-@dataclass(frozen=True)
-class _Reader:
-    content: dict[str, Any]
-    text: str
-    source: str
-
+class _Reader(TomlReader):
     def spec(self, folder: Path) -> Spec:
         for table in self.content:
             if table not in ("sweep", "ecosystem", "axes"):
@@ -239,35 +224,3 @@ class _Reader:
             limits = f"at least {low}" if high == np.inf else f"in [{low}, {high}]"
             self.fail("axes", name, f"is {value}, but must lie {limits}")
         return value if name in _WHOLE else float(value)
-
-    def table(self, name: str, kinds: dict[str, type]) -> dict[str, Any]:
-        """A table with known keys of known types."""
-        table = self.content.get(name, {})
-        if not isinstance(table, dict):
-            self.fail("", name, "must be a table")
-        for key, value in table.items():
-            if key not in kinds:
-                self.fail(name, key, f"unknown: there are {', '.join(kinds)}")
-            wanted = (int, float) if kinds[key] is float else kinds[key]
-            if not isinstance(value, wanted) or isinstance(value, bool):
-                self.fail(name, key, f"is {value!r}, but must be of type {kinds[key].__name__}")
-        return dict(table)
-
-    def fail(self, table: str, key: str, what: str) -> NoReturn:
-        """Raise with the line on which the key stands, or the table, or none where it is missing."""
-        where = f"{table}.{key}" if table else key
-        line = self.line(table, key)
-        raise InvalidInput(f"{self.source}{f', line {line}' if line else ''}: {where} {what}")
-
-    def line(self, table: str, key: str) -> int | None:
-        current = ""
-        for number, line in enumerate(self.text.splitlines(), 1):
-            if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
-                current = header[1].replace(" ", "").replace('"', "")
-                if current in (f"{table}.{key}", key if not table else None):
-                    return number
-                continue
-            named = re.match(rf"\s*(\"?{re.escape(table)}\"?\s*\.\s*)?\"?{re.escape(key)}\"?\s*[.=]", line)
-            if named and (current == table or (not current and line.strip().startswith(table))):
-                return number
-        return None

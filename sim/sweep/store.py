@@ -6,7 +6,6 @@ import shutil
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import zip_longest
 from json import loads
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +16,7 @@ from zarr.codecs import ZstdCodec
 from zarr.errors import BaseZarrError
 
 from ...theory.failures import CrossfeedError, InvalidInput
+from ..toml_reader import differences
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
 from .spec import Spec
@@ -95,9 +95,8 @@ class Store:
             InvalidInput: there is none, it is not ours, or it belongs to another spec.
         """
         stored = read_spec_of(path)
-        differences = _differences(loads(stored.to_json()), loads(plan.spec.to_json()))
-        if differences:
-            raise InvalidInput(f"{path} holds another sweep: {'; '.join(differences)}")
+        if changed := differences(loads(stored.to_json()), loads(plan.spec.to_json())):
+            raise InvalidInput(f"{path} holds another sweep: {'; '.join(changed)}")
         return cls(path, plan)
 
     def done(self, tile: Tile) -> bool:
@@ -220,19 +219,3 @@ def _make_empty(path: Path, plan: Plan) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # consolidated metadata is an extension, which xarray reads
         zarr.consolidate_metadata(group.store)
-
-
-def _differences(stored, wanted, name: str = "") -> list[str]:
-    """What differs between two specs, in words."""
-    if isinstance(stored, dict) and isinstance(wanted, dict):
-        keys = sorted(stored.keys() | wanted.keys())
-        return [
-            line for key in keys for line in _differences(stored.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
-        ]
-    if stored == wanted:
-        return []
-    if isinstance(stored, list) and isinstance(wanted, list):
-        first = next(i for i, (a, b) in enumerate(zip_longest(stored, wanted)) if a != b)
-        show = lambda values: values[first] if first < len(values) else "nothing"  # noqa: E731
-        return [f"{name}[{first}] is {show(stored)} there and {show(wanted)} in the spec"]
-    return [f"{name} is {stored} there and {wanted} in the spec"]

@@ -1,0 +1,121 @@
+"""One generation of four language models (train, complete, evaluate) against a plain PyTorch and transformers loop.
+
+Needs the extra `parity`. Both sides start from the same weights and see the same tokens; completions are sampled and never
+stop early, so both write equally many.
+"""
+
+import tempfile
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from crossfeed.sim.lm.checkpoints import save_checkpoint
+from crossfeed.sim.lm.config import llama_config
+from crossfeed.sim.lm.generate import complete
+from crossfeed.sim.lm.study import TrainingSettings
+from crossfeed.sim.lm.tokenizer import train_tokenizer
+from crossfeed.sim.lm.training import stack, token_losses, train
+from crossfeed.sim.lm.transformer import Transformer
+from flax import nnx
+from timing import Claim, interleaved
+
+ENTITIES = 4
+CONFIG = llama_config(vocabulary=512, hidden=64, layers=5, heads=8, feed_forward=172, context=512, kv_heads=4)
+TRAINING = TrainingSettings(steps=10, batch=4, length=256, learning_rate=1e-4)
+PROMPTS, PROMPT, NEW = 32, 32, 64
+TESTS = 32
+PAIRS = 3
+
+
+def measure() -> list[Claim]:
+    try:
+        import torch
+    except ImportError as error:
+        raise SystemExit("language_generation needs the extra 'parity': pip install -e '.[parity]'") from error
+    torch.set_num_threads(2)
+    models = [Transformer(CONFIG, rngs=nnx.Rngs(seed)) for seed in range(ENTITIES)]
+    theirs = [_as_torch(model) for model in models]
+    draw = np.random.default_rng(0)
+    rows = draw.integers(1, 512, (ENTITIES, TRAINING.steps, TRAINING.batch, TRAINING.length), np.int32)
+    prompts = draw.integers(1, 512, (ENTITIES, PROMPTS, PROMPT), np.int32)
+    tests = draw.integers(1, 512, (TESTS, TRAINING.length), np.int32)
+
+    def ours():
+        return our_generation(stack(models), rows, prompts, tests)
+
+    def plain():
+        return torch_generation(theirs, rows, prompts, tests)
+
+    before = np.array([_torch_loss(model, tests).mean() for model in theirs])
+    _, _, losses = our_generation(stack(models), rows[:, :0], prompts, tests)
+    gap = float(abs(np.asarray(losses)[..., 1:].mean((1, 2)) - before).max())
+    if not gap < 1e-4:
+        raise AssertionError(f"before training the two sides' losses differ by {gap:.1e}")
+    jax.block_until_ready(ours())
+    plain()
+    pairs = interleaved(ours, plain, PAIRS)
+    details = {
+        "entities": ENTITIES,
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(models[0])),
+        "trained_tokens": rows.size,
+        "written_tokens": ENTITIES * PROMPTS * NEW,
+        "scored_tokens": ENTITIES * tests.size,
+        "our_seconds": pairs.a_seconds,
+        "torch_seconds": pairs.b_seconds,
+        "ratios": pairs.ratios,
+        "torch": torch.__version__,
+    }
+    return [Claim("a generation of 4 models faster than PyTorch and transformers", pairs.ratio, 3, details=details)]
+
+
+def our_generation(models, rows, prompts, tests):
+    """Trained population, completions, and test losses."""
+    everything = jnp.ones(rows.shape, jnp.int32)
+    if rows.shape[1]:
+        models, _ = train(models, (jnp.asarray(rows), everything, everything.astype(bool)), TRAINING)
+    lengths = jnp.full(prompts.shape[:2], PROMPT)
+    keys = jax.random.split(jax.random.key(0), prompts.shape[:2])
+    written = complete(models, jnp.asarray(prompts), lengths, keys, new_tokens=NEW, stop=CONFIG.vocabulary)
+    whole = np.ones(tests.shape, np.int32)
+    return models, written, token_losses(models, tests, whole, whole.astype(bool))
+
+
+def torch_generation(models, rows, prompts, tests):
+    """The loop that one would write: model after model, step after step."""
+    import torch
+
+    results = []
+    for model, own_rows, own_prompts in zip(models, rows, prompts, strict=True):
+        optimiser = torch.optim.AdamW(model.parameters(), TRAINING.learning_rate, weight_decay=0.0)
+        model.train()
+        for batch in torch.from_numpy(own_rows).long():
+            optimiser.zero_grad()
+            model(input_ids=batch, labels=batch).loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), TRAINING.clip)
+            optimiser.step()
+        model.eval()
+        ids = torch.from_numpy(own_prompts).long()
+        settings = {"do_sample": True, "top_k": 0, "max_new_tokens": NEW, "min_new_tokens": NEW, "pad_token_id": 0}
+        written = model.generate(ids, attention_mask=torch.ones_like(ids), **settings)
+        results.append((written.numpy(), _torch_loss(model, tests)))
+    return results
+
+
+def _torch_loss(model, tests):
+    import torch
+
+    ids = torch.from_numpy(tests).long()
+    with torch.no_grad():
+        parts = [model(input_ids=part).logits for part in ids.split(4)]
+    return torch.nn.functional.cross_entropy(
+        torch.cat(parts)[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
+    ).numpy()
+
+
+def _as_torch(model: Transformer):
+    from transformers import AutoModelForCausalLM
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_checkpoint(model, train_tokenizer(["a"], 257), Path(folder))
+        return AutoModelForCausalLM.from_pretrained(folder)

@@ -1,0 +1,192 @@
+"""`crossfeed lm`: language models that train on each other's text."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from .output import print_json, print_table, progress_bar
+
+
+def _single_precision():
+    """Context for models, which are float32: the double precision of the exact theory would only be in the way."""
+    import jax
+
+    return jax.enable_x64(False)
+
+
+@dataclass(frozen=True)
+class LmRun:
+    """Run the study that a TOML file describes (docs/language_models.md); with --quick instead, a small one that needs no data.
+
+    Killed at any moment and continued with --resume, it ends with the same measures.
+    """
+
+    config: tyro.conf.Positional[Path | None] = None
+    """CONFIG.toml."""
+    out: Path | None = None
+    """The run's folder; results/lm-quick with --quick."""
+    resume: bool = False
+    """Go on with the run instead of starting it."""
+    quick: bool = False
+    """The built-in study: two small models, science and arithmetic, β = 0.5 and α = 0, 0.5, 1; minutes on two cores."""
+
+    def run(self) -> None:
+        """Run, and print the losses."""
+        from ..sim.lm import Progress, quick_study, read_study, start_run
+        from ..theory import InvalidInput
+
+        if (self.config is None) != self.quick:
+            raise InvalidInput("give either CONFIG.toml or --quick")
+        if self.out is None and not self.quick:
+            raise InvalidInput("out is missing: name the run's folder with --out")
+        study = quick_study() if self.config is None else read_study(self.config)
+        out = self.out or Path("results/lm-quick")
+        with progress_bar("{task.fields[rate]}") as progress:
+            task = progress.add_task("reading text", rate="", total=None)
+            tokens = 0
+
+            def listen(now: Progress) -> None:
+                nonlocal tokens
+                tokens += now.tokens
+                elapsed = progress.tasks[task].elapsed
+                rate = f"{tokens / elapsed:,.0f} tokens/s" if elapsed and tokens else ""
+                progress.update(task, completed=now.done, total=now.total, rate=rate)
+                if now.doing:
+                    progress.update(task, description=now.doing)
+
+            with _single_precision():
+                start_run(study, out, self.resume, listen)
+        LmTable((out,)).run()
+        print(out)
+
+
+@dataclass(frozen=True)
+class LmTable:
+    """Print a run's tables: losses and likeness, first → last, and the pattern score where the run has the paper's form.
+
+    Falls by more than 0.1 are green, rises red. Several runs that differ in their seeds make one table.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs."""
+    out: Path | None = None
+    """Write the tables here too, in Markdown."""
+
+    def run(self) -> None:
+        """Print, and write."""
+        from ..figures.lm_tables import loss_table, open_runs, score_lines, similarity_table
+        from ..theory import InvalidInput
+        from ..theory.whole_file import whole_file
+
+        data = open_runs(self.runs)
+        tables = [loss_table(data), similarity_table(data)]
+        try:
+            scores = score_lines(data)
+        except InvalidInput as reason:
+            scores = [f"no pattern score: {reason}"]
+        for table in tables:
+            _print(table)
+        print("\n".join(scores))
+        if self.out:
+            text = "\n".join([*(table.markdown() for table in tables), *(f"    {line}" for line in scores)]) + "\n"
+            with whole_file(self.out) as part:
+                part.write_text(text, encoding="utf-8")
+
+
+def _print(table) -> None:
+    rich_table = RichTable(title=table.title, title_justify="left")
+    for name in table.header:
+        rich_table.add_column(name, justify="right")
+    colours = {-1: "green", 0: "", 1: "red"}
+    for row in table.rows:
+        rich_table.add_row(*(f"[{colours[c.direction]}]{c.text}[/]" if c.direction else c.text for c in row))
+    console = Console()
+    console = console if console.is_terminal else Console(width=200)
+    console.print(rich_table)
+
+
+@dataclass(frozen=True)
+class LmFigure:
+    """Draw a run: loss against generation, or with --beta the embeddings of what the models write."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs that differ in their seeds only."""
+    out: Path
+    """File to write: .png, .svg or .pdf."""
+    beta: float | None = None
+    """Draw the principal components of embeddings at this β, of the first seed."""
+
+    def run(self) -> None:
+        """Draw and write."""
+        from ..figures.lm_figures import embedding_figure, loss_figure
+        from ..figures.lm_tables import open_runs
+        from ..figures.sweep_plot import save_figure
+
+        data = open_runs(self.runs)
+        save_figure(loss_figure(data) if self.beta is None else embedding_figure(data, self.beta), self.out)
+        print(self.out)
+
+
+@dataclass(frozen=True)
+class LmEvaluate:
+    """Loss and accuracy of a run's last models on its own tasks, or on other files."""
+
+    run_folder: tyro.conf.Positional[Path]
+    """The run's folder."""
+    alpha: float
+    """Which cell: its α."""
+    beta: float
+    """Which cell: its β."""
+    seed: int | None = None
+    """Which cell: its seed; the first one if not given."""
+    task: tyro.conf.UseAppendAction[list[Path]] = field(default_factory=list)
+    """A JSONL file to evaluate on; repeat the option for more."""
+    items: int = 200
+    """Examples of each file."""
+    json: bool = False
+    """Print one JSON object."""
+
+    def run(self) -> None:
+        """Evaluate and print."""
+        from ..sim.lm import evaluate_files, open_cell
+
+        with _single_precision():
+            cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
+            found = evaluate_files(cell, self.task, self.items)
+        if self.json:
+            print_json({"tasks": found.tasks, "loss": found.loss, "accuracy": found.accuracy})
+            return
+        for name, values in (("loss (nats a token)", found.loss), ("exact answers", found.accuracy)):
+            rows = ((f"model {k + 1}", *row) for k, row in enumerate(values))
+            print_table(f"{name}, generation {cell.generation}", ["", *found.tasks], rows)
+
+
+@dataclass(frozen=True)
+class LmGenerate:
+    """Let a run's last models complete a prompt."""
+
+    run_folder: tyro.conf.Positional[Path]
+    """The run's folder."""
+    prompt: str
+    """What to complete."""
+    alpha: float
+    """Which cell: its α."""
+    beta: float
+    """Which cell: its β."""
+    seed: int | None = None
+    """Which cell: its seed; the first one if not given."""
+    temperature: float | None = None
+    """Of sampling; the run's if not given, 0 for the likeliest tokens."""
+
+    def run(self) -> None:
+        """Write and print."""
+        from ..sim.lm import complete_prompt, open_cell
+
+        with _single_precision():
+            cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
+            texts = complete_prompt(cell, self.prompt, self.temperature)
+        for entity, text in enumerate(texts, 1):
+            print(f"model {entity}: {self.prompt}{text}")

@@ -1,0 +1,103 @@
+"""Pictures of language-model runs: loss against generation (Figures 5 to 7) and embeddings of completions (Figure 3)."""
+
+import json
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ..theory import InvalidInput
+from .style import COLOURS, DASHES, MARKERS, grid_of_axes, styled
+
+_MOST = 4
+
+
+def loss_figure(data: xr.Dataset) -> Figure:
+    """Test loss against generation: a row for each β, a column for each model and task, a line for each α.
+
+    Bands are one standard deviation over seeds.
+
+    Raises:
+        InvalidInput: more entities or α than fit one picture.
+    """
+    if data.sizes["entity"] > _MOST or data.sizes["alpha"] > _MOST:
+        raise InvalidInput(f"the figure has room for {_MOST} entities and {_MOST} α: give fewer")
+    pairs = [(entity, task) for entity in data.entity.values for task in data.task.values]
+    mean, deviation = data.loss.mean("seed"), data.loss.std("seed")
+    with styled():
+        size = (2.1 * len(pairs) + 0.6, 1.9 * data.sizes["beta"] + 0.8)
+        figure, axes = grid_of_axes(data.sizes["beta"], len(pairs), size, sharex=True, sharey="col")
+        for row, beta in zip(axes, data.beta.values, strict=True):
+            for panel, (entity, task) in zip(row, pairs, strict=True):
+                for number, alpha in enumerate(data.alpha.values):
+                    at = {"beta": beta, "alpha": alpha, "entity": entity, "dataset": task}
+                    middle, band = mean.sel(at), deviation.sel(at)
+                    panel.plot(data.generation, middle, DASHES[number], color=COLOURS[number], label=f"α = {alpha:g}")
+                    panel.fill_between(
+                        data.generation, middle - band, middle + band, color=COLOURS[number], alpha=0.2, linewidth=0
+                    )
+                if row is axes[0]:
+                    panel.set_title(f"model {entity} on {task}")
+                if row is axes[-1]:
+                    panel.set_xlabel("generation")
+            row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
+        axes[0][0].legend()
+        figure.supxlabel(setting(data), fontsize=7, color="#555555")
+    return figure
+
+
+def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
+    """The first two principal components of the completions' embeddings: a panel for each dataset and moment, in columns by α.
+
+    Components are those of all completions of a dataset shown, so that panels of a row compare.
+
+    Raises:
+        InvalidInput: no such β, or nothing was written yet.
+    """
+    if beta not in data.beta.values:
+        raise InvalidInput(f"beta is {beta:g}, but the run holds {', '.join(f'{b:g}' for b in data.beta.values)}")
+    drawn = data["coordinates"].sel(beta=beta).isel(seed=0)
+    if drawn.isnull().any():
+        raise InvalidInput("the run is not finished: some of its texts are not there yet")
+    shown = [("first", float(data.alpha[0]))] + [("last", float(alpha)) for alpha in data.alpha.values]
+    with styled():
+        size = (2.1 * len(shown) + 0.6, 1.9 * data.sizes["dataset"] + 0.8)
+        figure, axes = grid_of_axes(data.sizes["dataset"], len(shown), size, sharex="row", sharey="row")
+        for row, dataset in zip(axes, data.dataset.values, strict=True):
+            points = np.stack([drawn.sel(moment=m, alpha=a, dataset=dataset).values for m, a in shown])
+            flat = points.reshape(-1, points.shape[-1])
+            _, vectors = np.linalg.eigh(np.cov(flat.T))
+            plane = (points - flat.mean(axis=0)) @ vectors[:, :-3:-1]
+            for panel, (moment, alpha), values in zip(row, shown, plane, strict=True):
+                for number, own in enumerate(values[: len(MARKERS)]):
+                    panel.plot(
+                        *own.T,
+                        MARKERS[number],
+                        color=COLOURS[number],
+                        markersize=2.5,
+                        alpha=0.6,
+                        label=f"model {number + 1}",
+                    )
+                panel.set(xticks=[], yticks=[])
+                if row is axes[0]:
+                    last = int(data.generation[-1])
+                    panel.set_title("generation 0" if moment == "first" else f"generation {last}, α = {alpha:g}")
+            row[0].set_ylabel(f"completions of {dataset}\n2nd component")
+        axes[0][0].legend(markerscale=2)
+        for panel in axes[-1]:
+            panel.set_xlabel("1st component")
+        figure.supxlabel(f"β = {beta:g}; {setting(data)}", fontsize=7, color="#555555")
+    return figure
+
+
+def setting(data: xr.Dataset) -> str:
+    """What made the numbers."""
+    study = json.loads(data.attrs["crossfeed_study"])
+    training, model = study["training"], study["model"]
+    base = model["base"].rsplit("/", 1)[-1]
+    sizes = f" ({model['layers']} layers, width {model['width']})" if base == "scratch" else ""
+    seeds = ", ".join(map(str, data.seed.values))
+    return (
+        f"base {base}{sizes}; {training['steps']} steps of {training['batch']} × {training['length']} tokens, "
+        f"learning rate {training['learning_rate']:g}; prompts {study['pool']['prompts']}; seeds {seeds}"
+    )

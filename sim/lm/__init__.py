@@ -1,0 +1,21 @@
+"""Language models that train on each other's text: the paper's §6 as software."""
+
+from .published import CONSTANT as CONSTANT
+from .published import FIRST as FIRST
+from .published import LEVELS as LEVELS
+from .published import PAIRS as PAIRS
+from .published import direction as direction
+from .published import pattern_score as pattern_score
+from .published import published_directions as published_directions
+from .quick import quick_study as quick_study
+from .run import Progress as Progress
+from .run_folder import open_measures as open_measures
+from .session import Evaluation as Evaluation
+from .session import OpenCell as OpenCell
+from .session import complete_prompt as complete_prompt
+from .session import evaluate_files as evaluate_files
+from .session import open_cell as open_cell
+from .session import start_run as start_run
+from .study import Study as Study
+from .study_file import parse_study as parse_study
+from .study_file import read_study as read_study

@@ -1,0 +1,179 @@
+"""The K models of a study as one or, where sizes differ, a few stacked populations: train, score and write together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from .generate import complete
+from .study import PoolSettings, TrainingSettings
+from .texts import Rows
+from .tokenizer import Tokenizer
+from .training import Batches, entity_mesh, place_models, place_rows, select, stack, token_losses, train
+from .transformer import Transformer
+
+WRITTEN_AT_ONCE = 64
+"""Completions that an entity writes side by side."""
+_PROMPT_STEP = 32
+"""Prompts are padded to multiples of this, so that few lengths are compiled."""
+
+Report = Callable[[str, int], None]
+"""Is told what was done and how many tokens that took."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Entities with models of one size.
+
+    Attributes:
+        members: their numbers.
+        models: stacked.
+    """
+
+    members: tuple[int, ...]
+    models: Transformer
+
+
+class Population:
+    """All entities' models.
+
+    Args:
+        groups: with every entity in one of them.
+        tokenizer: of all models.
+    """
+
+    def __init__(self, groups: Sequence[Group], tokenizer: Tokenizer):
+        self.groups, self.tokenizer = tuple(groups), tokenizer
+        self.entities = sum(len(group.members) for group in groups)
+
+    @classmethod
+    def of(cls, models: Sequence[Transformer], tokenizer: Tokenizer) -> "Population":
+        """Models grouped by their configuration."""
+        members: dict[object, list[int]] = {}
+        for entity, model in enumerate(models):
+            members.setdefault(model.config, []).append(entity)
+        return cls([Group(tuple(own), stack([models[i] for i in own])) for own in members.values()], tokenizer)
+
+    def model(self, entity: int) -> Transformer:
+        """One entity's model."""
+        group = next(group for group in self.groups if entity in group.members)
+        return select(group.models, group.members.index(entity))
+
+    @property
+    def state(self) -> dict[str, dict[str, jax.Array]]:
+        """All parameters by their places, group by group."""
+        return {
+            str(number): {
+                jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(group.models)
+            }
+            for number, group in enumerate(self.groups)
+        }
+
+    def with_state(self, state: dict[str, dict[str, np.ndarray]]) -> "Population":
+        """Populations of these sizes with other parameters, as `state` gives them."""
+        groups = []
+        for number, group in enumerate(self.groups):
+            values = state[str(number)]
+            take = lambda path, leaf, values=values: jnp.asarray(values[jax.tree_util.keystr(path)], leaf.dtype)  # noqa: E731
+            groups.append(Group(group.members, jax.tree_util.tree_map_with_path(take, group.models)))
+        return Population(groups, self.tokenizer)
+
+    def train(
+        self, rows: Sequence[Rows], training: TrainingSettings
+    ) -> tuple["Population", Float[np.ndarray, "entity step"]]:
+        """A population trained on, every entity on its rows; and the loss of each step."""
+        losses = np.zeros((self.entities, training.steps), np.float32)
+        groups = []
+        for group in self.groups:
+            mesh = entity_mesh(len(group.members), training.batch)
+            batches: Batches = place_rows([rows[i] for i in group.members], training.steps, mesh)
+            models, own = train(place_models(group.models, mesh), batches, training)
+            losses[list(group.members)] = own
+            groups.append(Group(group.members, models))
+        return Population(groups, self.tokenizer), losses
+
+    def losses(self, rows: Rows) -> Float[np.ndarray, "entity row length"]:
+        """Loss of every counted token of common rows under every model, in nats."""
+        return self._gathered(
+            [token_losses(group.models, rows.tokens, rows.segments, rows.counted) for group in self.groups]
+        )
+
+    def own_losses(self, rows: Sequence[Rows]) -> Float[np.ndarray, "entity row length"]:
+        """Loss of every counted token of each entity's own rows, equally many for each."""
+        parts = []
+        for group in self.groups:
+            mine = [rows[i] for i in group.members]
+            stacked = (np.stack([getattr(one, name) for one in mine]) for name in ("tokens", "segments", "counted"))
+            parts.append(token_losses(group.models, *stacked, each=True))
+        return self._gathered(parts)
+
+    def write(
+        self,
+        prompts: Sequence[Sequence[np.ndarray]],
+        settings: PoolSettings,
+        longest: int,
+        key: jax.Array,
+        report: Report,
+    ) -> list[list[np.ndarray]]:
+        """Each entity completes its prompts; texts are prompt, completion and end mark, cut to `longest` tokens."""
+        texts: list[list[np.ndarray]] = [[np.zeros(0, np.int32)] * len(own) for own in prompts]
+        for group in self.groups:
+            key, of_group = jax.random.split(key)
+            # Prompts of like length are written together.
+            orders = {i: sorted(range(len(prompts[i])), key=lambda at, i=i: len(prompts[i][at])) for i in group.members}
+            most = max(len(order) for order in orders.values())
+            for start in range(0, most, WRITTEN_AT_ONCE):
+                chunks = {i: order[start : start + WRITTEN_AT_ONCE] for i, order in orders.items()}
+                tokens, lengths = self._prompt_block(
+                    [[prompts[i][at] for at in chunk] for i, chunk in chunks.items()], group.models.config.context
+                )
+                keys = jax.random.split(jax.random.fold_in(of_group, start), lengths.shape)
+                written = np.asarray(self._complete(group, tokens, lengths, keys, settings))
+                for (i, chunk), own in zip(chunks.items(), written, strict=True):
+                    for at, completion in zip(chunk, own, strict=False):
+                        texts[i][at] = np.concatenate([prompts[i][at], self._cut(completion)])[:longest].astype(
+                            np.int32
+                        )
+                report("writing", sum(map(len, chunks.values())) * settings.new_tokens)
+        return texts
+
+    def _prompt_block(self, prompts: list[list[np.ndarray]], context: int) -> tuple[np.ndarray, np.ndarray]:
+        """Prompts as a block of fixed size [entity, WRITTEN_AT_ONCE, length]; places without one hold a single token."""
+        longest = max((len(prompt) for own in prompts for prompt in own), default=1)
+        width = min(-(-longest // _PROMPT_STEP) * _PROMPT_STEP, context - 1)
+        tokens = np.zeros((len(prompts), WRITTEN_AT_ONCE, width), np.int32)
+        lengths = np.ones((len(prompts), WRITTEN_AT_ONCE), np.int32)
+        for k, own in enumerate(prompts):
+            for i, prompt in enumerate(own):
+                tokens[k, i, : len(prompt)] = prompt
+                lengths[k, i] = len(prompt)
+        return tokens, lengths
+
+    def _complete(self, group: Group, tokens, lengths, keys, settings: PoolSettings):
+        room = group.models.config.context - tokens.shape[-1]
+        return complete(
+            group.models,
+            tokens,
+            lengths,
+            keys,
+            new_tokens=min(settings.new_tokens, room),
+            stop=self.tokenizer.eos,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+        )
+
+    def _cut(self, completion: np.ndarray) -> np.ndarray:
+        """A completion up to its end mark, which stays."""
+        ends = np.flatnonzero(completion == self.tokenizer.eos)
+        return completion[: ends[0] + 1] if len(ends) else completion
+
+    def _gathered(self, parts: Sequence) -> np.ndarray:
+        """The groups' results in the order of the entities."""
+        first = np.asarray(parts[0])
+        together = np.zeros((self.entities, *first.shape[1:]), first.dtype)
+        for group, part in zip(self.groups, parts, strict=True):
+            together[list(group.members)] = part
+        return together

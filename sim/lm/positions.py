@@ -1,0 +1,49 @@
+"""Where a token stands: positions within documents, and the rotations that tell attention of them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from .config import TransformerConfig
+
+POSITION_OFFSET = 2
+"""Rows of a learned position table before position 0: OPT's tables keep two that no token uses."""
+
+
+def positions_in_segments(segments: Int[Array, "batch length"]) -> Int[Array, "batch length"]:
+    """Tokens since the segment began; a segment is a run of equal numbers."""
+    index = jnp.arange(segments.shape[1], dtype=jnp.int32)
+    begins = jnp.concatenate([jnp.ones_like(segments[:, :1], bool), segments[:, 1:] != segments[:, :-1]], axis=1)
+    return index - jax.lax.cummax(jnp.where(begins, index, 0), axis=1)
+
+
+def frequencies(config: TransformerConfig) -> Float[np.ndarray, " pairs"]:
+    """Rotary frequencies in radians a token, Llama 3's stretch included: one for each pair of coordinates of a head."""
+    exponents = np.arange(0, config.head_size, 2, dtype=np.float32) / np.float32(config.head_size)
+    unscaled = 1 / np.float32(config.rope_theta) ** exponents
+    scaling = config.rope_scaling
+    if scaling is None:
+        return unscaled
+    turns = scaling.original_context * unscaled / np.float32(2 * np.pi)  # within the original context
+    low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
+    kept = np.clip((turns - low) / (high - low), 0, 1)
+    return (kept * unscaled + (1 - kept) * unscaled / scaling.factor).astype(np.float32)
+
+
+def rotation(
+    config: TransformerConfig, positions: Int[Array, "batch length"]
+) -> tuple[Float[Array, "batch length 1 pairs"], Float[Array, "batch length 1 pairs"]]:
+    """Cosines and sines by which queries and keys at these positions turn."""
+    angles = positions[:, :, None, None].astype(jnp.float32) * frequencies(config)
+    return jnp.cos(angles).astype(config.dtype), jnp.sin(angles).astype(config.dtype)
+
+
+def rotate(
+    vectors: Float[Array, "batch length heads head_size"],
+    turn: tuple[Float[Array, "#batch length 1 pairs"], Float[Array, "#batch length 1 pairs"]],
+) -> Float[Array, "batch length heads head_size"]:
+    """Rotate coordinate i against i + head_size / 2, the layout of Hugging Face's Llama."""
+    cosine, sine = turn
+    first, second = jnp.split(vectors, 2, axis=-1)
+    return jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)

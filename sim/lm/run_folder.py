@@ -1,0 +1,209 @@
+"""A run's folder: what was run, Orbax checkpoints after every generation, and the measures as one Zarr store."""
+
+import json
+import os
+import platform
+import shutil
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import xarray as xr
+
+from ...theory.failures import CrossfeedError, InvalidInput
+from ...theory.whole_file import whole_file
+from ..toml_reader import differences
+from .corpus import Corpus
+from .measure import AXES, DRAWN_AXES, LABELS
+from .pool import SOURCES
+from .study import Study, from_dict
+from .text_measures import DISTINCT
+
+_RECORD, _MEASURES = "study.json", "measures.zarr"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of the study's lists."""
+
+    seed: int
+    alpha: float
+    beta: float
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"seed{self.seed}_alpha{self.alpha:g}_beta{self.beta:g}"
+
+
+def create_run(folder: Path, study: Study, corpus: Corpus) -> None:
+    """Write down what is run.
+
+    Raises:
+        InvalidInput: something is there already, or the folder cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidInput(f"{folder} exists already: choose another name, or continue it with --resume")
+    record = {
+        "study": study.as_dict(),
+        "text": corpus.fingerprint(),
+        "part_of_examples_that_fit": dict(zip(corpus.names, corpus.fitting, strict=True)),
+        "versions": {name: version(name) for name in ("crossfeed", "jax", "flax", "optax", "numpy")},
+        "machine": f"{platform.machine()} with {os.cpu_count()} cores, Python {platform.python_version()}",
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"cannot write {folder}: {error.strerror}") from error
+    with whole_file(folder / _RECORD) as part:
+        part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def check_run(folder: Path, study: Study, corpus: Corpus) -> None:
+    """See that a run can be continued.
+
+    Raises:
+        InvalidInput: there is none, or it was made with other settings or other texts.
+    """
+    record = read_record(folder)
+    if changed := differences(record["study"], study.as_dict()):
+        raise InvalidInput(f"{folder} holds another study: {'; '.join(changed)}")
+    if record["text"] != corpus.fingerprint():
+        raise InvalidInput(f"the texts that {folder} was started with have changed: start a new run")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What `create_run` wrote.
+
+    Raises:
+        InvalidInput: there is no run, or its record is damaged.
+    """
+    try:
+        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        from_dict(record["study"])
+        return record
+    except OSError as error:
+        raise InvalidInput(f"there is no run at {folder}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{folder / _RECORD} is damaged: {error}") from error
+
+
+def study_of(folder: Path) -> Study:
+    """The study of a run.
+
+    Raises:
+        InvalidInput: as `read_record`.
+    """
+    return from_dict(read_record(folder)["study"])
+
+
+class Checkpoints:
+    """Pytrees of arrays, one a generation, each there whole or not at all; only the last is kept.
+
+    Raises:
+        CrossfeedError: from `save`, the disk is full or cannot be written; what was saved before stays.
+    """
+
+    def __init__(self, folder: Path):
+        options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
+        self._folder = folder
+        self._manager = ocp.CheckpointManager(folder.resolve(), options=options)
+
+    @property
+    def latest(self) -> int | None:
+        """The last generation that was saved."""
+        return self._manager.latest_step()
+
+    def save(self, generation: int, tree: Any) -> None:
+        """Save a pytree."""
+        try:
+            self._manager.save(generation, args=ocp.args.StandardSave(jax.tree.map(np.asarray, tree)))
+        except OSError as error:
+            raise CrossfeedError(
+                f"cannot write to {self._folder}: {error.strerror or error}; go on with --resume when there is room"
+            ) from error
+
+    def restore(self, like: Any) -> Any:
+        """The last pytree, of the structure, shapes and types of `like`."""
+        wanted = jax.tree.map(np.asarray, like)
+        try:
+            return self._manager.restore(self.latest, args=ocp.args.StandardRestore(wanted))
+        except Exception as error:  # Orbax raises errors of many types
+            raise CrossfeedError(
+                f"{self._folder / str(self.latest)} is damaged ({' '.join(str(error).split())[:200]}): "
+                "delete that folder's parent and resume, and it is computed again"
+            ) from error
+
+    def restore_part(self, name: str, like: Any) -> Any:
+        """One entry of the last pytree, which is a dict."""
+        try:
+            whole = self._manager.restore(self.latest, args=ocp.args.StandardRestore())
+        except Exception as error:
+            raise CrossfeedError(
+                f"{self._folder / str(self.latest)} is damaged: {' '.join(str(error).split())[:200]}"
+            ) from error
+        return jax.tree.map(lambda leaf, value: np.asarray(value, leaf.dtype), like, whole[name])
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._manager.close()
+
+
+def write_measures(folder: Path, study: Study, corpus: Corpus, cells: dict[Cell, dict[str, np.ndarray]]) -> None:
+    """The measures of all cells as far as they are there, NaN elsewhere; replaces those written before."""
+    shape = (len(study.seeds), len(study.alpha), len(study.beta))
+    variables = {}
+    for name, example in next(iter(cells.values())).items():
+        axes = DRAWN_AXES if name == "coordinates" else ("generation", *AXES[name])
+        together = np.full((*shape, *example.shape), np.nan, example.dtype)
+        for cell, measures in cells.items():
+            at = (study.seeds.index(cell.seed), study.alpha.index(cell.alpha), study.beta.index(cell.beta))
+            together[at] = measures[name]
+        label, units = LABELS[name]
+        variables[name] = (("seed", "alpha", "beta", *axes), together, {"long_name": label, "units": units})
+    entities = np.arange(len(study.entities)) + 1
+    coordinates = {
+        "seed": list(study.seeds),
+        "alpha": ("alpha", list(study.alpha), {"long_name": "α, weight of synthetic data"}),
+        "beta": ("beta", list(study.beta), {"long_name": "β, weight of private data"}),
+        "generation": np.arange(study.generations + 1),
+        "entity": entities,
+        "other": entities,
+        "task": list(corpus.names),
+        "dataset": [*corpus.names, "public"],
+        "source": list(SOURCES),
+        "n": list(DISTINCT),
+        "moment": ["first", "last"],
+    }
+    data = xr.Dataset(variables, coordinates, {"crossfeed_study": json.dumps(study.as_dict())})
+    part, whole = folder / f".{_MEASURES}.part", folder / _MEASURES
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that text in Zarr 3 is an extension, which xarray reads
+            data.to_zarr(part, consolidated=False)
+        shutil.rmtree(whole, ignore_errors=True)  # checkpoints hold all of it: a kill here loses nothing
+        part.rename(whole)
+    except OSError as error:
+        raise CrossfeedError(f"cannot write {whole}: {error.strerror or error}; go on with --resume") from error
+
+
+def open_measures(folder: Path) -> xr.Dataset:
+    """The measures of a run, in memory.
+
+    Raises:
+        InvalidInput: there are none, or they cannot be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return xr.open_zarr(folder / _MEASURES, consolidated=False).load()
+    except Exception as error:  # whatever stands at the path
+        raise InvalidInput(
+            f"there are no measures of a run at {folder}: {' '.join(str(error).split())[:200]}"
+        ) from error

@@ -1,0 +1,149 @@
+"""Whole runs: start or resume one, and use the models it ended with."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from ...theory.failures import InvalidInput
+from .base import Bases, make_tokenizer
+from .corpus import make_corpus, read_material
+from .population import Population
+from .run import Listener, Progress, Runner
+from .run_folder import Cell, Checkpoints, check_run, create_run, study_of
+from .study import Study
+from .task_files import read_examples
+from .tasks import Task
+from .text_measures import accuracy
+from .texts import begin, encode_examples, pack_all
+
+
+def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> None:
+    """Run a study into a folder, or go on with what is there.
+
+    Raises:
+        InvalidInput: text or a checkpoint cannot be read, the folder is taken, or holds another study.
+        CrossfeedError: the disk is full.
+    """
+    listen(Progress(0, 1, "reading text", 0))
+    material = read_material(study)
+    tokenizer = make_tokenizer(study, material)
+    corpus = make_corpus(study, material, tokenizer)
+    if resume:
+        check_run(folder, study, corpus)
+    else:
+        create_run(folder, study, corpus)
+    bases = Bases(study, corpus, tokenizer, folder, lambda what, tokens: listen(Progress(0, 1, what, tokens)))
+    Runner(study, corpus, bases, folder, listen).run()
+
+
+@dataclass(frozen=True)
+class OpenCell:
+    """The last models of one cell of a run.
+
+    Attributes:
+        generation: that they have reached.
+    """
+
+    study: Study
+    tasks: tuple[Task, ...]
+    population: Population
+    generation: int
+
+
+def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> OpenCell:
+    """Load a cell of a run.
+
+    Raises:
+        InvalidInput: there is no such run, no such cell, or it has not begun.
+    """
+    study = study_of(folder)
+    seed = study.seeds[0] if seed is None else seed
+    for name, value, known in (("seed", seed, study.seeds), ("alpha", alpha, study.alpha), ("beta", beta, study.beta)):
+        if value not in known:
+            raise InvalidInput(f"{name} is {value:g}, but the run holds {', '.join(f'{one:g}' for one in known)}")
+    material = read_material(study)
+    tokenizer = make_tokenizer(study, material)
+    corpus = make_corpus(study, material, tokenizer)
+    check_run(folder, study, corpus)
+    path = folder / "cells" / Cell(seed, float(alpha), float(beta)).name
+    if not path.is_dir():
+        raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
+    bases = Bases(study, corpus, tokenizer, folder, lambda what, tokens: None)
+    with closing(Checkpoints(path)) as checkpoints:
+        if checkpoints.latest is None:
+            raise InvalidInput(f"the run at {folder} has not finished a generation of this cell yet")
+        population = bases.population(seed)
+        population = population.with_state(checkpoints.restore_part("models", population.state))
+        return OpenCell(study, tuple(material.tasks), population, checkpoints.latest)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How models do on tasks.
+
+    Attributes:
+        tasks: their names.
+        loss: nats a token of the completions, [entity, task].
+        accuracy: part of exact answers, [entity, task].
+    """
+
+    tasks: list[str]
+    loss: Float[np.ndarray, "entity task"]
+    accuracy: Float[np.ndarray, "entity task"]
+
+
+def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluation:
+    """Loss and accuracy (with the likeliest tokens) on the first examples of JSONL files, or of the run's own tests.
+
+    Raises:
+        InvalidInput: a file cannot be read, or `items` is below 1.
+    """
+    if items < 1:
+        raise InvalidInput(f"items is {items}, but must be at least 1")
+    tests = {file.stem: read_examples(file) for file in files} or {task.name: task.test for task in cell.tasks}
+    population, length = cell.population, cell.study.training.length
+    greedy = replace(cell.study.pool, temperature=0.0)
+    losses, right = [], []
+    for name, examples in tests.items():
+        texts = encode_examples(population.tokenizer, examples)
+        kept = np.flatnonzero(texts.lengths <= length)[:items]
+        if not len(kept):
+            raise InvalidInput(f"no example of {name} fits the {length} tokens of the run's training.length")
+        texts = texts.select(kept)
+        rows = pack_all(texts, length)
+        losses.append(population.losses(rows).sum(axis=(1, 2)) / rows.counted.sum())
+        prompts = [texts.prompt(i) for i in range(len(texts))]
+        written = _write(population, prompts, greedy, length, jax.random.key(0))
+        references = [examples[i].completion for i in kept]
+        right.append([accuracy(own, references) for own in written])
+    return Evaluation(list(tests), np.stack(losses, axis=1), np.array(right).T)
+
+
+def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> list[str]:
+    """What each entity's model writes after a prompt.
+
+    Raises:
+        InvalidInput: a negative temperature, or a prompt too long for the model.
+    """
+    tokens = np.array(begin(cell.population.tokenizer, prompt), np.int32)
+    longest = cell.study.training.length
+    if len(tokens) >= longest:
+        raise InvalidInput(f"the prompt has {len(tokens)} tokens, but must have fewer than {longest}")
+    if not len(tokens):
+        raise InvalidInput("the prompt is empty, and the tokenizer has no mark of the beginning")
+    if temperature is not None and not 0 <= temperature < np.inf:
+        raise InvalidInput(f"temperature is {temperature}, but must be at least 0 and finite")
+    settings = cell.study.pool if temperature is None else replace(cell.study.pool, temperature=temperature)
+    return [own[0] for own in _write(cell.population, [tokens], settings, longest, jax.random.key(0))]
+
+
+def _write(population: Population, prompts, settings, longest: int, key: jax.Array) -> list[list[str]]:
+    written = population.write([prompts] * population.entities, settings, longest, key, lambda what, tokens: None)
+    end = population.tokenizer.eos
+    plain = lambda text, prompt: population.tokenizer.decode([int(t) for t in text[len(prompt) :] if t != end])  # noqa: E731
+    return [[plain(text, prompt) for text, prompt in zip(own, prompts, strict=True)] for own in written]

@@ -1,0 +1,199 @@
+"""A study's TOML file. Mistakes are named with their line."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from ..toml_reader import TomlReader, parse_toml, read_text
+from .builtin_tasks import BUILTIN_TASKS
+from .study import PYTHON, SECTIONS, EntitySettings, Study
+
+_STUDY_KEYS = {"alpha": list, "beta": list, "seeds": list, "generations": int, "samples": int}
+_PUBLIC_KEYS = {"text": str}
+_TOKENIZER_KEYS = {"vocabulary": int, "path": str}
+_LEAST = {
+    "study": {"generations": 0, "samples": 1},
+    "model": {"layers": 1, "width": 2, "heads": 1, "context": 8, "pretrain_steps": 0},
+    "initial": {"steps": 1},
+    "training": {"steps": 1, "batch": 1, "length": 8},
+    "pool": {"new_tokens": 1, "candidates": 1},
+    "measures": {"test_items": 1, "text_items": 1, "text_every": 1},
+    "tokenizer": {"vocabulary": 260},
+    "entity": {"layers": 1, "width": 2},
+}
+_POSITIVE = {"model": ("pretrain_rate",), "initial": ("learning_rate",), "training": ("learning_rate", "clip")}
+_IN_UNIT = {"training": ("warmup", "beta1", "beta2"), "pool": ("top_p", "fresh"), "initial": ("beta",)}
+_NOT_NEGATIVE = {"training": ("weight_decay",), "pool": ("temperature",)}
+
+
+def read_study(path: Path) -> Study:
+    """Read and check a study's file.
+
+    Raises:
+        InvalidInput: the file cannot be read, or an entry is wrong; the message names file and line.
+    """
+    return parse_study(read_text(path), str(path), path.parent)
+
+
+def parse_study(text: str, source: str = "study", folder: Path = Path()) -> Study:
+    """Check a study.
+
+    Args:
+        source: what to call it in messages.
+        folder: what paths of files are relative to.
+
+    Raises:
+        InvalidInput: as `read_study`.
+    """
+    return _Reader(parse_toml(text, source), text, source).study(folder)
+
+
+class _Reader(TomlReader):
+    def study(self, folder: Path) -> Study:
+        for table in self.content:
+            if table not in ("study", "entity", "public", "tokenizer", *SECTIONS):
+                known = (
+                    "[study], [[entity]], [public], [tokenizer], [model], [initial], [training], [pool] and [measures]"
+                )
+                self.fail("", table, f"unknown: a study has {known}, not {table!r}")
+        study: dict[str, Any] = self.table("study", _STUDY_KEYS)
+        self.check_limits("study", study)
+        for name in ("alpha", "beta"):
+            study[name] = self.weights(name, study.get(name))
+        study["seeds"] = self.seeds(study.get("seeds", [0]))
+        sections: dict[str, Any] = {name: kind(**self.section(name, kind)) for name, kind in SECTIONS.items()}
+        tokenizer = self.table("tokenizer", _TOKENIZER_KEYS)
+        self.check_limits("tokenizer", tokenizer)
+        if "path" in tokenizer:
+            tokenizer["tokenizer"] = self.existing("tokenizer", "path", tokenizer.pop("path"), folder)
+        if sections["model"].base != "scratch":
+            sections["model"] = replace(sections["model"], base=_resolved(sections["model"].base, folder))
+        public = self.table("public", _PUBLIC_KEYS).get("text", PYTHON)
+        study["public"] = public if public == PYTHON else _resolved(public, folder)
+        made = Study(entities=self.entities(folder), **study, **tokenizer, **sections)
+        self.check_together(made)
+        return made
+
+    def entities(self, folder: Path) -> tuple[EntitySettings, ...]:
+        tables = self.content.get("entity", [])
+        if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+            self.fail("", "entity", "missing: a study has one [[entity]] with a task for each entity")
+        kinds = {one.name: one.type for one in fields(EntitySettings)}
+        entities = []
+        for which, table in enumerate(tables):
+            self.check_kinds("entity", table, kinds, which)  # pyright: ignore[reportArgumentType]
+            self.check_limits("entity", table, which)
+            if "task" not in table:
+                self.fail(
+                    "entity", "task", f"missing for entity {which + 1}: {', '.join(BUILTIN_TASKS)}, or a JSONL file"
+                )
+            paths = {name: _resolved(table[name], folder) for name in ("test", "base") if name in table}
+            if table["task"] in BUILTIN_TASKS:
+                if "test" in table:
+                    self.fail("entity", "test", "does not apply to a built-in task, which has its own", which)
+            else:
+                paths["task"] = _resolved(table["task"], folder)
+            entities.append(EntitySettings(**table | paths))
+        return tuple(entities)
+
+    def section(self, name: str, kind: type) -> dict[str, Any]:
+        """A table whose keys are the fields of `kind`."""
+        known = {one.name: one for one in fields(kind)}
+        plain = {key: one.type for key, one in known.items() if one.type in (int, float, str)}
+        choices = {key: get_args(one.type) for key, one in known.items() if key not in plain and key != "shares"}
+        kinds: dict[str, Any] = {key: plain.get(key, list if key == "shares" else str) for key in known}
+        table = self.table(name, kinds)
+        for key, allowed in choices.items():
+            if key in table and table[key] not in allowed:
+                self.fail(name, key, f"is {table[key]!r}, but must be one of {', '.join(map(str, allowed))}")
+        self.check_limits(name, table)
+        table |= {key: float(value) for key, value in table.items() if kinds[key] is float}
+        if "shares" in table:
+            table["shares"] = self.shares(table["shares"])
+        return table
+
+    def check_limits(self, name: str, table: dict[str, Any], which: int = 0) -> None:
+        for key, least in _LEAST.get(name, {}).items():
+            if table.get(key, least) < least:
+                self.fail(name, key, f"is {table[key]}, but must be at least {least}", which)
+        for key in _POSITIVE.get(name, ()):
+            if not 0 < table.get(key, 1.0) < np.inf:
+                self.fail(name, key, f"is {table[key]}, but must be positive and finite")
+        for key in _IN_UNIT.get(name, ()):
+            if not 0 <= table.get(key, 0.5) <= 1:
+                self.fail(name, key, f"is {table[key]}, but must lie in [0, 1]")
+        for key in _NOT_NEGATIVE.get(name, ()):
+            if not 0 <= table.get(key, 0.0) < np.inf:
+                self.fail(name, key, f"is {table[key]}, but must be at least 0 and finite")
+
+    def weights(self, name: str, values: list | None) -> tuple[float, ...]:
+        if not values:
+            self.fail("study", name, "missing: a list of numbers in [0, 1]")
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+                self.fail("study", name, f"holds {value!r}, but its numbers must lie in [0, 1]")
+        if len(set(values)) < len(values):
+            self.fail("study", name, "holds one value twice")
+        return tuple(float(value) for value in values)
+
+    def seeds(self, values: list) -> tuple[int, ...]:
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
+                self.fail("study", "seeds", f"holds {value!r}, but seeds are whole numbers from 0 to 2**32 - 1")
+        if not values or len(set(values)) < len(values):
+            self.fail("study", "seeds", "is empty or holds one value twice")
+        return tuple(values)
+
+    def shares(self, values: list) -> tuple[float, ...]:
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+                self.fail("pool", "shares", f"holds {value!r}, but shares lie in [0, 1]")
+        if abs(sum(values) - 1) > 1e-6:
+            self.fail("pool", "shares", f"sum to {sum(values):.6g}, but must sum to 1")
+        return tuple(float(value) for value in values)
+
+    def check_together(self, study: Study) -> None:
+        """What depends on two entries."""
+        if study.pool.shares and len(study.pool.shares) != len(study.entities):
+            self.fail(
+                "pool", "shares", f"has {len(study.pool.shares)} shares, but there are {len(study.entities)} entities"
+            )
+        if study.pool.prompts == "other" and len(study.entities) < 2:
+            self.fail("pool", "prompts", "is 'other', which needs at least 2 entities")
+        if study.pool.top_p == 0:
+            self.fail("pool", "top_p", "is 0, but must be above 0: no token is left to sample")
+        if study.pool.new_tokens >= study.training.length:
+            what = f"is {study.pool.new_tokens}, but must be below training.length, {study.training.length}"
+            self.fail("pool", "new_tokens", what)
+        model = study.model
+        if model.base == "scratch" and study.training.length > model.context:
+            self.fail("training", "length", f"is {study.training.length}, above the model's context of {model.context}")
+        for which, entity in enumerate(study.entities):
+            if (entity.base or model.base) != "scratch" and (entity.width or entity.layers):
+                self.fail(
+                    "entity", "width" if entity.width else "layers", "applies to a model from scratch only", which
+                )
+            if (entity.base or model.base) == "scratch" and (entity.width or model.width) % (2 * model.heads):
+                width = entity.width or model.width
+                where = ("entity", "width") if entity.width else ("model", "width")
+                self.fail(*where, f"is {width}, but must be a multiple of twice the {model.heads} heads", which)
+        bases = {entity.base or model.base for entity in study.entities}
+        if len(bases) > 1 and "scratch" in bases:
+            which = next(i for i, entity in enumerate(study.entities) if entity.base)
+            self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers", which)
+        if any(base.endswith(".bin") for base in bases) and not study.tokenizer:
+            self.fail("tokenizer", "path", "missing: a .bin checkpoint needs its tokenizer's file")
+
+    def existing(self, table: str, key: str, value: str, folder: Path) -> str:
+        if not (path := folder / value).exists():
+            self.fail(table, key, f"is {value!r}, but there is no such file")
+        return str(path.resolve())
+
+
+def _resolved(name: str, folder: Path) -> str:
+    """A path if there is something at it or it looks like one, else a name for a hub."""
+    path = folder / name
+    looks_like_path = name.startswith((".", "/")) or name.endswith((".jsonl", ".txt", ".bin", ".json"))
+    return str(path.resolve()) if path.exists() or looks_like_path else name

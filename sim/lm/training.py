@@ -1,0 +1,136 @@
+"""K models as one: every parameter has a leading entity axis, and training and scoring are one compiled program each."""
+
+from collections.abc import Sequence
+from functools import partial
+from math import gcd
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int
+
+from .study import TrainingSettings
+from .texts import Rows
+from .transformer import Transformer
+
+_ROWS_AT_ONCE = 4
+"""Rows scored together; their logits, of the size of the vocabulary, have to fit the memory."""
+
+
+def stack(models: Sequence[Transformer]) -> Transformer:
+    """Models of one configuration as a population."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
+
+
+def select(models: Transformer, index: int) -> Transformer:
+    """One model of a population."""
+    return jax.tree.map(lambda leaf: leaf[index], models)
+
+
+def entity_mesh(entities: int, batch: int) -> Mesh:
+    """This process's devices as a mesh of entities × data: as many as share out the entities, the rest share the batch."""
+    devices = jax.local_devices()
+    across = gcd(entities, len(devices))
+    data = gcd(batch, len(devices) // across)
+    types = (AxisType.Auto, AxisType.Auto)
+    return Mesh(np.array(devices[: across * data]).reshape(across, data), ("entity", "data"), axis_types=types)
+
+
+def place_models(models: Transformer, mesh: Mesh) -> Transformer:
+    """Put each entity on its devices; where several share one, matrices are split by columns, and gathered as they are used."""
+
+    def place(leaf):
+        split = leaf.ndim > 2 and leaf.shape[-1] % mesh.shape["data"] == 0
+        spec = ("entity", *(None,) * (leaf.ndim - 2), "data" if split else None) if leaf.ndim > 1 else ("entity",)
+        return jax.device_put(leaf, NamedSharding(mesh, PartitionSpec(*spec)))
+
+    return jax.tree.map(place, models)
+
+
+def place_rows(rows: Sequence[Rows], steps: int, mesh: Mesh) -> "Batches":
+    """Rows of every entity as batches of its steps, on its devices."""
+    sharding = NamedSharding(mesh, PartitionSpec("entity", None, "data"))
+
+    def place(name):
+        values = np.stack([getattr(own, name) for own in rows])
+        return jax.device_put(values.reshape(len(rows), steps, -1, values.shape[-1]), sharding)
+
+    return place("tokens"), place("segments"), place("counted")
+
+
+Batches = tuple[
+    Int[Array, "entity step batch length"],
+    Int[Array, "entity step batch length"],
+    Bool[Array, "entity step batch length"],
+]
+
+
+def make_optimiser(training: TrainingSettings) -> optax.GradientTransformation:
+    """AdamW after clipping; the rate rises linearly from 0, then falls linearly to 0."""
+    warm = round(training.warmup * training.steps)
+    rise = optax.linear_schedule(training.learning_rate / (warm + 1), training.learning_rate, max(warm, 1))
+    fall = optax.linear_schedule(training.learning_rate, 0.0, training.steps - warm)
+    return optax.chain(
+        optax.clip_by_global_norm(training.clip),
+        optax.adamw(
+            optax.join_schedules([rise, fall], [warm]),
+            b1=training.beta1,
+            b2=training.beta2,
+            weight_decay=training.weight_decay,
+        ),
+    )
+
+
+@partial(jax.jit, static_argnames="training")
+def train(
+    models: Transformer, batches: Batches, training: TrainingSettings
+) -> tuple[Transformer, Float[Array, "entity step"]]:
+    """One generation of every entity, in one scan over the steps; and the loss of each step before it."""
+    optimiser = make_optimiser(training)
+
+    def one(model: Transformer, own):
+        def step(carry, batch):
+            model, state = carry
+            loss, gradient = jax.value_and_grad(_mean_loss)(model, *batch)
+            change, state = optimiser.update(gradient, state, cast(Any, model))
+            return (cast(Transformer, optax.apply_updates(cast(Any, model), change)), state), loss
+
+        (model, _), losses = jax.lax.scan(step, (model, optimiser.init(cast(Any, model))), own)
+        return model, losses
+
+    return jax.vmap(one)(models, batches)
+
+
+def _mean_loss(model: Transformer, tokens, segments, counted):
+    losses = _row_losses(model, tokens, segments, counted)
+    return losses.sum() / jnp.maximum(counted.sum(), 1)
+
+
+def _row_losses(model: Transformer, tokens, segments, counted):
+    """Cross-entropy of each counted token given those before it in its text, in nats; 0 elsewhere."""
+    logits = model(tokens, segments)[:, :-1]
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, 1:])
+    return jnp.pad(jnp.where(counted[:, 1:], losses, 0), ((0, 0), (1, 0)))
+
+
+@partial(jax.jit, static_argnames="each")
+def token_losses(
+    models: Transformer,
+    tokens: Int[Array, "*entity row length"],
+    segments: Int[Array, "*entity row length"],
+    counted: Bool[Array, "*entity row length"],
+    each: bool = False,
+) -> Float[Array, "entity row length"]:
+    """Cross-entropy of every counted token under every model, in nats; 0 elsewhere.
+
+    Args:
+        each: whether each model has rows of its own, with a leading entity axis.
+    """
+
+    def one(model, *rows):
+        return jax.lax.map(lambda row: _row_losses(model, *(x[None] for x in row))[0], rows, batch_size=_ROWS_AT_ONCE)
+
+    return jax.vmap(one, in_axes=(0, *(0 if each else None,) * 3))(models, tokens, segments, counted)

@@ -1,0 +1,92 @@
+"""Completions: of each row by itself, by the law that temperature and top_p define."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from crossfeed.sim.lm.config import llama_config
+from crossfeed.sim.lm.generate import complete
+from crossfeed.sim.lm.transformer import Transformer
+from crossfeed.theory import InvalidInput
+from flax import nnx
+
+VOCABULARY = 11
+CONFIG = llama_config(vocabulary=VOCABULARY, hidden=12, layers=2, heads=3, feed_forward=20, context=40)
+NONE = VOCABULARY
+PROMPTS = jnp.array([[[3, 1, 4, 1], [5, 9, 0, 0]], [[2, 6, 5, 0], [8, 0, 0, 0]]])
+LENGTHS = jnp.array([[4, 2], [3, 1]])
+
+
+@pytest.fixture(scope="module")
+def models():
+    made = jax.vmap(lambda key: Transformer(CONFIG, rngs=nnx.Rngs(key)))(jax.random.split(jax.random.key(0), 2))
+    return jax.tree.map(lambda leaf: leaf * 10 if leaf.ndim > 2 else leaf, made)
+
+
+def keys(*shape: int) -> jax.Array:
+    return jax.random.split(jax.random.key(7), shape)
+
+
+def test_a_row_depends_on_its_own_prompt_and_key_alone(models):
+    settings = {"new_tokens": 12, "stop": NONE, "temperature": 1.3, "top_p": 0.9}
+    together = complete(models, PROMPTS, LENGTHS, keys(2, 2), **settings)
+    alone = complete(
+        jax.tree.map(lambda leaf: leaf[1:], models),
+        jnp.array([[[8, 7, 7, 7, 7, 7]]]),  # more padding, of another token
+        jnp.array([[1]]),
+        keys(2, 2)[1:, 1:],
+        **settings,
+    )
+    assert alone[0, 0].tolist() == together[1, 1].tolist()
+    assert len({tuple(row) for row in together.reshape(4, -1).tolist()}) == 4
+
+
+def test_nothing_but_stop_follows_stop(models):
+    free = complete(models, PROMPTS, LENGTHS, keys(2, 2), new_tokens=12, stop=NONE)
+    stop = int(free[0, 0, 3])
+    stopped = complete(models, PROMPTS, LENGTHS, keys(2, 2), new_tokens=12, stop=stop)
+    for before, after in zip(free.reshape(4, -1).tolist(), stopped.reshape(4, -1).tolist(), strict=True):
+        cut = before.index(stop) if stop in before else len(before)
+        assert after == before[:cut] + [stop] * (len(before) - cut)
+
+
+def test_sampling_follows_the_softmax_of_the_most_likely_tokens(models):
+    rows, temperature, top_p = 4000, 1.7, 0.7
+    first = jax.tree.map(lambda leaf: leaf[:1], models)
+    prompt = PROMPTS[:1, :1]
+    written = complete(
+        first,
+        jnp.repeat(prompt, rows, axis=1),
+        jnp.full((1, rows), 4),
+        keys(1, rows),
+        new_tokens=1,
+        stop=NONE,
+        temperature=temperature,
+        top_p=top_p,
+    )
+    logits = jax.tree.map(lambda leaf: leaf[0], first)(prompt[0])[0, -1]
+    law = np.asarray(jax.nn.softmax(logits / temperature))
+    order = np.argsort(-law)
+    kept = order[: 1 + int(np.searchsorted(np.cumsum(law[order]), top_p))]
+    assert 2 < len(kept) < VOCABULARY  # or top_p would not be tested
+    law = np.where(np.isin(np.arange(VOCABULARY), kept), law, 0)
+    law /= law.sum()
+    counts = np.bincount(np.asarray(written).ravel(), minlength=VOCABULARY)
+    assert counts[law == 0].sum() == 0
+    z = (counts - rows * law)[law > 0] / np.sqrt(rows * law * (1 - law))[law > 0]
+    assert abs(z).max() < 4.5  # eleven comparisons: a false alarm in 10,000 runs; the key is fixed
+    uniform = (counts - rows / len(kept))[law > 0] / np.sqrt(rows / len(kept))
+    assert abs(uniform).max() > 4.5  # the test tells laws apart
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"temperature": -1.0}, "temperature is -1.0, but must not be negative"),
+        ({"top_p": 0.0}, "top_p is 0.0, but must be above 0 and at most 1"),
+        ({"new_tokens": 37}, "41 tokens long, but the model's context is 40"),
+    ],
+)
+def test_impossible_settings_are_named(models, settings, message):
+    with pytest.raises(InvalidInput, match=message):
+        complete(models, PROMPTS, LENGTHS, keys(2, 2), **{"new_tokens": 5, "stop": NONE} | settings)

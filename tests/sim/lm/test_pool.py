@@ -1,0 +1,144 @@
+"""Training sets: weights as asked, only what is read is written, and prompts from where they should come."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from crossfeed.sim.lm import parse_study
+from crossfeed.sim.lm.corpus import Corpus
+from crossfeed.sim.lm.pool import SOURCES, draw_texts, publish, training_sets
+from crossfeed.sim.lm.texts import Texts
+
+STUDY = parse_study("""
+[study]
+alpha = [0.5]
+beta = [0.5]
+generations = 4
+samples = 4000
+[[entity]]
+task = "science"
+[[entity]]
+task = "arithmetic"
+[[entity]]
+task = "arithmetic:work"
+[training]
+steps = 5
+batch = 4
+length = 32
+[pool]
+new_tokens = 8
+shares = [0.5, 0.25, 0.25]
+""")
+_END = 9
+
+
+def shelf(first: int, count: int, length: int) -> Texts:
+    """Texts whose tokens tell which shelf they stand on."""
+    return Texts.join([np.full(length, first) for _ in range(count)], [3] * count)
+
+
+CORPUS = Corpus(
+    names=("a", "b", "c"),
+    private=(shelf(100, 50, 10), shelf(200, 60, 11), shelf(300, 70, 12)),
+    public=shelf(400, 80, 16),
+    fresh=shelf(500, 40, 7),
+    all_private=shelf(600, 180, 10),
+    tests=(),
+    public_test=shelf(0, 1, 5),
+    references=(),
+    fitting=(1.0, 1.0, 1.0),
+)
+
+
+def parts(alpha: float, beta: float, study=STUDY) -> np.ndarray:
+    draws = draw_texts(study, CORPUS, alpha, beta, seed=1, generation=2)
+    return np.array([np.bincount(draw.source, minlength=6) for draw in draws]) / study.samples
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.0, 1.0), (0.3, 0.6), (1.0, 0.5)])
+def test_weights_of_the_draw(alpha, beta):
+    pooled = alpha * STUDY.shares
+    expected = np.array([(1 - alpha) * beta, (1 - alpha) * (1 - beta), 0, *pooled])
+    error = np.sqrt(expected * (1 - expected) / STUDY.samples)
+    assert (abs(parts(alpha, beta) - expected) <= 4.5 * error).all()
+
+
+def test_fresh_human_text_replaces_its_part_and_is_never_seen_twice():
+    study = replace(STUDY, pool=replace(STUDY.pool, fresh=0.5))
+    found = parts(0.8, 0.5, study).mean(axis=0)
+    assert found[2] == pytest.approx(0.4, abs=0.03)
+    assert found[3:].sum() == pytest.approx(0.4, abs=0.03)
+    seen = [
+        {i for d in draw_texts(study, CORPUS, 0.8, 0.5, 1, t) for i in d.index[d.source == 2].tolist()}
+        for t in (1, 2, 3, 4)
+    ]
+    assert all(not a & b for n, a in enumerate(seen) for b in seen[:n])
+    assert set.union(*seen) <= set(range(40))
+
+
+def run(study, alpha: float, beta: float, completion: int = 4):
+    """Training sets, and how many texts were written by each entity."""
+    draws = draw_texts(study, CORPUS, alpha, beta, seed=0, generation=1)
+    published = publish(study, CORPUS, seed=0, generation=1)
+    written = np.zeros(3, int)
+
+    def complete(indices):
+        written[:] += [len(own) for own in indices]
+        return [
+            [np.concatenate([published[k].prompt(i), np.full(completion, 10 + k), [_END]]) for i in own]
+            for k, own in enumerate(indices)
+        ]
+
+    return training_sets(study, CORPUS, draws, published, complete, seed=0, generation=1), published, written
+
+
+def test_without_synthetic_weight_nothing_is_written():
+    sets, _, written = run(STUDY, 0.0, 1.0)
+    assert written.sum() == 0
+    for first, own in zip((100, 200, 300), sets, strict=True):
+        assert set(np.unique(own.rows.tokens)) <= {0, first}
+        assert own.tokens[SOURCES.index("private")] == (own.rows.segments > 0).sum()
+
+
+@pytest.mark.parametrize("completion", [1, 4, 20])
+def test_only_what_is_read_is_written_and_rows_are_full(completion):
+    sets, published, written = run(STUDY, 1.0, 0.5, completion)
+    read = {
+        (k, int(text))
+        for one in sets
+        for k in range(3)
+        for text in np.unique(one.rows.segments[one.rows.tokens == 10 + k])
+    }
+    assert read
+    room = STUDY.training.steps * STUDY.training.batch * STUDY.training.length
+    for own in sets:
+        assert own.tokens[SOURCES.index("synthetic")] == (own.rows.segments > 0).sum() > 0.7 * room
+    # The guess of the first round may be too long or too short, yet never far from all 12000.
+    assert written.sum() < 0.15 * 3 * STUDY.samples
+    assert [one.known.sum() for one in published] == written.tolist()
+
+
+def test_the_loss_counts_the_completion_of_what_has_a_prompt():
+    whole, _, _ = run(STUDY, 1.0, 0.5)
+    only, _, _ = run(replace(STUDY, training=replace(STUDY.training, loss="completion")), 1.0, 0.5)
+    for a, b in zip(whole, only, strict=True):
+        assert set(np.unique(b.rows.tokens[b.rows.counted])) == {_END, 10, 11, 12}
+        assert a.counted > b.counted == b.rows.counted.sum()
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"),
+    [("own", (100, 200, 300)), ("other", (200, 300, 100)), ("common", (600,) * 3), ("public", (400,) * 3)],
+)
+def test_prompts_come_from_where_they_should(prompts, expected):
+    published = publish(replace(STUDY, pool=replace(STUDY.pool, prompts=prompts)), CORPUS, seed=3, generation=1)
+    assert tuple(int(own.prompt(0)[0]) for own in published) == expected
+    assert all(len(own.prompt(0)) == 3 for own in published)
+
+
+def test_common_prompts_are_the_same_ones():
+    study = replace(STUDY, pool=replace(STUDY.pool, prompts="common"))
+    varied = replace(CORPUS, all_private=Texts.join([np.full(5, i) for i in range(180)], [3] * 180))
+    first, *others = publish(study, varied, seed=3, generation=1)
+    for other in others:
+        assert [int(first.prompt(i)[0]) for i in range(50)] == [int(other.prompt(i)[0]) for i in range(50)]

@@ -1,0 +1,139 @@
+"""Whole runs of a tiny study: what they measure, and that interrupting them changes nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from crossfeed.sim.lm import Progress, complete_prompt, evaluate_files, open_cell, open_measures, parse_study, start_run
+from crossfeed.theory import InvalidInput
+
+from .tiny_study import TINY, write_public_text
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Run a study into a folder, and open its measures."""
+    beside = tmp_path_factory.mktemp("text")
+    write_public_text(beside)
+
+    def run_in(folder: Path, text: str = TINY, resume: bool = False, listen=lambda now: None) -> xr.Dataset:
+        start_run(parse_study(text, folder=beside), folder, resume, listen)
+        return open_measures(folder)
+
+    return run_in
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run, tmp_path_factory) -> tuple[Path, xr.Dataset, list[Progress]]:
+    folder = tmp_path_factory.mktemp("lm") / "run"
+    heard: list[Progress] = []
+    return folder, run(folder, listen=heard.append), heard
+
+
+def test_measures_have_named_axes_and_are_finite(undisturbed):
+    _, data, _ = undisturbed
+    assert data.loss.dims == ("seed", "alpha", "beta", "generation", "entity", "dataset")
+    assert data.loss.notnull().all()
+    assert data.loss.attrs["units"] == "nats a token"
+    for name in ("similarity", "vendi", "accuracy"):
+        assert data[name].sel(generation=[0, 2]).notnull().all()
+        assert data[name].sel(generation=1).isnull().all()
+    assert data["coordinates"].notnull().all()
+    np.testing.assert_allclose(np.diagonal(data.similarity.sel(generation=2), axis1=-2, axis2=-1), 1)
+
+
+def test_tokens_are_counted_by_source(undisturbed):
+    _, data, _ = undisturbed
+    read = data.tokens_read.isel(seed=0, beta=0)
+    room = 2 * 2 * 128
+    total = read.sum("source")
+    assert ((total > 0.5 * room) & (total <= room)).all()
+    assert (read.sel(alpha=1, generation=[1, 2], source="synthetic") == total.sel(alpha=1, generation=[1, 2])).all()
+    assert (read.sel(alpha=0, source=["private", "public"]).sum("source") == total.sel(alpha=0)).all()
+    assert (data.tokens_counted.isel(seed=0, beta=0) < total).all()
+
+
+def test_cells_share_generation_0_and_training_helps(undisturbed):
+    _, data, _ = undisturbed
+    np.testing.assert_array_equal(data.loss.sel(alpha=0, generation=0), data.loss.sel(alpha=1, generation=0))
+    assert (data.loss.sel(alpha=0, generation=2) < data.loss.sel(alpha=0, generation=0)).all()
+
+
+def test_progress_ends_at_the_total(undisturbed):
+    _, _, heard = undisturbed
+    assert heard[-1].done == heard[-1].total == 1 + 2 * 2
+    assert sum(now.tokens for now in heard) > 0
+
+
+class Interrupted(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("moment", ["measuring", "writing"])
+def test_interrupted_and_resumed_it_is_the_same(moment, run, undisturbed, tmp_path):
+    _, expected, heard = undisturbed
+    moments = [n for n, now in enumerate(heard) if now.doing.endswith(moment) and now.done >= 3]
+    count = 0
+
+    def stop(now: Progress) -> None:
+        nonlocal count
+        count += 1
+        if count > moments[-1]:
+            raise Interrupted
+
+    folder = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        run(folder, listen=stop)
+    # What a kill while a checkpoint is written leaves behind.
+    half = folder / "cells" / "seed0_alpha1_beta0.5" / "1.orbax-checkpoint-tmp"
+    half.mkdir(parents=True)
+    (half / "_METADATA").write_text("half")
+    xr.testing.assert_identical(run(folder, resume=True), expected)
+
+
+def test_resuming_a_finished_run_changes_nothing(run, undisturbed):
+    folder, expected, _ = undisturbed
+    xr.testing.assert_identical(run(folder, resume=True), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "resume", "says"),
+    [
+        (("", ""), False, "exists already"),
+        (("steps = 2\nbatch", "steps = 3\nbatch"), True, "training.steps is 2 there and 3 in the spec"),
+        (("alpha = [0, 1]", "alpha = [0, 0.5]"), True, r"alpha\[1\] is 1.0 there and 0.5 in the spec"),
+    ],
+)
+def test_another_study_is_refused(change, resume, says, run, undisturbed):
+    folder, expected, _ = undisturbed
+    with pytest.raises(InvalidInput, match=says):
+        run(folder, TINY.replace(*change, 1), resume)
+    xr.testing.assert_identical(open_measures(folder), expected)
+
+
+def test_the_last_models_evaluate_and_write(undisturbed, tmp_path):
+    folder, data, _ = undisturbed
+    cell = open_cell(folder, None, 1.0, 0.5)
+    found = evaluate_files(cell, [], 8)
+    expected = data.loss.sel(alpha=1, beta=0.5, seed=0, generation=2, dataset=found.tasks)
+    np.testing.assert_allclose(found.loss, expected, rtol=1e-5)
+    assert ((found.accuracy >= 0) & (found.accuracy <= 1)).all()
+    first, second = complete_prompt(cell, "Question:", 0.0)
+    assert isinstance(first, str)
+    assert [first, second] == complete_prompt(cell, "Question:", 0.0)
+    with pytest.raises(InvalidInput, match=r"alpha is 0.3, but the run holds 0, 1"):
+        open_cell(folder, None, 0.3, 0.5)
+    with pytest.raises(InvalidInput, match="there is no run"):
+        open_cell(tmp_path, None, 1.0, 0.5)
+
+
+def test_curation_fresh_data_and_other_sizes_run(run, tmp_path):
+    text = TINY.replace("alpha = [0, 1]", "alpha = [1]").replace("generations = 2", "generations = 1")
+    text = text.replace("[pool]", "[pool]\ncandidates = 2\nfresh = 0.3\nprompts = 'other'")
+    text = text.replace('task = "arithmetic:work"', 'task = "arithmetic:work"\nwidth = 20')
+    data = run(tmp_path / "run", text)
+    assert data.loss.notnull().all()
+    read = data.tokens_read.isel(seed=0, alpha=0, beta=0).sel(generation=1)
+    assert (read.sel(source=["fresh", "synthetic"]) > 0).all()
+    assert (read.sel(source=["private", "public"]) == 0).all()

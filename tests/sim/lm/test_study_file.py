@@ -1,0 +1,85 @@
+"""Mistakes in a study's file are named with their line."""
+
+import pytest
+from crossfeed.sim.lm import parse_study
+from crossfeed.sim.lm.study import from_dict
+from crossfeed.theory import InvalidInput
+
+GOOD = """[study]
+alpha = [0, 0.5]
+beta = [1]
+generations = 3
+
+[[entity]]
+task = "science"
+
+[[entity]]
+task = "arithmetic"
+width = 32
+
+[model]
+width = 16
+heads = 2
+
+[training]
+steps = 4
+length = 64
+
+[pool]
+prompts = "own"
+shares = [0.25, 0.75]
+new_tokens = 16
+"""
+
+
+def test_a_study_survives_being_written_down():
+    study = parse_study(GOOD)
+    assert study.entities[1].width == 32
+    assert study.alpha == (0.0, 0.5)
+    assert from_dict(study.as_dict()) == study
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("alpha = [0, 0.5]", "", "study.alpha missing"),
+        ("alpha = [0, 0.5]", "alpha = [0, 1.5]", "line 2: study.alpha holds 1.5"),
+        ("alpha = [0, 0.5]", "alpha = 0.5", "line 2: study.alpha is 0.5, but must be of type list"),
+        ("alpha = [0, 0.5]", "alpha = [0, 0]", "line 2: study.alpha holds one value twice"),
+        ("generations = 3", "generation = 3", "line 4: study.generation unknown"),
+        ("generations = 3", "seeds = [-1]", "line 4: study.seeds holds -1"),
+        ("[model]", "[initial]\nbeta = 2\n[model]", r"line 14: initial.beta is 2, but must lie in \[0, 1\]"),
+        ("width = 32", "width = 30", "line 11: entity.width is 30, but must be a multiple of twice the 2 heads"),
+        ("width = 32", "with = 32", "line 11: entity.with unknown"),
+        ("width = 32", 'base = "model.bin"', "line 11: entity.base mixes new models and checkpoints"),
+        ("width = 32", 'test = "t.jsonl"', "line 11: entity.test does not apply to a built-in task"),
+        ('task = "arithmetic"\n', "", "entity.task missing for entity 2"),
+        ("steps = 4", "steps = 0", "line 18: training.steps is 0, but must be at least 1"),
+        ("steps = 4", 'loss = "half"', "line 18: training.loss is 'half', but must be one of text, completion"),
+        ("steps = 4", "learning_rate = 0", "line 18: training.learning_rate is 0, but must be positive"),
+        ("length = 64", "length = 1024", "line 19: training.length is 1024, above the model's context of 512"),
+        ('prompts = "own"', 'prompts = "mine"', "line 22: pool.prompts is 'mine'"),
+        ('prompts = "own"', "temperature = -1", "line 22: pool.temperature is -1"),
+        ('prompts = "own"', "top_p = 0", "line 22: pool.top_p is 0"),
+        ("[0.25, 0.75]", "[0.5, 0.75]", "line 23: pool.shares sum to 1.25"),
+        ("[0.25, 0.75]", "[1]", "line 23: pool.shares has 1 shares, but there are 2 entities"),
+        ("new_tokens = 16", "new_tokens = 64", "line 24: pool.new_tokens is 64, but must be below training.length"),
+        ("[training]", "[trianing]", "line 17: trianing unknown"),
+        ("[training]", "[training", "study is not TOML"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(old, new, says):
+    assert old in GOOD
+    with pytest.raises(InvalidInput, match=says):
+        parse_study(GOOD.replace(old, new, 1))
+
+
+def test_no_entity_is_refused():
+    with pytest.raises(InvalidInput, match="entity missing"):
+        parse_study("[study]\nalpha = [0]\nbeta = [0]\n")
+
+
+def test_a_binary_checkpoint_needs_a_tokenizer():
+    text = GOOD.replace("width = 32\n", "").replace("width = 16\nheads = 2", 'base = "m.bin"')
+    with pytest.raises(InvalidInput, match=r"tokenizer.path missing"):
+        parse_study(text)

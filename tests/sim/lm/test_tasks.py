@@ -1,0 +1,128 @@
+"""Tasks from tables and from files: duplicates, answers, layouts, and mistakes named with file and line."""
+
+import json
+
+import pytest
+from crossfeed.sim.lm.builtin_tasks import BUILTIN_TASKS, builtin_task
+from crossfeed.sim.lm.public_text import python_documentation
+from crossfeed.sim.lm.task_files import read_documents, read_examples
+from crossfeed.sim.lm.tasks import Example, Task, answers_exactly, question, without_duplicates
+from crossfeed.theory import InvalidInput
+
+
+@pytest.mark.parametrize("name", BUILTIN_TASKS)
+def test_builtin_tasks_hold_out_their_tests_and_repeat(name):
+    task = builtin_task(name, train=150)
+    assert len(task.test) == 200
+    assert len(task.train) == 150
+    prompts = [example.prompt for example in task.train + task.test]
+    assert len(set(prompts)) == len(prompts)
+    assert task == builtin_task(name, train=150)
+
+
+def test_arithmetic_is_right():
+    for example in builtin_task("arithmetic", train=200).train:
+        for step in example.completion.split("\n")[:-1]:
+            left, right = step.rstrip(".").split(" = ")
+            terms = left.split()[-3:]
+            assert eval(" ".join(terms).replace("$", "")) == int(right.strip("$").split()[0].rstrip("."))
+
+
+def test_public_text_is_there_and_repeats():
+    documents = python_documentation()
+    assert sum(map(len, documents)) > 300_000
+    assert documents == python_documentation()
+
+
+@pytest.mark.parametrize(
+    ("completion", "reference", "right"),
+    [
+        (" so 3 + 4 = 7.\n#### 1,007", " work\n#### 1007", True),
+        ("#### 8", "#### 7", False),
+        (" 7", "#### 7", False),
+        (" The Oxidants.\nand more", " oxidants", True),
+        (" oxidant", " oxidants", False),
+        ("", " a", False),
+    ],
+)
+def test_exact_answers(completion, reference, right):
+    assert answers_exactly(completion, reference) is right
+
+
+def example(prompt: str) -> Example:
+    return Example(prompt, " x")
+
+
+def test_duplicates_go_within_and_between_tasks():
+    first = Task("one", (example("a"), example("A "), example("b"), example("t2")), (example("t1"), example("t1")))
+    second = Task("two", (example("c"), example("t1")), (example("t2"),))
+    one, two = without_duplicates([first, second])
+    assert [e.prompt for e in one.train] == ["a", "b"]
+    assert [e.prompt for e in two.train] == ["c"]
+    assert [e.prompt for e in one.test] == ["t1"]
+
+
+def test_a_task_that_is_all_duplicates_is_refused():
+    with pytest.raises(InvalidInput, match="task one has no train examples left"):
+        without_duplicates([Task("one", (example("a"),), (example("a"),))])
+
+
+LAYOUTS = {
+    "GSM8K": ({"question": "Q", "answer": "2*3=<<2*3=6>>6\n#### 6"}, question("Q", "2*3=6\n#### 6")),
+    "SciQ": ({"question": "Q", "answer": "clone"}, question("Q", "clone")),
+    "SciQ in full": (
+        {"question": "Q", "distractor1": "x", "correct_answer": "clone", "support": "s"},
+        question("Q", "clone"),
+    ),
+    "ARC": (
+        {
+            "question": {"stem": "Q", "choices": 0},
+            "choices": {"label": ["A", "B"], "text": ["x", "y"]},
+            "answerKey": "B",
+        },
+        question("Q (A) x (B) y", "y"),
+    ),
+    "ARC as a list": (
+        {"question": "Q", "choices": [{"label": "1", "text": "x"}, {"label": "2", "text": "y"}], "answerKey": "1"},
+        question("Q (1) x (2) y", "x"),
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(layout, tmp_path):
+    record, expected = LAYOUTS[layout]
+    path = tmp_path / "task.jsonl"
+    path.write_text(json.dumps(record) + "\n\n" + json.dumps(record) + "\n")
+    assert read_examples(path) == (expected, expected)
+
+
+GOOD = json.dumps(LAYOUTS["SciQ"][0]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (GOOD + "{oops\n", "line 2 is not JSON"),
+        (GOOD + '{"question": "Q"}\n', "line 2 has no text in 'answer'"),
+        (GOOD + '{"question": 3, "answer": "x"}\n', "line 2 has no text in 'question'"),
+        (GOOD + "[1]\n", "line 2 is not an object"),
+        (GOOD + '{"question": "Q", "choices": [], "answerKey": "A"}\n', "line 2 is not an ARC record"),
+        ("\n", "is empty"),
+        (GOOD.encode() + b"\xff\n", "line 2 is not UTF-8 text: byte 0xff"),
+    ],
+)
+def test_mistakes_in_files_are_named_with_their_line(content, says, tmp_path):
+    path = tmp_path / "task.jsonl"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InvalidInput, match=says) as caught:
+        read_examples(path)
+    assert str(path) in str(caught.value)
+
+
+def test_public_text_from_a_folder(tmp_path):
+    (tmp_path / "b.txt").write_text("second")
+    (tmp_path / "a.txt").write_text("first")
+    assert read_documents(tmp_path) == ["first", "second"]
+    with pytest.raises(InvalidInput, match="holds no file ending"):
+        read_documents((tmp_path / "empty").mkdir() or tmp_path / "empty")

@@ -1,0 +1,73 @@
+"""Likeness and diversity of texts, on texts where they are known."""
+
+import numpy as np
+import pytest
+from crossfeed.sim.lm.published import (
+    FIRST,
+    direction,
+    pattern_score,
+    published_directions,
+)
+from crossfeed.sim.lm.text_measures import Embedding, accuracy, distinct_n, similarity, vendi_score
+from crossfeed.theory import InvalidInput
+
+TEXTS = ["the cat sat on the mat", "water boils at a hundred degrees", "six apples cost nine dollars", ""]
+
+
+@pytest.fixture(scope="module")
+def embedding() -> Embedding:
+    return Embedding("builtin", TEXTS)
+
+
+def test_embeddings_are_unit_vectors_that_follow_spelling(embedding):
+    vectors = embedding([*TEXTS, "the cats sat on the mats"])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 1, 1, 0, 1])
+    likeness = vectors @ vectors[-1]
+    assert likeness[0] > 0.6 > 0.3 > likeness[1]
+
+
+def test_similarity_is_the_mean_cosine_of_the_same_item(embedding):
+    own = embedding(TEXTS)
+    found = similarity(np.stack([own, own, own[[0, 2, 1, 3]]]))
+    np.testing.assert_allclose(np.diag(found), 1)
+    np.testing.assert_allclose(found[0, 1], 1)
+    np.testing.assert_allclose(found[0, 2], (1 + 2 * own[1] @ own[2] + 1) / 4)
+
+
+def test_vendi_score_counts_different_texts():
+    unit = np.eye(5)
+    assert vendi_score(unit) == pytest.approx(5)
+    assert vendi_score(unit[[0, 0, 0]]) == pytest.approx(1)
+    assert vendi_score(unit[[0, 0, 1, 1]]) == pytest.approx(2)
+
+
+def test_distinct_n():
+    assert distinct_n(["a b a b"], 1) == pytest.approx(0.5)
+    assert distinct_n(["a b a b", "a b"], 2) == pytest.approx(2 / 4)
+    assert np.isnan(distinct_n(["a"], 2))
+
+
+def test_accuracy():
+    assert accuracy([" yes", " no"], [" Yes.", " yes"]) == 0.5
+
+
+def test_an_embedding_that_is_not_installed_is_refused():
+    pytest.importorskip("crossfeed")
+    try:
+        import sentence_transformers  # noqa: F401  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        with pytest.raises(InvalidInput, match="sentence-transformers is not installed"):
+            Embedding("all-MiniLM-L6-v2", TEXTS)
+
+
+def test_published_tables_agree_in_32_cells():
+    opt, llama = (published_directions(model) for model in ("OPT-350m", "Llama-3.2-1B"))
+    assert (opt == llama).sum() == 32
+    for model in FIRST:
+        assert pattern_score(published_directions(model), model) == 36
+        assert pattern_score(-published_directions(model), model) == (published_directions(model) == 0).sum()
+
+
+def test_direction_of_a_change():
+    first = np.array([1.0, 1.0, 1.0, 1.0])
+    assert direction(first, np.array([1.1, 0.9, 1.11, 0.8]), decimals=2).tolist() == [0, 0, 1, -1]

@@ -1,0 +1,90 @@
+"""A population trains as its models would alone, and scores as they do."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from crossfeed.sim.lm.config import llama_config
+from crossfeed.sim.lm.population import Population
+from crossfeed.sim.lm.study import TrainingSettings
+from crossfeed.sim.lm.texts import Rows
+from crossfeed.sim.lm.tokenizer import train_tokenizer
+from crossfeed.sim.lm.training import entity_mesh, make_optimiser
+from crossfeed.sim.lm.transformer import Transformer
+from flax import nnx
+
+SETTINGS = TrainingSettings(steps=3, batch=2, length=8, learning_rate=1e-2, warmup=0.4)
+
+
+def config(width: int = 8):
+    return llama_config(vocabulary=260, hidden=width, layers=1, heads=2, feed_forward=8, context=16)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(["some text"], 260)
+
+
+def rows(seed: int) -> Rows:
+    random = np.random.default_rng(seed)
+    segments = np.repeat([[1, 1, 1, 2, 2, 2, 2, 0]], 6, axis=0).astype(np.int32)
+    tokens = random.integers(0, 260, (6, 8)).astype(np.int32)
+    return Rows(tokens, segments, (segments > 0) & (np.arange(8) % 3 != 0))
+
+
+def test_models_of_a_population_train_as_alone_whatever_their_sizes(tokenizer):
+    models = [Transformer(config(width), rngs=nnx.Rngs(i)) for i, width in enumerate((8, 16, 8))]
+    data = [rows(i) for i in range(3)]
+    together, losses = Population.of(models, tokenizer).train(data, SETTINGS)
+    assert losses.shape == (3, 3)
+    scores = together.losses(data[0])
+    for i, model in enumerate(models):
+        alone, own = Population.of([model], tokenizer).train([data[i]], SETTINGS)
+        np.testing.assert_allclose(losses[i], own[0], rtol=1e-5)
+        np.testing.assert_allclose(scores[i], alone.losses(data[0])[0], rtol=2e-4, atol=1e-5)
+
+
+def test_the_loss_is_that_of_counted_tokens_given_their_own_text(tokenizer):
+    model = Transformer(config(), rngs=nnx.Rngs(3))
+    data = rows(5)
+    found = Population.of([model], tokenizer).losses(data)[0]
+    logits = jax.nn.log_softmax(model(jnp.asarray(data.tokens[:1, 3:7])))[0]
+    for place in range(1, 4):
+        expected = -logits[place - 1, data.tokens[0, 3 + place]] * data.counted[0, 3 + place]
+        assert found[0, 3 + place] == pytest.approx(float(expected), rel=1e-4, abs=1e-6)
+    assert (found[~data.counted] == 0).all()
+
+
+def test_training_leaves_the_old_population_as_it_was(tokenizer):
+    population = Population.of([Transformer(config(), rngs=nnx.Rngs(i)) for i in range(2)], tokenizer)
+    before = population.losses(rows(1))
+    population.train([rows(0), rows(1)], SETTINGS)
+    np.testing.assert_array_equal(population.losses(rows(1)), before)
+
+
+def test_a_state_restores_bit_by_bit(tokenizer):
+    population = Population.of([Transformer(config(), rngs=nnx.Rngs(i)) for i in range(2)], tokenizer)
+    other = Population.of([Transformer(config(), rngs=nnx.Rngs(i + 5)) for i in range(2)], tokenizer)
+    restored = other.with_state(jax.tree.map(np.asarray, population.state))
+    np.testing.assert_array_equal(restored.losses(rows(1)), population.losses(rows(1)))
+
+
+def test_the_learning_rate_rises_and_falls():
+    training = replace(SETTINGS, steps=10, warmup=0.3, learning_rate=1.0, clip=1e9)
+    optimiser = make_optimiser(training)
+    weight = jnp.zeros(())
+    state = optimiser.init(weight)
+    sizes = []
+    for _ in range(10):
+        change, state = optimiser.update(jnp.ones(()), state, weight)
+        sizes.append(-float(change))  # Adam's step for a constant gradient is the rate
+    np.testing.assert_allclose(sizes[:4], [0.25, 0.5, 0.75, 1.0], rtol=1e-3)
+    np.testing.assert_allclose(np.diff(sizes[3:]), -1 / 7, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("entities", "batch", "shape"), [(2, 4, (2, 1)), (3, 4, (1, 2)), (3, 3, (1, 1))])
+def test_devices_share_the_entities_first_then_the_batch(entities, batch, shape):
+    assert jax.local_device_count() == 2
+    assert tuple(entity_mesh(entities, batch).shape.values()) == shape
