@@ -154,10 +154,7 @@ class Runner:
         """How good texts are, [entity, text]: mean log-likelihood of a token, and far above that if the answer is right."""
         length = self.study.training.length
         scores = np.zeros((len(texts), max(map(len, texts))))
-        joined = [
-            Texts.join(own, pub.prompts[new])
-            for own, pub, new in zip(texts, published, indices, strict=True)
-        ]
+        joined = [Texts.join(own, pub.prompts[new]) for own, pub, new in zip(texts, published, indices, strict=True)]
         packed = [pack_all(own, length) for own in joined]
         most = max(len(rows.tokens) for rows in packed)
         losses = writers.own_losses([_padded(rows, most) for rows in packed])
