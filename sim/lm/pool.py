@@ -66,7 +66,7 @@ class Published:
         self._guess(min(int((source.lengths - source.prompts).mean()), new_tokens))
 
     def __getitem__(self, index: int | np.integer) -> np.ndarray:
-        return self._texts[index]
+        return self._texts[int(index)]
 
     def prompt(self, index: int | np.integer) -> np.ndarray:
         """The prompt of a text."""

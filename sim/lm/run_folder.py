@@ -205,5 +205,5 @@ def open_measures(folder: Path) -> xr.Dataset:
             return xr.open_zarr(folder / _MEASURES, consolidated=False).load()
     except Exception as error:  # whatever stands at the path
         raise InvalidInput(
-            f"there are no measures of a run at {folder}: {' '.join(str(error).split())[:200]}"
+            f"cannot open the measures of a run at {folder}: {' '.join(str(error).split())[:200]}"
         ) from error

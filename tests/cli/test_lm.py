@@ -106,7 +106,7 @@ def test_tables_and_figures_of_a_run(undisturbed, monkeypatch, tmp_path, capsys)
         (["run", "CONFIG"], "out is missing"),
         (["run", "CONFIG", "--out", "RUN"], "exists already"),
         (["run", "nothing.toml", "--out", "x"], "cannot read nothing.toml"),
-        (["table", "nothing"], "no measures of a run at nothing"),
+        (["table", "nothing"], "cannot open the measures of a run at nothing"),
         (["table", "RUN", "RUN"], "the runs share a seed"),
         (["figure", "RUN", "--out", "x.png", "--beta", "0.3"], "beta is 0.3, but the run holds 0.5"),
         (["figure", "RUN", "--out", "x.doc"], "must end in .png, .svg or .pdf"),
