@@ -3,16 +3,20 @@
 import os
 
 
-def prepare_jax() -> None:
-    """Set JAX up for exact theory on this machine's cores; call it before JAX is first imported.
+def prepare_jax(small_matrices: bool = True) -> None:
+    """Set JAX up for this machine's cores; call it before JAX is first imported.
 
     float64; one CPU device a core, which sweeps and simulations share out to; and none of the threads within LAPACK calls,
-    since JAX hands it small matrices one by one. XLA's older CPU code generator compiles our programs a third faster than the
-    newer one, and they run a tenth faster.
+    since JAX hands it small matrices one by one.
+
+    Args:
+        small_matrices: use XLA's older CPU code generator. It compiles programs of the theory a third faster, and they run a
+            tenth faster; language models run a tenth slower.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    ours = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-    os.environ["XLA_FLAGS"] = f"{ours} {os.environ.get('XLA_FLAGS', '')}"  # the last of two wins: the user's
+    if small_matrices:
+        ours = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+        os.environ["XLA_FLAGS"] = f"{ours} {os.environ.get('XLA_FLAGS', '')}"  # the last of two wins: the user's
     import jax
 
     jax.config.update("jax_enable_x64", True)

@@ -63,7 +63,7 @@ def main() -> None:
         description=_DESCRIPTION,
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
-    prepare_jax()
+    prepare_jax(small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate))
     import jax  # only now, so that --help does not wait for it
 
     from ..theory import CrossfeedError
