@@ -70,7 +70,7 @@ def _notes(result, path: Path) -> list[str]:
 
     if not result["converged"]:
         return [
-            f"there is no limit: the spectral radius is {result['spectral_radius']:.6g}, and a limit needs a value below 1"
+            f"there is no limit: the spectral radius is {result['spectral_radius']:.12g}, and a limit needs a value below 1"
         ]
     biased = np.flatnonzero(np.isnan(result["mse"])) + 1
     if len(biased):

@@ -15,6 +15,9 @@ FAMILIES = ("random", "symmetric", "file", "dataset")
 AXES = ("dimension", "rank", "entities", "volume", "dominant_share", "mixing", "misalignment", "beta", "alpha")
 """In the order of the store's dimensions, after `draw`; the last two vary fastest."""
 
+_MOST_VALUES = (
+    100_000  # of an axis: more would not fit a store anyway, and would be laid out in memory before being refused
+)
 _WHOLE = {"dimension", "rank", "entities"}
 _DEFAULTS = {"dimension": 15, "rank": 5, "entities": 4, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
 _LIMITS = {
@@ -189,19 +192,21 @@ class _Reader(TomlReader):
         numbers = tuple(self.number(name, one) for one in value)
         if not numbers:
             self.fail("axes", name, "is an empty list")
-        if len(set(numbers)) < len(numbers):
-            self.fail("axes", name, "holds one value twice")
+        if twice := [one for one in set(numbers) if numbers.count(one) > 1]:
+            self.fail("axes", name, f"holds {twice[0]} twice")
         return numbers
 
     def range(self, name: str, value: dict[str, Any]) -> tuple:
         wrong = value.keys() ^ {"from", "to", "points"}
         if wrong - {"scale"}:
             self.fail(
-                "axes", name, f"a range has from, to, points and perhaps scale; look at {', '.join(sorted(wrong))}"
+                "axes",
+                name,
+                f"a range has from, to, points and perhaps scale; missing or unknown: {', '.join(sorted(wrong))}",
             )
         points, scale = value["points"], value.get("scale", "linear")
-        if not isinstance(points, int) or isinstance(points, bool) or points < 2:
-            self.fail("axes", name, f"points is {points!r}, but must be a whole number of at least 2")
+        if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= _MOST_VALUES:
+            self.fail("axes", name, f"points is {points!r}, but must be a whole number from 2 to {_MOST_VALUES}")
         if scale not in ("linear", "log"):
             self.fail("axes", name, f"scale is {scale!r}, but must be 'linear' or 'log'")
         first, last = (self.number(name, value[end]) for end in ("from", "to"))
@@ -221,6 +226,6 @@ class _Reader(TomlReader):
             self.fail("axes", name, f"is {value!r}, but must be {kind}, a list of them, or a range")
         low, high = _LIMITS[name]
         if not (low <= value <= high) or not np.isfinite(value):
-            limits = f"at least {low}" if high == np.inf else f"in [{low}, {high}]"
-            self.fail("axes", name, f"is {value}, but must lie {limits}")
+            limits = f"be at least {low}" if high == np.inf else f"lie in [{low}, {high}]"
+            self.fail("axes", name, f"is {value}, but must {limits}")
         return value if name in _WHOLE else float(value)
