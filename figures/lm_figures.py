@@ -47,7 +47,7 @@ def loss_figure(data: xr.Dataset) -> Figure:
 
 
 def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
-    """The first two principal components of the completions' embeddings: a panel for each dataset and moment, in columns by α.
+    """The first two principal components of the completions' embeddings, and their means: rows by dataset, columns by α.
 
     Components are those of all completions of a dataset shown, so that panels of a row compare.
 
@@ -70,20 +70,15 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
             plane = (points - flat.mean(axis=0)) @ vectors[:, :-3:-1]
             for panel, (moment, alpha), values in zip(row, shown, plane, strict=True):
                 for number, own in enumerate(values[: len(MARKERS)]):
-                    panel.plot(
-                        *own.T,
-                        MARKERS[number],
-                        color=COLOURS[number],
-                        markersize=2.5,
-                        alpha=0.6,
-                        label=f"model {number + 1}",
-                    )
+                    look = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
+                    panel.plot(*own.T, **look, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
+                    panel.plot(*own.mean(axis=0), **look, markersize=9, markeredgecolor="white", label="its mean")
                 panel.set(xticks=[], yticks=[])
                 if row is axes[0]:
                     last = int(data.generation[-1])
                     panel.set_title("generation 0" if moment == "first" else f"generation {last}, α = {alpha:g}")
             row[0].set_ylabel(f"completions of {dataset}\n2nd component")
-        axes[0][0].legend(markerscale=2)
+        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=4)
         for panel in axes[-1]:
             panel.set_xlabel("1st component")
         figure.supxlabel(f"β = {beta:g}; {setting(data)}", fontsize=7, color="#555555")

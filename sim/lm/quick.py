@@ -25,7 +25,6 @@ pretrain_steps = 100
 pretrain_rate = 3e-3
 
 [initial]
-beta = 1
 steps = 150
 learning_rate = 3e-3
 

@@ -14,7 +14,7 @@ from .corpus import Corpus
 from .measure import Measurer
 from .pool import Completer, Published, draw_texts, publish, training_sets
 from .population import Population
-from .run_folder import Cell, Checkpoints, write_measures
+from .run_folder import Cell, Checkpoints, cell_folder, write_measures
 from .study import Study
 from .tasks import answers_exactly
 from .texts import Rows, Texts, pack_all
@@ -84,7 +84,7 @@ class Runner:
         """Generations 1 to T of a cell, from the last that was saved."""
         measures = {name: values.copy() for name, values in first.items()}
         population = initial
-        with closing(Checkpoints(self.folder / "cells" / cell.name)) as checkpoints:
+        with closing(Checkpoints(cell_folder(self.folder, self.study, cell))) as checkpoints:
             start = 0
             if checkpoints.latest is not None:
                 start = checkpoints.latest

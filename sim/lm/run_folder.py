@@ -35,10 +35,14 @@ class Cell:
     alpha: float
     beta: float
 
-    @property
-    def name(self) -> str:
-        """Of its folder."""
-        return f"seed{self.seed}_alpha{self.alpha:g}_beta{self.beta:g}"
+
+def cell_folder(folder: Path, study: Study, cell: Cell) -> Path:
+    """Where a run keeps a cell's checkpoints.
+
+    At α = 1 nothing real is read: where generation 0 is common, cells that differ in β are one and the same.
+    """
+    every_beta = cell.alpha == 1 and study.initial.beta >= 0
+    return folder / "cells" / f"seed{cell.seed}_alpha{cell.alpha:g}{'' if every_beta else f'_beta{cell.beta:g}'}"
 
 
 def create_run(folder: Path, study: Study, corpus: Corpus) -> None:

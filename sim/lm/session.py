@@ -14,7 +14,7 @@ from .base import Bases, make_tokenizer
 from .corpus import make_corpus, read_material
 from .population import Population
 from .run import Listener, Progress, Runner
-from .run_folder import Cell, Checkpoints, check_run, create_run, study_of
+from .run_folder import Cell, Checkpoints, cell_folder, check_run, create_run, study_of
 from .study import Study
 from .task_files import read_examples
 from .tasks import Task
@@ -70,7 +70,7 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
     tokenizer = make_tokenizer(study, material)
     corpus = make_corpus(study, material, tokenizer)
     check_run(folder, study, corpus)
-    path = folder / "cells" / Cell(seed, float(alpha), float(beta)).name
+    path = cell_folder(folder, study, Cell(seed, float(alpha), float(beta)))
     if not path.is_dir():
         raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
     bases = Bases(study, corpus, tokenizer, folder, lambda what, tokens: None)

@@ -1,11 +1,12 @@
 """Tasks from tables and from files: duplicates, answers, layouts, and mistakes named with file and line."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 from crossfeed.sim.lm.builtin_tasks import BUILTIN_TASKS, builtin_task
 from crossfeed.sim.lm.public_text import python_documentation
-from crossfeed.sim.lm.task_files import read_documents, read_examples
+from crossfeed.sim.lm.task_files import hub_examples, read_documents, read_examples
 from crossfeed.sim.lm.tasks import Example, Task, answers_exactly, question, without_duplicates
 from crossfeed.theory import InvalidInput
 
@@ -126,3 +127,9 @@ def test_public_text_from_a_folder(tmp_path):
     assert read_documents(tmp_path) == ["first", "second"]
     with pytest.raises(InvalidInput, match="holds no file ending"):
         read_documents((tmp_path / "empty").mkdir() or tmp_path / "empty")
+
+
+@pytest.mark.skipif(find_spec("datasets") is not None, reason="the library is installed")
+def test_a_name_needs_the_library():
+    with pytest.raises(InvalidInput, match="'owner/name' is no file, and to load it by name the library 'datasets'"):
+        hub_examples("owner/name", "train")
