@@ -317,7 +317,7 @@ def dohmatob(formula) -> Finding:
     "B2",
     "symbolic",
     lambda K, n, d: (K * n - d - 1) / (n - d - 1),
-    printed=lambda K, n, d: K,
+    printed={"K": lambda K, n, d: K},
     mutations={"Kn - d": lambda K, n, d: (K * n - d) / (n - d)},
 )
 def times_slower(formula) -> Finding:

@@ -7,7 +7,7 @@ from typing import Any
 from flint import fmpq, fmpq_mat
 from sympy import Matrix, Rational, diag, eye, simplify, sqrt, zeros
 
-from ..exact import column, gram, identity, is_stable, outer, random_gram, random_matrix, random_rational, zero
+from ..exact import beside, column, gram, identity, is_stable, outer, random_gram, random_matrix, random_rational, zero
 from ..ledger import Finding, check
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
 from ..words import all_hold, inverse_rules, letters, same, scalars, symmetric
@@ -89,9 +89,7 @@ def _case(rng: random.Random, size: int, ranks, shared: int):
     kernels = []
     for rank in ranks:
         own = random_matrix(rng, size, rank)
-        if common is not None:
-            own = fmpq_mat([a + b for a, b in zip(common.tolist(), own.tolist(), strict=True)])
-        kernels.append(own)
+        kernels.append(own if common is None else beside([common, own]))
     return kernels
 
 
@@ -173,7 +171,7 @@ def schur_kernel(formula) -> Finding:
     "B1",
     "symbolic",
     lambda eta, root: (1 + 2 * eta * root) / 2,
-    printed=lambda eta, root: (1 + eta * root) / 2,
+    printed={"η√m": lambda eta, root: (1 + eta * root) / 2},
     mutations={"η without √m": lambda eta, root: (1 + 2 * eta) / 2},
 )
 def shared_anchor(formula) -> Finding:

@@ -16,10 +16,9 @@ from ..exact import (
     random_rational,
     solve_stein,
     stack,
-    total,
 )
 from ..ledger import Finding, check
-from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
+from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse, total
 from ..words import all_hold, letters, same, scalars, symmetric
 
 
@@ -88,12 +87,12 @@ def feedback(formula) -> Finding:
 def _random(rng: random.Random, entities: int = 2, size: int = 2, rank: int | None = None) -> RationalEcosystem:
     """Unequal α_k, β_k and shares; public data of rank one."""
     shares = [random_rational(rng) for _ in range(entities)]
-    total = sum(shares, fmpq(0))
+    whole = sum(shares, fmpq(0))
     return RationalEcosystem(
         [random_gram(rng, size, 1) for _ in range(entities)],
         random_gram(rng, size, 1),
         [random_gram(rng, size, rank or size) for _ in range(entities)],
-        [share / total for share in shares],
+        [share / whole for share in shares],
         [random_rational(rng) for _ in range(entities)],
         [random_rational(rng) for _ in range(entities)],
     )

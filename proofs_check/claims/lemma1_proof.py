@@ -58,7 +58,7 @@ def split_gram(formula) -> Finding:
     "E6",
     "symbolic",
     _surplus,
-    printed=lambda a, b, m: (m - b) / (a * m),
+    printed={"ā left out": lambda a, b, m: (m - b) / (a * m)},
     mutations={"ā squared": lambda a, b, m: (1 - a) ** 2 * (m - b) / (a * m)},
 )
 def missing_factor(formula) -> Finding:
@@ -297,7 +297,7 @@ def _averaged(formula) -> Finding:
     "E7",
     "exact",
     lambda average: kron(fmpq_mat(3, 3, [fmpq(1, 3)] * 9), average),
-    printed=lambda average: kron(identity(3), average),
+    printed={"I_K⊗S̲": lambda average: kron(identity(3), average)},
     mutations={"1/K dropped": lambda average: kron(fmpq_mat(3, 3, [1] * 9), average)},
 )
 def false_equality(formula) -> Finding:

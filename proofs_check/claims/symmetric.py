@@ -11,7 +11,7 @@ from sympy import Poly, Rational, Symbol, cancel, symbols
 from ..exact import gram as gram_of
 from ..exact import identity, random_gram, random_rational, solve_stein, trace
 from ..ledger import Finding, check
-from ..rational import RationalEcosystem, consensus_feedback
+from ..rational import RationalEcosystem, consensus_feedback, total
 from ..words import all_hold, same, scalars, symmetric
 
 
@@ -81,17 +81,16 @@ def limit_errors(eco: RationalEcosystem) -> list[fmpq]:
     shared = [(1 - a) * (1 - b) for a, b in zip(eco.alpha, eco.beta, strict=True)]
     heard = [w * (s * g) for w, s, g in zip(eco.shares, eco.synthetic, inverses, strict=True)]
     learned = [sensitivity * (p * h) for p, h in zip(own, heard, strict=True)]  # of every private moment
-    public = sensitivity * sum((q * h for q, h in zip(shared[1:], heard[1:], strict=True)), shared[0] * heard[0])
-    noise = [w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True)]
-    X = solve_stein(H, sum(noise[1:], noise[0]))
+    public = sensitivity * total(q * h for q, h in zip(shared, heard, strict=True))
+    X = solve_stein(H, total(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True)))
     errors = []
     for k in range(count):
         maps = [eco.alpha[k] * m + (own[k] * identity(size) if j == k else 0 * m) for j, m in enumerate(learned)]
         last = eco.alpha[k] * public + shared[k] * identity(size)
-        total = eco.alpha[k] ** 2 * X + last * eco.public * last.transpose()
+        covariance = eco.alpha[k] ** 2 * X + last * eco.public * last.transpose()
         for m, gram in zip(maps, eco.private, strict=True):
-            total += m * gram * m.transpose()
-        errors.append(trace(inverses[k] * total * inverses[k]))
+            covariance += m * gram * m.transpose()
+        errors.append(trace(inverses[k] * covariance * inverses[k]))
     return errors
 
 
@@ -222,7 +221,7 @@ def _fig2_like() -> dict[tuple[fmpq, fmpq], fmpq]:
     rng = random.Random(0)
     integers = lambda rows: fmpq_mat(rows, 6, [rng.randint(-4, 4) for _ in range(rows * 6)])  # noqa: E731
     private, public = [gram_of(integers(2)) for _ in range(4)], gram_of(integers(6))
-    best = trace((private[0] + private[1] + private[2] + private[3] + public).inv())
+    best = trace(total([*private, public]).inv())
     found = {}
     for alpha, beta in _GRID:
         weights = [alpha] * 4, [beta] * 4
@@ -235,7 +234,7 @@ def _fig2_like() -> dict[tuple[fmpq, fmpq], fmpq]:
     "E11",
     "exact",
     lambda grid: [(a, b) for a, b in grid if (a, b) != (fmpq(1, 2), fmpq(1, 2))],
-    printed=lambda grid: [(fmpq(1, 2), fmpq(1, 2))],
+    printed={"(.5, .5)": lambda grid: [(fmpq(1, 2), fmpq(1, 2))]},
     mutations={
         "the most private data": lambda grid: [(a, b) for a, b in grid if b == fmpq(9, 10) and a == fmpq(65, 100)]
     },

@@ -34,10 +34,10 @@ _ENTITIES = (1, 2, 3, 4)
 @check(
     "theoremU.assumption",
     "exact",
-    lambda real, alpha, pool: real + alpha * pool,
+    lambda real, alpha, published: real + alpha * (published[0] + published[1]) / 2,
     mutations={
-        "α_k = 0": lambda real, alpha, pool: real,
-        "difference": lambda real, alpha, pool: real - trace(real) / trace(pool) * pool,
+        "α_k = 0": lambda real, alpha, published: real,
+        "S_1 in place of S̲": lambda real, alpha, published: real + alpha * published[0],
     },
 )
 def always_nonsingular(formula) -> Finding:
@@ -46,8 +46,8 @@ def always_nonsingular(formula) -> Finding:
     restriction."""
     rng = random.Random(1)
     for rank in (0, 1, 2, 3):
-        real, pool = random_gram(rng, 4, rank), random_gram(rng, 4, 2)
-        gram = formula(real, random_rational(rng), pool)
+        real, published = random_gram(rng, 4, rank), [random_gram(rng, 4, 1) for _ in range(2)]
+        gram, pool = formula(real, random_rational(rng), published), (published[0] + published[1]) / 2
         if gram * pseudo_inverse(gram) * pool != pool:
             return Finding(False, f"G_k is singular on range(S̲) for a real part of rank {rank}")
     return Finding(True, "range(S̲) ⊂ range(G_k) at 4 random rational points of ranks 0 … 3")
@@ -63,19 +63,18 @@ def always_nonsingular(formula) -> Finding:
     },
 )
 def whiten(formula) -> Finding:
-    """Words with W = S̲^{-1/2} and V = S̲^{1/2}, K = 1 … 4: W H V = Σ A_jT_j; with G_j = α_j(V E_j V + V²) in T_j⁻¹ =
-    V⁻¹G_jV⁻¹/α_j = I + E_j; and Σ A_j = W S̲ W = I."""
+    """Words with W = S̲^{-1/2} and V = S̲^{1/2}, each entity with its own α_j and w_j, K = 1 … 4: W H V = Σ A_jT_j; with G_j =
+    α_j(V E_j V + V²) in T_j⁻¹ = V⁻¹G_jV⁻¹/α_j = I + E_j; and Σ A_j = W S̲ W = I."""
     W, V, G, Gi, E = symmetric("W V G Gi E")
-    alpha, share = scalars("alpha w")
+    (alpha,) = scalars("alpha")
     rules = inverse_rules((W, V), (G, Gi))
     steps = []
     for count in _ENTITIES:
-        S, inverses = (
-            symmetric(" ".join(f"S{j}" for j in range(count))),
-            symmetric(" ".join(f"H{j}" for j in range(count))),
-        )
-        feedback = sum(alpha * share * s * g for s, g in zip(S, inverses, strict=True))
-        parts = [formula(W, share * s, alpha * g, V) for s, g in zip(S, inverses, strict=True)]
+        names = lambda n: " ".join(f"{n}{j}" for j in range(count))  # noqa: B023, E731
+        alphas, shares = scalars(names("alpha")), scalars(names("w"))
+        each = list(zip(alphas, shares, symmetric(names("S")), symmetric(names("H")), strict=True))
+        feedback = sum(a * w * s * g for a, w, s, g in each)
+        parts = [formula(W, w * s, a * g, V) for a, w, s, g in each]
         steps.append(same(W * feedback * V, sum(a * t for a, t in parts), rules))
     T = formula(W, V * V, alpha * Gi, V)[1]
     steps.append(same(T * (W * G * W / alpha), 1, rules))
@@ -95,11 +94,11 @@ def whiten(formula) -> Finding:
     },
 )
 def singular_pool(formula) -> Finding:
-    """d = 4, S̲ of rank 2 in the first two coordinates, R_k of ranks 1 … 4 so that G_k may be singular too: the
+    """d = 4, S̲ of rank 2 in the first two coordinates, R_k of ranks 0 … 3 so that G_k may be singular too: the
     compression of α_kG_k⁺ to range(S̲) is the inverse of the formula for G_k/α_k, and the formula for R_k/α_k is ⪰ 0;
     at random rational points (error probability below 10⁻⁶ each)."""
-    rng = random.Random(2)
-    for rank in (1, 2, 3, 4):
+    rng, singular = random.Random(2), 0
+    for rank in (0, 1, 2, 3):
         real, alpha = random_gram(rng, 4, rank), random_rational(rng)
         pool = zero(4, 4)
         small = random_gram(rng, 2, 2)
@@ -109,17 +108,13 @@ def singular_pool(formula) -> Finding:
         gram = real / alpha + pool
         a, b, c = (block(gram, *place, 2) for place in ((0, 0), (0, 1), (1, 1)))
         complement = formula(a, b, c)
-        on_range = block(_range_inverse(gram), 0, 0, 2)
+        on_range = block(pseudo_inverse(gram), 0, 0, 2)  # S̲ sees of G⁺ its first block only
+        singular += gram.rank() < 4
         if on_range * complement != identity(2):
             return Finding(False, f"the compressed inverse differs (R_k of rank {rank})")
         if not is_semidefinite(complement - small):
             return Finding(False, "E_k is not ⪰ 0")
-    return Finding(True, "equal at 4 random rational points, G_k singular at two of them, and E_k ⪰ 0")
-
-
-def _range_inverse(gram: fmpq_mat) -> fmpq_mat:
-    """G⁺ in coordinates where range(S̲) comes first: what S̲ G⁺ S̲ sees of it."""
-    return pseudo_inverse(gram)
+    return Finding(True, f"equal at 4 random rational points, G_k singular at {singular} of them, and E_k ⪰ 0")
 
 
 @check(
