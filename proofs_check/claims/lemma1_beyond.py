@@ -2,7 +2,8 @@
 
 All entities share α and β, γS_k = λS~_k + (1-λ)S_*, δ = āβγ/(αλ), c = ā(β-λ)/(αλ). Everything acts on the range of S̲, where
 K_k = G_k/α = δS_k + U with U = S̲ - cS_* is definite. With J = Σ w_jK_j⁻¹, H = (I - UJ)/δ. If θδ ≤ 1 then U ⪰ 0 and J is at
-least (δS̲ + U)⁻¹; if θδ ≥ 1, K_j exceeds a multiple of S_* that bounds -UJ.
+least (δS̲ + U)⁻¹; if θδ ≥ 1, K_j exceeds a multiple of S_* that bounds -UJ. Where
+λ = 1 alone, S_* may reach outside range(S̲): there θ = 0, and the steps hold on range(S̲) + range(S_*), where U ⪰ S̲.
 """
 
 import random
