@@ -7,7 +7,7 @@ false passes at one random point with probability below 10⁵/2⁴⁰ < 10⁻⁶
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
@@ -66,17 +66,15 @@ def operators(ecosystem: RationalEcosystem) -> Operators:
 def train(data: Data, alpha: fmpq, beta: fmpq, labels: Sequence[fmpq_mat], pool: Sequence[fmpq_mat]) -> fmpq_mat:
     """One generation of the workflow of §4: every entity's weighted least squares of least norm, stacked.
 
-    `labels` are ỹ_1 … ỹ_K, y_*; `pool` are y_1 … y_K; each may have many columns, one a coefficient of what it depends
-    on.
+    Solved from the rows and their weights alone, so that the formulas of G, P and Q can be held against it. `labels` are ỹ_1 …
+    ỹ_K, y_*; `pool` are y_1 … y_K; each may have many columns, one a coefficient of what it depends on.
     """
-    ecosystem, count = data.with_weights(alpha, beta), len(data.private)
-    fits = []
-    for k in range(count):
-        moment = (1 - alpha) * beta * (data.private[k].transpose() * labels[k])
-        moment += (1 - alpha) * (1 - beta) * (data.public.transpose() * labels[-1])
-        for x, y in zip(data.synthetic, pool, strict=True):
-            moment += alpha / count * (x.transpose() * y)
-        fits.append(pseudo_inverse(ecosystem.training_gram(k)) * moment)
+    weights = [(1 - alpha) * beta, (1 - alpha) * (1 - beta), *[alpha / len(data.private)] * len(data.private)]
+    answered, fits = stack([labels[-1], *pool]), []
+    for own, label in zip(data.private, labels[:-1], strict=True):
+        features = [own, data.public, *data.synthetic]
+        weighted = stack([weight * x for weight, x in zip(weights, features, strict=True)]).transpose()
+        fits.append(pseudo_inverse(weighted * stack(features)) * (weighted * stack([label, answered])))
     return stack(fits)
 
 
@@ -169,12 +167,6 @@ def block(matrix: fmpq_mat, row: int, column: int, size: int) -> fmpq_mat:
 def trace(matrix: fmpq_mat) -> fmpq:
     """Sum of the diagonal."""
     return sum((matrix[i, i] for i in range(matrix.nrows())), fmpq(0))
-
-
-def total(matrices: Iterable[fmpq_mat]) -> fmpq_mat:
-    """Sum of at least one matrix."""
-    first, *others = matrices
-    return sum(others, first)
 
 
 def power(matrix: fmpq_mat, exponent: int) -> fmpq_mat:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ..theory import InvalidInput
 
-Kind = Literal["symbolic", "exact", "certified", "searched", "simulated"]
+Kind = Literal["symbolic", "exact", "certified", "searched"]
 Verdict = Literal["holds", "false as printed", "open", "refuted", "unchecked", "failed"]
 
 STATEMENTS = Path(__file__).with_name("statements.toml")
@@ -64,7 +64,7 @@ class Check:
         kind: of evidence.
         formula: as it should stand.
         mutations: formulas that must be refuted, by what was changed.
-        printed: the form that the verdict "false as printed" refutes.
+        printed: forms in print by name; each must be refuted for the verdict "false as printed".
         quick: whether the test suite runs it.
     """
 
@@ -72,7 +72,7 @@ class Check:
     kind: Kind
     formula: Any
     mutations: Mapping[str, Any]
-    printed: Any = None
+    printed: Mapping[str, Any] = field(default_factory=dict)
     quick: bool = True
 
 
@@ -103,7 +103,15 @@ CHECKS: dict[str, Check] = {}
 """The checks by the id of their statement."""
 
 
-def check(id: str, kind: Kind, formula: Any, *, mutations: Mapping[str, Any], printed: Any = None, quick: bool = True):
+def check(
+    id: str,
+    kind: Kind,
+    formula: Any,
+    *,
+    mutations: Mapping[str, Any],
+    printed: Mapping[str, Any] | None = None,
+    quick: bool = True,
+):
     """Attach the decorated function of a formula to the statement with this id."""
 
     def attach(decide: Callable[[Any], Finding]) -> Callable[[Any], Finding]:
@@ -111,7 +119,7 @@ def check(id: str, kind: Kind, formula: Any, *, mutations: Mapping[str, Any], pr
             raise ValueError(f"two checks for the claim {id}")
         if not mutations:
             raise ValueError(f"the check of {id} has no mutation that must fail")
-        CHECKS[id] = Check(decide, kind, formula, mutations, printed, quick)
+        CHECKS[id] = Check(decide, kind, formula, mutations, printed or {}, quick)
         return decide
 
     return attach
@@ -159,27 +167,29 @@ def verify(statements: Sequence[Statement], checks: Mapping[str, Check] = CHECKS
 
 
 def decide(statement: Statement, check: Check | None) -> Outcome:
-    """Run one check on its formula, on the printed form and on every mutation."""
+    """Run one check on its formula, on every printed form and on every mutation."""
     if check is None:
         return Outcome(statement, None, "unchecked", "no code decides this claim", complaint="is unchecked")
     try:
         found = check.decide(check.formula)
-        printed = None if check.printed is None else check.decide(check.printed)
+        printed = {name: check.decide(form) for name, form in check.printed.items()}
         mutants = {name: check.decide(mutation) for name, mutation in check.mutations.items()}
     except Exception as error:  # one broken check must not hide what the others say
         says = f"{type(error).__name__}: {error}"
         return Outcome(statement, check, "failed", says, complaint=f"could not be decided: {says}")
     survivors = tuple(name for name, mutant in mutants.items() if mutant.holds is not False)
-    verdict = _verdict(found, printed)
-    says = found.says if printed is None else f"As printed: {printed.says}. Corrected: {found.says}"
+    verdict = _verdict(found, printed.values())
+    wrong = "; ".join(f"{name}: {form.says}" for name, form in printed.items())
+    says = f"As printed: {wrong}. Corrected: {found.says}" if printed else found.says
     complaints = [f"is {verdict}, but is recorded as {statement.verdict}"] if verdict != statement.verdict else []
     complaints += [f"survives the mutation {name!r}" for name in survivors]
     return Outcome(statement, check, verdict, says, survivors, "; ".join(complaints))
 
 
-def _verdict(found: Finding, printed: Finding | None) -> Verdict:
+def _verdict(found: Finding, printed: Iterable[Finding]) -> Verdict:
     if found.holds is None:
         return "open"
     if not found.holds:
         return "refuted"
-    return "false as printed" if printed is not None and printed.holds is False else "holds"
+    forms = list(printed)
+    return "false as printed" if forms and all(form.holds is False for form in forms) else "holds"

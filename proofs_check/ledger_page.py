@@ -12,17 +12,25 @@ from ..theory.whole_file import whole_file
 from .ledger import Outcome
 
 _INTRODUCTION = """\
-Every statement of the paper (arXiv 2505.21677 v3) and of [theory.md](theory.md), decided by running code. Ids that begin
-with E are misprints and gaps of the paper: E1-E13 were known when the checks were written, E14 the checks found. Ids that
-begin with B are claims of this project's own notes that the checks found false as first stated.
+Every statement of the paper (arXiv 2505.21677 v3) and of `docs/theory.md`, decided by running code. Ids that begin with E
+are misprints and gaps of the paper: E1-E13 were known when the checks were written, E14 the checks found; E12 is right as
+printed and is made precise. Ids that begin with B are claims of this project's own notes that the checks found false as
+first stated.
 
 `crossfeed verify` decides all claims again. It fails if a verdict differs from the one recorded here, if a claim has no
 check, or if a check lets a mutation of the formula pass. This page is its output (`make ledger`).
 
-Evidence is the strongest that a claim allows. *symbolic*: algebra by SymPy, mostly with words of non-commuting letters; a
-letter is a matrix of any size, so the identity holds for all K and d. *exact*: rational arithmetic; an identity tested at
-random rational points is wrong with the error probability named. *certified*: ball arithmetic encloses a number, which
-proves the statement for the ecosystems named. *searched* and *simulated*: no proof, but nothing found against it.
+What a verdict rests on differs, and each check says which cases it decides:
+
+- *symbolic*: algebra by SymPy, mostly with words of non-commuting letters. A letter is a matrix of any size, so the \
+identity holds for every d, and for every K where a letter stands for all entities together. Where the entities are \
+written out one by one it is decided for K = 1 … 4, and where generations are, up to the number named; larger K and t add \
+terms of the same form, but that step is read, not computed.
+- *exact*: rational arithmetic, nothing rounded. An identity is tested at random rational points, and would be wrong with \
+the error probability named. An inequality or an equivalence is decided for the ecosystems drawn and for no others: there \
+the proof for all is in words, or in the lines that the claim rests on.
+- *certified*: ball arithmetic encloses a number, which proves the statement for the ecosystems named and no others.
+- *searched*: no proof, but nothing found against it.
 
 """
 _STYLE = """

@@ -1,6 +1,6 @@
 """Ecosystems in rational arithmetic: floats are binary rationals, so nothing is rounded from the file to the verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ class RationalEcosystem:
     @property
     def pool_gram(self) -> fmpq_mat:
         """S̲ = Σ_j w_j S_j."""
-        return _total([share * gram for share, gram in zip(self.shares, self.synthetic, strict=True)])
+        return total(share * gram for share, gram in zip(self.shares, self.synthetic, strict=True))
 
     def training_gram(self, entity: int) -> fmpq_mat:
         """G_k = ā_k β_k S~_k + ā_k b̄_k S_* + α_k S̲."""
@@ -63,15 +63,21 @@ def rational_ecosystem(ecosystem: Ecosystem, weights: Weights) -> RationalEcosys
     """
     alpha, beta = weights.per_entity(ecosystem.entities)
     shares = [rational(share) for share in np.asarray(ecosystem.shares)]
-    total = sum(shares, fmpq(0))
+    whole = sum(shares, fmpq(0))
     return RationalEcosystem(
         [_symmetric(gram) for gram in np.asarray(ecosystem.private)],
         _symmetric(ecosystem.public),
         [_symmetric(gram) for gram in np.asarray(ecosystem.synthetic)],
-        [share / total for share in shares],
+        [share / whole for share in shares],
         [rational(value) for value in np.asarray(alpha)],
         [rational(value) for value in np.asarray(beta)],
     )
+
+
+def total(matrices: Iterable[fmpq_mat]) -> fmpq_mat:
+    """Sum of at least one matrix."""
+    first, *others = matrices
+    return sum(others, first)
 
 
 def pseudo_inverse(gram: fmpq_mat) -> fmpq_mat:
@@ -89,20 +95,14 @@ def pseudo_inverse(gram: fmpq_mat) -> fmpq_mat:
 
 def consensus_feedback(ecosystem: RationalEcosystem) -> fmpq_mat:
     """H = Σ_j w_j α_j S_j G_j⁺, d × d, with the eigenvalues of Q but for zeros (`docs/theory.md`, section 2)."""
-    return _total(
-        [
-            share * alpha * (gram * pseudo_inverse(ecosystem.training_gram(j)))
-            for j, (share, alpha, gram) in enumerate(
-                zip(ecosystem.shares, ecosystem.alpha, ecosystem.synthetic, strict=True)
-            )
-        ]
+    return total(
+        share * alpha * (gram * pseudo_inverse(ecosystem.training_gram(j)))
+        for j, (share, alpha, gram) in enumerate(
+            zip(ecosystem.shares, ecosystem.alpha, ecosystem.synthetic, strict=True)
+        )
     )
 
 
 def _symmetric(matrix) -> fmpq_mat:
     exact = rational_matrix(matrix)
     return (exact + exact.transpose()) / 2
-
-
-def _total(matrices: Sequence[fmpq_mat]) -> fmpq_mat:
-    return sum(matrices[1:], matrices[0])

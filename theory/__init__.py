@@ -4,6 +4,7 @@ from .consensus import Law as Law
 from .consensus import Pool as Pool
 from .consensus import limit as limit
 from .consensus import spectral_radius as spectral_radius
+from .consensus import spectral_radius_once as spectral_radius_once
 from .consensus import trajectory as trajectory
 from .ecosystem import Ecosystem as Ecosystem
 from .ecosystem import equal_shares as equal_shares

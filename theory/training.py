@@ -44,6 +44,12 @@ def kernel_table(ecosystem: Ecosystem) -> KernelTable:
     For positive weights ker G_k = ∩ ker(data with weight), whatever the weights: so ranks are decided from the data
     alone, where that is well conditioned, once for a whole grid of α and β.
     """
+    patterns = jnp.asarray(_PATTERNS, dtype=float)[:, None].repeat(ecosystem.entities, axis=1)
+    return jax.vmap(_kernels, in_axes=(None, 0))(ecosystem, patterns)
+
+
+def _kernels(ecosystem: Ecosystem, patterns: Float[Array, "entity 3"]) -> Float[Array, "entity d d"]:
+    """Projectors onto ∩ ker(data marked by 1), for one set of data an entity."""
     # A rank is constant where it can be differentiated at all; inverse_on_range carries how the kernel turns.
     ecosystem = jax.lax.stop_gradient(ecosystem)
 
@@ -55,9 +61,7 @@ def kernel_table(ecosystem: Ecosystem) -> KernelTable:
         grams = jnp.stack([scaled(private_gram), scaled(ecosystem.public), scaled(ecosystem.pool_gram)])
         return kernel_projector(jnp.einsum("p,pij->ij", pattern, grams))
 
-    over_entities = jax.vmap(kernel, in_axes=(None, 0))
-    patterns = jnp.asarray(_PATTERNS, dtype=float)
-    return jax.vmap(over_entities, in_axes=(0, None))(patterns, ecosystem.private)
+    return jax.vmap(kernel)(patterns, ecosystem.private)
 
 
 def train(
@@ -67,11 +71,24 @@ def train(
     kernels: KernelTable,
 ) -> Training:
     """Every entity's estimator for one generation's weights (§5), with the kernels of `kernel_table`."""
-    private = (1 - alpha) * beta
-    public = (1 - alpha) * (1 - beta)
-    weights = jnp.stack([private, public, alpha], axis=1)
+    weights = _of_each_kind(alpha, beta)
     code = ((weights > RANK_TOLERANCE) * jnp.array([1, 2, 4])).sum(axis=1) - 1
-    kernel = kernels[code, jnp.arange(ecosystem.entities)]
+    return _train(ecosystem, weights, kernels[code, jnp.arange(ecosystem.entities)])
+
+
+def train_once(ecosystem: Ecosystem, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Training:
+    """As `train`, for data that is used with these weights only: a seventh of the decompositions that a table takes."""
+    weights = _of_each_kind(alpha, beta)
+    return _train(ecosystem, weights, _kernels(ecosystem, (weights > RANK_TOLERANCE).astype(float)))
+
+
+def _of_each_kind(alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Float[Array, "entity 3"]:
+    """p_k, q_k and α_k."""
+    return jnp.stack([(1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha], axis=1)
+
+
+def _train(ecosystem: Ecosystem, weights: Float[Array, "entity 3"], kernel: Float[Array, "entity d d"]) -> Training:
+    private, public, alpha = weights.T
     gram = (
         private[:, None, None] * ecosystem.private
         + public[:, None, None] * ecosystem.public

@@ -5,6 +5,7 @@ from . import common_prompts as common_prompts
 from . import consensus as consensus
 from . import errata as errata
 from . import lemma1_beyond as lemma1_beyond
+from . import lemma1_condition as lemma1_condition
 from . import lemma1_proof as lemma1_proof
 from . import lemma1_search as lemma1_search
 from . import symmetric as symmetric
@@ -12,5 +13,6 @@ from . import theorem1 as theorem1
 from . import theorem2 as theorem2
 from . import theorem3 as theorem3
 from . import theorem_u as theorem_u
+from . import theorem_u_tight as theorem_u_tight
 from . import volume as volume
 from . import worst_case_search as worst_case_search

@@ -11,6 +11,7 @@ from typing import Any
 from flint import fmpq
 from sympy import (
     Rational,
+    S,
     Sum,
     Symbol,
     exp,
@@ -30,7 +31,7 @@ from sympy import (
 
 from ..exact import feature_inverse, gram, random_matrix, stack, zero
 from ..ledger import Finding, check
-from ..words import all_hold, letters, same
+from ..words import all_hold, letters, reduce, same, scalars, symmetric
 
 
 def _rounded(value, told: str) -> bool:
@@ -83,16 +84,20 @@ def domain(formula) -> Finding:
     },
 )
 def replace(formula) -> Finding:
-    """Words for g = 1 … 6: θ_g = θ_{g-1} + L_gε_g with L_g = X_g⁺ and independent ε_i, so the covariance is Σ_i
-    L_iL_i', each of mean trace σ²d/(T-d-1) =: v."""
+    """Words, unrolled for g = 1 … 5: θ_g = L_g(X_gθ_{g-1} + ε_g) with L_g = X_g⁺, L_gX_g = I, and independent ε_i of covariance I
+    in units of σ²; the expectation of the squared error given the designs is a sum of L_iL_i', each of mean trace d/(T-d-1) =: v
+    (baseline.wishart)."""
     v = Symbol("v", positive=True)
-    maps = letters("L1 L2 L3 L4 L5 L6")
-    steps, noise = [], []
-    for g in range(1, 7):
-        noise = [*noise, maps[g - 1]]
-        covariance: Any = sum(one * one.adjoint() for one in noise)
-        error = covariance.subs({one * one.adjoint(): v for one in maps})
-        steps.append(same(error, formula(g, v)))
+    truth, *_ = letters("theta")
+    estimate, noises, maps, steps = truth, [], [], []
+    for g in range(1, 6):
+        L, X, noise = letters(f"L{g} X{g} e{g}")
+        estimate = reduce(L * (X * estimate + noise), {L * X: S.One})
+        noises, maps = [*noises, noise], [*maps, L]
+        moments: Any = {e * f.adjoint(): S(int(e == f)) for e in noises for f in noises}
+        error = estimate - truth
+        covariance: Any = reduce(error * error.adjoint(), moments)
+        steps.append(same(covariance.subs({one * one.adjoint(): v for one in maps}), formula(g, v)))
     return all_hold(steps)
 
 
@@ -102,10 +107,10 @@ ACCUMULATE = {2: "1.25", 3: "1.361111", 5: "1.463611", 10: "1.549768", 100: "1.6
 @check(
     "baseline.accumulate",
     "exact",
-    (lambda i: Rational(1, i**2), ACCUMULATE),
+    (lambda i: S.One / i**2, ACCUMULATE),
     mutations={
-        "Σ 1/i": (lambda i: Rational(1, i), ACCUMULATE),
-        "a digit": (lambda i: Rational(1, i**2), ACCUMULATE | {10: "1.549769"}),
+        "Σ 1/i": (lambda i: S.One / i, ACCUMULATE),
+        "a digit": (lambda i: S.One / i**2, ACCUMULATE | {10: "1.549769"}),
     },
 )
 def accumulate(formula) -> Finding:
@@ -124,7 +129,7 @@ def accumulate(formula) -> Finding:
         if not _rounded(sum(term(i) for i in range(1, g + 1)), told):
             return Finding(False, f"the factor at g = {g} is not {told}")
     i = Symbol("i", integer=True, positive=True)
-    end: Any = Sum(1 / i**2, (i, 1, oo)).doit()
+    end: Any = Sum(term(i), (i, 1, oo)).doit()
     return Finding(bool(simplify(end - pi**2 / 6) == 0), "variance equal for g = 1 … 10, all digits right, limit π²/6")
 
 
@@ -276,18 +281,21 @@ def gaussian_fitting(formula) -> Finding:
     mutations={"1 - φ⁻²ⁿ": lambda phi, n: 1 - phi ** (-2 * n), "φ⁻ⁿ": lambda phi, n: phi ** (-n)},
 )
 def overparametrised(formula) -> Finding:
-    """Words: w_n = P_n ⋯ P_1w_0 with independent projections P_i of rank T_0 in random directions, E P = I/φ_0
-    (isotropy: the trace is T_0). E‖w_n‖² by P² = P from the outside in, and E⟨w_n, w_0⟩, are both φ^{-n}‖w_0‖², for n =
-    1 … 5."""
-    phi = Symbol("phi", positive=True)
-    (P,) = letters("P")
+    """Words: w_n = P_n ⋯ P_1w_0 with independent projections P_i of rank T_0 in random directions, unrolled for n = 1 … 5. By
+    isotropy E P = cI, and the trace gives cd = T_0. In (w_n - w_0)'(w_n - w_0) every P_i is reduced by P_iP_i = P_i and replaced by
+    its mean, the last first, in units of ‖w_0‖²."""
+    d, T, c = scalars("d T_0 c")
+    (mean,) = solve(c * d - T, c)
     steps = []
     for n in range(1, 6):
-        norm, inner = 1, 1
-        for _ in range(n):  # E P' (…) P with (…) a multiple of I: P'P = P, whose mean is 1/φ
-            norm = norm * (P * P).subs(P * P, P).subs(P, 1 / phi)
-            inner = inner / phi
-        steps.append(same(simplify(norm - 2 * inner + 1 - formula(phi, n)), 0))
+        projections = symmetric(" ".join(f"P{i}" for i in range(n)))
+        estimate = S.One
+        for P in projections:
+            estimate = P * estimate
+        error: Any = expand((estimate - 1).adjoint() * (estimate - 1))
+        for P in reversed(projections):  # each is independent of those before it, which enclose it
+            error = expand(reduce(error, {P * P: P}).subs(P, mean))
+        steps.append(same(simplify(error - formula(d / T, n)), 0))
     return all_hold(steps)
 
 
@@ -317,7 +325,7 @@ def dohmatob(formula) -> Finding:
     "B2",
     "symbolic",
     lambda K, n, d: (K * n - d - 1) / (n - d - 1),
-    printed=lambda K, n, d: K,
+    printed={"K": lambda K, n, d: K},
     mutations={"Kn - d": lambda K, n, d: (K * n - d) / (n - d)},
 )
 def times_slower(formula) -> Finding:

@@ -7,9 +7,9 @@ from typing import Any
 from flint import fmpq, fmpq_mat
 from sympy import Matrix, Rational, diag, eye, simplify, sqrt, zeros
 
-from ..exact import column, gram, identity, is_stable, outer, random_gram, random_matrix, random_rational, zero
+from ..exact import beside, gram, identity, is_stable, outer, random_gram, random_matrix, random_rational, zero
 from ..ledger import Finding, check
-from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
+from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse, total
 from ..words import all_hold, inverse_rules, letters, same, scalars, symmetric
 
 
@@ -55,32 +55,45 @@ def kernel_of_gap(formula) -> Finding:
     return same(1 - T, T * formula(E) * T, {T * E: 1 - T, E * T: 1 - T})
 
 
-def _ecosystem(kernels, pool: fmpq_mat, rng: random.Random, alpha: fmpq | None = None) -> RationalEcosystem:
-    """Entities that publish on cS and know everything but their kernels (columns); no public data."""
-    count, size = len(kernels), pool.nrows()
+def _ecosystem(rng: random.Random, private_kernels, public_rank: int, prompts_rank: int) -> RationalEcosystem:
+    """Entities that publish on c_jS, with private data of given kernels (columns) and public data."""
+    count, size = len(private_kernels), private_kernels[0].nrows()
     private = []
-    for kernel in kernels:
+    for kernel in private_kernels:
         outside = identity(size) - kernel * pseudo_inverse(gram(kernel)) * kernel.transpose()
         private.append(outside * random_gram(rng, size, size) * outside)
-    shares = [random_rational(rng) for _ in range(count)]
-    total = sum(shares, fmpq(0))
+    shares, prompts = [random_rational(rng) for _ in range(count)], random_gram(rng, size, prompts_rank)
+    whole = sum(shares, fmpq(0))
     return RationalEcosystem(
         private,
-        zero(size, size),
-        [random_rational(rng) * pool for _ in range(count)],
-        [share / total for share in shares],
-        [alpha or random_rational(rng) for _ in range(count)],
+        random_gram(rng, size, public_rank),
+        [random_rational(rng) * prompts for _ in range(count)],
+        [share / whole for share in shares],
+        [random_rational(rng) for _ in range(count)],
         [random_rational(rng) for _ in range(count)],
     )
 
 
-def _intersection_rank(kernels) -> int:
-    """Dimension of the intersection of the column spaces: the kernel of Σ (I - projector)."""
-    size = kernels[0].nrows()
-    total = zero(size, size)
-    for kernel in kernels:
-        total = total + identity(size) - kernel * pseudo_inverse(gram(kernel)) * kernel.transpose()
-    return size - total.rank()
+def _real_kernels(eco: RationalEcosystem) -> list[fmpq_mat]:
+    """Projectors onto the kernels of R_k."""
+    real = [b * s + (1 - b) * eco.public for b, s in zip(eco.beta, eco.private, strict=True)]
+    return [_kernel(matrix) for matrix in real]
+
+
+def _kernel(matrix: fmpq_mat) -> fmpq_mat:
+    return identity(matrix.nrows()) - matrix * pseudo_inverse(matrix)
+
+
+def _projected(eco: RationalEcosystem) -> list[fmpq_mat]:
+    """The kernels of R_k projected onto range(S), by columns that span them."""
+    pool = eco.pool_gram
+    return [pool * pseudo_inverse(pool) * kernel for kernel in _real_kernels(eco)]
+
+
+def _meet(spans) -> bool:
+    """Whether column spaces have more than 0 in common: whether the sum of I - projector is singular."""
+    size = spans[0].nrows()
+    return total(identity(size) - x * pseudo_inverse(gram(x)) * x.transpose() for x in spans).rank() < size
 
 
 def _case(rng: random.Random, size: int, ranks, shared: int):
@@ -89,91 +102,120 @@ def _case(rng: random.Random, size: int, ranks, shared: int):
     kernels = []
     for rank in ranks:
         own = random_matrix(rng, size, rank)
-        if common is not None:
-            own = fmpq_mat([a + b for a, b in zip(common.tolist(), own.tolist(), strict=True)])
-        kernels.append(own)
+        kernels.append(own if common is None else beside([common, own]))
     return kernels
 
 
-@check(
-    "common.criterion",
-    "exact",
-    lambda kernels: _intersection_rank(kernels) == 0,
-    mutations={
-        "one entity must know all": lambda kernels: any(_intersection_rank([k]) == 0 for k in kernels),
-        "always stable": lambda kernels: True,
-        "first two entities only": lambda kernels: _intersection_rank(kernels[:2]) == 0,
-    },
-)
-def criterion(formula) -> Finding:
-    """Random rational ecosystems on common prompts with nonsingular S, d = 2 … 4, K = 1 … 3, kernels that meet or do
-    not: ρ(Q) < 1, decided by the Stein equation, against the criterion, in both directions."""
-    rng = random.Random(1)
+def _decides(formula, ecosystems) -> Finding:
+    """Whether the formula says of each ecosystem if ρ(Q) < 1, which the Stein equation decides."""
     seen = {True: 0, False: 0}
-    for size, ranks, shared in (
-        (2, (1, 1), 0),
-        (2, (0, 0), 1),
-        (3, (2, 2, 2), 0),
-        (3, (1, 1), 1),
-        (4, (2, 1), 1),
-        (3, (1,), 0),
-        (4, (2, 2), 0),
-        (3, (2, 2), 0),
-    ):
-        kernels = _case(rng, size, ranks, shared)
-        eco = _ecosystem(kernels, random_gram(rng, size, size), rng)
+    for eco in ecosystems:
         stable = is_stable(consensus_feedback(eco))
         seen[stable] += 1
-        if stable != formula(kernels):
+        if stable != formula(eco):
+            ranks = [matrix.rank() for matrix in eco.private]
+            place = f"K = {len(ranks)}, d = {eco.public.nrows()}, private ranks {ranks}, public {eco.public.rank()}"
             return Finding(
-                False, f"ρ(Q) < 1 is {stable} for d = {size}, kernels of dimensions {ranks} with {shared} shared"
+                False, f"ρ(Q) < 1 is {stable}, against the criterion ({place}, prompts {eco.pool_gram.rank()})"
             )
     return Finding(True, f"agrees for {seen[True]} stable and {seen[False]} unstable random ecosystems")
 
 
 @check(
+    "common.criterion",
+    "exact",
+    lambda eco: not _meet(_real_kernels(eco)),
+    mutations={
+        "one entity must know all": lambda eco: any(not _meet([kernel]) for kernel in _real_kernels(eco)),
+        "always stable": lambda eco: True,
+        "first two entities only": lambda eco: not _meet(_real_kernels(eco)[:2]),
+        "private data alone": lambda eco: not _meet([_kernel(matrix) for matrix in eco.private]),
+    },
+)
+def criterion(formula) -> Finding:
+    """13 random rational ecosystems on common prompts with nonsingular S, d = 2 … 4, K = 1 … 3, kernels that meet or do not, with
+    public data and without: ρ(Q) < 1, decided by the Stein equation, against the criterion, in both directions."""
+    rng = random.Random(1)
+    cases = (
+        (2, (1, 1), 0, 0),
+        (2, (0, 0), 1, 0),
+        (3, (2, 2, 2), 0, 0),
+        (3, (1, 1), 1, 0),
+        (4, (2, 1), 1, 0),
+        (3, (1,), 0, 0),
+        (4, (2, 2), 0, 0),
+        (3, (2, 2), 0, 0),
+        (2, (0, 0), 1, 1),
+        (3, (1, 1), 1, 1),
+        (4, (1, 1), 2, 1),
+        (4, (1, 0, 1), 2, 1),
+        (3, (2,), 0, 1),
+    )
+    return _decides(
+        formula, (_ecosystem(rng, _case(rng, d, own, shared), public, d) for d, own, shared, public in cases)
+    )
+
+
+@check(
     "common.singular",
     "exact",
-    lambda kernels: any(kernel[0, 0] == 0 for kernel in kernels),
-    mutations={"kernels not projected": lambda kernels: _intersection_rank(kernels) == 0},
+    lambda eco: not _meet(_projected(eco)),
+    mutations={
+        "kernels not projected": lambda eco: not _meet(_real_kernels(eco)),
+        "always stable": lambda eco: True,
+        "first entity only": lambda eco: not _meet(_projected(eco)[:1]),
+    },
 )
 def singular_prompts(formula) -> Finding:
-    """d = 2, S = e_1e_1', ker R_1 = span(e_1 + e_2): with ker R_2 = span(e_1 - e_2) the kernels meet in 0 only, G has
-    full rank, and ρ(Q) = 1 exactly; with ker R_2 = 0 ρ(Q) < 1. Projected onto range(S) = span(e_1), kernels meet in 0
-    exactly if one of them has no first coordinate."""
+    """As common.criterion with S of lower rank, 10 random rational ecosystems with public data and without; and a witness, d = 2,
+    S = e_1e_1', ker R_1 = span(e_1 + e_2), ker R_2 = span(e_1 - e_2): these meet in 0 only and every G has full rank, but
+    det(I - H) = 0 exactly."""
     half = [fmpq(1, 2)] * 2
-    for known, kernel, stable in ((outer([1, 1]), [1, -1], False), (identity(2), [0, 0], True)):
-        eco = RationalEcosystem([outer([1, -1]), known], zero(2, 2), [outer([1, 0])] * 2, half, half, [fmpq(1)] * 2)
-        H = consensus_feedback(eco)
-        full = eco.training_gram(0).rank() == eco.training_gram(1).rank() == 2
-        if not full or is_stable(H) != stable or ((identity(2) - H).det() == 0) == stable:
-            return Finding(None, "the ecosystem is not what the witness needs")
-        if formula([column([1, 1]), column(kernel)]) != stable:
-            return Finding(False, "the kernels meet in 0 only, but ρ(Q) = 1 exactly")
-    return Finding(True, "projected kernels decide both pairs; ρ(Q) = 1 exactly although the kernels meet in 0 only")
+    known = [outer([1, -1]), outer([1, 1])]
+    witness = RationalEcosystem(known, zero(2, 2), [outer([1, 0])] * 2, half, half, [fmpq(1)] * 2)
+    full = all(witness.training_gram(k).rank() == 2 for k in range(2))
+    if not full or _meet(_real_kernels(witness)) or (identity(2) - consensus_feedback(witness)).det() != 0:
+        return Finding(None, "the witness is not what it should be")
+    rng = random.Random(2)
+    cases = (
+        (3, (1, 1), 0, 0, 2),
+        (3, (1, 1), 0, 0, 1),
+        (3, (1, 0), 0, 0, 1),
+        (3, (0, 0), 1, 0, 2),
+        (4, (1, 1), 1, 0, 2),
+        (4, (1, 1), 0, 0, 3),
+        (4, (2, 2, 1), 0, 0, 2),
+        (3, (1, 1), 1, 1, 2),
+        (4, (1, 1), 1, 1, 2),
+        (4, (1, 1), 2, 1, 3),
+    )
+    drawn = (_ecosystem(rng, _case(rng, d, own, shared), public, rank) for d, own, shared, public, rank in cases)
+    return _decides(formula, [witness, *drawn])
 
 
 @check(
     "common.schur_kernel",
     "symbolic",
-    lambda a, b, ci, c: a - b * ci * b.adjoint(),
-    mutations={"block": lambda a, b, ci, c: a, "sign": lambda a, b, ci, c: a + b * ci * b.adjoint()},
+    lambda a, b, cp: a - b * cp * b.adjoint(),
+    mutations={"block": lambda a, b, cp: a, "sign": lambda a, b, cp: a + b * cp * b.adjoint()},
 )
 def schur_kernel(formula) -> Finding:
-    """Words for R = [[a, b], [b', c]] with c invertible: if R(u, v) = 0 then v = -c⁻¹b'u and the Schur complement kills
-    u; so its kernel is the projection of ker R."""
-    a, c, ci = symmetric("a c ci")
-    b, u = letters("b u")
-    rules = inverse_rules((c, ci))
-    v = -ci * b.adjoint() * u
-    return all_hold([same(b.adjoint() * u + c * v, 0, rules), same(a * u + b * v, formula(a, b, ci, c) * u, rules)])
+    """Words for R = [[a, b], [b', c]] ⪰ 0, where b = bc⁺c: if the Schur complement kills u then R(u, -c⁺b'u) = 0; and if R(u, v)
+    = 0 then the Schur complement kills u. So its kernel is the projection of ker R."""
+    a, c, cp = symmetric("a c cp")
+    b, u, v = letters("b u v")
+    complement = formula(a, b, cp)
+    found, into = -cp * b.adjoint() * u, {c * cp * b.adjoint(): b.adjoint()}
+    steps = [same(b.adjoint() * u + c * found, 0, into), same(a * u + b * found, complement * u, into)]
+    back = same(complement * u, a * u + b * v, {b.adjoint() * u: -c * v, b * cp * c: b})
+    return all_hold([*steps, back])
 
 
 @check(
     "B1",
     "symbolic",
     lambda eta, root: (1 + 2 * eta * root) / 2,
-    printed=lambda eta, root: (1 + eta * root) / 2,
+    printed={"η√m": lambda eta, root: (1 + eta * root) / 2},
     mutations={"η without √m": lambda eta, root: (1 + 2 * eta) / 2},
 )
 def shared_anchor(formula) -> Finding:

@@ -16,10 +16,9 @@ from ..exact import (
     random_rational,
     solve_stein,
     stack,
-    total,
 )
 from ..ledger import Finding, check
-from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
+from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse, total
 from ..words import all_hold, letters, same, scalars, symmetric
 
 
@@ -88,12 +87,12 @@ def feedback(formula) -> Finding:
 def _random(rng: random.Random, entities: int = 2, size: int = 2, rank: int | None = None) -> RationalEcosystem:
     """Unequal α_k, β_k and shares; public data of rank one."""
     shares = [random_rational(rng) for _ in range(entities)]
-    total = sum(shares, fmpq(0))
+    whole = sum(shares, fmpq(0))
     return RationalEcosystem(
         [random_gram(rng, size, 1) for _ in range(entities)],
         random_gram(rng, size, 1),
         [random_gram(rng, size, rank or size) for _ in range(entities)],
-        [share / total for share in shares],
+        [share / whole for share in shares],
         [random_rational(rng) for _ in range(entities)],
         [random_rational(rng) for _ in range(entities)],
     )
@@ -134,19 +133,26 @@ def spectrum(formula) -> Finding:
     "consensus.noise",
     "exact",
     lambda shares: [w**2 for w in shares],
-    mutations={"w_j": lambda shares: list(shares), "1/K": lambda shares: [fmpq(1, len(shares))] * len(shares)},
+    mutations={
+        "w_j": lambda shares: list(shares),
+        "1/K": lambda shares: [fmpq(1, len(shares))] * len(shares),
+        "1/K²": lambda shares: [fmpq(1, len(shares) ** 2)] * len(shares),
+    },
 )
 def noise(formula) -> Finding:
-    """B diag(S_k⁺) B' of the lifted form against N = Σ w_j²S_j, with singular S_j, and N = S̲/K for equal shares."""
+    """B diag(S_k⁺) B' of the lifted form against N = Σ w_j²S_j, with singular S_j and unequal shares; and that sum against S̲/K
+    for equal ones."""
     rng = random.Random(2)
     for entities, size, rank in _SHAPES:
         eco = _random(rng, entities, size, rank)
         B = beside([w * s for w, s in zip(eco.shares, eco.synthetic, strict=True)])
         inverse = block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
-        claimed = total(w * s for w, s in zip(formula(eco.shares), eco.synthetic, strict=True))
-        if B * inverse * B.transpose() != claimed:
+        claimed = lambda shares: total(w * s for w, s in zip(formula(shares), eco.synthetic, strict=True))  # noqa: B023, E731
+        if B * inverse * B.transpose() != claimed(eco.shares):
             return Finding(False, f"N differs (K = {entities}, d = {size})")
-    return Finding(True, f"equal at {len(_SHAPES)} random rational points")
+        if claimed([fmpq(1, entities)] * entities) != total(eco.synthetic) / entities**2:
+            return Finding(False, f"N is not S̲/K for equal shares (K = {entities}, d = {size})")
+    return Finding(True, f"equal at {len(_SHAPES)} random rational points, and S̲/K for equal shares")
 
 
 @check(
@@ -177,60 +183,58 @@ def covariance(formula) -> Finding:
     return Finding(True, f"C_1 … C_4 equal at {len(_SHAPES)} random rational points, K = 1 … 4")
 
 
+def _mean_limit(P, A, H, B):
+    return P + A * (identity(H.nrows()) - H).solve(B * P)
+
+
 @check(
     "consensus.limit",
     "exact",
-    lambda P, A, H, B: P + A * (identity(H.nrows()) - H).solve(B * P),
+    (_mean_limit, solve_stein),
     mutations={
-        "(I-H)⁻¹ left out": lambda P, A, H, B: P + A * B * P,
-        "P left out": lambda P, A, H, B: A * (identity(H.nrows()) - H).solve(B * P),
+        "(I-H)⁻¹ left out": (lambda P, A, H, B: P + A * B * P, solve_stein),
+        "P left out": (lambda P, A, H, B: A * (identity(H.nrows()) - H).solve(B * P), solve_stein),
+        "X = HᵀXH + N": (_mean_limit, lambda H, N: solve_stein(H.transpose(), N)),
+        "X = HXHᵀ + HNHᵀ": (_mean_limit, lambda H, N: solve_stein(H, H * N * H.transpose())),
+        "X = N": (_mean_limit, lambda H, N: N),
     },
 )
 def limit(formula) -> Finding:
-    """M by eq. (1), (I - Q)⁻¹P in lifted form, against the d × d formula; and the limit X of the Stein equation against
-    the lifted one (K = 2, d = 2)."""
+    """M by eq. (1), (I - Q)⁻¹P in lifted form, against the d × d formula; and blocks α_kα_lG_k⁺XG_l⁺ put into the lifted fixed
+    point C = Q(S⁺ + C)Qᵀ, at random rational points with unequal α_k, β_k and shares and singular data."""
+    mean, stein = formula
     rng = random.Random(4)
     for entities, size, rank in _SHAPES:
         eco = _random(rng, entities, size, rank)
         now, H = operators(eco), consensus_feedback(eco)
         A = stack([a * pseudo_inverse(eco.training_gram(k)) for k, a in enumerate(eco.alpha)])
         B = beside([w * s for w, s in zip(eco.shares, eco.synthetic, strict=True)])
-        if formula(now.real, A, H, B) != (identity(entities * size) - now.recursive).solve(now.real):
+        if mean(now.real, A, H, B) != (identity(entities * size) - now.recursive).solve(now.real):
             return Finding(False, f"M differs (K = {entities}, d = {size})")
-        if (entities, size) == (2, 2):
-            inverse = block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
-            N = total(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True))
-            lifted = solve_stein(now.recursive, now.recursive * inverse * now.recursive.transpose())
-            if A * solve_stein(H, N) * A.transpose() != lifted:
-                return Finding(False, "the limit of C differs")
-    return Finding(True, f"M equal at {len(_SHAPES)} random rational points, and C at one")
+        inverse = block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
+        N = total(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True))
+        C = A * stein(H, N) * A.transpose()
+        if now.recursive * (inverse + C) * now.recursive.transpose() != C:
+            return Finding(False, f"C is no fixed point of the lifted recursion (K = {entities}, d = {size})")
+    return Finding(True, f"M equal and C a fixed point at {len(_SHAPES)} random rational points, K = 1 … 4")
 
 
 @check(
     "consensus.varying",
     "symbolic",
-    lambda A, B, t: A[t] * _chain(B, A, t) * B[1],
+    lambda now, chain, first: now * chain * first,
     mutations={
-        "H of one generation": lambda A, B, t: A[t] * (B[1] * A[1]) ** (t - 1) * B[1],
-        "order reversed": lambda A, B, t: A[1] * _chain(B, A, t) * B[t],
+        "chain left out": lambda now, chain, first: now * first,
+        "order reversed": lambda now, chain, first: first * chain * now,
+        "chain transposed": lambda now, chain, first: now * adjoint(chain) * first,
     },
 )
 def varying(formula) -> Finding:
-    """Words: with weights and features of each generation, Q_t ⋯ Q_1 = A_t H_{t,t-1} ⋯ H_{2,1} B_1 where H_{s,s-1} =
-    B_s A_{s-1}, for t = 1 … 5."""
-    A, B = (letters(" ".join(f"{name}{t}" for t in range(6))) for name in "AB")
-    steps, product = [], S.One
-    for t in range(1, 6):
-        product = A[t] * B[t] * product
-        steps.append(same(product, formula(A, B, t)))
-    return all_hold(steps)
-
-
-def _chain(B, A, t: int):
-    product = S.One
-    for s in range(2, t + 1):
-        product = B[s] * A[s - 1] * product
-    return product
+    """Words with weights and features of each generation, by induction for every t: Q_1 = A_1B_1 is the formula with an empty
+    chain, and Q_{t+1} = A_{t+1}B_{t+1} times the formula is the formula with A_{t+1} and the chain B_{t+1}A_t ⋯ B_2A_1."""
+    first_A, first_B, A, B, now, chain = letters("A_1 B_1 A B A_t chain")
+    start = same(first_A * first_B, formula(first_A, S.One, first_B))
+    return all_hold([start, same(A * B * formula(now, chain, first_B), formula(A, B * now * chain, first_B))])
 
 
 @check(

@@ -3,13 +3,14 @@
 import random
 
 from flint import fmpq, fmpq_mat
+from sympy import adjoint
 
 from ..exact import (
+    beside,
     block_diagonal,
     feature_inverse,
     gram,
     identity,
-    is_semidefinite,
     is_stable,
     kron,
     operators,
@@ -18,13 +19,14 @@ from ..exact import (
     random_gram,
     random_matrix,
     random_rational,
-    total,
+    stack,
     trace,
     train,
     zero,
 )
 from ..ledger import Finding, check
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
+from ..words import all_hold, letters, same, symmetric
 
 
 def _proportional(rng: random.Random, private_ranks, public: fmpq_mat, alpha: fmpq, beta: fmpq) -> RationalEcosystem:
@@ -39,7 +41,7 @@ def _proportional(rng: random.Random, private_ranks, public: fmpq_mat, alpha: fm
     "E8",
     "exact",
     lambda beta, public, pool: beta > 0 or pool * (identity(2) - public * pseudo_inverse(public)) == zero(2, 2),
-    printed=lambda beta, public, pool: True,
+    printed={"any β ≥ 0": lambda beta, public, pool: True},
     mutations={
         "β > 0 is needed": lambda beta, public, pool: beta > 0,
         "S_* nonzero suffices": lambda beta, public, pool: beta > 0 or public.rank() > 0,
@@ -68,29 +70,36 @@ def no_private_weight(formula) -> Finding:
 @check(
     "E9",
     "exact",
-    lambda private, public, published, k: (gram(private[k]), gram(public), [gram(x) for x in published]),
-    printed=lambda private, public, published, k: (
-        gram(private[k]),
-        gram(public),
-        [gram(x) for x in published[: k + 1]],
-    ),
-    mutations={
-        "X X'": lambda private, public, published, k: (
-            private[k] * private[k].transpose(),
+    lambda own, first, public, published: (gram(own), gram(public), [gram(x) for x in published]),
+    printed={
+        "X~_t'X~_k": lambda own, first, public, published: (
+            first.transpose() * own,
             gram(public),
             [gram(x) for x in published],
         ),
-        "X~_t'X~_k": lambda private, public, published, k: (
-            private[0].transpose() * private[k],
+        "X_*X_*'": lambda own, first, public, published: (
+            gram(own),
+            public * public.transpose(),
+            [gram(x) for x in published],
+        ),
+        "sums up to k": lambda own, first, public, published: (
+            gram(own),
+            gram(public),
+            [gram(x) for x in published[:2]],
+        ),
+    },
+    mutations={
+        "X~X~'": lambda own, first, public, published: (
+            own * own.transpose(),
             gram(public),
             [gram(x) for x in published],
         ),
     },
 )
 def normal_equations(formula) -> Finding:
-    """K = 3, d = 2, two rows each, random rational points: entity k's weighted squares have the gradient G_kθ -
-    (moments), so the G_k of the formula must solve the normal equations that least squares satisfies; S_*ᵀ = S_* is a
-    matter of taste, since S_* is symmetric."""
+    """K = 3, d = 2, two rows each, random rational points: entity k's weighted squares have the gradient G_kθ - (moments), so
+    the G_k of the formula must solve the normal equations that least squares satisfies; S_*ᵀ = S_*, since S_* is symmetric.
+    The sums printed up to k are put to every entity with k = 2."""
     rng = random.Random(2)
     alpha, beta, size = random_rational(rng), random_rational(rng), 2
     data = random_data(rng, (2, 2, 2), 2, (2, 2, 2), size)
@@ -98,7 +107,7 @@ def normal_equations(formula) -> Finding:
     pool = [random_matrix(rng, 2, 1) for _ in range(3)]
     fits = train(data, alpha, beta, labels, pool).tolist()
     for k in range(3):
-        own, public, published = formula(data.private, data.public, data.synthetic, k)
+        own, public, published = formula(data.private[k], data.private[0], data.public, data.synthetic)
         gram_k = (1 - alpha) * beta * own + (1 - alpha) * (1 - beta) * public
         moment = (1 - alpha) * beta * (data.private[k].transpose() * labels[k])
         moment += (1 - alpha) * (1 - beta) * (data.public.transpose() * labels[3])
@@ -114,9 +123,12 @@ def normal_equations(formula) -> Finding:
 @check(
     "E10",
     "exact",
-    lambda t, k, j: (k, j),
-    printed=lambda t, k, j: (t, j),
-    mutations={"every block y_{tk}": lambda t, k, j: (k, k), "the last entity's model": lambda t, k, j: (2, j)},
+    lambda t, k, j: (j, j),
+    printed={
+        "θ̂_{t-1,t}": lambda t, k, j: (t, j),
+        "y_{tk} as the first entry": lambda t, k, j: (j, k if j == 0 else j),
+    },
+    mutations={"every block y_{tk}": lambda t, k, j: (j, k), "the last entity's model": lambda t, k, j: (2, j)},
 )
 def indices(formula) -> Finding:
     """K = 3, d = 2, generations 1 … 4 of the lifted eq. (4) against a workflow in which block j of y_t holds labels of
@@ -128,20 +140,18 @@ def indices(formula) -> Finding:
     now = operators(data.with_weights(alpha, beta))
     fits = block_diagonal([feature_inverse(x) for x in (*data.private, data.public)])
     inverse = block_diagonal([feature_inverse(x) for x in data.synthetic])
-    stacked = fmpq_mat([row for y in labels for row in y.tolist()])
+    stacked = stack(labels)
     estimate = train(data, fmpq(0), beta, labels, [zero(2, 1)] * 3)
     for t in range(1, 5):
         noise = [random_matrix(rng, 2, 1) for _ in range(3)]
         each = [fmpq_mat(estimate.tolist()[2 * k : 2 * k + 2]) for k in range(3)]
         pool = []
         for j in range(3):
-            maker, _ = formula(t, j, j)
-            _, shown = formula(t, 1, j)
+            maker, shown = formula(t, 1, j)
             if not 0 <= maker < 3 or not 0 <= shown < 3:
                 return Finding(False, f"at t = {t} there is no entity {maker + 1} among 3")
             pool.append(data.synthetic[shown] * each[maker] + noise[j])
-        drawn = fmpq_mat([row for w in noise for row in w.tolist()])
-        lifted = now.real * fits * stacked + now.recursive * estimate + now.recursive * inverse * drawn
+        lifted = now.real * fits * stacked + now.recursive * estimate + now.recursive * inverse * stack(noise)
         estimate = train(data, alpha, beta, labels, pool)
         if estimate != lifted:
             return Finding(False, f"eq. (4) differs from this workflow at generation {t}")
@@ -152,7 +162,7 @@ def indices(formula) -> Finding:
     "E13",
     "exact",
     (lambda beta: beta, lambda beta: 1 - beta),
-    printed=(lambda beta: 1 - beta, lambda beta: beta),
+    printed={"β weights public data": (lambda beta: 1 - beta, lambda beta: beta)},
     mutations={"β for both": (lambda beta: beta, lambda beta: beta)},
 )
 def meaning_of_beta(formula) -> Finding:
@@ -168,8 +178,7 @@ def meaning_of_beta(formula) -> Finding:
         moments = now.gram * now.real
         private = (1 - alpha) * private_weight(beta) * block_diagonal(eco.private)
         public = (1 - alpha) * public_weight(beta) * kron(fmpq_mat([[1], [1]]), eco.public)
-        rows = [a + b for a, b in zip(private.tolist(), public.tolist(), strict=True)]
-        if moments != fmpq_mat(rows):
+        if moments != beside([private, public]):
             return Finding(False, f"GP has other weights at β = {float(beta):.3f}; at β = 1 its public block is 0")
     return Finding(True, "GP = ā[βS~, b̄ 1⊗S_*] at two random rational points")
 
@@ -178,7 +187,7 @@ def meaning_of_beta(formula) -> Finding:
     "text.projection",
     "exact",
     lambda K: fmpq(1, K),
-    mutations={"1 for 1/K": lambda K: fmpq(1), "1/√K (K = 4)": lambda K: fmpq(1, 2)},
+    mutations={"1 for 1/K": lambda K: fmpq(1), "1/K²": lambda K: fmpq(1, K**2)},
 )
 def averaging(formula) -> Finding:
     """Π = c(1_{K×K}⊗I_d) in rational arithmetic, K = 1 … 5, d = 1 … 3: symmetric, Π² = Π, rank d."""
@@ -239,28 +248,16 @@ def prediction_error(formula) -> Finding:
 
 @check(
     "text.best_unbiased",
-    "exact",
-    lambda grams: total(grams).inv(),
-    mutations={
-        "half the variance": lambda grams: total(grams).inv() / 2,
-        "private data only": lambda grams: total(grams[:-1]).inv(),
-    },
+    "symbolic",
+    lambda V: V,
+    mutations={"half the variance": lambda V: V / 2, "twice the variance": lambda V: 2 * V},
 )
 def gauss_markov(formula) -> Finding:
-    """Random rational data (K + 1 = 3, d = 2) and random unbiased linear estimators L (LX = I): LL' - formula ⪰ 0, and
-    = 0 for pooled least squares, which is one of them."""
-    rng = random.Random(7)
-    data = random_data(rng, (2, 2), 2, (1, 1), 2)
-    rows = [*data.private, data.public]
-    X = fmpq_mat([row for x in rows for row in x.tolist()])
-    bound = formula([gram(x) for x in rows])
-    pooled = gram(X).inv() * X.transpose()
-    for _ in range(4):
-        free = random_matrix(rng, 2, 6)
-        other = pooled + free * (identity(6) - X * pooled)
-        if other * X != identity(2) or not is_semidefinite(other * other.transpose() - bound):
-            return Finding(False, "an unbiased estimator has a smaller variance")
-    return Finding(
-        pooled * pooled.transpose() == bound,
-        "no unbiased estimator drawn is better, and pooled least squares attains it",
-    )
+    """Words with X the stack of all real features, X'X = Σ S~_k + S_*, and V = (X'X)⁻¹: every L with LX = I is VX' + N with
+    NX = 0, and LL' is the formula plus NN' ⪰ 0, which is 0 for pooled least squares, N = 0."""
+    X, N = letters("X N")
+    (V,) = symmetric("V")
+    rules = {adjoint(X) * X * V: 1, V * adjoint(X) * X: 1, N * X: 0, adjoint(X) * adjoint(N): 0}
+    L = V * adjoint(X) + N
+    variance = same(L * adjoint(L), formula(V) + N * adjoint(N), rules)
+    return all_hold([same(L * X, 1, rules), variance])

@@ -2,7 +2,8 @@
 
 All entities share α and β, γS_k = λS~_k + (1-λ)S_*, δ = āβγ/(αλ), c = ā(β-λ)/(αλ). Everything acts on the range of S̲, where
 K_k = G_k/α = δS_k + U with U = S̲ - cS_* is definite. With J = Σ w_jK_j⁻¹, H = (I - UJ)/δ. If θδ ≤ 1 then U ⪰ 0 and J is at
-least (δS̲ + U)⁻¹; if θδ ≥ 1, K_j exceeds a multiple of S_* that bounds -UJ.
+least (δS̲ + U)⁻¹; if θδ ≥ 1, K_j exceeds a multiple of S_* that bounds -UJ. Where
+λ = 1 alone, S_* may reach outside range(S̲): there θ = 0, and the steps hold on range(S̲) + range(S_*), where U ⪰ S̲.
 """
 
 import random
@@ -14,7 +15,7 @@ from ..exact import is_stable, random_rational
 from ..ledger import Finding, check
 from ..rational import consensus_feedback
 from ..words import all_hold, same, scalars, symmetric
-from .lemma1_proof import SHAPES, Setting, mixture
+from .lemma1_condition import SHAPES, Setting, mixture
 
 
 def _theta(beta, mixing):
@@ -141,20 +142,23 @@ def large_surplus(formula) -> Finding:
 )
 def without_the_condition(formula) -> Finding:
     """ρ(Q) ≤ bound·(1 + 10⁻⁹) by the Stein equation for 24 random rational ecosystems with any β in (0, 1), K = 1 … 3, d = 2, 3,
-    ranks from 0, θδ below and above 1; the proof for all is in the lines it rests on."""
+    ranks from 0, θδ below and above 1, and for 4 with λ = 1, S_* reaching outside range(S̲) among them; the proof for all is in
+    the lines it rests on."""
     rng = random.Random(13)
     beyond = large = 0
-    for trial in range(24):
+    for trial in range(28):
         ranks, public, size = SHAPES[trial % 4]
-        mixing, part = random_rational(rng), random_rational(rng)
-        beta = part * mixing if trial % 5 == 0 else mixing + (1 - mixing) * part
+        mixing, part = fmpq(1) if trial >= 24 else random_rational(rng), random_rational(rng)
+        beta = part * mixing if trial % 5 == 0 or mixing == 1 else mixing + (1 - mixing) * part
         alpha = random_rational(rng) ** (1 + trial % 3)
         eco, scale = mixture(rng, Setting(mixing, alpha, beta), ranks, public, size)
         delta = (1 - alpha) * beta * scale / (alpha * mixing)
-        theta = max(fmpq(0), _theta(beta, mixing))
+        theta = _theta(beta, mixing) if beta > mixing else fmpq(0)
         beyond, large = beyond + (theta > 0), large + (theta * delta > 1)
         bound = formula(theta, delta)
         if not is_stable(consensus_feedback(eco) / (bound * (1 + fmpq(1, 10**9)))):
             place = f"K = {len(ranks)}, d = {size}, λ = {float(mixing):.3f}, β = {float(beta):.3f}"
             return Finding(False, f"ρ(Q) exceeds {float(bound):.6f} ({place})")
-    return Finding(True, f"holds for 24 random rational ecosystems, {beyond} with β > λ, {large} with θδ > 1")
+    return Finding(
+        True, f"holds for 28 random rational ecosystems, {beyond} with β > λ, {large} with θδ > 1, 4 with λ = 1"
+    )

@@ -6,16 +6,13 @@ shares.
 """
 
 import random
-from typing import NamedTuple
 
 from flint import fmpq, fmpq_mat, fmpq_poly
 from sympy import Symbol, adjoint, diff, simplify
 
-from ..certified import enclose_spectral_radius
 from ..exact import (
     block_diagonal,
     identity,
-    is_stable,
     kron,
     random_gram,
     random_matrix,
@@ -23,7 +20,7 @@ from ..exact import (
     zero,
 )
 from ..ledger import Finding, check
-from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
+from ..rational import pseudo_inverse, total
 from ..words import all_hold, inverse_rules, letters, same, scalars, symmetric
 
 
@@ -58,7 +55,7 @@ def split_gram(formula) -> Finding:
     "E6",
     "symbolic",
     _surplus,
-    printed=lambda a, b, m: (m - b) / (a * m),
+    printed={"ā left out": lambda a, b, m: (m - b) / (a * m)},
     mutations={"ā squared": lambda a, b, m: (1 - a) ** 2 * (m - b) / (a * m)},
 )
 def missing_factor(formula) -> Finding:
@@ -94,28 +91,41 @@ def on_the_range(formula) -> Finding:
     return Finding(True, "equal at 2 random rational points with singular Δ")
 
 
+def _delta(surplus, public, pool, grams):
+    return surplus * public + pool
+
+
 @check(
     "lemma1.kernel",
     "exact",
-    lambda pool, public, grams: public + pool,
+    (_delta, fmpq(1, 8)),
     mutations={
-        "S̲ left out": lambda pool, public, grams: public,
-        "one entity left out of S̲": lambda pool, public, grams: public + pool - grams[0] / 3,
+        "S̲ left out": (lambda surplus, public, pool, grams: surplus * public, fmpq(1, 8)),
+        "one entity left out of S̲": (
+            lambda surplus, public, pool, grams: surplus * public + pool - grams[2] / 3,
+            fmpq(1, 8),
+        ),
+        "β > λ (here β = 1/3)": (_delta, fmpq(1, 3)),
     },
 )
 def kernel_inside(formula) -> Finding:
-    """Rational S_k and S_* of rank one that leave Δ singular (K = 3, d = 4): S_k vanishes on the kernel of Δ, at two
-    random rational points. In words: v'Δv = 0 is a sum of terms that are at least 0, one of them w_k v'S_k v."""
+    """Rational S_k of rank one and S_* of rank one and two that leave Δ singular (K = 3, d = 4, α = 1/2, λ = 1/4, β = 1/8): S_k
+    vanishes on the kernel of Δ, at two random rational points for each S_*, one of which is S_1. In words: v'Δv = 0 is a sum of
+    terms that are at least 0, one of them w_k v'S_k v."""
+    expression, beta = formula
+    alpha, mixing = fmpq(1, 2), fmpq(1, 4)
+    surplus = (1 - alpha) * (mixing - beta) / (alpha * mixing)
     for seed in (5, 6):
         rng = random.Random(seed)
         directions = random_matrix(rng, 4, 3)
-        inside = lambda: directions * random_gram(rng, 3, 1) * directions.transpose()  # noqa: B023, E731
-        grams, public = [inside() for _ in range(3)], zero(4, 4)
-        delta = formula((grams[0] + grams[1] + grams[2]) / 3, public, grams)
-        outside = identity(4) - delta * pseudo_inverse(delta)
-        if outside == zero(4, 4) or any(s * outside != zero(4, 4) for s in grams):
-            return Finding(False, f"an S_k does not vanish on the kernel of Δ (seed {seed})")
-    return Finding(True, "S_k vanishes on the kernel of Δ at 2 random rational points with singular Δ")
+        inside = lambda rank: directions * random_gram(rng, 3, rank) * directions.transpose()  # noqa: B023, E731
+        grams = [inside(1) for _ in range(3)]
+        for public in (inside(2), grams[0]):
+            delta = expression(surplus, public, total(grams) / 3, grams)
+            outside = identity(4) - delta * pseudo_inverse(delta)
+            if outside == zero(4, 4) or any(gram * outside != zero(4, 4) for gram in grams):
+                return Finding(False, f"an S_k does not vanish on the kernel of Δ (seed {seed})")
+    return Finding(True, "S_k vanishes on the kernel of Δ at 4 random rational points with singular Δ")
 
 
 @check(
@@ -297,108 +307,10 @@ def _averaged(formula) -> Finding:
     "E7",
     "exact",
     lambda average: kron(fmpq_mat(3, 3, [fmpq(1, 3)] * 9), average),
-    printed=lambda average: kron(identity(3), average),
+    printed={"I_K⊗S̲": lambda average: kron(identity(3), average)},
     mutations={"1/K dropped": lambda average: kron(fmpq_mat(3, 3, [1] * 9), average)},
 )
 def false_equality(formula) -> Finding:
     """ΠSΠ in rational arithmetic against the printed and the corrected form, and the characteristic polynomial of the
     whitened matrix, which gives the operator norm (K = 3, d = 2; error probability below 10⁻¹²)."""
     return _averaged(formula)
-
-
-class Setting(NamedTuple):
-    """Where Lemma 1 is put to the test: λ, α and β as functions of a number in (0, 1), and whether S follows the
-    condition."""
-
-    mixing: fmpq
-    alpha: fmpq
-    beta: fmpq
-
-
-def mixture(rng: random.Random, setting: Setting, private_ranks, public_rank: int, size: int):
-    """An ecosystem with γS_k = λS~_k + (1-λ)S_* and unequal shares, and γ."""
-    private = [random_gram(rng, size, rank) for rank in private_ranks]
-    public, scale, count = random_gram(rng, size, public_rank), random_rational(rng), len(private_ranks)
-    published = [(setting.mixing * s + (1 - setting.mixing) * public) / scale for s in private]
-    shares = [random_rational(rng) for _ in private]
-    total = sum(shares, fmpq(0))
-    weights = [setting.alpha] * count, [setting.beta] * count
-    return RationalEcosystem(private, public, published, [s / total for s in shares], *weights), scale
-
-
-SHAPES = [((1,), 1, 2), ((2, 1), 0, 3), ((1, 1, 1), 1, 3), ((3, 2), 3, 3), ((1, 2, 3, 1), 2, 4)]
-"""Ranks of private data, of public data, and d."""
-
-
-@check(
-    "lemma1",
-    "certified",
-    lambda rng: Setting(mixing := random_rational(rng), random_rational(rng), mixing * random_rational(rng)),
-    mutations={
-        "β > λ (here β = 1)": lambda rng: Setting(random_rational(rng), random_rational(rng), fmpq(1)),
-        "β = 0": lambda rng: Setting(fmpq(1), random_rational(rng), fmpq(0)),
-        "α = 1": lambda rng: Setting(mixing := random_rational(rng), fmpq(1), mixing),
-    },
-)
-def stable_under_condition(formula) -> Finding:
-    """ρ(Q) enclosed by ball arithmetic for 25 random rational ecosystems that satisfy the condition, K = 1 … 4, d = 2 …
-    4, ranks from 0, unequal shares; the proof for all is in the lines it rests on."""
-    rng, largest = random.Random(11), 0.0
-    for trial in range(25):
-        ranks, public, size = SHAPES[trial % len(SHAPES)]
-        ecosystem, _ = mixture(rng, formula(rng), ranks, public, size)
-        found = enclose_spectral_radius(consensus_feedback(ecosystem))
-        if found.verdict != "stable":
-            place = f"K = {len(ranks)}, d = {size}, private ranks {ranks}, public rank {public}"
-            return Finding(False, f"ρ(Q) is {found.verdict}: at least {found.lower:.6f} ({place})")
-        largest = max(largest, found.upper)
-    return Finding(True, f"ρ(Q) < 1 proved for 25 random rational ecosystems, the largest enclosed below {largest:.6f}")
-
-
-def _smallest_nonzero(matrix: fmpq_mat) -> fmpq:
-    """A rational number just below the smallest nonzero eigenvalue of a matrix with eigenvalues ≥ 0, by bisection of
-    its exact characteristic polynomial (Sturm through definiteness of shifted leading coefficients)."""
-    coefficients = matrix.charpoly().coeffs()
-    while coefficients[0] == 0:
-        coefficients = coefficients[1:]
-    low, high = (
-        fmpq(0),
-        -coefficients[0] / coefficients[1] * (len(coefficients) - 1),
-    )  # harmonic mean of the roots, at least the smallest
-    for _ in range(60):
-        middle = (low + high) / 2
-        shifted = fmpq_poly(coefficients)(fmpq_poly([middle, 1])).coeffs()
-        degree = len(coefficients) - 1
-        below = all((-1) ** (degree - i) * c > 0 for i, c in enumerate(shifted))  # all roots exceed the middle
-        low, high = (middle, high) if below else (low, middle)
-    return low
-
-
-@check(
-    "lemma1.bound",
-    "exact",
-    lambda epsilon, delta: 1 / (1 + epsilon * delta),
-    mutations={
-        "1/(1 + 2εδ)": lambda e, d: 1 / (1 + 2 * e * d),
-        "1/(1 + εδ)²": lambda e, d: 1 / (1 + e * d) ** 2,
-    },
-)
-def explicit_bound(formula) -> Finding:
-    """ρ(Q/bound) ≤ 1 for random rational ecosystems within the condition, with ε replaced by a rational number below it
-    and at most 2⁻⁶⁰ of it away: the Stein equation of Q/(bound·(1 + 10⁻⁹)) is solved and its solution is positive
-    definite."""
-    rng = random.Random(12)
-    for trial in range(10):
-        ranks, public, size = SHAPES[trial % len(SHAPES)]
-        mixing = random_rational(rng)
-        setting = Setting(mixing, random_rational(rng), mixing * random_rational(rng))
-        eco, scale = mixture(rng, setting, ranks, public, size)
-        alpha, beta = eco.alpha[0], eco.beta[0]
-        delta = (1 - alpha) * beta * scale / (alpha * mixing)
-        surplus = (1 - alpha) * (mixing - beta) / (alpha * mixing)
-        inverse = pseudo_inverse(surplus * eco.public + eco.pool_gram)
-        epsilon = min(_smallest_nonzero(inverse * s) for s in eco.synthetic)
-        bound = formula(epsilon, delta)
-        if not is_stable(consensus_feedback(eco) / (bound * (1 + fmpq(1, 10**9)))):
-            return Finding(False, f"ρ(Q) exceeds {float(bound):.6f} (K = {len(ranks)}, d = {size})")
-    return Finding(True, "ρ(Q) ≤ 1/(1 + εδ) at 10 random rational ecosystems, K = 1 … 4, d = 2 … 4, ranks from 0")

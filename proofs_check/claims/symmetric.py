@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any
 
 from flint import fmpq, fmpq_mat
-from sympy import Poly, Rational, Symbol, cancel, symbols
+from sympy import Poly, Rational, cancel, fraction, symbols
 
 from ..exact import gram as gram_of
 from ..exact import identity, random_gram, random_rational, solve_stein, trace
 from ..ledger import Finding, check
-from ..rational import RationalEcosystem, consensus_feedback
+from ..rational import RationalEcosystem, consensus_feedback, total
 from ..words import all_hold, same, scalars, symmetric
 
 
@@ -81,17 +81,16 @@ def limit_errors(eco: RationalEcosystem) -> list[fmpq]:
     shared = [(1 - a) * (1 - b) for a, b in zip(eco.alpha, eco.beta, strict=True)]
     heard = [w * (s * g) for w, s, g in zip(eco.shares, eco.synthetic, inverses, strict=True)]
     learned = [sensitivity * (p * h) for p, h in zip(own, heard, strict=True)]  # of every private moment
-    public = sensitivity * sum((q * h for q, h in zip(shared[1:], heard[1:], strict=True)), shared[0] * heard[0])
-    noise = [w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True)]
-    X = solve_stein(H, sum(noise[1:], noise[0]))
+    public = sensitivity * total(q * h for q, h in zip(shared, heard, strict=True))
+    X = solve_stein(H, total(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True)))
     errors = []
     for k in range(count):
         maps = [eco.alpha[k] * m + (own[k] * identity(size) if j == k else 0 * m) for j, m in enumerate(learned)]
         last = eco.alpha[k] * public + shared[k] * identity(size)
-        total = eco.alpha[k] ** 2 * X + last * eco.public * last.transpose()
+        covariance = eco.alpha[k] ** 2 * X + last * eco.public * last.transpose()
         for m, gram in zip(maps, eco.private, strict=True):
-            total += m * gram * m.transpose()
-        errors.append(trace(inverses[k] * total * inverses[k]))
+            covariance += m * gram * m.transpose()
+        errors.append(trace(inverses[k] * covariance * inverses[k]))
     return errors
 
 
@@ -147,47 +146,60 @@ OPTIMA = {
 
 
 @cache
-def _optimum(K: int) -> list[tuple[Any, Any]]:
-    """Rational enclosures of α*, β* and the efficiency.
+def _optimum(error, K: int) -> list[tuple[Any, Any]]:
+    """Rational enclosures of α*, β* and the efficiency of an error that is a parabola in b, derived by SymPy: its vertex, the error
+    there, and the derivative of that in a, which must have one root between 0 and 1 and be negative before it.
 
-    For given a the error is a parabola in b with vertex 1/(1 + q), q = 1/K + (1-a)²(1-1/K), where it is q/(1+q) +
-    a²/(K(1-a²)); its derivative in a is zero where the polynomial below is. q falls in a, so the vertex rises.
+    Raises:
+        ArithmeticError: the error is no such function.
     """
-    a = Symbol("a")
-    q = Rational(1, K) + (1 - a) ** 2 * (1 - Rational(1, K))
-    slope: Any = Poly(a * (1 + q) ** 2 - (K - 1) * (1 - a) * (1 - a**2) ** 2, a)
-    if slope.count_roots(0, 1) - slope.count_roots(1, 1) != 1 or slope.eval(0) >= 0:
-        raise ArithmeticError(f"the error has several stationary points for K = {K}")
-    roots = [(low, high) for (low, high), _ in slope.intervals(eps=Rational(1, 10**12)) if low > 0 and high < 1]
-    ((low, high),) = roots
-    vertex = lambda at: (1 / (1 + q)).subs(a, at)  # noqa: E731
-    least: Any = lambda at: (q / (1 + q) + a**2 / (K * (1 - a**2))).subs(a, at)  # noqa: E731
-    error = sorted((least(low), least(high)))
-    slack = Rational(1, 10**10)  # the error is flat at its minimum: its slope is below 100 within 10⁻¹²
-    efficiency = [1 / ((K + 1) * (error[1] + slack)), 1 / ((K + 1) * (error[0] - slack))]
-    return [(low, high), (vertex(low), vertex(high)), (efficiency[0], efficiency[1])]
+    a, b = symbols("a b")
+    parabola = Poly(error(a, b, Rational(K)), b)
+    bend, tilt = parabola.coeff_monomial(b**2), parabola.coeff_monomial(b)
+    vertex = cancel(-tilt / (2 * bend))
+    least = cancel(error(a, vertex, Rational(K)))
+    parts: Any = [Poly(part, a) for part in fraction(cancel(least.diff(a)))]
+    slope, below = parts
+    turns, poles = (part.count_roots(0, 1) - part.count_roots(1, 1) for part in (slope, below))
+    if (
+        parabola.degree() != 2
+        or not bend.subs(a, 0) > 0
+        or turns != 1
+        or poles
+        or not slope.eval(0) / below.eval(0) < 0
+    ):
+        raise ArithmeticError(f"the error has not one stationary point for K = {K}")
+    ((low, high),) = [ends for ends, _ in slope.intervals(eps=Rational(1, 10**12)) if ends[0] > 0 and ends[1] < 1]
+    slack = Rational(1, 10**10)  # of vertex and least error, whose slopes are below 100 within 10⁻¹²
+    around = lambda expression: sorted(expression.subs(a, end) for end in (low, high))  # noqa: E731
+    place, error_there = around(vertex), around(least)
+    efficiency = [1 / ((K + 1) * (error_there[1] + slack)), 1 / ((K + 1) * (error_there[0] - slack))]
+    return [(low, high), (place[0] - slack, place[1] + slack), (efficiency[0], efficiency[1])]
 
 
 @check(
     "symmetric.optima",
     "exact",
-    OPTIMA,
+    (OPTIMA, relative_error),
     mutations={
-        "α* at K = 2 off by 10⁻⁴": OPTIMA | {2: (".2178", ".5537", ".7075")},
-        "efficiency at K = 50 off by 10⁻⁴": OPTIMA | {50: (".8226", ".9516", ".2174")},
+        "α* at K = 2 off by 10⁻⁴": (OPTIMA | {2: (".2178", ".5537", ".7075")}, relative_error),
+        "efficiency at K = 50 off by 10⁻⁴": (OPTIMA | {50: (".8226", ".9516", ".2174")}, relative_error),
+        "noise a²/K² in the error": (
+            OPTIMA,
+            lambda a, b, K: relative_error(a, b, K) + a**2 / (K * (1 - a**2)) * (1 / K - 1),
+        ),
     },
 )
 def optima(formula) -> Finding:
-    """The stationary point is unique by Sturm's theorem and isolated to 10⁻¹² by rational root isolation; the table is
-    its rounding to four digits."""
-    for K, row in formula.items():
-        for name, told, (low, high) in zip(("α*", "β*", "efficiency"), row, _optimum(K), strict=True):
+    """From symmetric.error by SymPy: the vertex in b, the derivative in a of the error there; its root in (0, 1) is unique by
+    Sturm's theorem and isolated to 10⁻¹² by rational root isolation; the table is the rounding to four digits."""
+    table, error = formula
+    for K, row in table.items():
+        for name, told, (low, high) in zip(("α*", "β*", "efficiency"), row, _optimum(error, K), strict=True):
             value = Rational(told)
             if not value - Rational(1, 20000) <= low <= high <= value + Rational(1, 20000):
                 return Finding(False, f"K = {K}: {name} lies in [{float(low):.7f}, {float(high):.7f}], not at {told}")
-    return Finding(
-        True, f"unique optimum, and every digit of the table is right, for K = {', '.join(map(str, formula))}"
-    )
+    return Finding(True, f"unique optimum, and every digit of the table is right, for K = {', '.join(map(str, table))}")
 
 
 AT_HALF = {2: ".5818", 4: ".4518", 10: ".2494", 50: ".0607"}
@@ -222,7 +234,7 @@ def _fig2_like() -> dict[tuple[fmpq, fmpq], fmpq]:
     rng = random.Random(0)
     integers = lambda rows: fmpq_mat(rows, 6, [rng.randint(-4, 4) for _ in range(rows * 6)])  # noqa: E731
     private, public = [gram_of(integers(2)) for _ in range(4)], gram_of(integers(6))
-    best = trace((private[0] + private[1] + private[2] + private[3] + public).inv())
+    best = trace(total([*private, public]).inv())
     found = {}
     for alpha, beta in _GRID:
         weights = [alpha] * 4, [beta] * 4
@@ -235,7 +247,7 @@ def _fig2_like() -> dict[tuple[fmpq, fmpq], fmpq]:
     "E11",
     "exact",
     lambda grid: [(a, b) for a, b in grid if (a, b) != (fmpq(1, 2), fmpq(1, 2))],
-    printed=lambda grid: [(fmpq(1, 2), fmpq(1, 2))],
+    printed={"(.5, .5)": lambda grid: [(fmpq(1, 2), fmpq(1, 2))]},
     mutations={
         "the most private data": lambda grid: [(a, b) for a, b in grid if b == fmpq(9, 10) and a == fmpq(65, 100)]
     },

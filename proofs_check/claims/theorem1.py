@@ -13,6 +13,7 @@ from ..exact import (
     feature_inverse,
     gram,
     identity,
+    kron,
     operators,
     random_data,
     random_rational,
@@ -98,29 +99,49 @@ def generation_operators(run: Run, generation: int):
 _RUNS = (1, 2)
 
 
+def _with_gram(change):
+    """Eq. (4) with another matrix in place of G."""
+
+    def expression(ecosystem, now, fits, last, noise):
+        moments = now.gram * (now.real * fits + now.recursive * (last + noise))
+        return pseudo_inverse(now.gram + change(ecosystem)) * moments
+
+    return expression
+
+
 @check(
     "eq4",
     "exact",
-    lambda P, fits, Q, last, noise: P * fits + Q * last + Q * noise,
+    lambda ecosystem, now, fits, last, noise: now.real * fits + now.recursive * last + now.recursive * noise,
     mutations={
-        "noise not passed through Q": lambda P, fits, Q, last, noise: P * fits + Q * last + noise,
-        "real data left out": lambda P, fits, Q, last, noise: Q * last + Q * noise,
+        "noise not passed through Q": lambda ecosystem, now, fits, last, noise: (
+            now.real * fits + now.recursive * last + noise
+        ),
+        "real data left out": lambda ecosystem, now, fits, last, noise: now.recursive * (last + noise),
+        "α²S̲ in G": _with_gram(lambda eco: kron(identity(2), (eco.alpha[0] ** 2 - eco.alpha[0]) * eco.pool_gram)),
+        "S_* with weight ā in G": _with_gram(
+            lambda eco: kron(identity(2), (1 - eco.alpha[0]) * eco.beta[0] * eco.public)
+        ),
+        "āβ²S~ in G": _with_gram(
+            lambda eco: (1 - eco.alpha[0]) * (eco.beta[0] ** 2 - eco.beta[0]) * block_diagonal(eco.private)
+        ),
     },
 )
 def one_generation(formula) -> Finding:
-    """θ̂_t as a linear map of all labels, by K weighted least squares of least norm (normal equations), against the
-    formula, at two random rational points (K = 2, d = 2, singular S~, S_*, S_t; error probability below 10⁻¹²)."""
+    """θ̂_t as a linear map of all labels, by K weighted least squares of least norm, solved from the stacked weighted rows
+    without the formula of G, against the formula, at two random rational points (K = 2, d = 2, singular S~, S_*, S_t; error
+    probability below 10⁻¹²)."""
     for seed in _RUNS:
         run = run_workflow(seed)
         entities, inputs = len(run.data[0].private), run.estimates[0].ncols()
         fits = beside([run.labels_to_fits(), zero(run.labels_to_fits().nrows(), inputs - run.real)])
         for t in range(1, _GENERATIONS + 1):
-            P, Q, _ = generation_operators(run, t)
+            ecosystem = run.data[t].with_weights(*run.weights[t])
             start = run.real + sum(x.nrows() for d in run.data[1:t] for x in d.synthetic)
             width = sum(x.nrows() for x in run.data[t].synthetic)
             inverse = block_diagonal([feature_inverse(x) for x in run.data[t].synthetic])
             noise = beside([zero(inverse.nrows(), start), inverse, zero(inverse.nrows(), inputs - start - width)])
-            if formula(P, fits, Q, run.estimates[t - 1], noise) != run.estimates[t]:
+            if formula(ecosystem, operators(ecosystem), fits, run.estimates[t - 1], noise) != run.estimates[t]:
                 return Finding(
                     False, f"at generation {t} the map differs from least squares (K = {entities}, seed {seed})"
                 )
@@ -133,7 +154,7 @@ def one_generation(formula) -> Finding:
     "theorem1.mean",
     "exact",
     lambda P, Q, M: P + Q * M,
-    mutations={"Q and P exchanged": lambda P, Q, M: Q * M - P, "recursion dropped": lambda P, Q, M: P},
+    mutations={"P subtracted": lambda P, Q, M: Q * M - P, "recursion dropped": lambda P, Q, M: P},
 )
 def mean_recursion(formula) -> Finding:
     """M_t of the recursion times diag(X~⁺, X_*⁺) against what the workflow makes of the real labels, at random rational
@@ -191,7 +212,7 @@ def covariance_recursion(formula) -> Finding:
     "E1",
     "exact",
     _corrected,
-    printed=_printed,
+    printed={"last factor Q": _printed},
     mutations={"both factors Qᵀ": lambda Q, n, C: Q.transpose() * (n + C) * Q.transpose()},
 )
 def last_factor(formula) -> Finding:

@@ -3,7 +3,7 @@
 from flint import fmpq, fmpq_mat
 from sympy import Symbol, adjoint, simplify
 
-from ..exact import block_diagonal, column, gram, identity, kron, operators, power, stack, zero
+from ..exact import block_diagonal, column, gram, identity, kron, operators, outer, power, stack, zero
 from ..ledger import Finding, check
 from ..rational import RationalEcosystem, pseudo_inverse
 from ..words import inverse_rules, letters, same, scalars, symmetric
@@ -144,39 +144,49 @@ def covariance(formula) -> Finding:
     "E3",
     "exact",
     _corrected,
-    printed=lambda noise, M, inverse, C: M * inverse * M.transpose() + C,
-    mutations={"σ instead of σ²": lambda noise, M, inverse, C: noise * noise * M * inverse * M.transpose() + C},
+    printed={"no σ²": lambda noise, M, inverse, C: M * inverse * M.transpose() + C},
+    mutations={"σ⁴ instead of σ²": lambda noise, M, inverse, C: noise * noise * M * inverse * M.transpose() + C},
 )
 def noise_factor(formula) -> Finding:
     """As theorem2.covariance, without σ² as printed and with it."""
     return _total(formula)
 
 
+_ENTITIES, _SIZE = (Symbol(name, integer=True, positive=True) for name in ("K", "d"))
+_LABEL = (1, 1)
+_TRUTH = (_ENTITIES * _SIZE, 1)
+
+
 @check(
     "E2",
     "symbolic",
-    (lambda K: (K, 1), lambda d: (1, 1)),
-    printed=(lambda K: (K + 1, 1), lambda d: (d, d)),
-    mutations={
-        "1_{K+1}⊗θ": (lambda K: (K + 1, 1), lambda d: (1, 1)),
-        "I_{K+1}⊗θ": (lambda K: (K + 1, K + 1), lambda d: (1, 1)),
-        "I_K⊗θ": (lambda K: (K, K), lambda d: (1, 1)),
-        "σ²I_d": (lambda K: (K, 1), lambda d: (d, d)),
+    (_TRUTH, _LABEL),
+    printed={
+        "1_{K+1}⊗θ": (((_ENTITIES + 1) * _SIZE, 1), _LABEL),
+        "I_{K+1}⊗θ": (((_ENTITIES + 1) * _SIZE, _ENTITIES + 1), _LABEL),
+        "I_K⊗θ": ((_ENTITIES * _SIZE, _ENTITIES), _LABEL),
+        "σ²I_d": (_TRUTH, (_SIZE, _SIZE)),
     },
+    mutations={"θ alone": ((_SIZE, 1), _LABEL), "a variance for each feature": (_TRUTH, (_SIZE, 1))},
 )
 def sizes(formula) -> Finding:
-    """Sizes with symbolic K and d: (I - Q_t⋯Q_1(I - G_0⁺G_0)) is Kd × Kd, E[θ̂_t] has Kd entries, one label is a
-    number."""
-    K, d = Symbol("K", integer=True, positive=True), Symbol("d", integer=True, positive=True)
-    stacked, variance = formula
-    rows, columns = stacked(K)[0] * d, stacked(K)[1]
-    if simplify(rows - K * d) != 0:
-        return Finding(False, f"a Kd × Kd matrix cannot multiply one of {rows} rows")
-    if columns != 1:
-        return Finding(False, f"E[θ̂_t] would be a matrix of {columns} columns, not a vector")
-    if variance(d) != (1, 1):
-        return Finding(False, "the variance of one label would be a d × d matrix")
+    """Sizes with symbolic K and d: the Kd × Kd matrix I - Q_t⋯Q_1(I - G_0⁺G_0) times the stacked truth must be a vector of Kd
+    entries, as θ̂_t is, and the variance of a label must be square of the size of x'θ."""
+    truth, variance = formula
+    mean = _product((_ENTITIES * _SIZE, _ENTITIES * _SIZE), truth)
+    if mean is None:
+        return Finding(False, f"a Kd × Kd matrix cannot multiply one of {truth[0]} rows")
+    if mean != _TRUTH:
+        return Finding(False, f"E[θ̂_t] would be a matrix of {mean[1]} columns, not a vector")
+    label = _product((1, _SIZE), (_SIZE, 1))
+    if label is None or variance != (label[0], label[0]):
+        return Finding(False, f"the variance of one label would be {variance[0]} × {variance[1]}, but x'θ is a number")
     return Finding(True, "all sizes agree for symbolic K and d: the mean is 1_K⊗θ, the variance of a label is σ²")
+
+
+def _product(left: tuple, right: tuple) -> tuple | None:
+    """Rows and columns of a product of matrices, nothing if they do not fit."""
+    return (left[0], right[1]) if simplify(left[1] - right[0]) == 0 else None
 
 
 _HALF = fmpq(1, 2)
@@ -184,9 +194,9 @@ _HALF = fmpq(1, 2)
 
 def _witness() -> tuple[fmpq_mat, fmpq_mat, fmpq_mat]:
     """(Q_1 (I - G_0⁺G_0), Q_2 = Q_3 = …, 1⊗I) of K = 3, d = 2: β is 1, 0, 1, 1, …; α is 0, 1/2, 1/2, …."""
-    private = [outer_of(1, -2), outer_of(-2, 1), outer_of(1, 1)]
-    first = [fmpq(5, 2) * outer_of(3, -4), 5 * outer_of(1, 0), 2 * outer_of(1, 0)]
-    later = [3 * outer_of(1, 0), 3 * outer_of(0, 1), zero(2, 2)]
+    private = [outer([1, -2]), outer([-2, 1]), outer([1, 1])]
+    first = [fmpq(5, 2) * outer([3, -4]), 5 * outer([1, 0]), 2 * outer([1, 0])]
+    later = [3 * outer([1, 0]), 3 * outer([0, 1]), zero(2, 2)]
     public = 24 * identity(2) - (first[0] + first[1] + first[2]) / 3
 
     def generation(alpha, beta, published):
@@ -199,16 +209,11 @@ def _witness() -> tuple[fmpq_mat, fmpq_mat, fmpq_mat]:
     return one.recursive * unseen, two.recursive, stack([identity(2)] * 3)
 
 
-def outer_of(*vector: int) -> fmpq_mat:
-    """vv'."""
-    return column(vector) * column(vector).transpose()
-
-
 @check(
     "E14",
     "exact",
     lambda product, ones: product * ones,
-    printed=lambda product, ones: product,
+    printed={"the whole product": lambda product, ones: product},
     mutations={
         "every estimate's own truth": lambda product, ones: product * block_diagonal([column([1, 0])] * 3),
         "differences between entities": lambda product, ones: product * kron(fmpq_mat([[1], [-1], [0]]), identity(2)),

@@ -1,10 +1,9 @@
 """Theorem 3, eqs. (1) and (2), E4, E5 and E12: constant weights and features, the limit, and α = 1 (§5, App. E.3)."""
 
 import random
-from itertools import pairwise
 
 from flint import fmpq, fmpq_mat
-from sympy import Matrix, Symbol, adjoint, kronecker_product, symbols
+from sympy import Matrix, S, Symbol, adjoint, kronecker_product, symbols
 
 from ..exact import (
     Operators,
@@ -29,34 +28,38 @@ _GENERATIONS = 6
 @check(
     "eq1.finite",
     "symbolic",
-    lambda t, Q, P, P0: Q**t * P0 + sum((Q**s for s in range(t)), 0) * P,
+    lambda power, geometric, Q, P, P0: power * P0 + geometric * P,
     mutations={
-        "one power too many": lambda t, Q, P, P0: Q ** (t + 1) * P0 + sum((Q**s for s in range(t)), 0) * P,
-        "sum up to t": lambda t, Q, P, P0: Q**t * P0 + sum((Q**s for s in range(t + 1)), 0) * P,
-        "P on the left": lambda t, Q, P, P0: Q**t * P0 + P * sum((Q**s for s in range(t)), 0),
+        "one power too many": lambda power, geometric, Q, P, P0: Q * power * P0 + geometric * P,
+        "sum up to t": lambda power, geometric, Q, P, P0: power * P0 + (1 + Q * geometric) * P,
+        "P on the left": lambda power, geometric, Q, P, P0: power * P0 + P * geometric,
     },
 )
 def mean_sum(formula) -> Finding:
-    """Words: the formula starts at P_0 and satisfies M_t = P + Q M_{t-1}, for t = 1 … 6."""
-    Q, P, P0 = letters("Q P P0")
-    steps = [same(formula(t, Q, P, P0), P + Q * formula(t - 1, Q, P, P0)) for t in range(1, _GENERATIONS + 1)]
-    return all_hold([same(formula(0, Q, P, P0), P0), *steps])
+    """Words, by induction for every t: the formula is P_0 at t = 0, where Qᵗ = I and Σ_{s<t} Qˢ = 0; and P + Q times the formula is
+    the formula with QQᵗ for Qᵗ and I + QΣ for Σ."""
+    Q, P, P0, power, geometric = letters("Q P P0 power geometric")
+    step = same(formula(Q * power, 1 + Q * geometric, Q, P, P0), P + Q * formula(power, geometric, Q, P, P0))
+    return all_hold([same(formula(S.One, S.Zero, Q, P, P0), P0), step])
 
 
 @check(
     "eq2.finite",
     "symbolic",
-    lambda t, Q, S: sum((Q**s * S * adjoint(Q) ** s for s in range(1, t + 1)), 0),
+    lambda s, Q, inverse, QT: Q**s * inverse * QT**s,
     mutations={
-        "sum from 0": lambda t, Q, S: sum((Q**s * S * adjoint(Q) ** s for s in range(t)), 0),
-        "transpose dropped": lambda t, Q, S: sum((Q**s * S * Q**s for s in range(1, t + 1)), 0),
+        "sum from 0": lambda s, Q, inverse, QT: Q ** (s - 1) * inverse * QT ** (s - 1),
+        "transpose dropped": lambda s, Q, inverse, QT: Q**s * inverse * Q**s,
     },
 )
 def covariance_sum(formula) -> Finding:
-    """Words: the formula starts at 0 and satisfies C_t = Q(S⁺ + C_{t-1})Qᵀ (in units of σ²), for t = 1 … 6."""
-    (Q,), (S,) = letters("Q"), symmetric("S")
-    steps = [same(formula(t, Q, S), Q * (S + formula(t - 1, Q, S)) * adjoint(Q)) for t in range(1, _GENERATIONS + 1)]
-    return all_hold([same(formula(0, Q, S), 0), *steps])
+    """Words, in units of σ², for symbolic s: the first term is C_1 = QS⁺Qᵀ, and term s + 1 is Q (term s) Qᵀ, as the recursion
+    wants of the increments: C_{t+1} - C_t = Q(C_t - C_{t-1})Qᵀ. So the sum of t terms is C_t for every t."""
+    Q, QT, inverse = letters("Q QT inverse")
+    s = Symbol("s", positive=True, integer=True)
+    first = same(formula(S.One, Q, inverse, QT), Q * inverse * QT)
+    step = same(formula(s + 1, Q, inverse, QT), Q * formula(s, Q, inverse, QT) * QT, {QT**s * QT: QT * QT**s})
+    return all_hold([first, step])
 
 
 @check(
@@ -140,7 +143,7 @@ def covariance_limit(formula) -> Finding:
     "E4",
     "exact",
     lambda Q, inverse: Q * inverse * Q.transpose(),
-    printed=lambda Q, inverse: Q * inverse * Q,
+    printed={"QS⁺Q": lambda Q, inverse: Q * inverse * Q},
     mutations={"both transposed": lambda Q, inverse: Q.transpose() * inverse * Q.transpose()},
 )
 def source_transpose(formula) -> Finding:
@@ -152,7 +155,7 @@ def source_transpose(formula) -> Finding:
     "E5",
     "symbolic",
     (lambda M, Q: Q * M, lambda m, q: (q, m)),
-    printed=(lambda M, Q: M * Q, lambda m, q: (m, q)),
+    printed={"MQ": (lambda M, Q: M * Q, lambda m, q: (m, q))},
     mutations={"QᵀM": (lambda M, Q: adjoint(Q) * M, lambda m, q: (q, m))},
 )
 def fixed_point(formula) -> Finding:
@@ -223,9 +226,8 @@ def linear_growth(formula) -> Finding:
     """Words with Q_t = 1 S̲_t⁻¹ B_t (α = 1), B_t = ω'S_t, B_t 1 = S̲_t and B_t S_t⁺ B_t' = Σ_j w_j² S_j =: w2: in one
     generation C grows by exactly this matrix, as soon as C itself has the form 1 X 1'; features may change from
     generation to generation."""
-    one, Si, B, inverse = letters("one Si B inverse")
-    average, w2, X = symmetric("average w2 X")
-    Si = Symbol("Si", commutative=False, hermitian=True)
+    one, B, inverse = letters("one B inverse")
+    Si, average, w2, X = symmetric("Si average w2 X")
     rules = {
         **inverse_rules((average, Si)),
         B * one: average,
@@ -274,35 +276,41 @@ def growth_at_one(formula) -> Finding:
 @check(
     "E12",
     "exact",
-    lambda law: law.pool_covariance,
-    printed=lambda law: law.mean,
-    mutations={"differences between entities": lambda law: law.difference},
+    lambda K: (0, fmpq(1, K), 0),
+    mutations={
+        "as fast as one model": lambda K: (0, 1, 0),
+        "K² times slower": lambda K: (0, fmpq(1, K**2), 0),
+        "conditional means grow": lambda K: (1, fmpq(1, K), 0),
+        "differences grow": lambda K: (0, fmpq(1, K), fmpq(1, K)),
+    },
 )
 def what_grows(formula) -> Finding:
-    """α = 1 on random rational features (K = 2, d = 2): "convergence does not occur" is put to each part of the law,
-    that is, whether the part still changes, linearly, between generations 1 … 6."""
-    rng = random.Random(7)
-    data = random_data(rng, (1, 2), 2, (2, 2), 2)
-    eco = data.with_weights(fmpq(1), fmpq(1, 3))
-    now, start = operators(eco), operators(data.with_weights(fmpq(0), fmpq(1, 3)))
-    inverse = block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
-    Q, M, C, parts = now.recursive, start.real, zero(4, 4), []
+    """α = 1 on random rational features (K = 3, d = 2, 6 generations; error probability below 10⁻⁶): what one generation adds to
+    the conditional mean, in units of M_1, and to the covariances of the average over entities and of the difference of two, in
+    units of what it adds to those of one model whose S is S̲ (K = 1, run through the same recursion)."""
+    data = random_data(random.Random(7), (1, 2, 1), 2, (2, 2, 2), 2)
+    eco, beta = data.with_weights(fmpq(1), fmpq(1, 3)), fmpq(1, 3)
+    laws = _laws(eco, operators(data.with_weights(fmpq(0), beta)).real)
+    alone = RationalEcosystem(eco.private[:1], eco.public, [eco.pool_gram], [fmpq(1)], [fmpq(1)], [beta])
+    lone = _laws(alone, zero(2, 4))
+    average, contrast = (kron(fmpq_mat([row]), identity(2)) for row in ([fmpq(1, 3)] * 3, [1, -1, 0]))
+    mean, shared, difference = formula(3)
+    for (M, C), (next_M, next_C), (_, one), (_, next_one) in zip(laws, laws[1:], lone, lone[1:], strict=False):
+        step, unit = next_C - C, next_one - one
+        if next_M - M != mean * laws[0][0]:
+            return Finding(False, "the conditional mean does not change so")
+        if average * step * average.transpose() != shared * unit:
+            return Finding(False, "what all entities share grows at another rate")
+        if contrast * step * contrast.transpose() != difference * unit:
+            return Finding(False, "differences between entities do not change so")
+    return Finding(True, "each generation adds a third of what it adds to one model, all of it to what entities share")
+
+
+def _laws(eco: RationalEcosystem, mean: fmpq_mat) -> list[tuple[fmpq_mat, fmpq_mat]]:
+    """(M_t, C_t) for t = 1 … 6 by Theorem 1, σ² = 1."""
+    now, inverse = operators(eco), block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
+    Q, M, C, laws = now.recursive, mean, 0 * now.recursive, []
     for _ in range(_GENERATIONS):
         M, C = now.real + Q * M, Q * (inverse + C) * Q.transpose()
-        parts.append(formula(_Law(M, C)))
-    steps = [after - before for before, after in pairwise(parts)]
-    linear = all(step == steps[0] for step in steps)
-    if linear and steps[0] != zero(steps[0].nrows(), steps[0].ncols()):
-        return Finding(True, "the covariance that all entities share grows by the same matrix at every generation")
-    return Finding(False, "this part is the same at every generation from the first on: it converges at once")
-
-
-class _Law:
-    """Parts of the conditional law of two entities in two dimensions."""
-
-    def __init__(self, M: fmpq_mat, C: fmpq_mat):
-        average = kron(fmpq_mat([[fmpq(1, 2), fmpq(1, 2)]]), identity(2))
-        contrast = kron(fmpq_mat([[1, -1]]), identity(2))
-        self.mean = M
-        self.pool_covariance = average * C * average.transpose()
-        self.difference = contrast * C * contrast.transpose()
+        laws.append((M, C))
+    return laws

@@ -1,4 +1,5 @@
-"""Theorem U, every step of its proof, its tight family, and one model (theory.md, section 3).
+"""Theorem U, every step of its proof, and one model (theory.md, section 3); the family that attains it is in
+`theorem_u_tight`.
 
 A_j = S̲^{-1/2} w_j S_j S̲^{-1/2}, E_j = S̲^{-1/2}((G_j - α_j S̲)/α_j)S̲^{-1/2} ⪰ 0, T_j = (I + E_j)⁻¹, C_j = 2T_j - I,
 Z = Σ A_j C_j, on the range of S̲.
@@ -6,27 +7,22 @@ Z = Σ A_j C_j, on the range of S̲.
 
 import random
 
-from flint import fmpq, fmpq_mat, fmpq_poly
-from sympy import Rational, adjoint, limit, oo, simplify, sqrt, together
+from flint import fmpq
+from sympy import adjoint
 
 from ..exact import (
-    beside,
     block,
     identity,
-    is_definite,
     is_semidefinite,
-    kron,
-    operators,
-    outer,
     random_gram,
     random_rational,
-    stack,
     trace,
     zero,
 )
 from ..ledger import Finding, check
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
 from ..words import all_hold, inverse_rules, letters, same, scalars, symmetric
+from .theorem_u_tight import near_worst_case
 
 _ENTITIES = (1, 2, 3, 4)
 
@@ -34,10 +30,10 @@ _ENTITIES = (1, 2, 3, 4)
 @check(
     "theoremU.assumption",
     "exact",
-    lambda real, alpha, pool: real + alpha * pool,
+    lambda real, alpha, published: real + alpha * (published[0] + published[1]) / 2,
     mutations={
-        "α_k = 0": lambda real, alpha, pool: real,
-        "difference": lambda real, alpha, pool: real - trace(real) / trace(pool) * pool,
+        "α_k = 0": lambda real, alpha, published: real,
+        "S_1 in place of S̲": lambda real, alpha, published: real + alpha * published[0],
     },
 )
 def always_nonsingular(formula) -> Finding:
@@ -46,8 +42,8 @@ def always_nonsingular(formula) -> Finding:
     restriction."""
     rng = random.Random(1)
     for rank in (0, 1, 2, 3):
-        real, pool = random_gram(rng, 4, rank), random_gram(rng, 4, 2)
-        gram = formula(real, random_rational(rng), pool)
+        real, published = random_gram(rng, 4, rank), [random_gram(rng, 4, 1) for _ in range(2)]
+        gram, pool = formula(real, random_rational(rng), published), (published[0] + published[1]) / 2
         if gram * pseudo_inverse(gram) * pool != pool:
             return Finding(False, f"G_k is singular on range(S̲) for a real part of rank {rank}")
     return Finding(True, "range(S̲) ⊂ range(G_k) at 4 random rational points of ranks 0 … 3")
@@ -63,19 +59,18 @@ def always_nonsingular(formula) -> Finding:
     },
 )
 def whiten(formula) -> Finding:
-    """Words with W = S̲^{-1/2} and V = S̲^{1/2}, K = 1 … 4: W H V = Σ A_jT_j; with G_j = α_j(V E_j V + V²) in T_j⁻¹ =
-    V⁻¹G_jV⁻¹/α_j = I + E_j; and Σ A_j = W S̲ W = I."""
+    """Words with W = S̲^{-1/2} and V = S̲^{1/2}, each entity with its own α_j and w_j, K = 1 … 4: W H V = Σ A_jT_j; with G_j =
+    α_j(V E_j V + V²) in T_j⁻¹ = V⁻¹G_jV⁻¹/α_j = I + E_j; and Σ A_j = W S̲ W = I."""
     W, V, G, Gi, E = symmetric("W V G Gi E")
-    alpha, share = scalars("alpha w")
+    (alpha,) = scalars("alpha")
     rules = inverse_rules((W, V), (G, Gi))
     steps = []
     for count in _ENTITIES:
-        S, inverses = (
-            symmetric(" ".join(f"S{j}" for j in range(count))),
-            symmetric(" ".join(f"H{j}" for j in range(count))),
-        )
-        feedback = sum(alpha * share * s * g for s, g in zip(S, inverses, strict=True))
-        parts = [formula(W, share * s, alpha * g, V) for s, g in zip(S, inverses, strict=True)]
+        names = lambda n: " ".join(f"{n}{j}" for j in range(count))  # noqa: B023, E731
+        alphas, shares = scalars(names("alpha")), scalars(names("w"))
+        each = list(zip(alphas, shares, symmetric(names("S")), symmetric(names("H")), strict=True))
+        feedback = sum(a * w * s * g for a, w, s, g in each)
+        parts = [formula(W, w * s, a * g, V) for a, w, s, g in each]
         steps.append(same(W * feedback * V, sum(a * t for a, t in parts), rules))
     T = formula(W, V * V, alpha * Gi, V)[1]
     steps.append(same(T * (W * G * W / alpha), 1, rules))
@@ -95,11 +90,11 @@ def whiten(formula) -> Finding:
     },
 )
 def singular_pool(formula) -> Finding:
-    """d = 4, S̲ of rank 2 in the first two coordinates, R_k of ranks 1 … 4 so that G_k may be singular too: the
+    """d = 4, S̲ of rank 2 in the first two coordinates, R_k of ranks 0 … 3 so that G_k may be singular too: the
     compression of α_kG_k⁺ to range(S̲) is the inverse of the formula for G_k/α_k, and the formula for R_k/α_k is ⪰ 0;
     at random rational points (error probability below 10⁻⁶ each)."""
-    rng = random.Random(2)
-    for rank in (1, 2, 3, 4):
+    rng, singular = random.Random(2), 0
+    for rank in (0, 1, 2, 3):
         real, alpha = random_gram(rng, 4, rank), random_rational(rng)
         pool = zero(4, 4)
         small = random_gram(rng, 2, 2)
@@ -109,17 +104,13 @@ def singular_pool(formula) -> Finding:
         gram = real / alpha + pool
         a, b, c = (block(gram, *place, 2) for place in ((0, 0), (0, 1), (1, 1)))
         complement = formula(a, b, c)
-        on_range = block(_range_inverse(gram), 0, 0, 2)
+        on_range = block(pseudo_inverse(gram), 0, 0, 2)  # S̲ sees of G⁺ its first block only
+        singular += gram.rank() < 4
         if on_range * complement != identity(2):
             return Finding(False, f"the compressed inverse differs (R_k of rank {rank})")
         if not is_semidefinite(complement - small):
             return Finding(False, "E_k is not ⪰ 0")
-    return Finding(True, "equal at 4 random rational points, G_k singular at two of them, and E_k ⪰ 0")
-
-
-def _range_inverse(gram: fmpq_mat) -> fmpq_mat:
-    """G⁺ in coordinates where range(S̲) comes first: what S̲ G⁺ S̲ sees of it."""
-    return pseudo_inverse(gram)
+    return Finding(True, f"equal at 4 random rational points, G_k singular at {singular} of them, and E_k ⪰ 0")
 
 
 @check(
@@ -282,125 +273,6 @@ def universal_bound(formula) -> Finding:
         if not is_semidefinite(m * metric - Z.transpose() * metric * Z):
             return Finding(False, f"‖Z‖² exceeds {m} for K = {len(eco.private)}, d = {size}")
     return Finding(True, f"‖Z‖² ≤ m proved for {len(cases)} ecosystems, near-extremal ones among them")
-
-
-def near_worst_case(size: int, strength: fmpq) -> RationalEcosystem:
-    """The family that attains the bound, with 1/√m replaced by a rational number close to it; α = 1/2, β = 1."""
-    near = fmpq(round(10**9 / size**0.5), 10**9)
-    unit = lambda j: [fmpq(int(i == j)) for i in range(size)]  # noqa: E731
-    private = [strength * outer([fmpq(int(i == j)) - near for i in range(size)]) for j in range(size)]
-    shares = [fmpq(1, size)] * size
-    return RationalEcosystem(
-        private,
-        zero(size, size),
-        [size * outer(unit(j)) for j in range(size)],
-        shares,
-        [fmpq(1, 2)] * size,
-        [fmpq(1)] * size,
-    )
-
-
-@check(
-    "theoremU.tight",
-    "symbolic",
-    lambda k, m: 1 + k * (sqrt(m) - 1) / 2,
-    mutations={
-        "√m + 1": lambda k, m: 1 + k * (sqrt(m) + 1) / 2,
-        "κ²": lambda k, m: 1 + k**2 * (sqrt(m) - 1) / 2,
-        "m in place of √m": lambda k, m: 1 + k * (m - 1) / 2,
-    },
-)
-def tight_family(formula) -> Finding:
-    """Symbolic m and ℓ, κ = ℓ/(1+ℓ): α G_j⁻¹ = I - κu_ju_j' (Sherman and Morrison, in words), (e_j'u_j)u_j = (e_j -
-    1/√m)/2, hence H = I - (κ/2)(I - J/√m) with J = 11', J² = mJ: its eigenvalues are the formula (on 1) and 1 - κ/2 (on
-    the rest)."""
-    ell, m = scalars("ell m")
-    kappa = ell / (1 + ell)
-    u, J = symmetric("u J")  # u stands for the projection u_j u_j'
-    inverse = same((1 + ell * u) * (1 - kappa * u), 1, {u * u: u})
-    length = (1 - 1 / sqrt(m)) ** 2 + (m - 1) / m  # ‖e_j - 1/√m‖²
-    overlap = simplify((1 - 1 / sqrt(m)) / length)  # (e_j'u_j)/‖e_j - 1/√m‖
-    H = 1 - kappa / 2 * (1 - J / sqrt(m))
-    spectrum = same(H * J, formula(kappa, m) * J, {J * J: m * J})
-    if simplify(overlap - Rational(1, 2)) != 0:
-        return Finding(False, f"(e_j'u_j)u_j is {overlap}(e_j - 1/√m)")
-    return all_hold([inverse, spectrum, same(H * (1 - J / m), (1 - kappa / 2) * (1 - J / m), {J * J: m * J})])
-
-
-@check(
-    "theoremU.family",
-    "exact",
-    lambda k, root, one: one + k * (root - one) / 2,
-    mutations={
-        "√m/2": lambda k, root, one: one + k * root / 2,
-        "ℓ for κ": lambda k, root, one: one + k / (1 - k) * (root - one) / 2,
-    },
-)
-def family_of_sizes(formula) -> Finding:
-    """The lifted m² × m² matrix Q of the family for m = 2 … 9 and ℓ = 3, in rational arithmetic with √m as the 2 × 2
-    matrix whose square is m: Q has the formula as an eigenvalue, and Q(Q - ρ)(Q - (1 - κ/2)) = 0, so nothing exceeds
-    it."""
-    kappa, one = fmpq(3, 4), identity(2)
-    for m in range(2, 10):
-        root = fmpq_mat([[0, m], [1, 0]])
-        scale = (2 * one - 2 * root / m).inv()
-        blocks = []
-        for j in range(m):
-            unit = [int(i == j) for i in range(m)]
-            across = stack([u * one - root / m for u in unit]) * scale  # (e_j - 1/√m)/‖e_j - 1/√m‖²
-            along = beside([u * one - root / m for u in unit])
-            blocks.append(identity(2 * m) - kappa * across * along)  # α G_j⁻¹
-        publish = [kron(outer([int(i == j) for i in range(m)]), one) for j in range(m)]  # w_j S_j
-        Q = stack(blocks) * beside(publish)
-        rho = kron(identity(m * m), formula(kappa, root, one))
-        vector = stack(blocks) * stack([one] * m)
-        if Q * vector != rho * vector:
-            return Finding(False, f"the value is no eigenvalue for m = {m}")
-        if Q * (Q - rho) * (Q - (1 - kappa / 2) * identity(2 * m * m)) != zero(2 * m * m, 2 * m * m):
-            return Finding(False, f"Q has further eigenvalues for m = {m}")
-    return Finding(True, "exact for m = 2 … 9 with ℓ = 3")
-
-
-@check(
-    "theoremU.approached",
-    "symbolic",
-    lambda m: (1 + sqrt(m)) / 2,
-    mutations={"√m": lambda m: sqrt(m), "(1 + m)/2": lambda m: (1 + m) / 2},
-)
-def supremum(formula) -> Finding:
-    """Limit of 1 + (ℓ/(1+ℓ))(√m - 1)/2 for ℓ = āL/α → ∞, at every fixed α in (0, 1); for m > 1 it is increasing in
-    ℓ."""
-    ell, m, strength, a = scalars("ell m L a")
-    rho = 1 + ell / (1 + ell) * (sqrt(m) - 1) / 2
-    end = limit(rho.subs(ell, strength * a), strength, oo)
-    slope = simplify(rho.diff(ell) / (sqrt(m) - 1))
-    if simplify(end - formula(m)) == 0 and slope.is_positive:
-        return Finding(True, f"the limit is {together(end)}, approached from below for m > 1")
-    return Finding(False, f"the limit is {together(end)}")
-
-
-@check(
-    "theoremU.divergence",
-    "exact",
-    (fmpq(6, 5), fmpq(10**3)),
-    mutations={"ρ > 1.3": (fmpq(13, 10), fmpq(10**3)), "weak private data (L = 1)": (fmpq(6, 5), fmpq(1))},
-)
-def divergence(formula) -> Finding:
-    """K = d = 2, α = 1/2, β = 9/10, rational data, public data of full rank: det(xI - H) < 0 at x = 6/5, so an
-    eigenvalue beyond it, with every G_k definite and private data at every generation."""
-    level, strength = formula
-    eco = near_worst_case(2, strength)
-    eco = RationalEcosystem(eco.private, identity(2) / 100, eco.synthetic, eco.shares, eco.alpha, [fmpq(9, 10)] * 2)
-    if not all(is_definite(eco.training_gram(k)) for k in range(2)):
-        return Finding(False, "G is not of full rank")
-    feedback = consensus_feedback(eco)
-    value = (level * identity(2) - feedback).det()
-    lifted = operators(eco).recursive.charpoly()
-    if value < 0 and lifted == feedback.charpoly() * fmpq_poly([0, 0, 1]):
-        return Finding(
-            True, f"det(xI - H) = {float(value):.4f} < 0 at x = {level}; Q has the same eigenvalues and two zeros"
-        )
-    return Finding(False, f"det(xI - H) = {float(value):.4f} at x = {level} does not show an eigenvalue beyond it")
 
 
 @check(

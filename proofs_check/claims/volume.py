@@ -6,12 +6,12 @@ x = 1/r, R_j = βS~_j + b̄S_*, so that G_j = āR_j + αcS = αc(S + xR_j); Y_j 
 
 import random
 
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from sympy import Rational, Symbol, limit, oo
 
 from ..exact import random_gram, trace
 from ..ledger import Finding, check
-from ..rational import RationalEcosystem
+from ..rational import RationalEcosystem, total
 from ..words import all_hold, letters, same, scalars, symmetric
 from .symmetric import limit_errors
 
@@ -102,7 +102,7 @@ def _efficiency(seed: int, c: fmpq, r: fmpq, beta: fmpq) -> fmpq:
     alpha = r / (c + r)
     shares = [fmpq(1, 3)] * 3
     eco = RationalEcosystem(private, public, [c * prompts] * 3, shares, [alpha] * 3, [beta] * 3)
-    best = trace((private[0] + private[1] + private[2] + public).inv())
+    best = trace(total([*private, public]).inv())
     return min(best / error for error in limit_errors(eco))
 
 
@@ -138,16 +138,22 @@ def _symmetric_error(a, b, c, K):
     mutations={
         ".95 at c = 100": (NUMBERS | {(10**2, 10): ".95"}, _symmetric_error),
         "noise not divided by c": (NUMBERS, lambda a, b, c, K: _symmetric_error(a, b, 1, K)),
+        "noise divided by K²": (NUMBERS, lambda a, b, c, K: _symmetric_error(a, b, c * K, K)),
     },
 )
 def numbers(formula) -> Finding:
-    """Equal features, K = 4, β = 4/5, a = r/(1 + r): the efficiency in rational arithmetic, rounded as quoted, and its
-    limit 1 for c = r² → ∞."""
+    """Equal features, K = 4, β = 4/5, α = r/(c + r), so that the pool has the weight a = r/(1 + r): the error formula against the
+    limit of the general recursion at d = 1, exactly; the efficiency, rounded as quoted; and the limit 1 for c = r² → ∞."""
     table, error = formula
-    K, r = Rational(4), Symbol("r", positive=True)
+    K, beta, r = Rational(4), Rational(4, 5), Symbol("r", positive=True)
     for (c, ratio), told in table.items():
-        value = 1 / (5 * error(Rational(ratio, ratio + 1), Rational(4, 5), Rational(c), K))
+        claimed = error(Rational(ratio, ratio + 1), beta, Rational(c), K)
+        one, alpha = fmpq_mat([[1]]), fmpq(ratio, c + ratio)
+        eco = RationalEcosystem([one] * 4, one, [c * one] * 4, [fmpq(1, 4)] * 4, [alpha] * 4, [fmpq(4, 5)] * 4)
+        if any(value != fmpq(int(claimed.p), int(claimed.q)) for value in limit_errors(eco)):
+            return Finding(False, f"the error at c = {c}, r = {ratio} is not that of the general limit")
+        value = 1 / (5 * claimed)
         if abs(value - Rational(told)) > Rational(1, 2 * 10 ** (len(told) - 1)):
             return Finding(False, f"the efficiency at c = {c}, r = {ratio} is {float(value):.5f}, not {told}")
-    end = limit(1 / (5 * error(r / (1 + r), Rational(4, 5), r**2, K)), r, oo)
-    return Finding(bool(end == 1), f"every digit is right, and the limit is {end}")
+    end = limit(1 / (5 * error(r / (1 + r), beta, r**2, K)), r, oo)
+    return Finding(bool(end == 1), f"equal to the general limit, every digit is right, and the limit is {end}")

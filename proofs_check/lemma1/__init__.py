@@ -19,6 +19,5 @@ from .survey import survey as survey
 from .trials import Trials as Trials
 from .trials import draw_number as draw_number
 from .trials import one_trial as one_trial
-from .trials import radius_of as radius_of
 from .trials import run_trials as run_trials
 from .trials import trial_keys as trial_keys

@@ -6,8 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from ...sim import spread
-from ...theory import Ecosystem, Weights, lemma1, lemma1_bound
-from ...theory.linear_algebra import inverse_on_range, kernel_projector, spectral_radius_of
+from ...theory import lemma1, lemma1_bound, spectral_radius_once
 from .draws import Draw, Sizes, draw_outside, draw_within
 
 _TILE = 256  # ecosystems at once on a device: these are small
@@ -39,7 +38,7 @@ def one_trial(key: PRNGKeyArray, sizes: Sizes, within: bool) -> Trials:
         bound, kind = lemma1_bound(ecosystem, weights.alpha, weights.beta, drawn.mixing, drawn.scale), drawn.kind
     else:  # small ecosystems may be mixtures by chance
         bound, kind = jnp.array(jnp.nan), jnp.where(lemma1(ecosystem, weights).applies, -1, drawn.kind)
-    return Trials(radius_of(ecosystem, weights), bound, drawn.entities, drawn.features, kind)
+    return Trials(spectral_radius_once(ecosystem, weights), bound, drawn.entities, drawn.features, kind)
 
 
 def run_trials(keys: Key[Array, " trial"], sizes: Sizes, within: bool) -> Trials:
@@ -60,24 +59,3 @@ def trial_keys(seed: int, first: int | Array, count: int) -> Key[Array, " trial"
 def draw_number(seed: int, number: int | Array, sizes: Sizes, within: bool) -> Draw:
     """The ecosystem that trial `number` drew."""
     return (draw_within if within else draw_outside)(jax.random.fold_in(jax.random.key(seed), number), sizes)
-
-
-def radius_of(ecosystem: Ecosystem, weights: Weights) -> Float[Array, ""]:
-    """ρ(H), H = Σ_j α w_j S_j G_j⁺, as `theory.spectral_radius`.
-
-    That prepares for all weights at once, which costs seven times as many decompositions; here every trial has its own data.
-    """
-    alpha, beta = weights.alpha, weights.beta
-    pool = ecosystem.pool_gram
-    parts = jnp.stack([(1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha])
-
-    def publish(private, synthetic, share):
-        grams = jnp.stack([private, ecosystem.public, pool])
-        size = jnp.trace(grams, axis1=-2, axis2=-1)
-        alike = jnp.where((parts > 0) & (size > 0), 1 / jnp.where(size > 0, size, 1), 0)
-        kernel = kernel_projector(jnp.einsum("p,pij->ij", alike, grams))
-        inverse, _ = inverse_on_range(jnp.einsum("p,pij->ij", parts, grams), kernel)
-        return share * alpha * (synthetic @ inverse)
-
-    feedback = jax.vmap(publish)(ecosystem.private, ecosystem.synthetic, ecosystem.shares).sum(0)
-    return spectral_radius_of(feedback)

@@ -86,11 +86,12 @@ def test_a_check_that_says_nothing_is_caught():
 @pytest.mark.parametrize(
     ("formula", "printed", "recorded", "verdict"),
     [
-        (2, None, "holds", "holds"),
-        (3, None, "holds", "refuted"),
-        (2, 3, "false as printed", "false as printed"),
-        (2, 2, "false as printed", "holds"),
-        (2, 3, "holds", "false as printed"),
+        (2, {}, "holds", "holds"),
+        (3, {}, "holds", "refuted"),
+        (2, {"three": 3}, "false as printed", "false as printed"),
+        (2, {"two": 2}, "false as printed", "holds"),
+        (2, {"three": 3, "two": 2}, "false as printed", "holds"),
+        (2, {"three": 3}, "holds", "false as printed"),
     ],
 )
 def test_verdicts(formula, printed, recorded, verdict):
