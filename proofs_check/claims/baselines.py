@@ -140,7 +140,7 @@ def accumulate(formula) -> Finding:
     mutations={"i² for i": lambda W, S, i: W * S * W / i**2, "not divided": lambda W, S, i: W * S * W},
 )
 def accumulate_fresh(formula) -> Finding:
-    """Words with fresh X_i, V_g = S_1 + … + S_g and W = V_g⁻¹: V_gθ_g = V_gθ_{g-1} + X_g'ε_g, so the step has
+    """Words for g = 1 … 5 with fresh X_i, V_g = S_1 + … + S_g and W = V_g⁻¹: V_gθ_g = V_gθ_{g-1} + X_g'ε_g, so the step has
     covariance W S_gW given the designs; S_1 … S_g are exchangeable given V_g, so its mean is W V_gW/g, of mean trace
     d/(g(gT-d-1)); and that is below d/(g²(T-d-1))."""
     steps = []
