@@ -70,9 +70,10 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
             plane = (points - flat.mean(axis=0)) @ vectors[:, :-3:-1]
             for panel, (moment, alpha), values in zip(row, shown, plane, strict=True):
                 for number, own in enumerate(values[: len(MARKERS)]):
-                    look = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
-                    panel.plot(*own.T, **look, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
-                    panel.plot(*own.mean(axis=0), **look, markersize=9, markeredgecolor="white", label="its mean")
+                    mark, colour = MARKERS[number], COLOURS[number]
+                    panel.plot(*own.T, mark, color=colour, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
+                    mean = own.mean(axis=0)
+                    panel.plot(*mean, mark, color=colour, markersize=9, markeredgecolor="white", label="its mean")
                 panel.set(xticks=[], yticks=[])
                 if row is axes[0]:
                     last = int(data.generation[-1])
