@@ -91,8 +91,13 @@ def setting(data: xr.Dataset) -> str:
     training, model = study["training"], study["model"]
     base = model["base"].rsplit("/", 1)[-1]
     sizes = f" ({model['layers']} layers, width {model['width']})" if base == "scratch" else ""
+    first = study["initial"]
+    began = [f"{first['steps']} steps"] if first["steps"] else []
+    began += [f"learning rate {first['learning_rate']:g}"] if first["learning_rate"] else []
+    began += [f"β = {first['beta']:g}"] if first["beta"] >= 0 else []
+    differs = f" (generation 0: {', '.join(began)})" if began else ""
     seeds = ", ".join(map(str, data.seed.values))
     return (
         f"base {base}{sizes}; {training['steps']} steps of {training['batch']} × {training['length']} tokens, "
-        f"learning rate {training['learning_rate']:g}; prompts {study['pool']['prompts']}; seeds {seeds}"
+        f"learning rate {training['learning_rate']:g}{differs}; prompts {study['pool']['prompts']}; seeds {seeds}"
     )
