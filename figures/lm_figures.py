@@ -1,6 +1,7 @@
 """Pictures of language-model runs: loss against generation (Figures 5 to 7) and embeddings of completions (Figure 3)."""
 
 import json
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -70,7 +71,7 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
             plane = (points - flat.mean(axis=0)) @ vectors[:, :-3:-1]
             for panel, (moment, alpha), values in zip(row, shown, plane, strict=True):
                 for number, own in enumerate(values[: len(MARKERS)]):
-                    look = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
+                    look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
                     panel.plot(*own.T, **look, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
                     panel.plot(*own.mean(axis=0), **look, markersize=9, markeredgecolor="white", label="its mean")
                 panel.set(xticks=[], yticks=[])
