@@ -1,6 +1,7 @@
 """Pictures of language-model runs: loss against generation (Figures 5 to 7) and embeddings of completions (Figure 3)."""
 
 import json
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -70,10 +71,9 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
             plane = (points - flat.mean(axis=0)) @ vectors[:, :-3:-1]
             for panel, (moment, alpha), values in zip(row, shown, plane, strict=True):
                 for number, own in enumerate(values[: len(MARKERS)]):
-                    mark, colour = MARKERS[number], COLOURS[number]
-                    panel.plot(*own.T, mark, color=colour, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
-                    mean = own.mean(axis=0)
-                    panel.plot(*mean, mark, color=colour, markersize=9, markeredgecolor="white", label="its mean")
+                    look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
+                    panel.plot(*own.T, **look, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
+                    panel.plot(*own.mean(axis=0), **look, markersize=9, markeredgecolor="white", label="its mean")
                 panel.set(xticks=[], yticks=[])
                 if row is axes[0]:
                     last = int(data.generation[-1])
@@ -92,8 +92,13 @@ def setting(data: xr.Dataset) -> str:
     training, model = study["training"], study["model"]
     base = model["base"].rsplit("/", 1)[-1]
     sizes = f" ({model['layers']} layers, width {model['width']})" if base == "scratch" else ""
+    first = study["initial"]
+    began = [f"{first['steps']} steps"] if first["steps"] else []
+    began += [f"learning rate {first['learning_rate']:g}"] if first["learning_rate"] else []
+    began += [f"β = {first['beta']:g}"] if first["beta"] >= 0 else []
+    differs = f" (generation 0: {', '.join(began)})" if began else ""
     seeds = ", ".join(map(str, data.seed.values))
     return (
         f"base {base}{sizes}; {training['steps']} steps of {training['batch']} × {training['length']} tokens, "
-        f"learning rate {training['learning_rate']:g}; prompts {study['pool']['prompts']}; seeds {seeds}"
+        f"learning rate {training['learning_rate']:g}{differs}; prompts {study['pool']['prompts']}; seeds {seeds}"
     )

@@ -25,7 +25,7 @@ pretrain_steps = 100
 pretrain_rate = 3e-3
 
 [initial]
-steps = 150
+steps = 300
 learning_rate = 3e-3
 
 [training]
