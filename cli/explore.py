@@ -1,5 +1,6 @@
 """`crossfeed explore`: an interactive page."""
 
+import signal
 from dataclasses import dataclass
 
 from .output import progress_bar
@@ -21,6 +22,8 @@ class ExploreCommand:
         """Serve until interrupted."""
         from ..figures.explore import Programs, make_server
 
+        # A shell starts what runs in its background with interrupts ignored; a server must end by one all the same.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         programs = Programs()
         server = make_server(self.port, programs)
         with progress_bar() as progress:

@@ -24,9 +24,7 @@ PLOT = "Bokeh.documents[0].roots().find(root => root.name === '{}')"
 
 @pytest.fixture(scope="module")
 def address():
-    # A test run in the background of a shell ignores interrupts, and its children inherit that.
-    listen = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-    server = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
+    server = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = server.stdout.readline()
     yield line.split()[0]
     server.send_signal(signal.SIGINT)
