@@ -10,9 +10,9 @@ RANK_TOLERANCE = 1e-12
 
 Gram matrices carry rounding of about 1e-15; directions below 1e-12 cannot be told from it."""
 
-_SQUARINGS_A_STEP, _SQUARING_STEPS = 4, 12
-_LOSS_A_STEP = 1e-30
-"""A norm that falls below this in a step of 15 factors lost two digits in each: too many."""
+_SQUARINGS_A_STEP, _SQUARING_STEPS = 6, 8
+_LOSS_A_STEP = 1e-126
+"""A norm that falls below this in a step of 63 factors lost two digits in each: too many."""
 _RANK_ONE = 1e-13
 """A power P of a matrix with ‖P² - tr(P) P‖ this small against |tr P| ‖P‖ holds one eigenvalue only."""
 
@@ -88,7 +88,7 @@ def _inverse_on_range_jvp(primals, tangents):
 
 @jax.custom_jvp
 def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
-    """Largest absolute eigenvalue of a square matrix, by squaring it: Aⁿ for n = 2⁴, 2⁸, ... 2⁴⁸.
+    """Largest absolute eigenvalue of a square matrix, by squaring it: Aⁿ for n = 2⁶, 2¹², ... 2⁴⁸.
 
     Where one eigenvalue λ outgrows the others, Aⁿ becomes a multiple of its projector and λ = tr(Aⁿ A) / tr(Aⁿ). Where none
     does, Gelfand's formula ρ = lim ‖Aⁿ‖^(1/n) at the end: the factor between ‖Aⁿ‖ and ρⁿ enters as its logarithm over n,
