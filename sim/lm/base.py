@@ -13,7 +13,7 @@ from ...theory.failures import InvalidInput
 from .checkpoints import load_checkpoint
 from .config import TransformerConfig, llama_config
 from .corpus import Corpus, Material
-from .population import Population
+from .population import Population, check_finite
 from .run_folder import Checkpoints
 from .study import EntitySettings, Study, TrainingSettings
 from .texts import Rows, pack
@@ -33,7 +33,13 @@ def make_tokenizer(study: Study, material: Material) -> Tokenizer:
     if bases == [SCRATCH]:
         private = (f"{example.prompt}{example.completion}" for task in material.tasks for example in task.train)
         return train_tokenizer([*material.public, *private], study.vocabulary)
-    return load_checkpoint(bases[0], study.tokenizer or None).tokenizer
+    tokenizer = load_checkpoint(bases[0], study.tokenizer or None).tokenizer
+    for base in bases[1:] if not study.tokenizer else []:
+        if not tokenizer.same_as(load_checkpoint(base).tokenizer):
+            raise InvalidInput(
+                f"the tokenizers of {bases[0]} and {base} differ, but all entities read and write the same tokens"
+            )
+    return tokenizer
 
 
 class Bases:
@@ -61,7 +67,10 @@ class Bases:
         return Population.of([made[config] for config in configs], self._tokenizer)
 
     def _loaded(self, base: str) -> Transformer:
-        model = load_checkpoint(base, self._study.tokenizer or None, dtype=self._study.model.precision).model
+        # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
+        model = load_checkpoint(
+            base, self._study.tokenizer or None, dtype=self._study.model.precision, parameter_dtype="float32"
+        ).model
         if model.config.vocabulary < self._tokenizer.size:
             raise InvalidInput(
                 f"{base} has {model.config.vocabulary} tokens, but the tokenizer has {self._tokenizer.size}"
@@ -98,7 +107,8 @@ class Bases:
                 return fresh.with_state(checkpoints.restore(fresh.state)).model(0)
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
             self._tell(f"seed {seed}: training a new model on the public text", 0)
-            trained, _ = fresh.train([self._public_rows(training, seed)], training)
+            trained, losses = fresh.train([self._public_rows(training, seed)], training)
+            check_finite(losses, f"seed {seed}, new model of width {config.hidden} on the public text")
             checkpoints.save(0, trained.state)
             self._tell("", steps * training.batch * training.length)
         return trained.model(0)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ...theory.failures import CrossfeedError
 from .generate import complete
 from .study import PoolSettings, TrainingSettings
 from .texts import Rows
@@ -22,6 +23,23 @@ _PROMPT_STEP = 32
 
 Report = Callable[[str, int], None]
 """Is told what was done and how many tokens that took."""
+
+
+def check_finite(losses: Float[np.ndarray, "entity _"], where: str) -> None:
+    """See that training has not blown up.
+
+    Args:
+        losses: of training steps, or of tests.
+        where: seed, cell and generation, for the message.
+
+    Raises:
+        CrossfeedError: a loss is not finite; names the first entity with one.
+    """
+    bad = np.flatnonzero(~np.isfinite(losses).all(axis=1))
+    if len(bad):
+        raise CrossfeedError(
+            f"{where}: the loss of entity {bad[0] + 1} is not finite; lower the learning rate, and start a new run"
+        )
 
 
 @dataclass(frozen=True)

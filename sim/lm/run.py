@@ -13,7 +13,7 @@ from .base import Bases
 from .corpus import Corpus
 from .measure import Measurer
 from .pool import Completer, Published, draw_texts, publish, training_sets
-from .population import Population
+from .population import Population, check_finite
 from .run_folder import Cell, Checkpoints, cell_folder, write_measures
 from .study import Study
 from .tasks import answers_exactly
@@ -105,18 +105,20 @@ class Runner:
         """Draw, write what is read of the pool, train, measure; the measures are written into their arrays."""
         study, corpus = self.study if generation else self.study.at_first, self.corpus
         alpha = cell.alpha if generation else 0.0
-        where = f"seed {cell.seed}, α {alpha:g}, β {cell.beta:g}, generation {generation}: "
+        where = f"seed {cell.seed}, α {alpha:g}, β {cell.beta:g}, generation {generation}"
         key = jax.random.fold_in(jax.random.key(cell.seed), generation)
         key_pool, key_measure = jax.random.split(key)
         published = publish(study, corpus, cell.seed, generation)
         draws = draw_texts(study, corpus, alpha, cell.beta, cell.seed, generation)
-        tell = lambda what, tokens: self._tell(where + what, tokens)  # noqa: E731
+        tell = lambda what, tokens: self._tell(f"{where}: {what}", tokens)  # noqa: E731
         complete = self._completer(writers, published, key_pool, tell)
         sets = training_sets(study, corpus, draws, published, complete, cell.seed, generation)
         tell("training", 0)
         trained, losses = learners.train([one.rows for one in sets], study.training)
+        check_finite(losses, where)
         tell("measuring", losses.size * study.training.batch * study.training.length)
         measures["loss"][generation] = self._measurer.losses(trained)
+        check_finite(measures["loss"][generation], where)  # the last step's result is in no training loss
         measures["training_loss"][generation] = losses.mean(axis=1)
         measures["tokens_read"][generation] = [one.tokens for one in sets]
         measures["tokens_counted"][generation] = [one.counted for one in sets]

@@ -23,8 +23,10 @@ _LEAST = {
     "tokenizer": {"vocabulary": 260},
     "entity": {"layers": 1, "width": 2},
 }
+_OF_NEW_MODELS = ("layers", "width", "heads", "context", "pretrain_steps", "pretrain_rate")
 _POSITIVE = {"model": ("pretrain_rate",), "initial": ("learning_rate",), "training": ("learning_rate", "clip")}
-_IN_UNIT = {"training": ("warmup", "beta1", "beta2"), "pool": ("top_p", "fresh"), "initial": ("beta",)}
+_BELOW_ONE = {"training": ("beta1", "beta2")}
+_IN_UNIT = {"training": ("warmup",), "pool": ("top_p", "fresh"), "initial": ("beta",)}
 _NOT_NEGATIVE = {"training": ("weight_decay",), "pool": ("temperature",)}
 
 
@@ -95,6 +97,8 @@ class _Reader(TomlReader):
                     self.fail("entity", "test", "does not apply to a built-in task, which has its own", which)
             else:
                 paths["task"] = _resolved(table["task"], folder)
+                if "test" in table and not Path(paths["task"]).is_absolute():
+                    self.fail("entity", "test", "does not apply to a task of the hub, which has its own", which)
             entities.append(EntitySettings(**table | paths))
         return tuple(entities)
 
@@ -124,6 +128,9 @@ class _Reader(TomlReader):
         for key in _IN_UNIT.get(name, ()):
             if not 0 <= table.get(key, 0.5) <= 1:
                 self.fail(name, key, f"is {table[key]}, but must lie in [0, 1]")
+        for key in _BELOW_ONE.get(name, ()):
+            if not 0 <= table.get(key, 0.5) < 1:
+                self.fail(name, key, f"is {table[key]}, but must lie in [0, 1)")
         for key in _NOT_NEGATIVE.get(name, ()):
             if not 0 <= table.get(key, 0.0) < np.inf:
                 self.fail(name, key, f"is {table[key]}, but must be at least 0 and finite")
@@ -183,6 +190,10 @@ class _Reader(TomlReader):
         if len(bases) > 1 and "scratch" in bases:
             which = next(i for i, entity in enumerate(study.entities) if entity.base)
             self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers", which)
+        if "scratch" not in bases:
+            for key in _OF_NEW_MODELS:
+                if key in self.content.get("model", {}):
+                    self.fail("model", key, "applies to a model from scratch only, but every entity has a checkpoint")
         if any(base.endswith(".bin") for base in bases) and not study.tokenizer:
             self.fail("tokenizer", "path", "missing: a .bin checkpoint needs its tokenizer's file")
 

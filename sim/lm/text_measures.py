@@ -23,7 +23,7 @@ DISTINCT = (1, 2, 3)
 class Embedding:
     """Texts as unit vectors.
 
-    'builtin' counts hashed character 3- to 5-grams within words (4096 signed buckets, 1 + log of the count), weighs them by
+    'builtin' counts hashed character 3- to 5-grams within words (4096 signed buckets, log of 1 + the count), weighs them by
     their rarity in the reference texts, and normalises: texts are close if they share spelling, so words and their forms, not
     meaning. Anything else names a Sentence-Transformers model.
 
@@ -77,9 +77,14 @@ def coordinates(embedded: Float[np.ndarray, "text feature"]) -> Float[np.ndarray
 
 def similarity(embedded: Float[np.ndarray, "entity item feature"]) -> Float[np.ndarray, "entity entity"]:
     """Mean cosine between what two models write for the same prompt; two texts without words count as equal."""
-    cosines = np.einsum("kif,lif->kli", embedded, embedded)
+    return _cosines(embedded.swapaxes(0, 1)).mean(axis=0)
+
+
+def _cosines(embedded: Float[np.ndarray, "*several text feature"]) -> Float[np.ndarray, "*several text text"]:
+    """Of every pair; 1 for two texts without words, whose vectors are zero."""
     empty = np.asarray(~embedded.any(axis=-1))
-    return np.where(empty[:, None] & empty[None], 1.0, cosines).mean(axis=-1)
+    both_empty = empty[..., :, None] & empty[..., None, :]
+    return np.where(both_empty, 1.0, embedded @ embedded.swapaxes(-1, -2))
 
 
 def distinct_n(texts: Sequence[str], n: int) -> float:
@@ -91,11 +96,10 @@ def distinct_n(texts: Sequence[str], n: int) -> float:
 def vendi_score(embedded: Float[np.ndarray, "item feature"]) -> float:
     """Effective number of different texts: exp of the entropy of the eigenvalues of the cosines over their number.
 
-    Friedman and Dieng, The Vendi Score, TMLR 2023. From 1 (all equal) to the number of texts.
+    Friedman and Dieng, The Vendi Score, TMLR 2023. From 1 (all equal) to the number of texts; texts without words
+    are equal to each other.
     """
-    cosines = embedded @ embedded.T
-    np.fill_diagonal(cosines, 1.0)
-    values = np.linalg.eigvalsh(cosines / len(cosines))
+    values = np.linalg.eigvalsh(_cosines(embedded) / len(embedded))
     values = values[values > 1e-12]
     return float(np.exp(-(values * np.log(values)).sum()))
 

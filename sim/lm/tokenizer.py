@@ -42,6 +42,10 @@ class Tokenizer:
         """The text of these ids; special tokens have none, and bytes that are not UTF-8 become U+FFFD."""
         return self.backend.decode([int(i) for i in ids], skip_special_tokens=True)
 
+    def same_as(self, other: "Tokenizer") -> bool:
+        """Whether both give every text the same ids and the same ends."""
+        return (self.bos, self.eos, self.backend.to_str()) == (other.bos, other.eos, other.backend.to_str())
+
     def save(self, path: Path) -> None:
         """Write a `tokenizer.json`."""
         self.backend.save(str(path))

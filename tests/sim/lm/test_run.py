@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from crossfeed.sim.lm import Progress, complete_prompt, evaluate_files, open_cell, open_measures, parse_study, start_run
-from crossfeed.theory import InvalidInput
+from crossfeed.theory import CrossfeedError, InvalidInput
 
 from .tiny_study import TINY, write_public_text
 
@@ -127,6 +127,24 @@ def test_the_last_models_evaluate_and_write(undisturbed, tmp_path):
         open_cell(folder, None, 0.3, 0.5)
     with pytest.raises(InvalidInput, match="there is no run"):
         open_cell(tmp_path, None, 1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        (
+            "pretrain_steps = 6\npretrain_rate = 3e38",
+            "seed 0, new model of width 16 .*the loss of entity 1 is not finite",
+        ),
+        ("pretrain_steps = 0", "seed 0, α 0, β 0.5, generation 0: the loss of entity 1 is not finite"),
+    ],
+)
+def test_training_that_blows_up_stops_and_saves_nothing_of_it(key, says, run, tmp_path):
+    text = TINY.replace("pretrain_steps = 2", key).replace("learning_rate = 1e-2", "learning_rate = 1e38")
+    with pytest.raises(CrossfeedError, match=says):
+        run(tmp_path / "run", text)
+    assert not list((tmp_path / "run").rglob("[0-9]"))
+    assert not (tmp_path / "run" / "measures.zarr").exists()
 
 
 def test_curation_fresh_data_and_other_sizes_run(run, tmp_path):

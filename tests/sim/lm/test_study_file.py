@@ -53,6 +53,14 @@ def test_a_study_survives_being_written_down():
         ("width = 32", "with = 32", "line 11: entity.with unknown"),
         ("width = 32", 'base = "model.bin"', "line 11: entity.base mixes new models and checkpoints"),
         ("width = 32", 'test = "t.jsonl"', "line 11: entity.test does not apply to a built-in task"),
+        (
+            '"arithmetic"\nwidth = 32',
+            '"some/hub"\ntest = "t.jsonl"',
+            "line 11: entity.test does not apply to a task of",
+        ),
+        ("width = 16", 'base = "first"', "line 11: entity.width applies to a model from scratch only"),
+        ("steps = 4", "beta1 = 1", r"line 18: training.beta1 is 1, but must lie in \[0, 1\)"),
+        ("steps = 4", "beta2 = 1.0", r"line 18: training.beta2 is 1.0, but must lie in \[0, 1\)"),
         ('task = "arithmetic"\n', "", "entity.task missing for entity 2"),
         ("steps = 4", "steps = 0", "line 18: training.steps is 0, but must be at least 1"),
         ("steps = 4", 'loss = "half"', "line 18: training.loss is 'half', but must be one of text, completion"),
@@ -77,6 +85,13 @@ def test_mistakes_are_named_with_their_line(old, new, says):
 def test_no_entity_is_refused():
     with pytest.raises(InvalidInput, match="entity missing"):
         parse_study("[study]\nalpha = [0]\nbeta = [0]\n")
+
+
+@pytest.mark.parametrize("key", ["layers = 3", "width = 16", "heads = 2", "context = 512", "pretrain_steps = 9"])
+def test_sizes_of_a_new_model_beside_a_checkpoint_are_refused(key):
+    text = GOOD.replace("width = 32\n", "").replace("width = 16\nheads = 2", f'base = "some/model"\n{key}')
+    with pytest.raises(InvalidInput, match=rf"line 14: model.{key.split()[0]} applies to a model from scratch only"):
+        parse_study(text)
 
 
 def test_a_binary_checkpoint_needs_a_tokenizer():

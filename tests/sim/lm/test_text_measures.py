@@ -41,6 +41,11 @@ def test_vendi_score_counts_different_texts():
     assert vendi_score(unit[[0, 0, 1, 1]]) == pytest.approx(2)
 
 
+def test_texts_without_words_are_one_text_to_the_vendi_score():
+    assert vendi_score(np.zeros((5, 3))) == pytest.approx(1)
+    assert vendi_score(np.vstack([np.zeros((2, 3)), np.eye(3)[[0, 0]]])) == pytest.approx(2)
+
+
 def test_distinct_n():
     assert distinct_n(["a b a b"], 1) == pytest.approx(0.5)
     assert distinct_n(["a b a b", "a b"], 2) == pytest.approx(2 / 4)
