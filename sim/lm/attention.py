@@ -2,7 +2,8 @@
 
 On CPU, the scores of all heads at once are far larger than the caches, and passing over them again and again takes most of
 the time of a small model. There, one row and head is taken at a time, in blocks of queries that see only the keys before
-them; in the backward pass the scores are made again. Elsewhere it is JAX's own attention.
+them; in the backward pass the scores are made again. A single query, as in writing, multiplies and sums instead: its
+matrix products are too small to be worth calling one by one. Elsewhere it is JAX's own attention.
 """
 
 import jax
@@ -29,12 +30,14 @@ def attend(
         mask: which slots a query may look at.
         causal: promises that slot j is masked for every query before the j-th, so that it need not be looked at.
     """
-    if query.shape[1] == 1 or jax.default_backend() != "cpu":
+    if jax.default_backend() != "cpu":
         keys, values = keys.swapaxes(1, 2), values.swapaxes(1, 2)
         return jax.nn.dot_product_attention(query, keys, values, mask=mask[:, None])
     batch, length, heads, head_size = query.shape
     kv_heads = keys.shape[1]
     grouped = (query * head_size**-0.5).reshape(batch, length, kv_heads, heads // kv_heads, head_size)
+    if length == 1:
+        return _one_query(grouped[:, 0], keys, values, mask[:, 0]).reshape(query.shape)
 
     def one_row(row):
         *own, row_mask = row
@@ -61,11 +64,66 @@ def _one_head(
     return jnp.concatenate(found, axis=1)
 
 
-@jax.checkpoint
-def _one_block(query, keys, values, mask):
-    flat = query.reshape(-1, query.shape[-1])
-    scores = jnp.dot(flat, keys.T, preferred_element_type=jnp.float32).reshape(*query.shape[:2], -1)
-    scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
-    weights = jnp.exp(scores - jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True)))
-    found = jnp.dot(weights.reshape(len(flat), -1).astype(values.dtype), values).reshape(query.shape)
+def _one_query(
+    query: Float[Array, "batch kv_heads group head_size"],
+    keys: Float[Array, "batch kv_heads slots head_size"],
+    values: Float[Array, "batch kv_heads slots head_size"],
+    mask: Bool[Array, "batch slots"],
+) -> Float[Array, "batch kv_heads group head_size"]:
+    scores = (query[:, :, :, None] * keys[:, :, None]).sum(axis=-1, dtype=jnp.float32)
+    weights = _exponentials(scores, mask[:, None, None])[0]
+    found = (weights[..., None] * values[:, :, None]).sum(axis=-2)
     return (found / weights.sum(axis=-1, keepdims=True)).astype(query.dtype)
+
+
+@jax.custom_vjp
+def _one_block(
+    query: Float[Array, "group length head_size"],
+    keys: Float[Array, "slots head_size"],
+    values: Float[Array, "slots head_size"],
+    mask: Bool[Array, "length slots"],
+) -> Float[Array, "group length head_size"]:
+    return _forward(query, keys, values, mask)[0]
+
+
+def _forward(query, keys, values, mask):
+    weights, peak = _exponentials(_scores(query, keys), mask)
+    total = weights.sum(axis=-1, keepdims=True)
+    found = (jnp.dot(weights.astype(values.dtype), values) / total).astype(query.dtype)
+    return found, (query, keys, values, mask, found, peak, total)
+
+
+def _backward(saved, cotangent):
+    query, keys, values, mask, found, peak, total = saved
+    weights = _exponentials(_scores(query, keys), mask, peak)[0] / total
+    along = (cotangent * found).sum(axis=-1, keepdims=True, dtype=jnp.float32)
+    of_scores = (weights * (_scores(cotangent, values) - along)).astype(query.dtype)
+    of_keys = _sum_of_products(query, of_scores)
+    of_values = _sum_of_products(cotangent, weights.astype(query.dtype))
+    return jnp.dot(of_scores, keys), of_keys.astype(keys.dtype), of_values.astype(values.dtype), None
+
+
+_one_block.defvjp(_forward, _backward)
+
+
+def _scores(query, keys):
+    return jnp.dot(query, keys.T, preferred_element_type=jnp.float32)
+
+
+def _exponentials(scores, mask, peak=None):
+    """Unnormalised weights, and the highest score of each query, which they are relative to."""
+    scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
+    peak = scores.max(axis=-1, keepdims=True) if peak is None else peak
+    return jnp.exp(scores - peak), peak
+
+
+def _sum_of_products(
+    vectors: Float[Array, "group length head_size"], weights: Float[Array, "group length slots"]
+) -> Float[Array, "slots head_size"]:
+    """For each slot, the sum of the vectors times their weights.
+
+    The barrier keeps the narrow matrix on the left: XLA would turn the product around, and transposing the wide one costs as
+    much as all else.
+    """
+    product = jnp.einsum("glh,gls->hs", vectors, weights, preferred_element_type=jnp.float32)
+    return jax.lax.optimization_barrier(product).T
