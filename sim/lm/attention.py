@@ -71,7 +71,7 @@ def _one_query(
     mask: Bool[Array, "batch slots"],
 ) -> Float[Array, "batch kv_heads group head_size"]:
     scores = (query[:, :, :, None] * keys[:, :, None]).sum(axis=-1, dtype=jnp.float32)
-    weights = _exponentials(scores, mask[:, None, None])[0]
+    weights, _ = _exponentials(scores, mask[:, None, None])
     found = (weights[..., None] * values[:, :, None]).sum(axis=-2)
     return (found / weights.sum(axis=-1, keepdims=True)).astype(query.dtype)
 
@@ -95,7 +95,8 @@ def _forward(query, keys, values, mask):
 
 def _backward(saved, cotangent):
     query, keys, values, mask, found, peak, total = saved
-    weights = _exponentials(_scores(query, keys), mask, peak)[0] / total
+    weights, _ = _exponentials(_scores(query, keys), mask, peak)
+    weights /= total
     along = (cotangent * found).sum(axis=-1, keepdims=True, dtype=jnp.float32)
     of_scores = (weights * (_scores(cotangent, values) - along)).astype(query.dtype)
     of_keys = _sum_of_products(query, of_scores)
@@ -106,11 +107,11 @@ def _backward(saved, cotangent):
 _one_block.defvjp(_forward, _backward)
 
 
-def _scores(query, keys):
+def _scores(query: Array, keys: Array) -> Array:
     return jnp.dot(query, keys.T, preferred_element_type=jnp.float32)
 
 
-def _exponentials(scores, mask, peak=None):
+def _exponentials(scores: Array, mask: Array, peak: Array | None = None) -> tuple[Array, Array]:
     """Unnormalised weights, and the highest score of each query, which they are relative to."""
     scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
     peak = scores.max(axis=-1, keepdims=True) if peak is None else peak
