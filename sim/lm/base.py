@@ -104,7 +104,7 @@ class Bases:
         name = f"seed{seed}_width{config.hidden}_layers{config.layers}"
         with closing(Checkpoints(self._folder / "base" / name)) as checkpoints:
             if checkpoints.latest is not None:
-                return fresh.with_state(checkpoints.restore(fresh.state)).model(0)
+                return fresh.with_state(checkpoints.restore(fresh.state), study.training.batch).model(0)
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
             self._tell(f"seed {seed}: training a new model on the public text", 0)
             trained, losses = fresh.train([self._public_rows(training, seed)], training)
