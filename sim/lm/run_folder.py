@@ -76,7 +76,8 @@ def check_run(folder: Path, study: Study, corpus: Corpus) -> None:
         InvalidInput: there is none, or it was made with other settings or other texts.
     """
     record = read_record(folder)
-    if changed := differences(record["study"], study.as_dict()):
+    # A setting that a record does not have was added since, and has its default there.
+    if changed := differences(from_dict(record["study"]).as_dict(), study.as_dict()):
         raise InvalidInput(f"{folder} holds another study: {'; '.join(changed)}")
     if record["text"] != corpus.fingerprint():
         raise InvalidInput(f"the texts that {folder} was started with have changed: start a new run")
