@@ -67,7 +67,7 @@ class LmRun:
 class LmTable:
     """Print a run's tables: losses and likeness, first → last, and the pattern score where the run has the paper's form.
 
-    Falls by more than 0.1 are green, rises red. Several runs that differ in their seeds make one table.
+    Falls by more than 0.1 are green, rises red. Several runs that differ in seeds, α and β make one table.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
@@ -77,7 +77,8 @@ class LmTable:
 
     def run(self) -> None:
         """Print, and write."""
-        from ..figures.lm_tables import loss_table, open_runs, score_lines, similarity_table
+        from ..figures.lm_runs import open_runs
+        from ..figures.lm_tables import loss_table, score_lines, similarity_table
         from ..theory import InvalidInput
         from ..theory.whole_file import whole_file
 
@@ -113,16 +114,16 @@ class LmFigure:
     """Draw a run: loss against generation, or with --beta the embeddings of what the models write."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of runs that differ in their seeds only."""
+    """Folders of runs that differ in seeds, α and β only."""
     out: Path
     """File to write: .png, .svg or .pdf."""
     beta: float | None = None
-    """Draw the principal components of embeddings at this β, of the first seed."""
+    """Draw the principal components of embeddings at this β, of the first seed that is finished there."""
 
     def run(self) -> None:
         """Draw and write."""
         from ..figures.lm_figures import embedding_figure, loss_figure
-        from ..figures.lm_tables import open_runs
+        from ..figures.lm_runs import open_runs
         from ..figures.sweep_plot import save_figure
 
         data = open_runs(self.runs)

@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..theory import InvalidInput
+from .lm_runs import over_seeds
 from .style import COLOURS, DASHES, MARKERS, grid_of_axes, styled
 
 _MOST = 4
@@ -16,7 +17,7 @@ _MOST = 4
 def loss_figure(data: xr.Dataset) -> Figure:
     """Test loss against generation: a row for each β, a column for each model and task, a line for each α.
 
-    Bands are one standard deviation over seeds.
+    Lines are means over the seeds that have come so far, bands one standard deviation to both sides where there are several.
 
     Raises:
         InvalidInput: more entities or α than fit one picture.
@@ -24,7 +25,7 @@ def loss_figure(data: xr.Dataset) -> Figure:
     if data.sizes["entity"] > _MOST or data.sizes["alpha"] > _MOST:
         raise InvalidInput(f"the figure has room for {_MOST} entities and {_MOST} α: give fewer")
     pairs = [(entity, task) for entity in data.entity.values for task in data.task.values]
-    mean, deviation = data.loss.mean("seed"), data.loss.std("seed")
+    mean, deviation = over_seeds(data.loss)
     with styled():
         size = (2.1 * len(pairs) + 0.6, 1.9 * data.sizes["beta"] + 0.8)
         figure, axes = grid_of_axes(data.sizes["beta"], len(pairs), size, sharex=True, sharey="col")
@@ -34,9 +35,9 @@ def loss_figure(data: xr.Dataset) -> Figure:
                     at = {"beta": beta, "alpha": alpha, "entity": entity, "dataset": task}
                     middle, band = mean.sel(at), deviation.sel(at)
                     panel.plot(data.generation, middle, DASHES[number], color=COLOURS[number], label=f"α = {alpha:g}")
-                    panel.fill_between(
-                        data.generation, middle - band, middle + band, color=COLOURS[number], alpha=0.2, linewidth=0
-                    )
+                    if band.notnull().any():
+                        low, high = middle - band, middle + band
+                        panel.fill_between(data.generation, low, high, color=COLOURS[number], alpha=0.2, linewidth=0)
                 if row is axes[0]:
                     panel.set_title(f"model {entity} on {task}")
                 if row is axes[-1]:
@@ -50,16 +51,19 @@ def loss_figure(data: xr.Dataset) -> Figure:
 def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
     """The first two principal components of the completions' embeddings, and their means: rows by dataset, columns by α.
 
-    Components are those of all completions of a dataset shown, so that panels of a row compare.
+    Components are those of all completions of a dataset shown, so that panels of a row compare. The first seed that is
+    finished at this β is drawn.
 
     Raises:
         InvalidInput: no such β, or nothing was written yet.
     """
     if beta not in data.beta.values:
         raise InvalidInput(f"beta is {beta:g}, but the run holds {', '.join(f'{b:g}' for b in data.beta.values)}")
-    drawn = data["coordinates"].sel(beta=beta).isel(seed=0)
-    if drawn.isnull().any():
+    every = data["coordinates"].sel(beta=beta)
+    finished = np.flatnonzero(every.notnull().all([name for name in every.dims if name != "seed"]))
+    if not len(finished):
         raise InvalidInput("the run is not finished: some of its texts are not there yet")
+    drawn = every.isel(seed=finished[0])
     shown = [("first", float(data.alpha[0]))] + [("last", float(alpha)) for alpha in data.alpha.values]
     with styled():
         size = (2.1 * len(shown) + 0.6, 1.9 * data.sizes["dataset"] + 0.8)
@@ -82,7 +86,7 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=4)
         for panel in axes[-1]:
             panel.set_xlabel("1st component")
-        figure.supxlabel(f"β = {beta:g}; {setting(data)}", fontsize=7, color="#555555")
+        figure.supxlabel(f"β = {beta:g}; {setting(data.isel(seed=finished[:1]))}", fontsize=7, color="#555555")
     return figure
 
 
@@ -97,8 +101,8 @@ def setting(data: xr.Dataset) -> str:
     began += [f"learning rate {first['learning_rate']:g}"] if first["learning_rate"] else []
     began += [f"β = {first['beta']:g}"] if first["beta"] >= 0 else []
     differs = f" (generation 0: {', '.join(began)})" if began else ""
-    seeds = ", ".join(map(str, data.seed.values))
+    seeds = f"seed{'s' * (data.sizes['seed'] > 1)} {', '.join(map(str, data.seed.values))}"
     return (
         f"base {base}{sizes}; {training['steps']} steps of {training['batch']} × {training['length']} tokens, "
-        f"learning rate {training['learning_rate']:g}{differs}; prompts {study['pool']['prompts']}; seeds {seeds}"
+        f"learning rate {training['learning_rate']:g}{differs}; prompts {study['pool']['prompts']}; {seeds}"
     )

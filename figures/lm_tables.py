@@ -1,15 +1,14 @@
 """Tables of language-model runs: losses as in Tables 3, 6 and 7 of the paper, likeness as in Table 4, and the pattern score."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from ..sim.lm import FIRST, LEVELS, PAIRS, direction, open_measures, pattern_score, published_directions
+from ..sim.lm import FIRST, LEVELS, PAIRS, direction, pattern_score, published_directions
 from ..theory import InvalidInput
+from .lm_runs import over_seeds
 
 
 @dataclass(frozen=True)
@@ -51,48 +50,25 @@ def _line(cells) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def open_runs(folders: Sequence[Path]) -> xr.Dataset:
-    """The measures of runs that differ in their seeds only, joined along the seed.
-
-    Raises:
-        InvalidInput: a folder holds no run, two runs share a seed, or their axes differ.
-    """
-    opened = [open_measures(folder) for folder in folders]
-    if len(opened) == 1:
-        return opened[0]
-    seeds = np.concatenate([data.seed.values for data in opened])
-    if len(set(seeds)) < len(seeds):
-        raise InvalidInput(f"the runs share a seed: {sorted(seeds.tolist())}")
-    try:
-        return xr.concat(opened, "seed", join="exact", combine_attrs="override")
-    except ValueError as error:
-        raise InvalidInput(f"the runs do not fit together: {' '.join(str(error).split())}") from error
-
-
 def loss_table(data: xr.Dataset) -> Table:
     """First → last test loss of every entity on every task, in nats a token; means over seeds, ± their standard deviation."""
     first, last = _ends(data.loss.sel(dataset=data.task.values))
-    columns = _columns(data)
     rows = []
     for entity, (place, task) in product(data.entity.values, enumerate(data.task.values)):
         at = {"entity": entity, "dataset": task}
-        cells = [_changed(first.sel(at | weights), last.sel(at | weights)) for weights in columns]
-        rows.append((Cell(f"M{entity} on T{place + 1} {task}"), *cells))
-    return Table(f"Test loss, first → last generation{_seeds(data)}", _header(columns), tuple(rows))
+        name = f"M{entity} on T{place + 1} {task}"
+        rows.append((Cell(name), *_changes(first.sel(at), last.sel(at), data, judged=True)))
+    return Table(f"Test loss, first → last generation{_seeds(data)}", _header(data), tuple(rows))
 
 
 def similarity_table(data: xr.Dataset) -> Table:
-    """First → last cosine similarity between two models' completions, mean over pairs of models."""
+    """First → last cosine similarity between two models' completions, mean over pairs of models; seeds as in `loss_table`."""
     first, last = _ends(_between(data.similarity))
-    columns = _columns(data)
     rows = []
     for dataset in data.dataset.values:
-        cells = []
-        for weights in columns:
-            one, other = (float(values.sel(weights | {"dataset": dataset}).mean()) for values in (first, last))
-            cells.append(Cell(f"{one:.2f} → {other:.2f}"))
-        rows.append((Cell(f"on {dataset}"), *cells))
-    return Table(f"Similarity between models{_seeds(data)}", _header(columns), tuple(rows))
+        at = {"dataset": dataset}
+        rows.append((Cell(f"on {dataset}"), *_changes(first.sel(at), last.sel(at), data, judged=False)))
+    return Table(f"Similarity between models{_seeds(data)}", _header(data), tuple(rows))
 
 
 def _between(similarity: xr.DataArray) -> xr.DataArray:
@@ -107,7 +83,8 @@ def score_lines(data: xr.Dataset) -> list[str]:
         InvalidInput: the run is not of the paper's form: two entities, α and β of 0, 0.5 and 1.
     """
     directions = run_directions(data)
-    lines = []
+    counts = _finished(data)
+    lines = [f"means of {min(counts)} to {max(counts)} seeds a cell"] if len(set(counts)) > 1 else []
     for model in FIRST:
         lines.append(f"pattern score against {model}: {pattern_score(directions, model)} of 36")
         published = published_directions(model)
@@ -149,25 +126,52 @@ def run_directions(data: xr.Dataset) -> np.ndarray:
 
 
 def _ends(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    return values.isel(generation=0), values.isel(generation=-1)
+    """Values of the first and the last generation; of the first only where the last is there too, if it is for any seed."""
+    first, last = values.isel(generation=0), values.isel(generation=-1)
+    finished = last.notnull()
+    return first.where(finished | ~finished.any("seed")), last
 
 
 def _columns(data: xr.Dataset) -> list[dict[str, float]]:
     return [{"beta": b, "alpha": a} for b, a in product(data.beta.values.tolist(), data.alpha.values.tolist())]
 
 
-def _header(columns: list[dict[str, float]]) -> tuple[str, ...]:
-    return ("", *(f"β={one['beta']:g} α={one['alpha']:g}" for one in columns))
+def _finished(data: xr.Dataset) -> list[int]:
+    """How many seeds have come to the last generation, by column."""
+    done = data.loss.isel(generation=-1).notnull().all(("entity", "dataset")).sum("seed")
+    return [int(done.sel(weights)) for weights in _columns(data)]
+
+
+def _header(data: xr.Dataset) -> tuple[str, ...]:
+    """Names of the columns, with the number of seeds where it differs between them."""
+    counts = _finished(data)
+    tell = len(set(counts)) > 1
+    names = [f"β={weights['beta']:g} α={weights['alpha']:g}" for weights in _columns(data)]
+    return (
+        "",
+        *(f"{name} ({n} seed{'s' * (n != 1)})" if tell else name for name, n in zip(names, counts, strict=True)),
+    )
 
 
 def _seeds(data: xr.Dataset) -> str:
-    count = data.sizes["seed"]
-    return f", mean ± standard deviation of {count} seeds" if count > 1 else f", seed {data.seed.values[0]}"
+    if data.sizes["seed"] == 1:
+        return f", seed {data.seed.values[0]}"
+    counts = set(_finished(data))
+    several = f"{min(counts)} finished seed{'s' * (counts != {1})}" if len(counts) == 1 else "the finished seeds"
+    return f", mean ± standard deviation of {several}"
 
 
-def _changed(first: xr.DataArray, last: xr.DataArray) -> Cell:
-    one, other = float(first.mean()), float(last.mean())
-    if np.isnan(other):
-        return Cell(f"{one:.2f} → …")
-    spread = f" ± {float(last.std(ddof=1)):.2f}" if last.size > 1 else ""
-    return Cell(f"{one:.2f} → {other:.2f}{spread}", int(direction(np.array(one), np.array(other))))
+def _changes(first: xr.DataArray, last: xr.DataArray, data: xr.Dataset, judged: bool) -> list[Cell]:
+    """A row of a table: what was at first and at last, by column."""
+    one, (other, deviation) = first.mean("seed"), over_seeds(last)
+    cells = []
+    for weights in _columns(data):
+        begun, ended, spread = (float(values.sel(weights)) for values in (one, other, deviation))
+        text = f"{_number(begun)} → {_number(ended)}" + (f" ± {spread:.2f}" if np.isfinite(spread) else "")
+        moved = int(direction(np.array(begun), np.array(ended))) if judged and np.isfinite(ended) else 0
+        cells.append(Cell(text, moved))
+    return cells
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "…"

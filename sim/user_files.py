@@ -11,6 +11,7 @@ import numpy as np
 from ..theory.ecosystem import Ecosystem
 from ..theory.failures import InvalidInput
 from .real_data import standardise, table_ecosystem
+from .text_files import json_lines, read_text_file
 
 _PASSAGE = 1000  # characters: about the length of one question with its answer
 _SUFFIXES = (".txt", ".jsonl", ".csv")
@@ -102,23 +103,10 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _read(path: Path) -> str:
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is not UTF-8 text: byte {error.object[error.start]:#x} at {error.start}") from error
-    if not content.strip():
-        raise InvalidInput(f"{path} is empty")
-    return content
-
-
 def _read_texts(path: Path) -> list[str]:
-    content = _read(path)
     if path.suffix == ".jsonl":
-        return [_record_text(path, number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
-    words = content.split()
+        return [_record_text(where, record) for where, record in json_lines(path)]
+    words = read_text_file(path).split()
     passages, start, length = [], 0, 0
     for position, word in enumerate(words, 1):
         length += len(word) + 1
@@ -128,20 +116,16 @@ def _read_texts(path: Path) -> list[str]:
     return passages
 
 
-def _record_text(path: Path, number: int, line: str) -> str:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{path} line {number} is not JSON: {error.msg} (column {error.colno})") from error
+def _record_text(where: str, record: object) -> str:
     values = record.values() if isinstance(record, dict) else [record]
     text = "\n".join(value for value in values if isinstance(value, str))
     if not text:
-        raise InvalidInput(f"{path} line {number} holds no text: {line[:60]}")
+        raise InvalidInput(f"{where} holds no text: {json.dumps(record, ensure_ascii=False)[:60]}")
     return text
 
 
 def _read_table(path: Path) -> tuple[list[str], np.ndarray]:
-    reader = csv.reader(io.StringIO(_read(path), newline=""))
+    reader = csv.reader(io.StringIO(read_text_file(path), newline=""))
     try:
         (_, header), *body = [(reader.line_num, line) for line in reader if line]
     except csv.Error as error:

@@ -69,7 +69,11 @@ class Bases:
     def _loaded(self, base: str) -> Transformer:
         # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
         model = load_checkpoint(
-            base, self._study.tokenizer or None, dtype=self._study.model.precision, parameter_dtype="float32"
+            base,
+            self._study.tokenizer or None,
+            dtype=self._study.model.precision,
+            parameter_dtype="float32",
+            remat=self._study.training.remat,
         ).model
         if model.config.vocabulary < self._tokenizer.size:
             raise InvalidInput(
@@ -92,6 +96,7 @@ class Bases:
             feed_forward=-(-8 * width // 3 // 8) * 8,
             context=model.context,
             dtype=model.precision,
+            remat=self._study.training.remat,
         )
 
     def _new(self, config: TransformerConfig, seed: int) -> Transformer:
@@ -104,13 +109,14 @@ class Bases:
         name = f"seed{seed}_width{config.hidden}_layers{config.layers}"
         with closing(Checkpoints(self._folder / "base" / name)) as checkpoints:
             if checkpoints.latest is not None:
-                return fresh.with_state(checkpoints.restore(fresh.state)).model(0)
+                return fresh.with_state(checkpoints.restore(fresh.state), study.training.batch).model(0)
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
             self._tell(f"seed {seed}: training a new model on the public text", 0)
-            trained, losses = fresh.train([self._public_rows(training, seed)], training)
+            rows = self._public_rows(training, seed)
+            trained, losses = fresh.train([rows], training)
             check_finite(losses, f"seed {seed}, new model of width {config.hidden} on the public text")
             checkpoints.save(0, trained.state)
-            self._tell("", steps * training.batch * training.length)
+            self._tell("", int((rows.segments > 0).sum()))
         return trained.model(0)
 
     def _public_rows(self, training: TrainingSettings, seed: int) -> Rows:

@@ -1,11 +1,11 @@
 """The K models of a study as one or, where sizes differ, a few stacked populations: train, score and write together."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jaxtyping import Float
 
 from ...theory.failures import CrossfeedError
@@ -90,13 +90,20 @@ class Population:
             for number, group in enumerate(self.groups)
         }
 
-    def with_state(self, state: dict[str, dict[str, np.ndarray]]) -> "Population":
-        """Populations of these sizes with other parameters, as `state` gives them."""
+    def with_state(self, state: dict[str, dict[str, np.ndarray]], batch: int) -> "Population":
+        """A population of these sizes with the parameters that `state` gives, laid out over devices as `train` leaves them.
+
+        Sums over another layout round differently, and a resumed run would not be the same.
+
+        Args:
+            batch: rows of a training step.
+        """
         groups = []
         for number, group in enumerate(self.groups):
             values = state[str(number)]
-            take = lambda path, leaf, values=values: jnp.asarray(values[jax.tree_util.keystr(path)], leaf.dtype)  # noqa: E731
-            groups.append(Group(group.members, jax.tree_util.tree_map_with_path(take, group.models)))
+            take = lambda path, leaf, values=values: np.asarray(values[jax.tree_util.keystr(path)], leaf.dtype)  # noqa: E731
+            models = jax.tree_util.tree_map_with_path(take, group.models)
+            groups.append(Group(group.members, place_models(models, entity_mesh(len(group.members), batch))))
         return Population(groups, self.tokenizer)
 
     def train(
@@ -110,7 +117,7 @@ class Population:
             batches: Batches = place_rows([rows[i] for i in group.members], training.steps, mesh)
             models, own = train(place_models(group.models, mesh), batches, training)
             losses[list(group.members)] = own
-            groups.append(Group(group.members, models))
+            groups.append(Group(group.members, place_models(models, mesh)))
         return Population(groups, self.tokenizer), losses
 
     def losses(self, rows: Rows) -> Float[np.ndarray, "entity row length"]:
@@ -145,23 +152,23 @@ class Population:
             most = max(len(order) for order in orders.values())
             for start in range(0, most, WRITTEN_AT_ONCE):
                 chunks = {i: order[start : start + WRITTEN_AT_ONCE] for i, order in orders.items()}
-                tokens, lengths = self._prompt_block(
-                    [[prompts[i][at] for at in chunk] for i, chunk in chunks.items()], group.models.config.context
-                )
+                tokens, lengths = self._prompt_block([[prompts[i][at] for at in chunk] for i, chunk in chunks.items()])
                 keys = jax.random.split(jax.random.fold_in(of_group, start), lengths.shape)
                 written = np.asarray(self._complete(group, tokens, lengths, keys, settings))
+                count = 0
                 for (i, chunk), own in zip(chunks.items(), written, strict=True):
                     for at, completion in zip(chunk, own, strict=False):
-                        texts[i][at] = np.concatenate([prompts[i][at], self._cut(completion)])[:longest].astype(
-                            np.int32
-                        )
-                report("writing", sum(map(len, chunks.values())) * settings.new_tokens)
+                        room = min(longest, group.models.config.context) - len(prompts[i][at])
+                        completion = self._cut(completion)[:room]
+                        count += len(completion)
+                        texts[i][at] = np.concatenate([prompts[i][at], completion]).astype(np.int32)
+                report("writing", count)
         return texts
 
-    def _prompt_block(self, prompts: list[list[np.ndarray]], context: int) -> tuple[np.ndarray, np.ndarray]:
+    def _prompt_block(self, prompts: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
         """Prompts as a block of fixed size [entity, WRITTEN_AT_ONCE, length]; places without one hold a single token."""
         longest = max((len(prompt) for own in prompts for prompt in own), default=1)
-        width = min(-(-longest // _PROMPT_STEP) * _PROMPT_STEP, context - 1)
+        width = -(-longest // _PROMPT_STEP) * _PROMPT_STEP
         tokens = np.zeros((len(prompts), WRITTEN_AT_ONCE, width), np.int32)
         lengths = np.ones((len(prompts), WRITTEN_AT_ONCE), np.int32)
         for k, own in enumerate(prompts):
@@ -171,13 +178,12 @@ class Population:
         return tokens, lengths
 
     def _complete(self, group: Group, tokens, lengths, keys, settings: PoolSettings):
-        room = group.models.config.context - tokens.shape[-1]
         return complete(
-            group.models,
+            _with_slots(group.models, tokens.shape[-1] + settings.new_tokens),
             tokens,
             lengths,
             keys,
-            new_tokens=min(settings.new_tokens, room),
+            new_tokens=settings.new_tokens,
             stop=self.tokenizer.eos,
             temperature=settings.temperature,
             top_p=settings.top_p,
@@ -195,3 +201,15 @@ class Population:
         for group, part in zip(self.groups, parts, strict=True):
             together[list(group.members)] = part
         return together
+
+
+def _with_slots(models: Transformer, slots: int) -> Transformer:
+    """The same models with as many slots for tokens: the padding of a block takes slots, but positions only its texts do.
+
+    What a row writes beyond its last position is cut off by `write`.
+    """
+    if slots <= models.config.context:
+        return models
+    roomy = nnx.merge(*nnx.split(models))
+    roomy.config = replace(models.config, context=slots)
+    return roomy

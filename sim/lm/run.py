@@ -1,6 +1,6 @@
 """Running a study: generation 0 of every β and seed, then every cell generation by generation, saved after each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
@@ -11,13 +11,12 @@ import numpy as np
 
 from .base import Bases
 from .corpus import Corpus
+from .curation import make_completer
 from .measure import Measurer
-from .pool import Completer, Published, draw_texts, publish, training_sets
+from .pool import draw_texts, publish, training_sets
 from .population import Population, check_finite
 from .run_folder import Cell, Checkpoints, cell_folder, write_measures
 from .study import Study
-from .tasks import answers_exactly
-from .texts import Rows, Texts, pack_all
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Progress:
         done: generations finished, of all cells.
         total: generations of all cells.
         doing: what is being done.
-        tokens: tokens trained on, scored or written since the last report.
+        tokens: tokens trained on or written since the last report.
     """
 
     done: int
@@ -38,6 +37,8 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
+Measures = dict[str, np.ndarray]
+"""As `Measurer.empty` makes them."""
 
 
 class Runner:
@@ -52,43 +53,58 @@ class Runner:
     def __init__(self, study: Study, corpus: Corpus, bases: Bases, folder: Path, listen: Listener):
         self.study, self.corpus, self.bases, self.folder, self._listen = study, corpus, bases, folder, listen
         self.cells = [Cell(*place) for place in product(study.seeds, study.alpha, study.beta)]
-        self._first = sorted({(seed, study.initial_beta(beta)) for seed, _, beta in map(_parts, self.cells)})
+        self._places = {cell: cell_folder(folder, study, cell) for cell in self.cells}
+        self._first = sorted({(cell.seed, study.initial_beta(cell.beta)) for cell in self.cells})
         self._total = len(self._first) + len(self.cells) * study.generations
         self._done = 0
         self._measurer = Measurer(study, corpus, bases.population(study.seeds[0]))
 
     def run(self) -> None:
         """Run what is missing; however often that is interrupted, the measures end the same."""
-        finished: dict[Cell, dict[str, np.ndarray]] = {}
+        self._measures = self._measured_before()
+        if self._measures:
+            self._write()  # a kill may have come between a checkpoint and its measures
         for seed, beta in self._first:
             initial = self._initial(seed, beta)
-            for cell in self.cells:
-                if (cell.seed, self.study.initial_beta(cell.beta)) == (seed, beta):
-                    finished[cell] = self._cell(cell, *initial)
-                    write_measures(self.folder, self.study, self.corpus, finished)
+            for cell in self._cells_after(seed, beta):
+                self._cell(cell, initial)
 
-    def _initial(self, seed: int, beta: float) -> tuple[Population, dict[str, np.ndarray]]:
+    def _measured_before(self) -> dict[Path, Measures]:
+        """What has been saved of every cell, by its folder; generation 0 alone where no more is there."""
+        found = {}
+        for cell, place in self._places.items():
+            for folder in (self._initial_folder(cell.seed, self.study.initial_beta(cell.beta)), place):
+                if folder.is_dir():
+                    with closing(Checkpoints(folder)) as checkpoints:
+                        if checkpoints.latest is not None:
+                            found[place] = checkpoints.restore({"measures": self._measurer.empty()})["measures"]
+        return found
+
+    def _initial(self, seed: int, beta: float) -> Population:
         """Generation 0: trained on real data alone."""
         base = self.bases.population(seed)
-        measures = self._measurer.empty()
-        with closing(Checkpoints(self.folder / "initial" / f"seed{seed}_beta{beta:g}")) as checkpoints:
-            if checkpoints.latest is None:
+        with closing(Checkpoints(self._initial_folder(seed, beta))) as checkpoints:
+            if checkpoints.latest is not None:
+                trained = self._restored(checkpoints, base)
+            else:
+                measures = self._measurer.empty()
                 trained = self._generation(base, base, Cell(seed, 0.0, beta), 0, measures)
                 checkpoints.save(0, {"models": trained.state, "measures": measures})
-            else:
-                trained, measures = _restored(checkpoints, base, measures)
+                for cell in self._cells_after(seed, beta):
+                    self._measures.setdefault(
+                        self._places[cell], {name: values.copy() for name, values in measures.items()}
+                    )
+                self._write()
         self._advance(1)
-        return trained, measures
+        return trained
 
-    def _cell(self, cell: Cell, initial: Population, first: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _cell(self, cell: Cell, population: Population) -> None:
         """Generations 1 to T of a cell, from the last that was saved."""
-        measures = {name: values.copy() for name, values in first.items()}
-        population = initial
-        with closing(Checkpoints(cell_folder(self.folder, self.study, cell))) as checkpoints:
-            start = 0
-            if checkpoints.latest is not None:
-                start = checkpoints.latest
-                population, measures = _restored(checkpoints, population, measures)
+        measures = self._measures[self._places[cell]]
+        with closing(Checkpoints(self._places[cell])) as checkpoints:
+            start = checkpoints.latest or 0
+            if 0 < start < self.study.generations:
+                population = self._restored(checkpoints, population)
             self._advance(start)
             for generation in range(start + 1, self.study.generations + 1):
                 trained_from = (
@@ -96,11 +112,11 @@ class Runner:
                 )
                 population = self._generation(population, trained_from, cell, generation, measures)
                 checkpoints.save(generation, {"models": population.state, "measures": measures})
+                self._write()
                 self._advance(1)
-        return measures
 
     def _generation(
-        self, writers: Population, learners: Population, cell: Cell, generation: int, measures: dict[str, np.ndarray]
+        self, writers: Population, learners: Population, cell: Cell, generation: int, measures: Measures
     ) -> Population:
         """Draw, write what is read of the pool, train, measure; the measures are written into their arrays."""
         study, corpus = self.study if generation else self.study.at_first, self.corpus
@@ -111,12 +127,12 @@ class Runner:
         published = publish(study, corpus, cell.seed, generation)
         draws = draw_texts(study, corpus, alpha, cell.beta, cell.seed, generation)
         tell = lambda what, tokens: self._tell(f"{where}: {what}", tokens)  # noqa: E731
-        complete = self._completer(writers, published, key_pool, tell)
+        complete = make_completer(writers, study, published, key_pool, tell)
         sets = training_sets(study, corpus, draws, published, complete, cell.seed, generation)
         tell("training", 0)
         trained, losses = learners.train([one.rows for one in sets], study.training)
         check_finite(losses, where)
-        tell("measuring", losses.size * study.training.batch * study.training.length)
+        tell("measuring", int(sum(one.tokens.sum() for one in sets)))
         measures["loss"][generation] = self._measurer.losses(trained)
         check_finite(measures["loss"][generation], where)  # the last step's result is in no training loss
         measures["training_loss"][generation] = losses.mean(axis=1)
@@ -132,45 +148,20 @@ class Runner:
                     measures["coordinates"][moment] = drawn
         return trained
 
-    def _completer(self, writers: Population, published: Sequence[Published], key: jax.Array, tell) -> Completer:
-        """Writes what entities publish; of several candidates, the best."""
-        study = self.study
-        rounds = iter(range(2**31))
+    def _restored(self, checkpoints: Checkpoints, like: Population) -> Population:
+        state = checkpoints.restore({"models": like.state})["models"]
+        return like.with_state(state, self.study.training.batch)
 
-        def complete(indices: list[np.ndarray]) -> list[list[np.ndarray]]:
-            of_round = jax.random.fold_in(key, next(rounds))
-            prompts = [[own.prompt(i) for i in new] for own, new in zip(published, indices, strict=True)]
-            candidates = []
-            for number in range(study.pool.candidates):
-                of_candidate = jax.random.fold_in(of_round, number)
-                candidates.append(writers.write(prompts, study.pool, study.training.length, of_candidate, tell))
-            if len(candidates) == 1:
-                return candidates[0]
-            scores = np.stack([self._scores(writers, published, indices, texts) for texts in candidates])
-            best = scores.argmax(axis=0)
-            return [[candidates[best[k, i]][k][i] for i in range(len(own))] for k, own in enumerate(indices)]
+    def _write(self) -> None:
+        measured = {cell: self._measures[place] for cell, place in self._places.items() if place in self._measures}
+        write_measures(self.folder, self.study, self.corpus, measured)
 
-        return complete
+    def _cells_after(self, seed: int, beta: float) -> list[Cell]:
+        """The cells that go on from one generation 0."""
+        return [cell for cell in self.cells if (cell.seed, self.study.initial_beta(cell.beta)) == (seed, beta)]
 
-    def _scores(self, writers, published, indices, texts) -> np.ndarray:
-        """How good texts are, [entity, text]: mean log-likelihood of a token, and far above that if the answer is right."""
-        length = self.study.training.length
-        scores = np.zeros((len(texts), max(map(len, texts))))
-        joined = [Texts.join(own, pub.prompts[new]) for own, pub, new in zip(texts, published, indices, strict=True)]
-        packed = [pack_all(own, length) for own in joined]
-        most = max(len(rows.tokens) for rows in packed)
-        losses = writers.own_losses([_padded(rows, most) for rows in packed])
-        decode = writers.tokenizer.decode
-        for k, (rows, own) in enumerate(zip(packed, joined, strict=True)):
-            flat = rows.segments.ravel()
-            total = np.bincount(flat, losses[k, : len(rows.tokens)].ravel(), len(own) + 1)[1:]
-            counted = np.bincount(flat, rows.counted.ravel(), len(own) + 1)[1:]
-            scores[k, : len(own)] = -total / np.maximum(counted, 1)
-            if self.study.pool.judge == "answer":
-                for i, index in enumerate(indices[k]):
-                    reference = decode(published[k].reference(index).tolist())
-                    scores[k, i] += 1e6 * answers_exactly(decode(own[i][own.prompts[i] :].tolist()), reference)
-        return scores
+    def _initial_folder(self, seed: int, beta: float) -> Path:
+        return self.folder / "initial" / f"seed{seed}_beta{beta:g}"
 
     def _advance(self, generations: int) -> None:
         self._done += generations
@@ -178,20 +169,3 @@ class Runner:
 
     def _tell(self, what: str, tokens: int) -> None:
         self._listen(Progress(self._done, self._total, what, tokens))
-
-
-def _parts(cell: Cell) -> tuple[int, float, float]:
-    return cell.seed, cell.alpha, cell.beta
-
-
-def _padded(rows: Rows, count: int) -> Rows:
-    """With empty rows added."""
-    more = ((0, count - len(rows.tokens)), (0, 0))
-    return Rows(np.pad(rows.tokens, more), np.pad(rows.segments, more), np.pad(rows.counted, more))
-
-
-def _restored(
-    checkpoints: Checkpoints, like: Population, measures: dict[str, np.ndarray]
-) -> tuple[Population, dict[str, np.ndarray]]:
-    tree = checkpoints.restore({"models": like.state, "measures": measures})
-    return like.with_state(tree["models"]), tree["measures"]

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -75,7 +76,8 @@ def check_run(folder: Path, study: Study, corpus: Corpus) -> None:
         InvalidInput: there is none, or it was made with other settings or other texts.
     """
     record = read_record(folder)
-    if changed := differences(record["study"], study.as_dict()):
+    # A setting that a record does not have was added since, and has its default there.
+    if changed := differences(from_dict(record["study"]).as_dict(), study.as_dict()):
         raise InvalidInput(f"{folder} holds another study: {'; '.join(changed)}")
     if record["text"] != corpus.fingerprint():
         raise InvalidInput(f"the texts that {folder} was started with have changed: start a new run")
@@ -116,7 +118,9 @@ class Checkpoints:
     def __init__(self, folder: Path):
         options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
         self._folder = folder
-        self._manager = ocp.CheckpointManager(folder.resolve(), options=options)
+        self._manager = ocp.CheckpointManager(
+            folder.resolve(), options=options, item_handlers=ocp.PyTreeCheckpointHandler()
+        )
 
     @property
     def latest(self) -> int | None:
@@ -126,32 +130,22 @@ class Checkpoints:
     def save(self, generation: int, tree: Any) -> None:
         """Save a pytree."""
         try:
-            self._manager.save(generation, args=ocp.args.StandardSave(jax.tree.map(np.asarray, tree)))
+            self._manager.save(generation, args=ocp.args.PyTreeSave(jax.tree.map(np.asarray, tree)))
         except OSError as error:
             raise CrossfeedError(
                 f"cannot write to {self._folder}: {error.strerror or error}; go on with --resume when there is room"
             ) from error
 
     def restore(self, like: Any) -> Any:
-        """The last pytree, of the structure, shapes and types of `like`."""
+        """The last pytree, or as much of it as `like` has: its structure and types, and nothing else is read."""
         wanted = jax.tree.map(np.asarray, like)
         try:
-            return self._manager.restore(self.latest, args=ocp.args.StandardRestore(wanted))
+            return self._manager.restore(self.latest, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
         except Exception as error:  # Orbax raises errors of many types
             raise CrossfeedError(
                 f"{self._folder / str(self.latest)} is damaged ({' '.join(str(error).split())[:200]}): "
                 "delete that folder's parent and resume, and it is computed again"
             ) from error
-
-    def restore_part(self, name: str, like: Any) -> Any:
-        """One entry of the last pytree, which is a dict."""
-        try:
-            whole = self._manager.restore(self.latest, args=ocp.args.StandardRestore())
-        except Exception as error:
-            raise CrossfeedError(
-                f"{self._folder / str(self.latest)} is damaged: {' '.join(str(error).split())[:200]}"
-            ) from error
-        return jax.tree.map(lambda leaf, value: np.asarray(value, leaf.dtype), like, whole[name])
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -185,16 +179,28 @@ def write_measures(folder: Path, study: Study, corpus: Corpus, cells: dict[Cell,
         "moment": ["first", "last"],
     }
     data = xr.Dataset(variables, coordinates, {"crossfeed_study": json.dumps(study.as_dict())})
-    part, whole = folder / f".{_MEASURES}.part", folder / _MEASURES
-    shutil.rmtree(part, ignore_errors=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that text in Zarr 3 is an extension, which xarray reads
-            data.to_zarr(part, consolidated=False)
-        shutil.rmtree(whole, ignore_errors=True)  # checkpoints hold all of it: a kill here loses nothing
-        part.rename(whole)
+            _replace(folder / _MEASURES, lambda part: data.to_zarr(part, consolidated=False))
     except OSError as error:
-        raise CrossfeedError(f"cannot write {whole}: {error.strerror or error}; go on with --resume") from error
+        raise CrossfeedError(
+            f"cannot write {folder / _MEASURES}: {error.strerror or error}; go on with --resume"
+        ) from error
+
+
+def _replace(whole: Path, write: Callable[[Path], object]) -> None:
+    """Write a folder anew; the one before stays until the new one is complete, also if a kill cuts in."""
+    part, old = (whole.with_name(f".{whole.name}.{ending}") for ending in ("part", "old"))
+    if old.exists() and not whole.exists():
+        old.rename(whole)
+    for left_by_a_kill in (part, old):
+        shutil.rmtree(left_by_a_kill, ignore_errors=True)
+    write(part)
+    if whole.exists():
+        whole.rename(old)
+    part.rename(whole)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def open_measures(folder: Path) -> xr.Dataset:

@@ -78,7 +78,8 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
         if checkpoints.latest is None:
             raise InvalidInput(f"the run at {folder} has not finished a generation of this cell yet")
         population = bases.population(seed)
-        population = population.with_state(checkpoints.restore_part("models", population.state))
+        state = checkpoints.restore({"models": population.state})["models"]
+        population = population.with_state(state, study.training.batch)
         return OpenCell(study, tuple(material.tasks), population, checkpoints.latest)
 
 

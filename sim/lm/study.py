@@ -70,6 +70,7 @@ class TrainingSettings:
         clip: greatest norm of a gradient.
         loss: whether the loss counts the whole text or its completion only. Public text is counted whole.
         start: whether a generation trains on from the entity's last model or from the base.
+        remat: compute what is inside a block a second time in the backward pass instead of keeping it in memory.
     """
 
     steps: int = 100
@@ -83,6 +84,7 @@ class TrainingSettings:
     clip: float = 1.0
     loss: Literal["text", "completion"] = "text"
     start: Literal["previous", "base"] = "previous"
+    remat: bool = False
 
 
 @dataclass(frozen=True)

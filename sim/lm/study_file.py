@@ -105,7 +105,7 @@ class _Reader(TomlReader):
     def section(self, name: str, kind: type) -> dict[str, Any]:
         """A table whose keys are the fields of `kind`."""
         known = {one.name: one for one in fields(kind)}
-        plain = {key: one.type for key, one in known.items() if one.type in (int, float, str)}
+        plain = {key: one.type for key, one in known.items() if one.type in (int, float, str, bool)}
         choices = {key: get_args(one.type) for key, one in known.items() if key not in plain and key != "shares"}
         kinds: dict[str, Any] = {key: plain.get(key, list if key == "shares" else str) for key in known}
         table = self.table(name, kinds)
@@ -141,17 +141,21 @@ class _Reader(TomlReader):
         for value in values:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
                 self.fail("study", name, f"holds {value!r}, but its numbers must lie in [0, 1]")
-        if len(set(values)) < len(values):
-            self.fail("study", name, "holds one value twice")
+        self.check_different(name, values)
         return tuple(float(value) for value in values)
 
     def seeds(self, values: list) -> tuple[int, ...]:
         for value in values:
             if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
                 self.fail("study", "seeds", f"holds {value!r}, but seeds are whole numbers from 0 to 2**32 - 1")
-        if not values or len(set(values)) < len(values):
-            self.fail("study", "seeds", "is empty or holds one value twice")
+        if not values:
+            self.fail("study", "seeds", "is an empty list")
+        self.check_different("seeds", values)
         return tuple(values)
+
+    def check_different(self, name: str, values: list) -> None:
+        if twice := [one for one in values if values.count(one) > 1]:
+            self.fail("study", name, f"holds {twice[0]} twice")
 
     def shares(self, values: list) -> tuple[float, ...]:
         for value in values:
@@ -194,6 +198,10 @@ class _Reader(TomlReader):
             for key in _OF_NEW_MODELS:
                 if key in self.content.get("model", {}):
                     self.fail("model", key, "applies to a model from scratch only, but every entity has a checkpoint")
+            if "vocabulary" in self.content.get("tokenizer", {}):
+                self.fail("tokenizer", "vocabulary", "applies to a new tokenizer, but checkpoints bring their own")
+        elif study.tokenizer:
+            self.fail("tokenizer", "path", "applies to checkpoints only, but a model from scratch has a new tokenizer")
         if any(base.endswith(".bin") for base in bases) and not study.tokenizer:
             self.fail("tokenizer", "path", "missing: a .bin checkpoint needs its tokenizer's file")
 

@@ -1,12 +1,12 @@
 """Tasks and public text from a user's files, or from the `datasets` library by name."""
 
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ...theory.failures import InvalidInput
+from ..text_files import json_lines, read_text_file
 from .tasks import Example, question
 
 _CALCULATOR = re.compile(r"<<[^>]*>>")
@@ -21,16 +21,7 @@ def read_examples(path: Path) -> tuple[Example, ...]:
     Raises:
         InvalidInput: the file is missing, empty or damaged; the message names file and line.
     """
-    examples = []
-    for number, line in enumerate(_read(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"{path} line {number} is not JSON: {error.msg} (column {error.colno})") from error
-        examples.append(_example(record, f"{path} line {number}"))
-    return tuple(examples)
+    return tuple(_example(record, where) for where, record in json_lines(path))
 
 
 def hub_examples(name: str, split: str) -> tuple[Example, ...]:
@@ -55,7 +46,7 @@ def read_documents(path: Path) -> list[str]:
             raise InvalidInput(f"{path} holds no file ending in .txt")
     else:
         files = [path]
-    return [_read(file) for file in files]
+    return [read_text_file(file) for file in files]
 
 
 def hub_documents(name: str, split: str = "train", most: int = 50_000) -> list[str]:
@@ -72,7 +63,7 @@ def hub_documents(name: str, split: str = "train", most: int = 50_000) -> list[s
     return texts
 
 
-def _hub(name: str, split: str) -> Iterable[dict[str, Any]]:
+def _hub(name: str, split: str) -> Iterator[dict[str, Any]]:
     try:
         from datasets import load_dataset  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -81,22 +72,10 @@ def _hub(name: str, split: str) -> Iterable[dict[str, Any]]:
         ) from None
     owner, _, configuration = name.partition(":")
     try:
-        return load_dataset(owner, configuration or None, split=split, streaming=True)
+        # Records come over the network one by one.
+        yield from load_dataset(owner, configuration or None, split=split, streaming=True)
     except Exception as error:  # whatever the network or the hub says
         raise InvalidInput(f"cannot load the data set {name!r}: {' '.join(str(error).split())[:200]}") from error
-
-
-def _read(path: Path) -> str:
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InvalidInput(f"{path} line {line} is not UTF-8 text: byte {error.object[error.start]:#x}") from error
-    if not content.strip():
-        raise InvalidInput(f"{path} is empty")
-    return content
 
 
 def _example(record: Any, where: str) -> Example:

@@ -15,9 +15,8 @@ FAMILIES = ("random", "symmetric", "file", "dataset")
 AXES = ("dimension", "rank", "entities", "volume", "dominant_share", "mixing", "misalignment", "beta", "alpha")
 """In the order of the store's dimensions, after `draw`; the last two vary fastest."""
 
-_MOST_VALUES = (
-    100_000  # of an axis: more would not fit a store anyway, and would be laid out in memory before being refused
-)
+# Of an axis: more would not fit a store anyway, and would be laid out in memory before being refused.
+_MOST_VALUES = 100_000
 _WHOLE = {"dimension", "rank", "entities"}
 _DEFAULTS = {"dimension": 15, "rank": 5, "entities": 4, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
 _LIMITS = {

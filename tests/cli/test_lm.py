@@ -107,7 +107,7 @@ def test_tables_and_figures_of_a_run(undisturbed, monkeypatch, tmp_path, capsys)
         (["run", "CONFIG", "--out", "RUN"], "exists already"),
         (["run", "nothing.toml", "--out", "x"], "cannot read nothing.toml"),
         (["table", "nothing"], "cannot open the measures of a run at nothing"),
-        (["table", "RUN", "RUN"], "the runs share a seed"),
+        (["table", "RUN", "RUN"], "share a cell: seed 0, α = 1, β = 0.5"),
         (["figure", "RUN", "--out", "x.png", "--beta", "0.3"], "beta is 0.3, but the run holds 0.5"),
         (["figure", "RUN", "--out", "x.doc"], "must end in .png, .svg or .pdf"),
         (["generate", "nothing", "--prompt", "x", "--alpha", "1", "--beta", "1"], "there is no run at nothing"),

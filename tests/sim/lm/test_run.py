@@ -1,5 +1,6 @@
 """Whole runs of a tiny study: what they measure, and that interrupting them changes nothing."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -90,11 +91,26 @@ def test_interrupted_and_resumed_it_is_the_same(moment, run, undisturbed, tmp_pa
     half = folder / "cells" / "seed0_alpha1_beta0.5" / "1.orbax-checkpoint-tmp"
     half.mkdir(parents=True)
     (half / "_METADATA").write_text("half")
-    xr.testing.assert_identical(run(folder, resume=True), expected)
+    before = open_measures(folder).loss
+    assert before.sel(generation=[0, 1]).notnull().all()
+    assert before.sel(alpha=1, generation=2).isnull().all()
+    # And what a kill leaves behind between two moves of the measures.
+    (folder / "measures.zarr").rename(folder / ".measures.zarr.old")
+    (folder / ".measures.zarr.part").mkdir()
+    seen = []
+
+    def look(now: Progress) -> None:
+        if now.doing.endswith(moment):
+            seen.append(int(open_measures(folder).loss.notnull().sum()))
+
+    xr.testing.assert_identical(run(folder, resume=True, listen=look), expected)
+    assert min(seen) >= int(before.notnull().sum())
+    assert not list(folder.glob(".measures*"))
 
 
 def test_resuming_a_finished_run_changes_nothing(run, undisturbed):
     folder, expected, _ = undisturbed
+    shutil.rmtree(folder / "measures.zarr")  # checkpoints hold all that was in it
     xr.testing.assert_identical(run(folder, resume=True), expected)
 
 

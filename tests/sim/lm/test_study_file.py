@@ -45,7 +45,10 @@ def test_a_study_survives_being_written_down():
         ("alpha = [0, 0.5]", "", "study.alpha missing"),
         ("alpha = [0, 0.5]", "alpha = [0, 1.5]", "line 2: study.alpha holds 1.5"),
         ("alpha = [0, 0.5]", "alpha = 0.5", "line 2: study.alpha is 0.5, but must be of type list"),
-        ("alpha = [0, 0.5]", "alpha = [0, 0]", "line 2: study.alpha holds one value twice"),
+        ("alpha = [0, 0.5]", "alpha = [0, 0]", "line 2: study.alpha holds 0 twice"),
+        ("generations = 3", "seeds = [4, 7, 7]", "line 4: study.seeds holds 7 twice"),
+        ("generations = 3", "seeds = []", "line 4: study.seeds is an empty list"),
+        ("steps = 4", "remat = 1", "line 18: training.remat is 1, but must be of type bool"),
         ("generations = 3", "generation = 3", "line 4: study.generation unknown"),
         ("generations = 3", "seeds = [-1]", "line 4: study.seeds holds -1"),
         ("[model]", "[initial]\nbeta = 2\n[model]", r"line 14: initial.beta is 2, but must lie in \[0, 1\]"),
@@ -98,3 +101,15 @@ def test_a_binary_checkpoint_needs_a_tokenizer():
     text = GOOD.replace("width = 32\n", "").replace("width = 16\nheads = 2", 'base = "m.bin"')
     with pytest.raises(InvalidInput, match=r"tokenizer.path missing"):
         parse_study(text)
+
+
+def test_a_vocabulary_beside_a_checkpoint_is_refused():
+    text = GOOD.replace("width = 32\n", "").replace("width = 16\nheads = 2", 'base = "some/model"')
+    with pytest.raises(InvalidInput, match=r"line 24: tokenizer.vocabulary applies to a new tokenizer"):
+        parse_study(f"{text}[tokenizer]\nvocabulary = 512\n")
+
+
+def test_a_tokenizer_beside_a_model_from_scratch_is_refused(tmp_path):
+    (tmp_path / "tok.bin").touch()
+    with pytest.raises(InvalidInput, match=r"line 26: tokenizer.path applies to checkpoints only"):
+        parse_study(f'{GOOD}[tokenizer]\npath = "tok.bin"\n', folder=tmp_path)

@@ -1,7 +1,9 @@
 """Tasks from tables and from files: duplicates, answers, layouts, and mistakes named with file and line."""
 
 import json
+import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 from crossfeed.sim.lm.builtin_tasks import BUILTIN_TASKS, builtin_task
@@ -132,4 +134,15 @@ def test_public_text_from_a_folder(tmp_path):
 @pytest.mark.skipif(find_spec("datasets") is not None, reason="the library is installed")
 def test_a_name_needs_the_library():
     with pytest.raises(InvalidInput, match="'owner/name' is no file, and to load it by name the library 'datasets'"):
+        hub_examples("owner/name", "train")
+
+
+def test_a_network_that_fails_among_the_records_is_one_sentence(monkeypatch):
+    def records():
+        yield {"question": "1 + 1?", "answer": "2"}
+        raise ConnectionError("the hub\nis gone")
+
+    library = SimpleNamespace(load_dataset=lambda *names, **options: records())
+    monkeypatch.setitem(sys.modules, "datasets", library)
+    with pytest.raises(InvalidInput, match="cannot load the data set 'owner/name': the hub is gone"):
         hub_examples("owner/name", "train")

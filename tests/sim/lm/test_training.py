@@ -64,10 +64,16 @@ def test_training_leaves_the_old_population_as_it_was(tokenizer):
     np.testing.assert_array_equal(population.losses(rows(1)), before)
 
 
-def test_a_state_restores_bit_by_bit(tokenizer):
-    population = Population.of([Transformer(config(), rngs=nnx.Rngs(i)) for i in range(2)], tokenizer)
-    other = Population.of([Transformer(config(), rngs=nnx.Rngs(i + 5)) for i in range(2)], tokenizer)
-    restored = other.with_state(jax.tree.map(np.asarray, population.state))
+@pytest.mark.parametrize("entities", [2, 3])
+def test_a_trained_state_restores_bit_by_bit_on_its_devices(entities, tokenizer):
+    """Two entities have a device each; of three, each is split over both, and sums must be split in the same way."""
+    models = [Transformer(config(16), rngs=nnx.Rngs(i)) for i in range(entities)]
+    population, _ = Population.of(models, tokenizer).train([rows(i) for i in range(entities)], SETTINGS)
+    other = Population.of([Transformer(config(16), rngs=nnx.Rngs(i + 5)) for i in range(entities)], tokenizer)
+    restored = other.with_state(jax.tree.map(np.asarray, population.state), SETTINGS.batch)
+    layouts = [jax.tree.map(lambda leaf: (leaf.sharding, leaf.committed), one.state) for one in (population, restored)]
+    assert layouts[0] == layouts[1]
+    assert any(len(leaf.sharding.device_set) == 2 for leaf in jax.tree.leaves(population.state))
     np.testing.assert_array_equal(restored.losses(rows(1)), population.losses(rows(1)))
 
 

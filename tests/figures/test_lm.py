@@ -1,0 +1,126 @@
+"""Tables and figures of language-model runs, with seeds that are missing, unfinished or alone."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from crossfeed.figures.lm_figures import embedding_figure, loss_figure
+from crossfeed.figures.lm_runs import open_runs
+from crossfeed.figures.lm_tables import loss_table, score_lines, similarity_table
+from crossfeed.sim.lm import parse_study
+from crossfeed.theory import InvalidInput
+from matplotlib.collections import PolyCollection
+
+STUDY = parse_study('[study]\nalpha = [0]\nbeta = [0]\n[[entity]]\ntask = "science"\n[[entity]]\ntask = "arithmetic"')
+LEVELS = (0.0, 0.5, 1.0)
+LAST = 2
+
+
+def measures(seeds, alphas=LEVELS, betas=LEVELS, tasks=("a", "b")) -> xr.Dataset:
+    """Losses that fall from 3 by α + β + seed / 10; likeness and coordinates that are the same everywhere."""
+    axes = {"seed": list(seeds), "alpha": list(alphas), "beta": list(betas), "generation": np.arange(LAST + 1)}
+    entity = [1, 2]
+    seed, alpha, beta, generation = (
+        xr.DataArray(values, dims=name, coords={name: values}) for name, values in axes.items()
+    )
+    fall = (alpha + beta + seed / 10) * generation / LAST
+    loss = (3 - fall).expand_dims(entity=entity, dataset=[*tasks, "public"])
+    similarity = (0.1 * generation + 0 * fall).expand_dims(dataset=[*tasks, "public"], entity=entity, other=entity)
+    moved = (
+        fall.isel(generation=[0, -1]).rename(generation="moment").assign_coords(moment=["first", "last"])
+    ).expand_dims(entity=entity, dataset=[*tasks, "public"], item=3, coordinate=4)
+    noise = np.random.default_rng(0).normal(size=(2, 3, 3, 4))
+    coordinates = moved + xr.DataArray(noise, dims=("entity", "dataset", "item", "coordinate"))
+    order = ("seed", "alpha", "beta", "generation", "entity", "dataset")
+    variables = {
+        "loss": loss.transpose(*order),
+        "similarity": similarity.transpose(*order[:4], "dataset", "entity", "other"),
+        "coordinates": coordinates.transpose(*order[:3], "moment", "entity", "dataset", "item", "coordinate"),
+    }
+    return xr.Dataset(variables, {"task": list(tasks)}, {"crossfeed_study": json.dumps(STUDY.as_dict())})
+
+
+def unfinished(data: xr.Dataset, seed: int) -> xr.Dataset:
+    """The same, with this seed at generation 1 everywhere."""
+    stopped = (data.seed == seed) & (data.generation > 1)
+    late = (data.seed == seed) & (data.moment == "last")
+    return data.assign(
+        loss=data.loss.where(~stopped),
+        similarity=data.similarity.where(~stopped),
+        coordinates=data["coordinates"].where(~late),
+    )
+
+
+def saved(data: xr.Dataset, folder: Path) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that text in Zarr 3 is an extension
+        data.to_zarr(folder / "measures.zarr", consolidated=False)
+    return folder
+
+
+def texts(table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def test_runs_join_over_their_cells_and_say_how_many_seeds_each_has(tmp_path):
+    everywhere = saved(measures([0]), tmp_path / "one")
+    more = saved(measures([1, 2], betas=[0.5]), tmp_path / "two")
+    data = open_runs([everywhere, more])
+    table = loss_table(data)
+    columns = dict(zip(table.header, texts(table)[0], strict=True))
+    assert columns["β=0.5 α=0.5 (3 seeds)"] == "3.00 → 1.90 ± 0.10"
+    assert columns["β=1 α=0.5 (1 seed)"] == "3.00 → 1.50"
+    assert "nan" not in table.markdown() + similarity_table(data).markdown()
+    lines = score_lines(data)
+    assert lines[0] == "means of 1 to 3 seeds a cell"
+    assert sum("pattern score" in line for line in lines) == 2
+
+
+def test_one_seed_may_be_spread_over_runs_but_not_in_one_cell(tmp_path):
+    parts = [saved(measures([0], betas=[beta]), tmp_path / f"{beta}") for beta in LEVELS]
+    xr.testing.assert_allclose(open_runs(parts), measures([0]))
+    with pytest.raises(InvalidInput, match=r"share a cell: seed 0, α = 0, β = 0.5"):
+        open_runs([*parts, saved(measures([0, 1]), tmp_path / "all")][1:])
+
+
+def test_runs_of_other_tasks_do_not_join(tmp_path):
+    with pytest.raises(InvalidInput, match=r"differ in '(task|dataset)'"):
+        open_runs([saved(measures([0]), tmp_path / "a"), saved(measures([1], tasks=("a", "c")), tmp_path / "b")])
+
+
+def test_unfinished_seeds_are_left_out_of_both_ends():
+    data = unfinished(measures([0, 4]), 4)
+    data["loss"] = data.loss.where((data.seed == 0) | (data.generation > 0), 9.0)
+    table = loss_table(data)
+    assert table.title.endswith("of 1 finished seed")
+    assert texts(table)[0][1] == "3.00 → 3.00"
+    assert score_lines(data) == score_lines(measures([0]))
+    nothing = loss_table(unfinished(measures([0]), 0))
+    assert texts(nothing)[0][1] == "3.00 → …"
+    assert nothing.rows[0][1].direction == 0
+    assert texts(similarity_table(unfinished(measures([0]), 0)))[0][1] == "0.00 → …"
+    with pytest.raises(InvalidInput, match="not finished"):
+        score_lines(unfinished(measures([0]), 0))
+
+
+def bands(figure) -> list[list[PolyCollection]]:
+    return [[part for part in panel.collections if isinstance(part, PolyCollection)] for panel in figure.axes]
+
+
+def test_bands_are_those_of_the_table_and_one_seed_has_none():
+    assert not any(bands(loss_figure(measures([0]))))
+    first = bands(loss_figure(measures([0, 1, 2], betas=[0.5])))[0]
+    assert len(first) == 3
+    heights = first[0].get_paths()[0].vertices
+    assert np.ptp(heights[heights[:, 0] == LAST][:, 1]) == pytest.approx(2 * 0.1)  # as ± 0.10 in the table
+    assert len(bands(loss_figure(unfinished(measures([0, 1]), 1)))[0]) == 3
+
+
+def test_embeddings_are_those_of_the_first_finished_seed():
+    figure = embedding_figure(unfinished(measures([3, 7]), 3), 0.5)
+    assert figure.get_supxlabel().endswith("seed 7")
+    with pytest.raises(InvalidInput, match="not finished"):
+        embedding_figure(unfinished(measures([3]), 3), 0.5)

@@ -1,0 +1,44 @@
+"""What a population writes: each text from its own prompt, up to its own end of the context."""
+
+import jax
+import numpy as np
+import pytest
+from crossfeed.sim.lm.config import llama_config, opt_config
+from crossfeed.sim.lm.population import Population
+from crossfeed.sim.lm.study import PoolSettings
+from crossfeed.sim.lm.tokenizer import train_tokenizer
+from crossfeed.sim.lm.transformer import Transformer
+from flax import nnx
+
+CONTEXT = 40
+SETTINGS = PoolSettings(new_tokens=24, temperature=1.0)
+
+
+@pytest.fixture(scope="module", params=["learned", "rotary"])
+def population(request) -> Population:
+    sizes = {"vocabulary": 260, "hidden": 8, "layers": 1, "heads": 2, "feed_forward": 8, "context": CONTEXT}
+    config = opt_config(**sizes) if request.param == "learned" else llama_config(**sizes)
+    return Population.of([Transformer(config, rngs=nnx.Rngs(0))], train_tokenizer(["some text"], 260))
+
+
+def write(population: Population, prompts: list[np.ndarray]) -> list[list[int]]:
+    (written,) = population.write([prompts], SETTINGS, CONTEXT, jax.random.key(1), lambda what, tokens: None)
+    return [text.tolist() for text in written]
+
+
+def test_a_long_neighbour_takes_no_room_from_a_completion(population):
+    short, long = np.arange(1, 6, dtype=np.int32), np.arange(1, 36, dtype=np.int32)
+    (alone,) = write(population, [short])
+    beside, other = write(population, [short, long])
+    assert len(alone) == 5 + SETTINGS.new_tokens  # nothing that ends a text was drawn
+    assert beside == alone
+    assert other[:35] == long.tolist()
+    assert len(other) == CONTEXT
+    assert max(other) < 260
+
+
+def test_reported_tokens_are_those_written(population):
+    heard = []
+    prompts = [np.arange(1, 6, dtype=np.int32), np.arange(1, 36, dtype=np.int32)]
+    population.write([prompts], SETTINGS, CONTEXT, jax.random.key(1), lambda what, tokens: heard.append(tokens))
+    assert heard == [SETTINGS.new_tokens + CONTEXT - 35]
