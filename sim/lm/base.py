@@ -1,4 +1,4 @@
-"""What training starts from: checkpoints, or new models trained on public text first; and the tokenizer they share."""
+"""What training starts from: checkpoints or new models, trained on public text and tasks first; and the tokenizer they share."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -15,12 +15,10 @@ from .config import TransformerConfig, llama_config
 from .corpus import Corpus, Material
 from .population import Population, check_finite
 from .run_folder import Checkpoints
-from .study import EntitySettings, Study, TrainingSettings
+from .study import SCRATCH, EntitySettings, Study, TrainingSettings
 from .texts import Rows, pack
 from .tokenizer import Tokenizer, train_tokenizer
 from .transformer import Transformer
-
-SCRATCH = "scratch"
 
 
 def make_tokenizer(study: Study, material: Material) -> Tokenizer:
@@ -60,11 +58,12 @@ class Bases:
         study = self._study
         bases = [entity.base or study.model.base for entity in study.entities]
         if SCRATCH not in bases:
-            loaded = {base: self._loaded(base) for base in dict.fromkeys(bases)}
-            return Population.of([loaded[base] for base in bases], self._tokenizer)
-        configs = [self._config(entity) for entity in study.entities]
-        made = {config: self._new(config, seed) for config in dict.fromkeys(configs)}
-        return Population.of([made[config] for config in configs], self._tokenizer)
+            kinds, make = bases, self._loaded
+        else:
+            kinds = [self._config(entity) for entity in study.entities]
+            make = lambda config: Transformer(config, rngs=nnx.Rngs(seed))  # noqa: E731
+        made = {kind: self._pretrained(make(kind), number, seed) for number, kind in enumerate(dict.fromkeys(kinds))}
+        return Population.of([made[kind] for kind in kinds], self._tokenizer)
 
     def _loaded(self, base: str) -> Transformer:
         # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
@@ -99,34 +98,36 @@ class Bases:
             remat=self._study.training.remat,
         )
 
-    def _new(self, config: TransformerConfig, seed: int) -> Transformer:
-        """A new model of this size, trained on the public text."""
+    def _pretrained(self, model: Transformer, number: int, seed: int) -> Transformer:
+        """The model, trained on what all entities start from."""
         study = self._study
-        fresh = Population.of([Transformer(config, rngs=nnx.Rngs(seed))], self._tokenizer)
         steps = study.model.pretrain_steps
         if not steps:
-            return fresh.model(0)
-        name = f"seed{seed}_width{config.hidden}_layers{config.layers}"
-        with closing(Checkpoints(self._folder / "base" / name)) as checkpoints:
+            return model
+        alone = Population.of([model], self._tokenizer)
+        what = f"seed {seed}: training the base" + (f" {number + 1}" if number else "")
+        with closing(Checkpoints(self._folder / "base" / f"seed{seed}_{number}")) as checkpoints:
             if checkpoints.latest is not None:
-                return fresh.with_state(checkpoints.restore(fresh.state), study.training.batch).model(0)
+                return alone.with_state(checkpoints.restore(alone.state)).model(0)
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
-            self._tell(f"seed {seed}: training a new model on the public text", 0)
-            rows = self._public_rows(training, seed)
-            trained, losses = fresh.train([rows], training)
-            check_finite(losses, f"seed {seed}, new model of width {config.hidden} on the public text")
+            self._tell(what, 0)
+            trained, losses = alone.train([self._rows(training, seed)], training)
+            check_finite(losses, what)
             checkpoints.save(0, trained.state)
-            self._tell("", int((rows.segments > 0).sum()))
+            self._tell("", steps * training.batch * training.length)
         return trained.model(0)
 
-    def _public_rows(self, training: TrainingSettings, seed: int) -> Rows:
-        """Passages in random order, again and again, one or more a row."""
-        public = self._corpus.public
+    def _rows(self, training: TrainingSettings, seed: int) -> Rows:
+        """Texts drawn i.i.d., public ones and, with weight `pretrain_private`, those of all tasks alike."""
+        shelves = [self._corpus.public, *self._corpus.private]
+        private = self._study.model.pretrain_private
+        weights = np.array([1 - private, *[private / len(self._corpus.private)] * len(self._corpus.private)])
         count = training.steps * training.batch
+        mean = weights @ [shelf.lengths.mean() for shelf in shelves]
         random = np.random.default_rng([seed, 2**31])
-        rounds = 1 + -(-count * training.length // int(public.lengths.sum()))
-        order = np.concatenate([random.permutation(len(public)) for _ in range(rounds)])
-        order = order[: 1 + int(np.searchsorted(np.cumsum(public.lengths[order]), count * training.length))]
-        return pack(
-            [public[i] for i in order], public.prompts[order], count, training.length, np.ones(len(order), bool)
-        )
+        source = random.choice(len(shelves), size=2 * int(count * training.length / mean) + 16, p=weights)
+        index = (random.random(len(source)) * np.array([len(shelf) for shelf in shelves])[source]).astype(np.int64)
+        texts = [shelves[s][i] for s, i in zip(source, index, strict=True)]
+        fitting = 1 + int(np.searchsorted(np.cumsum([len(text) for text in texts]), count * training.length))
+        prompts = np.array([shelves[s].prompts[i] for s, i in zip(source[:fitting], index[:fitting], strict=True)])
+        return pack(texts[:fitting], prompts, count, training.length, np.ones(len(prompts), bool))

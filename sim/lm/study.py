@@ -8,6 +8,8 @@ import numpy as np
 
 PYTHON = "python"
 """The public text that every machine has."""
+SCRATCH = "scratch"
+"""The base that is a new model."""
 
 
 @dataclass(frozen=True)
@@ -15,23 +17,26 @@ class ModelSettings:
     """The model that training starts from.
 
     Attributes:
-        base: a checkpoint (folder or .bin file), or 'scratch' for a new model trained on the public text first.
-        layers: of a new model, as the next four.
+        base: a checkpoint (folder or .bin file), or 'scratch' for a new model.
+        layers: of a new model, as the next three.
         width: of its residual stream.
         heads: of its attention.
         context: its longest sequence, in tokens.
-        pretrain_steps: how many steps it trains on the public text.
+        pretrain_steps: how many steps the base trains before generation 0; of a checkpoint, 0 unless given.
         pretrain_rate: learning rate of these steps.
+        pretrain_private: weight of the entities' tasks, all alike, against public text in them: what a pretrained model
+            knows of every task.
         precision: of activations.
     """
 
-    base: str = "scratch"
+    base: str = SCRATCH
     layers: int = 2
     width: int = 64
     heads: int = 4
     context: int = 512
     pretrain_steps: int = 200
     pretrain_rate: float = 3e-3
+    pretrain_private: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..toml_reader import TomlReader, parse_toml, read_text
 from .builtin_tasks import BUILTIN_TASKS
-from .study import PYTHON, SECTIONS, EntitySettings, Study
+from .study import PYTHON, SCRATCH, SECTIONS, EntitySettings, Study
 
 _STUDY_KEYS = {"alpha": list, "beta": list, "seeds": list, "generations": int, "samples": int}
 _PUBLIC_KEYS = {"text": str}
@@ -23,10 +23,11 @@ _LEAST = {
     "tokenizer": {"vocabulary": 260},
     "entity": {"layers": 1, "width": 2},
 }
-_OF_NEW_MODELS = ("layers", "width", "heads", "context", "pretrain_steps", "pretrain_rate")
+_OF_NEW_MODELS = ("layers", "width", "heads", "context")
+_OF_PRETRAINING = ("pretrain_rate", "pretrain_private")
 _POSITIVE = {"model": ("pretrain_rate",), "initial": ("learning_rate",), "training": ("learning_rate", "clip")}
 _BELOW_ONE = {"training": ("beta1", "beta2")}
-_IN_UNIT = {"training": ("warmup",), "pool": ("top_p", "fresh"), "initial": ("beta",)}
+_IN_UNIT = {"training": ("warmup",), "pool": ("top_p", "fresh"), "initial": ("beta",), "model": ("pretrain_private",)}
 _NOT_NEGATIVE = {"training": ("weight_decay",), "pool": ("temperature",)}
 
 
@@ -70,11 +71,16 @@ class _Reader(TomlReader):
         self.check_limits("tokenizer", tokenizer)
         if "path" in tokenizer:
             tokenizer["tokenizer"] = self.existing("tokenizer", "path", tokenizer.pop("path"), folder)
-        if sections["model"].base != "scratch":
+        if sections["model"].base != SCRATCH:
             sections["model"] = replace(sections["model"], base=_resolved(sections["model"].base, folder))
         public = self.table("public", _PUBLIC_KEYS).get("text", PYTHON)
         study["public"] = public if public == PYTHON else _resolved(public, folder)
-        made = Study(entities=self.entities(folder), **study, **tokenizer, **sections)
+        entities = self.entities(folder)
+        if all(entity.base or sections["model"].base != SCRATCH for entity in entities):
+            sections["model"] = replace(
+                sections["model"], pretrain_steps=self.content.get("model", {}).get("pretrain_steps", 0)
+            )
+        made = Study(entities=entities, **study, **tokenizer, **sections)
         self.check_together(made)
         return made
 
@@ -179,25 +185,28 @@ class _Reader(TomlReader):
             what = f"is {study.pool.new_tokens}, but must be below training.length, {study.training.length}"
             self.fail("pool", "new_tokens", what)
         model = study.model
-        if model.base == "scratch" and study.training.length > model.context:
+        if model.base == SCRATCH and study.training.length > model.context:
             self.fail("training", "length", f"is {study.training.length}, above the model's context of {model.context}")
         for which, entity in enumerate(study.entities):
-            if (entity.base or model.base) != "scratch" and (entity.width or entity.layers):
+            if (entity.base or model.base) != SCRATCH and (entity.width or entity.layers):
                 self.fail(
                     "entity", "width" if entity.width else "layers", "applies to a model from scratch only", which
                 )
-            if (entity.base or model.base) == "scratch" and (entity.width or model.width) % (2 * model.heads):
+            if (entity.base or model.base) == SCRATCH and (entity.width or model.width) % (2 * model.heads):
                 width = entity.width or model.width
                 where = ("entity", "width") if entity.width else ("model", "width")
                 self.fail(*where, f"is {width}, but must be a multiple of twice the {model.heads} heads", which)
         bases = {entity.base or model.base for entity in study.entities}
-        if len(bases) > 1 and "scratch" in bases:
+        if len(bases) > 1 and SCRATCH in bases:
             which = next(i for i, entity in enumerate(study.entities) if entity.base)
             self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers", which)
-        if "scratch" not in bases:
+        if SCRATCH not in bases:
             for key in _OF_NEW_MODELS:
                 if key in self.content.get("model", {}):
                     self.fail("model", key, "applies to a model from scratch only, but every entity has a checkpoint")
+            for key in _OF_PRETRAINING:
+                if key in self.content.get("model", {}) and not model.pretrain_steps:
+                    self.fail("model", key, "applies where model.pretrain_steps is given: a checkpoint's are 0")
             if "vocabulary" in self.content.get("tokenizer", {}):
                 self.fail("tokenizer", "vocabulary", "applies to a new tokenizer, but checkpoints bring their own")
         elif study.tokenizer:

@@ -90,11 +90,22 @@ def test_no_entity_is_refused():
         parse_study("[study]\nalpha = [0]\nbeta = [0]\n")
 
 
-@pytest.mark.parametrize("key", ["layers = 3", "width = 16", "heads = 2", "context = 512", "pretrain_steps = 9"])
+@pytest.mark.parametrize("key", ["layers = 3", "width = 16", "heads = 2", "context = 512"])
 def test_sizes_of_a_new_model_beside_a_checkpoint_are_refused(key):
     text = GOOD.replace("width = 32\n", "").replace("width = 16\nheads = 2", f'base = "some/model"\n{key}')
     with pytest.raises(InvalidInput, match=rf"line 14: model.{key.split()[0]} applies to a model from scratch only"):
         parse_study(text)
+
+
+def test_a_checkpoint_trains_no_further_unless_told():
+    text = GOOD.replace("width = 32\n", "").replace("width = 16\nheads = 2", 'base = "some/model"')
+    assert parse_study(text).model.pretrain_steps == 0
+    further = text.replace('"some/model"', '"some/model"\npretrain_steps = 9\npretrain_private = 0.5')
+    assert parse_study(further).model.pretrain_steps == 9
+    with pytest.raises(
+        InvalidInput, match=r"line 15: model.pretrain_private applies where model.pretrain_steps is given"
+    ):
+        parse_study(further.replace("pretrain_steps = 9\n", "\n"))
 
 
 def test_a_binary_checkpoint_needs_a_tokenizer():
