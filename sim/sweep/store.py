@@ -16,6 +16,7 @@ from zarr.codecs import ZstdCodec
 from zarr.errors import BaseZarrError
 
 from ...theory.failures import CrossfeedError, InvalidInput
+from ...theory.whole_file import why_not
 from ..toml_reader import differences
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
@@ -83,7 +84,7 @@ class Store:
             _make_empty(part, plan)
             part.rename(path)
         except OSError as error:
-            raise InvalidInput(f"cannot write {path}: {error.strerror or error}") from error
+            raise InvalidInput(f"cannot write {path}: {why_not(path, error)}") from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
