@@ -83,6 +83,7 @@ def test_what_cannot_be_drawn_is_refused(data, variable, held, axes, says):
 MANY = """
 [sweep]
 quantities = ["homogenisation"]
+seed = 123456789012345678
 [axes]
 entities = [1, 2, 3]
 dimension = 3
