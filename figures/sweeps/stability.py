@@ -126,7 +126,7 @@ def draw_worst_case(request: Request) -> Report:
         panel.set(
             xscale="log", xlabel="ℓ = āL/α, strength of private data", ylabel="spectral radius ρ(Q)", ylim=(0.95, 2.1)
         )
-        panel.legend(loc="upper left")
+        figure.legend(loc="outside upper center", ncols=2)
         report = Report(
             "worst_case",
             "Growth in the worst case, up to the bound of Theorem U",
