@@ -19,7 +19,7 @@ MARKERS = ("o", "s", "^", "D")
 HEAT = "cividis"  # lightness rises evenly, for colour-blind readers and for print
 
 _LABEL_WIDTH = 30  # characters
-_FROM_EDGE, _APART = 0.03, 0.085  # of labels on contours, in shares of a panel
+_FROM_EDGE, _APART = 0.02, 0.085  # of labels on contours, in shares of a panel
 
 _SETTINGS = {
     "font.size": 9,
