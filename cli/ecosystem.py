@@ -15,7 +15,7 @@ class RandomEcosystem:
     """Gaussian features of given rank, as in Figures 2 and 4; θ is drawn too."""
 
     out: tyro.conf.Positional[Path]
-    """File to write (.npz)."""
+    """File to write (.npz), one that does not exist yet."""
     entities: int = 4
     """K."""
     dimension: int = 15
@@ -37,6 +37,7 @@ class RandomEcosystem:
 
         from ..theory import random_gaussian
 
+        _check_new(self.out)
         numbers = self.entities * max(self.dimension, self.rows or 0) * self.dimension
         checked_count("the product of entities, rows and dimension", numbers, _MOST_NUMBERS)
         ecosystem = random_gaussian(
@@ -56,7 +57,7 @@ class DatasetEcosystem:
     """Real features that ship with scikit-learn: entities own different slices, the rest is public."""
 
     out: tyro.conf.Positional[Path]
-    """File to write (.npz)."""
+    """File to write (.npz), one that does not exist yet."""
     name: str = "diabetes"
     """breast_cancer, diabetes, digits, iris or wine."""
     entities: int = 3
@@ -66,6 +67,7 @@ class DatasetEcosystem:
         """Build and write."""
         from ..sim import bundled_ecosystem
 
+        _check_new(self.out)
         _write(bundled_ecosystem(self.name, self.entities), self.out)
 
 
@@ -77,7 +79,7 @@ class FileEcosystem:
     """
 
     out: tyro.conf.Positional[Path]
-    """File to write (.npz)."""
+    """File to write (.npz), one that does not exist yet."""
     private: tyro.conf.UseAppendAction[list[Path]] = field(default_factory=list)
     """What one entity owns: repeat the option, once an entity."""
     public: tyro.conf.UseAppendAction[list[Path]] = field(default_factory=list)
@@ -91,7 +93,16 @@ class FileEcosystem:
         """Read, build and write."""
         from ..sim import ecosystem_from_files
 
+        _check_new(self.out)
         _write(ecosystem_from_files(self.private, self.public, self.dimension, self.target), self.out)
+
+
+def _check_new(path: Path) -> None:
+    """See, before any work, that nothing would be overwritten."""
+    from ..theory import InvalidInput
+
+    if path.exists():
+        raise InvalidInput(f"{path} exists already: choose another name")
 
 
 def _write(ecosystem, path: Path) -> None:

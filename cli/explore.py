@@ -1,5 +1,6 @@
 """`crossfeed explore`: an interactive page."""
 
+import logging
 import signal
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ class ExploreCommand:
 
         # A shell starts what runs in its background with interrupts ignored; a server must end by one all the same.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Bokeh warns when a tab is closed or reloaded while an answer is on its way, which is no fault.
+        logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
         programs = Programs()
         server = make_server(self.port, programs)
         with progress_bar() as progress:

@@ -11,11 +11,12 @@ def make_folder(path: Path) -> Path:
         InvalidInput: it cannot be created or written.
     """
     from ..theory import InvalidInput
+    from ..theory.whole_file import why_not
 
     try:
         path.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise InvalidInput(f"cannot write to the folder {path}: {error.strerror}") from error
+        raise InvalidInput(f"cannot write to the folder {path}: {why_not(path, error)}") from error
     return path

@@ -10,7 +10,7 @@ import tyro
 class PlotCommand:
     """Draw one variable of a sweep: heat maps over (α, β) with contours, or lines; other axes become lines and panels.
 
-    Draws are averaged. A sweep under way can be plotted: what is missing stays white.
+    Draws are averaged. A sweep under way can be plotted: what is missing stays white, and the picture says how much is there.
     """
 
     store: tyro.conf.Positional[Path]

@@ -1,8 +1,14 @@
 """One look for all figures: readable in grey, since lines differ in lightness, dashes and markers."""
 
+from textwrap import fill
+
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import Normalize
+from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -11,6 +17,9 @@ COLOURS = ("#111111", "#2f6fb0", "#e08a2e", "#7ab87a")
 DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D")
 HEAT = "cividis"  # lightness rises evenly, for colour-blind readers and for print
+
+_LABEL_WIDTH = 30  # characters
+_FROM_EDGE, _APART = 0.02, 0.085  # of labels on contours, in shares of a panel
 
 _SETTINGS = {
     "font.size": 9,
@@ -73,7 +82,35 @@ def heat_map(axes: Axes, x, y, values, levels, **kwargs) -> QuadMesh:
     contours = axes.contour(x, y, values, levels=levels, colors="white", linewidths=0.8)
     edge: list[AbstractPathEffect] = [withStroke(linewidth=1.8, foreground="#222222")]
     contours.set_path_effects(edge)
-    for label in axes.clabel(contours, fontsize=7):
+    for label in axes.clabel(contours, fontsize=7, manual=_places_for_labels(axes, contours)):
         label.set_path_effects(edge)
     axes.grid(visible=False)
     return image
+
+
+def colour_bar(figure: Figure, axes: list[Axes], values, low: float, high: float, label: str) -> None:
+    """One bar for panels that share a scale; an arrow, which the label explains, where values lie beyond it."""
+    below, above = bool(np.nanmin(values) < low), bool(np.nanmax(values) > high)
+    extend = ("both" if above else "min") if below else ("max" if above else "neither")
+    arrows = "" if extend == "neither" else "\narrow: values beyond the scale"
+    scale = ScalarMappable(Normalize(low, high), cmap=HEAT)
+    figure.colorbar(scale, ax=axes, label=f"{wrapped(label)}{arrows}", extend=extend)
+
+
+def wrapped(text: str) -> str:
+    """A label broken into lines that fit the side of a small panel."""
+    return fill(text, _LABEL_WIDTH)
+
+
+def _places_for_labels(axes: Axes, contours: ContourSet) -> list[tuple[float, float]]:
+    """Where labels of contours fit, in data coordinates: inside the panel, and away from each other."""
+    within = axes.transScale + axes.transLimits  # from data to shares of the panel
+    kept: list[np.ndarray] = []
+    places = []
+    for label in axes.clabel(contours, fontsize=7, inline=False):
+        place = np.asarray(within.transform(label.get_position()))
+        if (abs(place - 0.5) < 0.5 - _FROM_EDGE).all() and all(abs(place - one).max() > _APART for one in kept):
+            kept.append(place)
+            places.append(label.get_position())
+        label.remove()
+    return places

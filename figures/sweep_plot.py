@@ -2,22 +2,24 @@
 
 from json import loads
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import xarray as xr
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..sim.sweep import finished_points
 from ..theory import InvalidInput
 from ..theory.whole_file import whole_file
-from .style import COLOURS, DASHES, HEAT, grid_of_axes, heat_map, styled
+from .style import COLOURS, DASHES, colour_bar, grid_of_axes, heat_map, styled, wrapped
 
 _MOST_LINES = len(COLOURS)
 _MOST_PANELS = 12
 _MOST_COLUMNS = 4
 _LEVELS = 7
+_SETTING_LETTERS = 16  # that fit an inch
 _SYMBOLS = {
     "entities": "K",
     "dimension": "d",
@@ -30,15 +32,16 @@ _SYMBOLS = {
 
 
 def open_sweep(path: Path) -> xr.Dataset:
-    """The store of a sweep, lazily.
+    """The store of a sweep, lazily; the coordinate `finished` says which points are computed.
 
     Raises:
-        InvalidInput: xarray cannot open it.
+        InvalidInput: xarray cannot open it, or it is not the store of a sweep.
     """
     try:
-        return xr.open_zarr(path)
+        data = xr.open_zarr(path)
     except Exception as error:  # whatever stands at the path
         raise InvalidInput(f"cannot open {path} as a sweep: {error}") from error
+    return data.assign_coords(finished=finished_points(path))
 
 
 def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str | None, y: str | None) -> Figure:
@@ -62,8 +65,11 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
         if name not in values.dims:
             raise InvalidInput(f"{variable} has no axis {name!r} to hold; it has {', '.join(map(str, values.dims))}")
         values = values.sel({name: value}, method="nearest")
+    share = float(values.finished.mean())
+    if share == 0:
+        raise InvalidInput(f"{variable} is not computed yet here: go on with crossfeed sweep SPEC --out STORE --resume")
     if "draw" in values.dims:
-        values = values.mean("draw", keep_attrs=True)
+        values = values.mean("draw", keep_attrs=True).assign_coords(finished=values.finished.any("draw"))
     free = [str(dim) for dim in values.dims]
     if not free:
         raise InvalidInput(f"{variable} is one number here, {float(values):.6g}: leave an axis free")
@@ -77,10 +83,11 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     rest = [name for name in free if name not in (x, y)]
     finite = values.where(np.isfinite(values))
     if not finite.notnull().any():
-        raise InvalidInput(f"{variable} has no finite value here")
+        raise InvalidInput(f"{variable} has no finite value here: the theory gives none")
     with styled():
         figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
-        figure.supxlabel(_setting(data, chosen), fontsize=7, color="#555555")
+        width = int(_SETTING_LETTERS * figure.get_figwidth())
+        figure.supxlabel(fill(_setting(data, chosen, share), width), fontsize=7, color="#555555")
         return figure
 
 
@@ -96,13 +103,17 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(part, dpi=150)
 
 
-def _setting(data: xr.Dataset, chosen: dict[str, float]) -> str:
-    """What made the numbers: the family, and all that is fixed."""
+def _setting(data: xr.Dataset, chosen: dict[str, float], share: float) -> str:
+    """What made the numbers: the family, and all that is fixed; and which share of them is computed, if not all are."""
     spec = loads(data.attrs["crossfeed_sweep"]["spec"])
     fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | chosen
     draws = spec["options"].get("draws", 1)
     parts = [f"family {spec['family']}", *map(_at, fixed, fixed.values()), f"seed {spec['seed']}"]
-    return "; ".join([*parts, f"mean of {draws} draws"] if draws > 1 else parts)
+    if draws > 1 and "draw" not in chosen:
+        parts.append(f"mean of {draws} draws")
+    if share < 1:
+        parts.append(f"unfinished: {share:.1%} of the points are computed")
+    return "; ".join(parts).replace(" = ", "\u00a0=\u00a0")  # lines do not break there
 
 
 def _label(array: xr.DataArray) -> str:
@@ -144,17 +155,16 @@ def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
     levels = MaxNLocator(_LEVELS).tick_values(low, high)
     for panel, (title, part) in zip(axes, panels, strict=True):
         part = part.transpose(y, x)
+        panel.set_title(wrapped(title))
+        _scale(panel.set_xscale, part[x])
+        _scale(panel.set_yscale, part[y])
         if part.notnull().any():
             constant = float(part.max() - part.min()) < 1e-9 * (high - low)  # contours would trace rounding
             heat_map(panel, part[x], part[y], part.values, [] if constant else levels, vmin=low, vmax=high)
         else:
-            panel.text(0.5, 0.5, "no value", transform=panel.transAxes, ha="center")
-        panel.set(title=title, xlabel=_label(part[x]), ylabel=_label(part[y]))
-        _scale(panel.set_xscale, part[x])
-        _scale(panel.set_yscale, part[y])
-        panel.label_outer()
-    scale = ScalarMappable(Normalize(low, high), cmap=HEAT)  # one for all panels
-    figure.colorbar(scale, ax=axes, label=_label(values), extend="both")
+            _say_why_empty(panel, part)
+    _name_axes(axes, _label(values[x]), _label(values[y]))
+    colour_bar(figure, axes, values, low, high, _label(values))
     return figure
 
 
@@ -163,16 +173,36 @@ def _lines(values: xr.DataArray, x: str, rest: list[str]) -> Figure:
     panels = _panels(values, [name for name in rest if name != lines])
     figure, axes = _grid(len(panels), 3.0, 2.4)
     for panel, (title, part) in zip(axes, panels, strict=True):
+        panel.set_title(wrapped(title))
+        _scale(panel.set_xscale, part[x])
+        if not part.notnull().any():
+            _say_why_empty(panel, part)
+            continue
         each = [(None, part)] if lines is None else [(value, part.sel({lines: value})) for value in part[lines].values]
         for number, (value, line) in enumerate(each):
             label = None if value is None else _at(str(lines), value)
             panel.plot(line[x], line, DASHES[number], color=COLOURS[number], label=label)
-        panel.set(title=title, xlabel=_label(part[x]), ylabel=_label(values))
-        _scale(panel.set_xscale, part[x])
-        panel.label_outer()
+    _name_axes(axes, _label(values[x]), _label(values))
     if lines is not None:
-        axes[0].legend()
+        next(panel for panel in axes if panel.lines).legend()
     return figure
+
+
+def _say_why_empty(panel: Axes, part: xr.DataArray) -> None:
+    words = "no value" if part.finished.any() else "not computed yet"
+    panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center")
+
+
+def _name_axes(axes: list[Axes], x: str, y: str) -> None:
+    """Labels on the left, and below every panel that has none under it."""
+    grid = axes[0].get_gridspec()
+    assert grid is not None  # panels of a figure always have one
+    for number, panel in enumerate(axes):
+        if number % grid.ncols == 0:
+            panel.set_ylabel(wrapped(y))
+        if number + grid.ncols >= len(axes):
+            panel.set_xlabel(wrapped(x))
+            panel.tick_params(labelbottom=True)
 
 
 def _scale(set_scale, axis: xr.DataArray) -> None:

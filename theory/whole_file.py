@@ -23,7 +23,16 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
-        raise InvalidInput(f"cannot write {path}: {error.strerror or error}") from error
+        raise InvalidInput(f"cannot write {path}: {why_not(path, error)}") from error
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def why_not(path: Path, error: OSError) -> str:
+    """Why a path could not be written, in words: a file that stands where a folder should be is named."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        for place in (path, *path.parents):
+            if os.path.lexists(place) and not place.is_dir():
+                return f"{place} is in the way, which is not a folder"
+    return error.strerror or str(error)

@@ -9,8 +9,35 @@ const spoken = {
 function connectPage(dials, said) {
   const inputs = DIALS.map(name => document.getElementById(name))
 
+  const choices = [...document.querySelectorAll("input[name=diagram]")]
+  let waiting
+
   function turn(name, value) {
     dials.data = {...dials.data, [name]: [value]}
+  }
+
+  // The address keeps the dials, so that a page can be reloaded, bookmarked and sent. Browsers refuse a change at every move.
+  function remember() {
+    clearTimeout(waiting)
+    waiting = setTimeout(() => {
+      const kept = Object.entries(dials.data).map(([name, [value]]) => [name, value])
+      history.replaceState(null, "", `#${new URLSearchParams(kept)}`)
+    }, 300)
+  }
+
+  function recall() {
+    const kept = new URLSearchParams(location.hash.slice(1))
+    const found = {}
+    for (const input of inputs) {
+      const value = parseFloat(kept.get(input.id))
+      if (Number.isFinite(value)) {
+        input.value = value // what is out of range moves to its end
+        found[input.id] = [Number(input.value)]
+      }
+    }
+    const choice = choices.find(choice => choice.value === kept.get("diagram"))
+    if (choice) found.diagram = [choice.value]
+    if (Object.keys(found).length > 0) dials.data = {...dials.data, ...found}
   }
 
   function reflect() {
@@ -21,6 +48,7 @@ function connectPage(dials, said) {
       input.setAttribute("aria-valuetext", text)
       document.querySelector(`output[for=${input.id}]`).textContent = text
     }
+    for (const choice of choices) choice.checked = choice.value === dials.data.diagram[0]
   }
 
   function write() {
@@ -34,12 +62,14 @@ function connectPage(dials, said) {
   for (const input of inputs) {
     input.addEventListener("input", () => turn(input.id, Number(input.value)))
   }
-  for (const choice of document.querySelectorAll("input[name=diagram]")) {
-    choice.checked = choice.value === dials.data.diagram[0]
+  for (const choice of choices) {
     choice.addEventListener("change", () => turn("diagram", choice.value))
   }
   dials.properties.data.change.connect(reflect)
+  dials.properties.data.change.connect(remember)
+  window.addEventListener("hashchange", recall)
   said.properties.data.change.connect(write)
+  recall()
   reflect()
   write()
 }

@@ -32,7 +32,8 @@ class PhaseDiagram:
         self.plot.line("x", "y", source=self.edge, color=PAPER, line_width=2)
         words = {"text": {"value": "no limit"}, "text_align": "center", "text_baseline": "middle"}
         self.plot.text("x", "y", source=self.label, text_color=INK, **words)
-        look = {"fill_color": PAPER, "line_color": INK, "line_width": 2.5}
+        # Overlays are whole also on the edge of the plane, where other marks would be cut.
+        look = {"fill_color": PAPER, "line_color": INK, "line_width": 2.5, "level": "overlay"}
         self.plot.scatter("x", "y", source=self.best, marker="diamond", size=15, **look)
         self.plot.scatter("x", "y", source=self.current, marker="circle", size=13, **look)
         self.plot.add_tools(HoverTool(renderers=[heat], tooltips=_TIPS))

@@ -38,7 +38,8 @@ def verdict(here: Here) -> str:
     if radius < 0.05:
         return f"The ecosystem settles at once: ρ(Q) = {radius:.4f}."
     halving = math.log(0.5) / math.log(radius)
-    return f"The ecosystem settles. ρ(Q) = {radius:.4f}, so what disturbs it halves every {halving:.3g} generations."
+    shown = f"{radius:.4f}" if radius < 0.9999 else f"1 - {1 - radius:.1e}"
+    return f"The ecosystem settles. ρ(Q) = {shown}, so what disturbs it halves every {halving:.3g} generations."
 
 
 def about_errors(here: Here) -> str:
@@ -46,6 +47,8 @@ def about_errors(here: Here) -> str:
     first, last = float(here.mean_mse[0]), float(here.mean_mse[-1])
     if last >= 10 * first:
         change = f"{last / first:.3g} times that"
+    elif abs(last / first - 1) < 5e-4:
+        change = "the same"
     else:
         change = f"{percent(abs(last / first - 1))} {'more' if last > first else 'less'}"
     said = f"Mean MSE is {first:.3g} σ² at generation 0 and {last:.3g} σ² at generation {GENERATIONS}, {change}."

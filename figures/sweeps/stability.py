@@ -1,14 +1,16 @@
 """Who is stable: the true region ρ < 1 beside what the criteria promise, and growth in the worst case."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from ...theory import Weights, spectral_radius, worst_case
 from ..report import Report, Request, save
-from ..style import COLOURS, DASHES, HEAT, grid_of_axes, heat_map, styled
+from ..style import COLOURS, DASHES, colour_bar, grid_of_axes, heat_map, styled
 from .stores import swept
 
 _SPEC = """
@@ -30,46 +32,60 @@ beta = {{ from = 0.0, to = 1.0, points = {points} }}
 _STRENGTHS = np.geomspace(1e-2, 1e4, 61)
 _SIZES = (2, 3, 5, 9)
 _LOWEST = 0.7  # end of the colour scale of ρ(Q)
+_LEMMA, _BEYOND = "///", "..."  # hatches
+_DOTS: dict[str, Any] = {
+    "linestyle": "",
+    "marker": ".",
+    "color": "white",
+    "markeredgecolor": "black",
+    "markersize": 4,
+}
 
 
 def draw_regions(request: Request) -> Report:
-    """Largest ρ(Q) over draws on the (β, λ) plane, with the regions of Lemma 1 and of common prompts."""
+    """Largest ρ(Q) over draws on the (β, λ) plane, with the regions where a theorem promises a limit."""
     points, draws = (21, 20) if request.quick else (41, 40)
     data = swept(request, "regions", _SPEC.format(seed=request.seed, points=points, draws=draws))
+    data = data.transpose("draw", "misalignment", "mixing", "beta")
     worst = data.spectral_radius.max("draw")
     lemma, common = (data[name].min("draw") > 0.5 for name in ("lemma1_applies", "common_prompts_stable"))
+    # Without misalignment S is the lemma's mixture, which is stable for all 0 < β < 1 (docs/theory.md, section 4).
+    mixture = (data.misalignment == 0) & (data.mixing > 0) & (data.beta > 0) & (data.beta < 1)
+    beyond = mixture.transpose(*worst.dims) & ~lemma
     edges, highest = np.linspace(0, 1, points), float(worst.max())
     with styled():
-        figure, (axes,) = grid_of_axes(1, 3, (10.5, 3.4), sharey=True)
+        figure, (axes,) = grid_of_axes(1, 3, (10.5, 3.8), sharey=True)
         for panel, misalignment in zip(axes, data.misalignment.values, strict=True):
             at = {"misalignment": misalignment}
-            part = worst.sel(at).transpose("mixing", "beta").values
-            heat_map(panel, edges, edges, part, [0.8, 0.9, 1 + 1e-9, 1.05], vmin=_LOWEST, vmax=highest)
-            inside = lemma.sel(at).transpose("mixing", "beta").values
-            if inside.any():
-                panel.contourf(edges, edges, inside, levels=[0.5, 1.5], colors="none", hatches=["///"])
-            shared = common.sel(at).transpose("mixing", "beta").values
-            where = np.argwhere(shared)
-            panel.plot(
-                edges[where[:, 1]], edges[where[:, 0]], ".", color="white", markeredgecolor="black", markersize=4
-            )
+            heat_map(panel, edges, edges, worst.sel(at), [0.8, 0.9, 1 + 1e-9, 1.05], vmin=_LOWEST, vmax=highest)
+            for region, hatch in ((lemma, _LEMMA), (beyond, _BEYOND)):
+                if region.sel(at).any():
+                    panel.contourf(edges, edges, region.sel(at), levels=[0.5, 1.5], colors="none", hatches=[hatch])
+            where = np.argwhere(common.sel(at).values)
+            panel.plot(edges[where[:, 1]], edges[where[:, 0]], **_DOTS)
             panel.set(title=f"misalignment {misalignment:g}", xlabel="β, weight of private data")
-        axes[0].set_ylabel("λ, private part of what is published about")
-        scale = ScalarMappable(Normalize(_LOWEST, highest), cmap=HEAT)
-        figure.colorbar(scale, ax=axes, label="largest ρ(Q) of all draws", extend="min")
+        axes[0].set_ylabel("λ, private part of what\nis published about")
+        colour_bar(figure, axes, worst, _LOWEST, highest, "largest ρ(Q) of all draws")
+        promises = [
+            Patch(facecolor="none", edgecolor="black", hatch=_LEMMA, label="Lemma 1: β ≤ λ"),
+            Patch(facecolor="none", edgecolor="black", hatch=_BEYOND, label="Lemma 1 without β ≤ λ (docs/theory.md)"),
+            Line2D([], [], label="common prompts", **_DOTS),
+        ]
+        figure.legend(handles=promises, loc="outside upper center", ncols=3, title="ρ(Q) < 1 is proved:")
         unstable = (worst >= 1 + 1e-9).mean(("mixing", "beta"))
-        violated = int(((data.spectral_radius > 1 + 1e-9) & (data.lemma1_applies > 0.5)).sum())
+        violated = int(((data.spectral_radius > 1 + 1e-9) & (lemma | beyond | common)).sum())
         shares = {f"{m:g}": float(unstable.sel(misalignment=m)) for m in data.misalignment.values}
         report = Report(
             "regions",
             "Where training is stable, and where a theorem says so",
-            f"Lemma 1 (hatched, {'never' if not violated else f'{violated} times'} contradicted) and the common-prompt criterion "
-            "(dots at λ = 0) promise stability only on parts of the plane; some ecosystem diverges on "
-            + ", ".join(f"{share:.0%} of it at misalignment {m}" for m, share in shares.items())
-            + ", also for β > λ, where the lemma is silent.",
+            "Without misalignment Lemma 1 promises stability for β ≤ λ, the same bound without that condition for all "
+            f"0 < β < 1, and the common-prompt criterion at λ = 0 ({'never' if not violated else f'{violated} times'} "
+            "contradicted). With misalignment they are silent; some ecosystem diverges on "
+            + ", ".join(f"{share:.0%} of the plane at misalignment {m}" for m, share in shares.items())
+            + ".",
             "K = 8, d = 4, private rank 1, one public row, α = 0.9; S = (1-μ)(λS~ + (1-λ)S_*) + μS', S' of unrelated prompts, "
             f"μ the misalignment; {draws} random ecosystems (seed {request.seed}) at each of {points} × {points} points; exact.",
-            {"unstable_share": shares, "lemma1_violations": violated},
+            {"unstable_share": shares, "promises_broken": violated},
         )
         return save(
             request,
@@ -79,9 +95,10 @@ def draw_regions(request: Request) -> Report:
                 "misalignment": data.misalignment.values[:, None, None],
                 "mixing": edges[:, None],
                 "beta": edges,
-                "largest_spectral_radius": worst.transpose("misalignment", "mixing", "beta").values,
-                "lemma1_applies": lemma.transpose("misalignment", "mixing", "beta").values,
-                "common_prompts_stable": common.transpose("misalignment", "mixing", "beta").values,
+                "largest_spectral_radius": worst.values,
+                "lemma1_applies": lemma.values,
+                "lemma1_beyond_applies": beyond.values,
+                "common_prompts_stable": common.values,
             },
         )
 
@@ -109,7 +126,7 @@ def draw_worst_case(request: Request) -> Report:
         panel.set(
             xscale="log", xlabel="ℓ = āL/α, strength of private data", ylabel="spectral radius ρ(Q)", ylim=(0.95, 2.1)
         )
-        panel.legend(loc="upper left")
+        figure.legend(loc="outside upper center", ncols=2)
         report = Report(
             "worst_case",
             "Growth in the worst case, up to the bound of Theorem U",

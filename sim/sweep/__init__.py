@@ -8,4 +8,5 @@ from .spec import Spec as Spec
 from .spec import parse_spec as parse_spec
 from .spec import read_spec as read_spec
 from .store import Status as Status
+from .store import finished_points as finished_points
 from .store import status_of as status_of

@@ -12,10 +12,12 @@ from typing import Any, cast
 
 import numpy as np
 import zarr
+from jaxtyping import Bool
 from zarr.codecs import ZstdCodec
 from zarr.errors import BaseZarrError
 
 from ...theory.failures import CrossfeedError, InvalidInput
+from ...theory.whole_file import why_not
 from ..toml_reader import differences
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
@@ -83,7 +85,7 @@ class Store:
             _make_empty(part, plan)
             part.rename(path)
         except OSError as error:
-            raise InvalidInput(f"cannot write {path}: {error.strerror or error}") from error
+            raise InvalidInput(f"cannot write {path}: {why_not(path, error)}") from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -115,7 +117,7 @@ class Store:
             if not file.exists():
                 continue
             try:
-                array[self._place(tile)]
+                array[self.place(tile)]
             except Exception as error:  # codecs raise errors of many types
                 raise CrossfeedError(
                     f"{file} is damaged ({error}): delete this file and resume, and it is computed again"
@@ -129,7 +131,7 @@ class Store:
         """
         for name, array in self._arrays.items():
             try:
-                array[self._place(tile)] = values[name].reshape(self._shape(tile) + self.plan.value_shape(name))
+                array[self.place(tile)] = values[name].reshape(self._shape(tile) + self.plan.value_shape(name))
             except OSError as error:
                 raise CrossfeedError(
                     f"cannot write to {self.path}: {error.strerror or error}; finished tiles are kept, go on with --resume"
@@ -139,7 +141,8 @@ class Store:
         lengths = {"beta": tile.rows.stop - tile.rows.start, "alpha": len(self.plan.alphas)}
         return tuple(length for name, length in lengths.items() if name in self.plan.spec.swept)
 
-    def _place(self, tile: Tile) -> tuple:
+    def place(self, tile: Tile) -> tuple:
+        """Index of a tile's points in an array over the swept axes, and whatever axes follow."""
         inner = {"beta": tile.rows, "alpha": slice(None)}
         return tile.outer + tuple(inner[name] for name in inner if name in self.plan.spec.swept) + (...,)
 
@@ -178,6 +181,20 @@ def status_of(path: Path) -> Status:
     store = Store(path, plan)
     done = [number for number in range(plan.tiles) if store.done(plan.tile(number))]
     return Status(sum(plan.points_of(number) for number in done), plan.points, len(done), plan.tiles)
+
+
+def finished_points(path: Path) -> tuple[tuple[str, ...], Bool[np.ndarray, "..."]]:
+    """Which points of a store are in finished tiles: the names of the swept axes, and one truth value a point.
+
+    Raises:
+        InvalidInput: as `read_spec_of`.
+    """
+    plan = Plan(read_spec_of(path))
+    store = Store(path, plan)
+    finished = np.zeros([len(values) for values in plan.spec.swept.values()], dtype=bool)
+    for tile in map(plan.tile, range(plan.tiles)):
+        finished[store.place(tile)] = store.done(tile)
+    return tuple(plan.spec.swept), finished
 
 
 def _make_empty(path: Path, plan: Plan) -> None:

@@ -84,9 +84,27 @@ def test_bad_sizes_leave_no_file(monkeypatch, capsys, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", ["random", "dataset", "files"])
+def test_an_ecosystem_file_is_not_overwritten(kind, monkeypatch, capsys, tmp_path):
+    path = tmp_path / "eco.npz"
+    path.write_bytes(b"mine")
+    said = fail(monkeypatch, capsys, "ecosystem", kind, path)
+    assert said == f"crossfeed: {path} exists already: choose another name\n"
+    assert path.read_bytes() == b"mine"
+
+
 def test_output_folder_that_cannot_be(monkeypatch, capsys, tmp_path):
-    (tmp_path / "file").write_text("")
-    assert "file" in fail(monkeypatch, capsys, "reproduce", "--out", tmp_path / "file")
+    file, spec = tmp_path / "file", tmp_path / "sweep.toml"
+    file.write_text("")
+    spec.write_text('[sweep]\nquantities = ["mse"]\n[axes]\nalpha = 0.5\nbeta = 0.5\n')
+    in_the_way = f"{file} is in the way, which is not a folder"
+    for arguments in (
+        ("reproduce", "--out", file),
+        ("figures", "--out", file / "figures"),
+        ("ecosystem", "random", file / "eco.npz"),
+        ("sweep", spec, "--out", file / "store.zarr"),
+    ):
+        assert in_the_way in fail(monkeypatch, capsys, *arguments)
     missing = tmp_path / "missing" / "eco.npz"
     assert "missing" in fail(monkeypatch, capsys, "ecosystem", "random", missing)
 

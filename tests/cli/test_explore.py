@@ -132,6 +132,21 @@ def test_dragging_on_the_phase_diagram_moves_the_weights(browser):
     assert math.isclose(float(browser.evaluate("document.getElementById('beta').value")), 0.5, abs_tol=0.02)
 
 
+def test_the_address_keeps_the_dials(browser):
+    for name, value in (("alpha", 0.3), ("beta", 0.6), ("entities", 5), ("log_volume", 0.5), ("misalignment", 0.1)):
+        move(browser, name, value)
+    browser.until("location.hash.includes('entities=5')")
+    browser.evaluate("window.before = true")
+    browser.send("Page.reload")
+    browser.until("!window.before && window.Bokeh && document.querySelector('[data-said=caption]') !== null")
+    settle(browser, Setting(0.3, 0.6, 5, 10**0.5, 0.1))
+    browser.evaluate("location.hash = 'alpha=7&beta=x&entities=-2&diagram=spectral_radius'")
+    settle(browser, Setting(1.0, 0.6, 1, 10**0.5, 0.1))
+    assert browser.evaluate("document.querySelector('input[name=diagram]:checked').value") == "spectral_radius"
+    browser.evaluate("location.hash = 'diagram=efficiency&alpha=0.5&entities=8'")
+    settle(browser, Setting(0.5, 0.6, 8, 10**0.5, 0.1))
+
+
 def test_a_narrow_window_needs_no_sideways_scrolling(browser):
     browser.resize(390, 844)
     browser.until("document.documentElement.scrollWidth <= 390", seconds=20)

@@ -1,5 +1,9 @@
 """Pictures of a sweep show its numbers, and what cannot be drawn is refused in words."""
 
+import shutil
+from itertools import combinations
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,6 +11,7 @@ from crossfeed.figures.sweep_plot import open_sweep, plot_sweep, save_figure
 from crossfeed.figures.sweeps.phase_diagrams import symmetric_optimum
 from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
 from crossfeed.theory import InvalidInput
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 SPEC = """
 [sweep]
@@ -39,7 +44,7 @@ def test_heat_maps_hold_the_mean_over_draws(data):
     expected = data.mean_mse.sel(volume=1, entities=3).mean("draw").transpose("beta", "alpha")
     np.testing.assert_allclose(panels[1].collections[0].get_array(), expected)
     assert "α" in panels[1].get_xlabel()
-    assert "d = 3" in figure.get_supxlabel()
+    assert "d\u00a0=\u00a03" in figure.get_supxlabel()
 
 
 def test_lines_follow_the_horizontal_axis(data):
@@ -73,6 +78,60 @@ def test_trajectories_run_over_generations(data):
 def test_what_cannot_be_drawn_is_refused(data, variable, held, axes, says):
     with pytest.raises(InvalidInput, match=says):
         plot_sweep(data, variable, held, *axes)
+
+
+MANY = """
+[sweep]
+quantities = ["homogenisation"]
+seed = 123456789012345678
+[axes]
+entities = [1, 2, 3]
+dimension = 3
+rank = 2
+volume = [1, 10, 100]
+mixing = [0.2, 0.6, 1.0]
+misalignment = [0.1, 0.9]
+beta = 0.5
+alpha = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("plot") / "many.zarr"
+    create_sweep(parse_spec(MANY), path)
+    run_sweep(parse_spec(MANY), path)
+    return path
+
+
+@pytest.mark.parametrize("held", [{}, {"volume": 1}, {"volume": 1, "entities": 2}], ids=["9", "3", "1"])
+def test_words_in_small_panels_do_not_collide(many, held):
+    figure = plot_sweep(open_sweep(many), "homogenisation", held, "mixing", "misalignment")
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    texts = [text for axes in figure.axes for text in (axes.xaxis.label, axes.yaxis.label, axes.title)]
+    boxes = [text.get_window_extent(renderer) for text in [*texts, *figure.texts] if text.get_text()]
+    assert len(boxes) > 3
+    assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 for box in boxes)
+
+
+def test_the_colour_bar_explains_its_arrows(many):
+    figure = plot_sweep(open_sweep(many), "homogenisation", {"volume": 1, "entities": 2}, "mixing", "misalignment")
+    assert "arrow: values beyond the scale" in figure.axes[-1].get_ylabel()
+
+
+def test_what_is_not_computed_is_told_from_what_has_no_value(many, tmp_path):
+    store = Path(shutil.copytree(many, tmp_path / "unfinished.zarr"))
+    shutil.rmtree(store / "homogenisation" / "c" / "1")  # K = 2
+    held = {"volume": 1}
+    figure = plot_sweep(open_sweep(store), "homogenisation", held, "mixing", "misalignment")
+    said = [[text.get_text() for text in axes.texts] for axes in figure.axes if axes.get_title()]
+    assert said[:2] == [["no value"], ["not computed yet"]]
+    assert "not computed yet" not in said[2]
+    assert "unfinished: 66.7% of the points are computed" in figure.get_supxlabel().replace("\n", " ")
+    with pytest.raises(InvalidInput, match=r"not computed yet here: go on with .* --resume"):
+        plot_sweep(open_sweep(store), "homogenisation", held | {"entities": 2}, "mixing", None)
 
 
 def test_files_have_known_suffixes(data, tmp_path):

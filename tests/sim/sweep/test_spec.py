@@ -1,7 +1,11 @@
 """Mistakes in a spec are named with their line."""
 
+import re
+from pathlib import Path
+
 import pytest
-from crossfeed.sim.sweep import parse_spec
+from crossfeed.sim.sweep import QUANTITIES, parse_spec
+from crossfeed.sim.sweep.spec import AXES
 from crossfeed.theory import InvalidInput
 
 GOOD = """[sweep]
@@ -77,3 +81,16 @@ def test_a_table_of_its_own_has_lines_too():
 def test_families_refuse_what_does_not_apply_to_them():
     with pytest.raises(InvalidInput, match=r"axes\.rank does not apply to the family 'symmetric'"):
         parse_spec(GOOD.replace('"random"', '"symmetric"').replace("draws = 3", ""))
+
+
+def test_the_page_describes_every_quantity_and_axis():
+    page = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| `")
+    ]
+    described = {name: cells for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
+    assert described.keys() == QUANTITIES.keys() | set(AXES)
+    for name, quantity in QUANTITIES.items():
+        _, what, unit, _ = described[name]
+        assert what
+        assert ("σ²" in unit) == (quantity.units == "σ²"), name

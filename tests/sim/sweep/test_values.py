@@ -73,6 +73,28 @@ def test_where_there_is_no_limit_the_error_is_infinite(stored):
     assert np.isposinf(edge.mse.isel(entity=0)).all()
 
 
+def test_without_volume_all_weights_are_those_of_no_synthetic_data(tmp_path):
+    exact = ["spectral_radius", "mse", "transfer", "mean_mse_trajectory"]
+    spec = parse_spec(f"""
+[sweep]
+quantities = {exact}
+generations = 2
+[axes]
+entities = 2
+dimension = 3
+rank = 2
+volume = [0.0, 1.0]
+beta = 0.6
+alpha = [0.0, 0.5, 0.9]
+""")
+    create_sweep(spec, tmp_path / "s.zarr")
+    run_sweep(spec, tmp_path / "s.zarr")
+    found = xr.open_zarr(tmp_path / "s.zarr").load()
+    for name in exact:
+        unheard, real_only = found[name].sel(volume=0), found[name].sel(volume=1, alpha=0)
+        np.testing.assert_allclose(*xr.broadcast(unheard, real_only), rtol=1e-12, atol=1e-14, err_msg=name)
+
+
 def test_axes_have_names_units_and_the_story_of_the_sweep(stored):
     assert stored.mean_mse_trajectory.dims == ("draw", "entities", "beta", "alpha", "generation")
     for name, array in stored.variables.items():
