@@ -40,4 +40,4 @@ def over_seeds(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     The deviation is NaN where fewer than two have one.
     """
     mean, count = values.mean("seed"), values.count("seed")
-    return mean, np.sqrt(((values - mean) ** 2).sum("seed") / (count - 1).where(count > 1))
+    return mean, (((values - mean) ** 2).sum("seed") / (count - 1).where(count > 1)) ** 0.5

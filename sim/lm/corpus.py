@@ -97,6 +97,7 @@ class Corpus:
         public_test: held-out passages of public text.
         references: completions of the tests, as text.
         fitting: which part of each task's training examples fits `training.length`; the others are left out.
+        tests_too_long: how many of each task's test examples do not fit it, and are left out.
     """
 
     names: tuple[str, ...]
@@ -108,6 +109,7 @@ class Corpus:
     public_test: Texts
     references: tuple[tuple[str, ...], ...]
     fitting: tuple[float, ...]
+    tests_too_long: tuple[int, ...]
 
     def fingerprint(self) -> str:
         """Equal for equal texts only."""
@@ -140,12 +142,14 @@ def make_corpus(study: Study, material: Material, tokenizer: Tokenizer) -> Corpu
     for part, texts in (("to train on", public), ("to hold out", public_test)):
         if not len(texts):
             raise InvalidInput(f"public text is too short: there is no passage of about {length} tokens {part}")
-    tests, references = [], []
+    tests, references, too_long = [], [], []
     for task in material.tasks:
         texts = encode_examples(tokenizer, task.test)
-        kept = np.flatnonzero(texts.lengths <= length)[: study.measures.test_items]
+        fits = texts.lengths <= length
+        kept = np.flatnonzero(fits)[: study.measures.test_items]
         if not len(kept):
             raise InvalidInput(f"training.length is {length}, and no test example of {task.name} fits it")
+        too_long.append(int((~fits).sum()))
         tests.append(texts.select(kept))
         references.append(tuple(task.test[i].completion for i in kept))
     return Corpus(
@@ -158,6 +162,7 @@ def make_corpus(study: Study, material: Material, tokenizer: Tokenizer) -> Corpu
         public_test,
         tuple(references),
         tuple(share for _, share in train),
+        tuple(too_long),
     )
 
 

@@ -178,7 +178,11 @@ def write_measures(folder: Path, study: Study, corpus: Corpus, cells: dict[Cell,
         "n": list(DISTINCT),
         "moment": ["first", "last"],
     }
-    data = xr.Dataset(variables, coordinates, {"crossfeed_study": json.dumps(study.as_dict())})
+    attributes = {
+        "crossfeed_study": json.dumps(study.as_dict()),
+        "test_examples_too_long": list(corpus.tests_too_long),  # of each task; left out
+    }
+    data = xr.Dataset(variables, coordinates, attributes)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that text in Zarr 3 is an extension, which xarray reads

@@ -54,7 +54,7 @@ def write_folder(folder: Path, words: str, dtype: type = np.float32) -> None:
 def population(study: Study, folder: Path) -> Population:
     tokenizer: Tokenizer = make_tokenizer(study, Material([], [], []))
     nothing = Texts.join([], [])
-    corpus = Corpus((), (), nothing, nothing, nothing, (), nothing, (), ())
+    corpus = Corpus((), (), nothing, nothing, nothing, (), nothing, (), (), ())
     return Bases(study, corpus, tokenizer, folder, lambda what, tokens: None).population(0)
 
 
@@ -86,3 +86,12 @@ def test_checkpoints_with_other_tokenizers_are_refused(tmp_path):
     (tmp_path / "second" / "config.json").write_text(json.dumps(settings))
     with pytest.raises(InvalidInput, match="differ"):
         make_tokenizer(study, Material([], [], []))
+
+
+@pytest.mark.parametrize("base", ["first", "scratch"])
+def test_models_recompute_their_blocks_where_the_study_says_so(base, tmp_path):
+    write_folder(tmp_path / "first", "some words")
+    for remat in (True, False):
+        text = STUDY.replace("steps = 1", f"steps = 1\nremat = {str(remat).lower()}", 1).replace('base = "second"', "")
+        text = text.replace('base = "first"', f'base = "{base}"' + "\npretrain_steps = 0" * (base == "scratch"))
+        assert population(parse_study(text, folder=tmp_path), tmp_path).model(0).config.remat is remat

@@ -47,6 +47,7 @@ CORPUS = Corpus(
     public_test=shelf(0, 1, 5),
     references=(),
     fitting=(1.0, 1.0, 1.0),
+    tests_too_long=(0, 0, 0),
 )
 
 

@@ -1,12 +1,16 @@
 """Whole runs of a tiny study: what they measure, and that interrupting them changes nothing."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from crossfeed.sim.lm import Progress, complete_prompt, evaluate_files, open_cell, open_measures, parse_study, start_run
+from crossfeed.sim.lm.base import make_tokenizer
+from crossfeed.sim.lm.corpus import make_corpus, read_material
+from crossfeed.sim.lm.tasks import question
 from crossfeed.theory import CrossfeedError, InvalidInput
 
 from .tiny_study import TINY, write_public_text
@@ -41,7 +45,22 @@ def test_measures_have_named_axes_and_are_finite(undisturbed):
         assert data[name].sel(generation=[0, 2]).notnull().all()
         assert data[name].sel(generation=1).isnull().all()
     assert data["coordinates"].notnull().all()
+    assert len(data.attrs["test_examples_too_long"]) == data.sizes["task"]
     np.testing.assert_allclose(np.diagonal(data.similarity.sel(generation=2), axis1=-2, axis2=-1), 1)
+
+
+def test_test_examples_that_fit_no_row_are_counted(run, tmp_path):
+    study = parse_study(TINY, folder=tmp_path)
+    write_public_text(tmp_path)
+    material = read_material(study)
+    tokenizer = make_tokenizer(study, material)
+    words = "many " * 300
+    task = replace(material.tasks[0], test=(question(words, "1"), *material.tasks[0].test, question(words + "x", "2")))
+    corpus = make_corpus(study, replace(material, tasks=[task, material.tasks[1]]), tokenizer)
+    before = make_corpus(study, material, tokenizer)
+    assert corpus.tests_too_long[0] == before.tests_too_long[0] + 2
+    assert corpus.tests_too_long[1] == before.tests_too_long[1]
+    assert corpus.references[0] == before.references[0]
 
 
 def test_tokens_are_counted_by_source(undisturbed):
