@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..theory import InvalidInput
 from .lm_runs import over_seeds
-from .style import COLOURS, DASHES, MARKERS, grid_of_axes, styled
+from .style import COLOURS, DASHES, MARKERS, grid_of_axes, note, styled
 
 _MOST = 4
 
@@ -44,7 +44,7 @@ def loss_figure(data: xr.Dataset) -> Figure:
                     panel.set_xlabel("generation")
             row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
         axes[0][0].legend()
-        figure.supxlabel(setting(data), fontsize=7, color="#555555")
+        note(figure, setting(data))
     return figure
 
 
@@ -86,7 +86,7 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=4)
         for panel in axes[-1]:
             panel.set_xlabel("1st component")
-        figure.supxlabel(f"β = {beta:g}; {setting(data.isel(seed=finished[:1]))}", fontsize=7, color="#555555")
+        note(figure, f"β = {beta:g}; {setting(data.isel(seed=finished[:1]))}")
     return figure
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from ..theory.whole_file import whole_file
+from .style import note
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,12 @@ class Report:
 
 
 def save(request: Request, report: Report, figure: Figure, columns: Mapping[str, ArrayLike]) -> Report:
-    """Write `name.svg`, `name.png` and `name.csv`, each whole or not at all; the report with its files named."""
+    """Write `name.svg`, `name.png` and `name.csv`, each whole or not at all; the report with its files named.
+
+    The setting goes below the picture unless something stands there already.
+    """
+    if not figure.get_supxlabel():
+        note(figure, report.setting)
     for suffix in ("svg", "png"):
         with whole_file(request.folder / f"{report.name}.{suffix}") as part:
             figure.savefig(part, dpi=150, metadata={"Date": None} if suffix == "svg" else None)

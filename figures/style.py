@@ -19,6 +19,7 @@ MARKERS = ("o", "s", "^", "D")
 HEAT = "cividis"  # lightness rises evenly, for colour-blind readers and for print
 
 _LABEL_WIDTH = 30  # characters
+_NOTE_LETTERS = 16  # of a note that fit an inch
 _FROM_EDGE, _APART = 0.02, 0.085  # of labels on contours, in shares of a panel
 
 _SETTINGS = {
@@ -95,6 +96,11 @@ def colour_bar(figure: Figure, axes: list[Axes], values, low: float, high: float
     arrows = "" if extend == "neither" else "\narrow: values beyond the scale"
     scale = ScalarMappable(Normalize(low, high), cmap=HEAT)
     figure.colorbar(scale, ax=axes, label=f"{wrapped(label)}{arrows}", extend=extend)
+
+
+def note(figure: Figure, text: str) -> None:
+    """The setting that made a figure, in small letters below it."""
+    figure.supxlabel(fill(text, int(_NOTE_LETTERS * figure.get_figwidth())), fontsize=7, color="#555555")
 
 
 def wrapped(text: str) -> str:

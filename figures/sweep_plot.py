@@ -2,7 +2,6 @@
 
 from json import loads
 from pathlib import Path
-from textwrap import fill
 
 import numpy as np
 import xarray as xr
@@ -13,13 +12,12 @@ from matplotlib.ticker import MaxNLocator
 from ..sim.sweep import finished_points
 from ..theory import InvalidInput
 from ..theory.whole_file import whole_file
-from .style import COLOURS, DASHES, colour_bar, grid_of_axes, heat_map, styled, wrapped
+from .style import COLOURS, DASHES, colour_bar, grid_of_axes, heat_map, note, styled, wrapped
 
 _MOST_LINES = len(COLOURS)
 _MOST_PANELS = 12
 _MOST_COLUMNS = 4
 _LEVELS = 7
-_SETTING_LETTERS = 16  # that fit an inch
 _SYMBOLS = {
     "entities": "K",
     "dimension": "d",
@@ -86,8 +84,7 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
         raise InvalidInput(f"{variable} has no finite value here: the theory gives none")
     with styled():
         figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
-        width = int(_SETTING_LETTERS * figure.get_figwidth())
-        figure.supxlabel(fill(_setting(data, chosen, share), width), fontsize=7, color="#555555")
+        note(figure, _setting(data, chosen, share))
         return figure
 
 

@@ -57,12 +57,8 @@ class Bases:
     def _population(self, seed: int) -> Population:
         study = self._study
         bases = [entity.base or study.model.base for entity in study.entities]
-        if SCRATCH not in bases:
-            kinds, make = bases, self._loaded
-        else:
-            kinds = [self._config(entity) for entity in study.entities]
-            make = lambda config: Transformer(config, rngs=nnx.Rngs(seed))  # noqa: E731
-        made = {kind: self._pretrained(make(kind), number, seed) for number, kind in enumerate(dict.fromkeys(kinds))}
+        kinds = bases if SCRATCH not in bases else [self._config(entity) for entity in study.entities]
+        made = {kind: self._made(kind, number, seed) for number, kind in enumerate(dict.fromkeys(kinds))}
         return Population.of([made[kind] for kind in kinds], self._tokenizer)
 
     def _loaded(self, base: str) -> Transformer:
@@ -98,9 +94,10 @@ class Bases:
             remat=self._study.training.remat,
         )
 
-    def _pretrained(self, model: Transformer, number: int, seed: int) -> Transformer:
-        """The model, trained on what all entities start from."""
+    def _made(self, kind: str | TransformerConfig, number: int, seed: int) -> Transformer:
+        """The checkpoint or new model `number`, trained on what all entities start from."""
         study = self._study
+        model = self._loaded(kind) if isinstance(kind, str) else Transformer(kind, rngs=nnx.Rngs(seed))
         steps = study.model.pretrain_steps
         if not steps:
             return model
@@ -108,7 +105,7 @@ class Bases:
         what = f"seed {seed}: training the base" + (f" {number + 1}" if number else "")
         with closing(Checkpoints(self._folder / "base" / f"seed{seed}_{number}")) as checkpoints:
             if checkpoints.latest is not None:
-                return alone.with_state(checkpoints.restore(alone.state)).model(0)
+                return alone.with_state(checkpoints.restore(alone.state), study.training.batch).model(0)
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
             self._tell(what, 0)
             trained, losses = alone.train([self._rows(training, seed)], training)
