@@ -1,7 +1,8 @@
 """One generation of four language models (train, complete, evaluate) against a plain PyTorch and transformers loop.
 
-Needs the extra `parity`. Both sides start from the same weights and see the same tokens; completions are sampled and never
-stop early, so both write equally many.
+Needs the extra `parity`. The sizes are those of a generation of the study in docs/language_models.md, with four entities: its model,
+rows, completions and tests. Both sides start from the same weights and see the same tokens; completions are sampled and
+never stop early, so both write equally many. Ours shares the entities out to one device a core, as the command does.
 """
 
 import tempfile
@@ -14,17 +15,18 @@ from crossfeed.sim.lm.checkpoints import save_checkpoint
 from crossfeed.sim.lm.config import llama_config
 from crossfeed.sim.lm.generate import complete
 from crossfeed.sim.lm.study import TrainingSettings
+from crossfeed.sim.lm.texts import Rows
 from crossfeed.sim.lm.tokenizer import train_tokenizer
-from crossfeed.sim.lm.training import stack, token_losses, train
+from crossfeed.sim.lm.training import entity_mesh, place_models, place_rows, stack, token_losses, train
 from crossfeed.sim.lm.transformer import Transformer
 from flax import nnx
 from timing import Claim, interleaved
 
 ENTITIES = 4
 CONFIG = llama_config(vocabulary=512, hidden=64, layers=5, heads=8, feed_forward=172, context=512, kv_heads=4)
-TRAINING = TrainingSettings(steps=10, batch=4, length=256, learning_rate=1e-4)
-PROMPTS, PROMPT, NEW = 32, 32, 64
-TESTS = 32
+TRAINING = TrainingSettings(steps=8, batch=8, length=256, learning_rate=1e-4)
+PROMPTS, PROMPT, NEW = 64, 64, 128
+TESTS = 160
 PAIRS = 3
 
 
@@ -37,19 +39,22 @@ def measure() -> list[Claim]:
     models = [Transformer(CONFIG, rngs=nnx.Rngs(seed)) for seed in range(ENTITIES)]
     theirs = [_as_torch(model) for model in models]
     draw = np.random.default_rng(0)
-    rows = draw.integers(1, 512, (ENTITIES, TRAINING.steps, TRAINING.batch, TRAINING.length), np.int32)
+    rows = draw.integers(1, 512, (ENTITIES, TRAINING.steps * TRAINING.batch, TRAINING.length), np.int32)
     prompts = draw.integers(1, 512, (ENTITIES, PROMPTS, PROMPT), np.int32)
     tests = draw.integers(1, 512, (TESTS, TRAINING.length), np.int32)
 
+    mesh = entity_mesh(ENTITIES, TRAINING.batch)
+    population = place_models(stack(models), mesh)
+    batches = place_rows([Rows(own, np.ones_like(own), np.ones(own.shape, bool)) for own in rows], TRAINING.steps, mesh)
+
     def ours():
-        return our_generation(stack(models), rows, prompts, tests)
+        return our_generation(population, batches, prompts, tests)
 
     def plain():
         return torch_generation(theirs, rows, prompts, tests)
 
     before = np.array([_torch_loss(model, tests).mean() for model in theirs])
-    _, _, losses = our_generation(stack(models), rows[:, :0], prompts, tests)
-    gap = float(abs(np.asarray(losses)[..., 1:].mean((1, 2)) - before).max())
+    gap = float(abs(np.asarray(test_losses(population, tests))[..., 1:].mean((1, 2)) - before).max())
     if not gap < 1e-4:
         raise AssertionError(f"before training the two sides' losses differ by {gap:.1e}")
     jax.block_until_ready(ours())
@@ -69,16 +74,19 @@ def measure() -> list[Claim]:
     return [Claim("a generation of 4 models faster than PyTorch and transformers", pairs.ratio, 3, details=details)]
 
 
-def our_generation(models, rows, prompts, tests):
+def our_generation(models, batches, prompts, tests):
     """Trained population, completions, and test losses."""
-    everything = jnp.ones(rows.shape, jnp.int32)
-    if rows.shape[1]:
-        models, _ = train(models, (jnp.asarray(rows), everything, everything.astype(bool)), TRAINING)
+    models, _ = train(models, batches, TRAINING)
     lengths = jnp.full(prompts.shape[:2], PROMPT)
     keys = jax.random.split(jax.random.key(0), prompts.shape[:2])
     written = complete(models, jnp.asarray(prompts), lengths, keys, new_tokens=NEW, stop=CONFIG.vocabulary)
+    return models, written, test_losses(models, tests)
+
+
+def test_losses(models, tests):
+    """Of every token but the first, [entity, row, length]."""
     whole = np.ones(tests.shape, np.int32)
-    return models, written, token_losses(models, tests, whole, whole.astype(bool))
+    return token_losses(models, tests, whole, whole.astype(bool))
 
 
 def torch_generation(models, rows, prompts, tests):
@@ -89,7 +97,7 @@ def torch_generation(models, rows, prompts, tests):
     for model, own_rows, own_prompts in zip(models, rows, prompts, strict=True):
         optimiser = torch.optim.AdamW(model.parameters(), TRAINING.learning_rate, weight_decay=0.0)
         model.train()
-        for batch in torch.from_numpy(own_rows).long():
+        for batch in torch.from_numpy(own_rows).long().split(TRAINING.batch):
             optimiser.zero_grad()
             model(input_ids=batch, labels=batch).loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), TRAINING.clip)

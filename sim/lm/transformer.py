@@ -17,6 +17,7 @@ from ...theory.failures import InvalidInput
 from .attention import attend
 from .config import TransformerConfig
 from .positions import POSITION_OFFSET, positions_in_segments, rotate, rotation
+from .products import linear_product, product
 
 _INITIAL_SCALE = 0.02
 
@@ -243,7 +244,7 @@ class Transformer(nnx.Module):
         if self.project_out is not None:
             hidden = self.project_out(hidden)
         table = self.embedding.embedding[...].T if self.output is None else self.output.kernel[...]
-        return jnp.dot(hidden, table.astype(hidden.dtype), preferred_element_type=jnp.float32)
+        return product(hidden, table.astype(hidden.dtype), jnp.float32)
 
     def _embed(self, tokens, positions):
         x = self.embedding(tokens)
@@ -262,6 +263,7 @@ def _linear(config: TransformerConfig, bias: bool, rngs: nnx.Rngs):
         kernel_init=nnx.initializers.normal(_INITIAL_SCALE),
         dtype=config.dtype,
         param_dtype=config.parameter_dtype,
+        dot_general=linear_product,
         rngs=rngs,
     )
 
