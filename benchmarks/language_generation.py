@@ -1,7 +1,7 @@
 """One generation of four language models (train, complete, evaluate) against a plain PyTorch and transformers loop.
 
-Needs the extra `parity`. The sizes are those of a generation of the study in docs/language_models.md, with four entities: its model,
-rows, completions and tests. Both sides start from the same weights and see the same tokens; completions are sampled and
+Needs the extra `parity`. The sizes are those of a generation of the study in docs/language_models.md, with four entities: its
+model, rows, completions and tests. Both sides start from the same weights and see the same tokens; completions are sampled and
 never stop early, so both write equally many. Ours shares the entities out to one device a core, as the command does.
 """
 
