@@ -185,8 +185,10 @@ def write_measures(folder: Path, study: Study, corpus: Corpus, cells: dict[Cell,
     data = xr.Dataset(variables, coordinates, attributes)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that text in Zarr 3 is an extension, which xarray reads
-            _replace(folder / _MEASURES, lambda part: data.to_zarr(part, consolidated=False))
+            warnings.simplefilter(
+                "ignore"
+            )  # text and consolidated metadata are extensions of Zarr 3, which xarray reads
+            _replace(folder / _MEASURES, lambda part: data.to_zarr(part, consolidated=True))
     except OSError as error:
         raise CrossfeedError(
             f"cannot write {folder / _MEASURES}: {error.strerror or error}; go on with --resume"
@@ -216,7 +218,7 @@ def open_measures(folder: Path) -> xr.Dataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return xr.open_zarr(folder / _MEASURES, consolidated=False).load()
+            return xr.open_zarr(folder / _MEASURES).load()
     except Exception as error:  # whatever stands at the path
         raise InvalidInput(
             f"cannot open the measures of a run at {folder}: {' '.join(str(error).split())[:200]}"
