@@ -49,6 +49,12 @@ def test_measures_have_named_axes_and_are_finite(undisturbed):
     np.testing.assert_allclose(np.diagonal(data.similarity.sel(generation=2), axis1=-2, axis2=-1), 1)
 
 
+@pytest.mark.filterwarnings("error")
+def test_xarray_opens_the_measures_without_a_word(undisturbed):
+    folder, data, _ = undisturbed
+    xr.testing.assert_identical(xr.open_zarr(folder / "measures.zarr").load(), data)
+
+
 def test_test_examples_that_fit_no_row_are_counted(run, tmp_path):
     study = parse_study(TINY, folder=tmp_path)
     write_public_text(tmp_path)
