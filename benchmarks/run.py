@@ -1,4 +1,7 @@
-"""Run benchmarks: `python benchmarks/run.py [NAME…]`, all of them without a name. Results go to results/benchmarks."""
+"""Run benchmarks: `python benchmarks/run.py [NAME…]`. Results go to results/benchmarks.
+
+Without a name, all that need nothing but the project; `language_generation` needs the extra `parity` too.
+"""
 
 import argparse
 import importlib
@@ -8,15 +11,19 @@ from rich.console import Console
 from rich.table import Table
 
 NAMES = ["limit_grid", "large_limit", "linear_in_entities", "moment_simulator", "sweep_grid", "lemma1_trials"]
+LANGUAGE = "language_generation"
 
 
 def main() -> None:
-    prepare_jax()  # as the command does
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}")
+    known = [*NAMES, LANGUAGE]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(known)}")
     names = parser.parse_args().names or NAMES
-    if unknown := set(names) - set(NAMES):
-        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if unknown := set(names) - set(known):
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if LANGUAGE in names and len(names) > 1:
+        parser.error(f"{LANGUAGE} runs alone: it sets JAX up differently")
+    prepare_jax(small_matrices=LANGUAGE not in names)  # as the command does
 
     from timing import write  # after x64 is on
 
