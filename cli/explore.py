@@ -37,6 +37,7 @@ class ExploreCommand:
         print(f"{address}  (Ctrl-C stops)", flush=True)
         if not self.no_browser:
             server.io_loop.add_callback(server.show, "/")
+        server.start()  # discards the sessions of closed tabs, and keeps the others alive
         try:
             server.io_loop.start()
         except KeyboardInterrupt:

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from bokeh.document import Document, without_document_lock
 
 
 class Newest:
-    """Computes in a thread what was last asked for, then shows it; what is overtaken while it waits is never computed."""
+    """Computes in a thread what was last asked for, then shows it; what is overtaken while it waits is never computed.
+
+    When the page's session is discarded, nothing waits for it: an answer that is on its way is dropped.
+    """
 
     def __init__(self, document: Document, compute: Callable[[Any], Any], show: Callable[[Any, Any], None]):
         self._document, self._compute, self._show = document, compute, show
@@ -25,23 +29,20 @@ class Newest:
             self._document.add_next_tick_callback(unlocked)
 
     async def _run(self) -> None:
+        question = self._wanted
         try:
-            while self._wanted != self._done:
-                question = self._wanted
-                await self._answered(question, await asyncio.to_thread(self._compute, question))
-                self._done = question
-        finally:
+            answer = await asyncio.to_thread(self._compute, question)
+        except BaseException:
             self._running = False
+            raise
+        if self._document.session_context is not None:  # a discarded session has none
+            self._document.add_next_tick_callback(partial(self._finish, question, answer))
 
-    def _answered(self, question: Any, answer: Any) -> asyncio.Future[None]:
-        """Show an answer under the document's lock; done when it is shown."""
-        shown = asyncio.get_running_loop().create_future()
-
-        def show():
-            try:
-                self._show(question, answer)
-            finally:
-                shown.set_result(None)
-
-        self._document.add_next_tick_callback(show)
-        return shown
+    def _finish(self, question: Any, answer: Any) -> None:
+        """Show an answer, under the document's lock, and go on with what was asked meanwhile."""
+        try:
+            self._show(question, answer)
+        finally:
+            self._done = question
+            self._running = False
+            self.want(self._wanted)

@@ -1,5 +1,4 @@
 // Dials are plain inputs, so that keyboard, touch and screen readers work as anywhere; Bokeh carries their values.
-const DIALS = ["alpha", "beta", "entities", "log_volume", "misalignment"]
 
 const spoken = {
   entities: value => String(value),
@@ -7,7 +6,7 @@ const spoken = {
 }
 
 function connectPage(dials, said) {
-  const inputs = DIALS.map(name => document.getElementById(name))
+  const inputs = [...document.querySelectorAll("#dials input")]
 
   const choices = [...document.querySelectorAll("input[name=diagram]")]
   let waiting
@@ -72,6 +71,12 @@ function connectPage(dials, said) {
   recall()
   reflect()
   write()
+}
+
+// Weights where the phase diagram was pointed at, in steps of the dials.
+function pointAt(dials, place) {
+  const within = value => [Math.round(100 * Math.min(1, Math.max(0, value))) / 100]
+  dials.data = {...dials.data, alpha: within(place.x), beta: within(place.y)}
 }
 
 function lostServer() {

@@ -60,7 +60,7 @@ class Page:
     def open(self) -> None:
         """Fill the document, connect the dials, and ask for the first numbers."""
         self.dials.on_change("data", lambda attr, old, new: self.ask())
-        pointed = CustomJS(args={"dials": self.dials}, code=_POINTED)
+        pointed = CustomJS(args={"dials": self.dials}, code="pointAt(dials, cb_obj)")
         self.diagram.plot.js_on_event(Tap, pointed)
         self.diagram.plot.js_on_event(Pan, pointed)
         for name in ("trajectories", "diagram", "transfer"):
@@ -125,10 +125,6 @@ class Page:
         self.said.data = _one_row(_row(self.said) | words.numbers(setting, here) | texts)
 
 
-_POINTED = """
-const within = value => [Math.round(100 * Math.min(1, Math.max(0, value))) / 100]
-dials.data = {...dials.data, alpha: within(cb_obj.x), beta: within(cb_obj.y)}
-"""
 _FIXED = {
     "most_entities": MOST_ENTITIES,
     "features": FEATURES,

@@ -23,6 +23,7 @@ alpha = {{ from = 0.01, to = 0.99, points = {points} }}
 beta = {{ from = 0.01, to = 0.99, points = {points} }}
 """
 _SETTING = "private features of rank 5 in d = 15, S = S~, {} random ecosystems, {} × {} grid; exact limit"
+_QUICK_SIZE, _SIZE = (2, 21), (10, 61)  # ecosystems, points of an axis
 _SAYS = {
     "spectral_radius": "The more weight real data has, the faster the ecosystem forgets; K matters little.",
     "mean_relative_efficiency": "The best weights move towards more synthetic data (larger α) and away from public data (larger β) "
@@ -33,7 +34,7 @@ _SAYS = {
 
 
 def _data(request: Request) -> tuple[xr.Dataset, str]:
-    draws, count = (2, 21) if request.quick else (10, 61)
+    draws, count = _QUICK_SIZE if request.quick else _SIZE
     data = swept(request, "phase_diagrams", _SPEC.format(seed=request.seed, draws=draws, points=count))
     return data, _SETTING.format(draws, count, count)
 

@@ -29,6 +29,7 @@ misalignment = [0.0, 0.5, 0.95]
 mixing = {{ from = 0.0, to = 1.0, points = {points} }}
 beta = {{ from = 0.0, to = 1.0, points = {points} }}
 """
+_QUICK_SIZE, _SIZE = (21, 20), (41, 40)  # points of an axis, ecosystems
 _STRENGTHS = np.geomspace(1e-2, 1e4, 61)
 _SIZES = (2, 3, 5, 9)
 _LOWEST = 0.7  # end of the colour scale of ρ(Q)
@@ -44,7 +45,7 @@ _DOTS: dict[str, Any] = {
 
 def draw_regions(request: Request) -> Report:
     """Largest ρ(Q) over draws on the (β, λ) plane, with the regions where a theorem promises a limit."""
-    points, draws = (21, 20) if request.quick else (41, 40)
+    points, draws = _QUICK_SIZE if request.quick else _SIZE
     data = swept(request, "regions", _SPEC.format(seed=request.seed, points=points, draws=draws))
     data = data.transpose("draw", "misalignment", "mixing", "beta")
     worst = data.spectral_radius.max("draw")

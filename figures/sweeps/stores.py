@@ -1,19 +1,45 @@
 """The sweeps behind the gallery: computed once into the folder of the figures, continued if interrupted."""
 
+import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import xarray as xr
 
-from ...sim.sweep import create_sweep, parse_spec, run_sweep
+from ... import sim, theory
+from ...sim.sweep import Spec, create_sweep, parse_spec, run_sweep
+from ...theory import InvalidInput
+from ...theory.whole_file import whole_file
 from ..report import Request
 from ..sweep_plot import open_sweep
 
 
 def swept(request: Request, name: str, spec: str) -> xr.Dataset:
-    """The results of a sweep, from the folder if they are there already."""
-    path: Path = request.folder / f"{name}.zarr"
-    parsed = parse_spec(spec, name)
-    if not path.exists():
+    """The results of a sweep, from the folder if the same spec and the same code made them; older ones are computed anew.
+
+    Raises:
+        InvalidInput: a store is in the way that the gallery did not make.
+    """
+    path, parsed = request.folder / f"{name}.zarr", parse_spec(spec, name)
+    # Written before the store, so that a store without it is never the gallery's own.
+    origin, wanted = request.folder / f"{name}.origin", _origin_of(parsed)
+    if path.exists() and not origin.exists():
+        raise InvalidInput(f"{path} is in the way: the gallery did not make it, or an earlier version did; remove it")
+    if not path.exists() or origin.read_text() != wanted:
+        if path.exists():
+            shutil.rmtree(path)
+        with whole_file(origin) as part:
+            part.write_text(wanted)
         create_sweep(parsed, path)
     run_sweep(parsed, path)
     return open_sweep(path).load()
+
+
+def _origin_of(spec: Spec) -> str:
+    """Digest of all that decides the numbers: the spec, and the source of theory/, sim/ and sim/sweep/."""
+    content = sha256(spec.to_json().encode())
+    theory_folder, sim_folder = (Path(str(package.__file__)).parent for package in (theory, sim))
+    for folder in (theory_folder, sim_folder, sim_folder / "sweep"):
+        for file in sorted(folder.glob("*.py")):
+            content.update(file.name.encode() + file.read_bytes())
+    return content.hexdigest()

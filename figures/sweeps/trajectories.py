@@ -1,14 +1,12 @@
 """MSE over a hundred generations, for several K."""
 
-import numpy as np
-
 from ..report import Report, Request, save
 from ..style import grid_of_axes, line, plain_log_axis, styled
 from .stores import swept
 
 _SPEC = """
 [sweep]
-quantities = ["mean_mse_trajectory", "spectral_radius"]
+quantities = ["mean_mse_trajectory"]
 generations = 100
 seed = {seed}
 [ecosystem]
@@ -18,11 +16,12 @@ entities = [1, 4, 20, 50]
 alpha = [0.1, 0.5, 0.9, 0.99]
 beta = 0.5
 """
+_QUICK_DRAWS, _DRAWS = 3, 20
 
 
 def draw(request: Request) -> Report:
     """One panel for each K, one line for each α."""
-    draws = 3 if request.quick else 20
+    draws = _QUICK_DRAWS if request.quick else _DRAWS
     data = swept(request, "trajectories", _SPEC.format(seed=request.seed, draws=draws))
     error = data.mean_mse_trajectory.mean("draw")
     with styled():
@@ -51,7 +50,7 @@ def draw(request: Request) -> Report:
             {
                 "entities": data.entities.values[:, None, None],
                 "alpha": data.alpha.values[:, None],
-                "generation": np.arange(101),
+                "generation": data.generation.values,
                 "mean_mse": error.transpose("entities", "alpha", "generation").values,
             },
         )

@@ -19,11 +19,12 @@ volume = {{ from = 0.01, to = 1e6, points = {volumes}, scale = "log" }}
 beta = {{ from = 0.0, to = 1.0, points = {betas} }}
 alpha = {{ from = 1e-8, to = 0.999999, points = {alphas}, scale = "log" }}
 """
+_QUICK_SIZE, _SIZE = (17, 41, 80), (33, 201, 240)  # points of c, β and α
 
 
 def draw(request: Request) -> Report:
     """The best efficiency over α and β against c, and the best at c = 1."""
-    volumes, betas, alphas = (17, 41, 80) if request.quick else (33, 201, 240)
+    volumes, betas, alphas = _QUICK_SIZE if request.quick else _SIZE
     data = swept(request, "volume", _SPEC.format(volumes=volumes, betas=betas, alphas=alphas))
     best = data.mean_relative_efficiency.max(("alpha", "beta"))
     with styled():

@@ -7,25 +7,25 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ...theory.ecosystem import Ecosystem
-from ...theory.ecosystem_file import load_ecosystem
 from ..real_data import bundled_ecosystem
+from .given_file import load_described
 from .padded import PaddedEcosystem
 from .spec import Spec
 
 
 def largest_ecosystem(spec: Spec) -> int:
     """How many entities arrays have room for."""
-    return given_ecosystem(spec).entities if spec.family in ("file", "dataset") else max(spec.values("entities"))
+    return spec.options["entities"] if spec.family == "file" else max(spec.values("entities"))
 
 
 def given_ecosystem(spec: Spec) -> Ecosystem:
     """The ecosystem of a file or a data set.
 
     Raises:
-        InvalidInput: it cannot be read.
+        InvalidInput: it cannot be read, or is no longer what the spec describes.
     """
     if spec.family == "file":
-        return load_ecosystem(spec.options["path"])
+        return load_described(spec.options["path"], spec.options["sha256"])
     return bundled_ecosystem(spec.options["name"], spec.values("entities")[0])
 
 

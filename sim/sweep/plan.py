@@ -45,7 +45,9 @@ class Plan:
     @cached_property
     def dimensions(self) -> tuple[int, ...]:
         """Every value of d."""
-        if self.spec.family in ("file", "dataset"):
+        if self.spec.family == "file":
+            return (self.spec.options["dimension"],)
+        if self.spec.family == "dataset":
             return (given_ecosystem(self.spec).dimension,)
         return self.spec.values("dimension")
 

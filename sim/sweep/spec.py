@@ -9,6 +9,7 @@ import numpy as np
 
 from ..real_data import DATASETS
 from ..toml_reader import TomlReader, parse_toml, read_text
+from .given_file import description
 from .quantities import QUANTITIES
 
 FAMILIES = ("random", "symmetric", "file", "dataset")
@@ -51,7 +52,8 @@ class Spec:
 
     Attributes:
         family: one of `FAMILIES`.
-        options: of the family: draws, public_rows, noise_variance, path, name.
+        options: of the family: draws, public_rows, noise_variance, path, name; for a file also sha256, entities and dimension
+            of the ecosystem in it.
         axes: values of every parameter that is given or has a default; a list is a dimension of the store.
         quantities: names in `QUANTITIES`.
         generations: T of trajectories and of Monte Carlo.
@@ -155,6 +157,7 @@ class _Reader(TomlReader):
             if "path" not in options:
                 self.fail("ecosystem", "path", "missing: the family 'file' needs the ecosystem's .npz")
             options["path"] = str((folder / options["path"]).resolve())
+            options |= description(options["path"])
         if family == "dataset" and options.setdefault("name", "diabetes") not in DATASETS:
             self.fail("ecosystem", "name", f"is {options['name']!r}, but must be one of {', '.join(DATASETS)}")
         return family, options

@@ -96,8 +96,8 @@ class Store:
         Raises:
             InvalidInput: there is none, it is not ours, or it belongs to another spec.
         """
-        stored = read_spec_of(path)
-        if changed := differences(loads(stored.to_json()), loads(plan.spec.to_json())):
+        stored, wanted = _identity(read_spec_of(path)), _identity(plan.spec)
+        if changed := differences(stored, wanted):
             raise InvalidInput(f"{path} holds another sweep: {'; '.join(changed)}")
         return cls(path, plan)
 
@@ -166,9 +166,19 @@ def read_spec_of(path: Path) -> Spec:
         content = cast(dict[str, Any], zarr.open_group(path, mode="r").attrs[_MARK])
         fields = loads(content["spec"])
         axes = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.pop("axes").items()}
-        return Spec(**fields | {"axes": axes, "quantities": tuple(fields["quantities"])})
+        spec = Spec(**fields | {"axes": axes, "quantities": tuple(fields["quantities"])})
     except (KeyError, TypeError, ValueError, OSError, BaseZarrError) as error:
         raise InvalidInput(f"{path} is not the store of a sweep") from error
+    if spec.family == "file" and "sha256" not in spec.options:
+        raise InvalidInput(f"{path} does not say which ecosystem it holds, as stores of earlier versions: make it anew")
+    return spec
+
+
+def _identity(spec: Spec) -> dict[str, Any]:
+    """What makes two specs the same sweep: an ecosystem's file may move, its numbers may not change."""
+    content = loads(spec.to_json())
+    content["options"].pop("path", None)
+    return content
 
 
 def status_of(path: Path) -> Status:

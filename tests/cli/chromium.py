@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from pathlib import Path
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -95,13 +94,6 @@ class Chromium:
     def mouse(self, kind: str, x: float, y: float) -> None:
         """`mousePressed`, `mouseMoved` or `mouseReleased` at a place in the window."""
         self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
-
-    def picture(self, path: Path, full: bool = True) -> None:
-        """The page as PNG."""
-        import base64
-
-        shot = self.send("Page.captureScreenshot", captureBeyondViewport=full)
-        path.write_bytes(base64.b64decode(shot["data"]))
 
     def _receive(self) -> dict:
         while b"\0" not in self._buffer:

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from crossfeed.sim.sweep import Share, create_sweep, parse_spec, run_sweep, status_of
-from crossfeed.theory import CrossfeedError, InvalidInput
+from crossfeed.sim.sweep import Share, create_sweep, finished_points, parse_spec, run_sweep, status_of
+from crossfeed.theory import CrossfeedError, InvalidInput, save_ecosystem, worst_case
 
 from .conftest import SMALL
 
@@ -114,3 +114,61 @@ def test_too_little_memory_for_one_row(tmp_path):
     with pytest.raises(InvalidInput, match="memory_mib is 1, but one row of α takes"):
         create_sweep(spec, tmp_path / "never.zarr")
     assert not list(tmp_path.iterdir())
+
+
+FILE = """
+[sweep]
+quantities = ["mean_mse", "transfer"]
+[ecosystem]
+family = "file"
+path = "ecosystem.npz"
+[axes]
+beta = [0.3, 0.6]
+alpha = [0.2, 0.5]
+"""
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A folder with an ecosystem, and a sweep of it that lacks a tile."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    save_ecosystem(worst_case(2, 1.0), folder / "ecosystem.npz")
+    create_sweep(spec_in(folder), folder / "s.zarr")
+    run_sweep(spec_in(folder), folder / "s.zarr")
+    next(file for file in (folder / "s.zarr" / "mean_mse" / "c").rglob("*") if file.is_file()).unlink()
+    return folder
+
+
+def spec_in(folder: Path):
+    return parse_spec(FILE, folder=folder)
+
+
+def test_another_ecosystem_in_the_same_file_is_refused(project):
+    save_ecosystem(worst_case(2, 3.0), project / "ecosystem.npz")
+    with pytest.raises(InvalidInput, match=r"holds another sweep: options.sha256 is \w+ there"):
+        run_sweep(spec_in(project), project / "s.zarr")
+
+
+def test_a_file_that_changes_after_it_was_read_is_refused(project):
+    spec = spec_in(project)
+    save_ecosystem(worst_case(2, 3.0), project / "ecosystem.npz")
+    with pytest.raises(InvalidInput, match=r"ecosystem\.npz has changed"):
+        run_sweep(spec, project / "s.zarr")
+    assert status_of(project / "s.zarr").tiles == 0
+
+
+def test_a_project_can_move_and_its_ecosystem_be_written_again(project):
+    moved = project.rename(project.with_name("elsewhere"))
+    save_ecosystem(worst_case(2, 1.0), moved / "ecosystem.npz")
+    run_sweep(spec_in(moved), moved / "s.zarr")
+    assert status_of(moved / "s.zarr").tiles == 1
+
+
+def test_a_store_needs_its_ecosystem_no_longer(project):
+    (project / "ecosystem.npz").unlink()
+    status = status_of(project / "s.zarr")
+    assert (status.tiles, status.all_tiles, status.all_points) == (0, 1, 4)
+    axes, finished = finished_points(project / "s.zarr")
+    assert axes == ("beta", "alpha")
+    assert not finished.any()

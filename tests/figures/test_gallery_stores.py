@@ -1,0 +1,45 @@
+"""The gallery's stores are kept while they are right, and only its own are made anew."""
+
+import os
+import shutil
+
+import pytest
+from crossfeed.figures.report import Request
+from crossfeed.figures.sweeps import stores
+from crossfeed.theory import InvalidInput
+
+SPEC = """
+[sweep]
+quantities = ["spectral_radius"]
+[ecosystem]
+family = "symmetric"
+[axes]
+dimension = 1
+alpha = {}
+beta = 0.5
+"""
+
+
+def test_a_store_is_kept_while_nothing_that_decides_its_numbers_changes(tmp_path, monkeypatch):
+    request, wanted = Request(tmp_path), SPEC.format("[0.2, 0.6]")
+    stores.swept(request, "s", wanted)
+    store = tmp_path / "s.zarr"
+    first = os.stat(store).st_ino
+    stores.swept(request, "s", wanted)
+    assert os.stat(store).st_ino == first
+    # Another grid, as of a full run after a quick one.
+    assert stores.swept(request, "s", SPEC.format("[0.3, 0.7]")).spectral_radius.values.tolist() == [0.3, 0.7]
+    # Another theory: a corrected copy of its source.
+    source = shutil.copytree(os.path.dirname(stores.theory.__file__), tmp_path / "theory")
+    (tmp_path / "theory" / "stein.py").write_text("# corrected")
+    monkeypatch.setattr(stores.theory, "__file__", os.path.join(source, "__init__.py"))
+    (store / "stale").touch()
+    stores.swept(request, "s", SPEC.format("[0.3, 0.7]"))
+    assert not (store / "stale").exists()
+
+
+def test_a_store_that_the_gallery_did_not_make_is_left_alone(tmp_path):
+    (tmp_path / "s.zarr").mkdir()
+    with pytest.raises(InvalidInput, match=r"s\.zarr is in the way"):
+        stores.swept(Request(tmp_path), "s", SPEC.format("0.5"))
+    assert (tmp_path / "s.zarr").is_dir()
