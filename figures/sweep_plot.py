@@ -49,12 +49,13 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     panels.
 
     Args:
-        chosen: values at which axes are held; the nearest ones are taken.
+        chosen: values at which axes are held; the nearest ones on the axes are taken, and named below the picture.
         x: horizontal axis; the fastest varying if None.
         y: vertical axis of a heat map.
 
     Raises:
-        InvalidInput: there is no such variable or axis, nothing finite to draw, or too much for one picture.
+        InvalidInput: there is no such variable or axis, an axis does not reach a chosen value, nothing finite to draw, or too
+            much for one picture.
     """
     if variable not in data.data_vars:
         raise InvalidInput(f"variable is {variable!r}, but the sweep holds {', '.join(map(str, data.data_vars))}")
@@ -62,7 +63,8 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     for name, value in chosen.items():
         if name not in values.dims:
             raise InvalidInput(f"{variable} has no axis {name!r} to hold; it has {', '.join(map(str, values.dims))}")
-        values = values.sel({name: value}, method="nearest")
+        values = values.isel({name: _nearest(values[name], value)})
+    held = {name: values[name].item() for name in chosen}
     share = float(values.finished.mean())
     if share == 0:
         raise InvalidInput(f"{variable} is not computed yet here: go on with crossfeed sweep SPEC --out STORE --resume")
@@ -84,7 +86,7 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
         raise InvalidInput(f"{variable} has no finite value here: the theory gives none")
     with styled():
         figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
-        note(figure, _setting(data, chosen, share))
+        note(figure, _setting(data, held, share))
         return figure
 
 
@@ -100,13 +102,22 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(part, dpi=150)
 
 
-def _setting(data: xr.Dataset, chosen: dict[str, float], share: float) -> str:
+def _nearest(axis: xr.DataArray, value: float) -> int:
+    """Where the value of an axis stands that is nearest to this one, which must lie within the axis, up to rounding."""
+    low, high = float(axis.min()), float(axis.max())
+    slack = 1e-9 * max(abs(low), abs(high))
+    if not low - slack <= value <= high + slack:
+        raise InvalidInput(f"{axis.name} is to be held at {value:g}, but runs from {low:g} to {high:g}")
+    return int(np.abs(axis.values - value).argmin())
+
+
+def _setting(data: xr.Dataset, held: dict[str, float], share: float) -> str:
     """What made the numbers: the family, and all that is fixed; and which share of them is computed, if not all are."""
     spec = loads(data.attrs["crossfeed_sweep"]["spec"])
-    fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | chosen
+    fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | held
     draws = spec["options"].get("draws", 1)
     parts = [f"family {spec['family']}", *map(_at, fixed, fixed.values()), f"seed {spec['seed']}"]
-    if draws > 1 and "draw" not in chosen:
+    if draws > 1 and "draw" not in held:
         parts.append(f"mean of {draws} draws")
     if share < 1:
         parts.append(f"unfinished: {share:.1%} of the points are computed")

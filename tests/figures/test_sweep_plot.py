@@ -55,6 +55,7 @@ def test_lines_follow_the_horizontal_axis(data):
     lines = {line.get_label(): line.get_ydata() for line in axes.lines}
     expected = data.mean_mse.sel(alpha=0.5, beta=0.2, entities=3).mean("draw")
     np.testing.assert_allclose(lines["K = 3"], expected)
+    assert "α\u00a0=\u00a00.5;" in figure.get_supxlabel().replace("\n", " ")
 
 
 def test_trajectories_run_over_generations(data):
@@ -68,6 +69,8 @@ def test_trajectories_run_over_generations(data):
     ("variable", "held", "axes", "says"),
     [
         ("mse", {}, (None, None), "variable is 'mse', but the sweep holds"),
+        ("mean_mse", {"alpha": 0.95}, (None, None), "alpha is to be held at 0.95, but runs from 0.1 to 0.8"),
+        ("mean_mse", {"beta": np.nan}, (None, None), "beta is to be held at nan"),
         ("mean_mse", {"rank": 1}, (None, None), "no axis 'rank' to hold"),
         ("mean_mse", {}, ("time", None), "'time' is not a free axis"),
         ("mean_mse", {"alpha": 0.1}, ("alpha", None), "'alpha' is not a free axis"),
