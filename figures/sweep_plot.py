@@ -69,7 +69,7 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     if share == 0:
         raise InvalidInput(f"{variable} is not computed yet here: go on with crossfeed sweep SPEC --out STORE --resume")
     if "draw" in values.dims:
-        values = values.mean("draw", keep_attrs=True).assign_coords(finished=values.finished.any("draw"))
+        values = mean_over_draws(values)
     free = [str(dim) for dim in values.dims]
     if not free:
         raise InvalidInput(f"{variable} is one number here, {float(values):.6g}: leave an axis free")
@@ -88,6 +88,18 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
         figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
         note(figure, _setting(data, held, share))
         return figure
+
+
+def mean_over_draws(values: xr.DataArray) -> xr.DataArray:
+    """The mean over the draws that are computed; NaN where one of them has no value, since others would not stand for it.
+
+    Args:
+        values: with the dimension `draw`, from `open_sweep`.
+    """
+    count = values.finished.sum("draw")
+    total = values.where(values.finished, 0).sum("draw", skipna=False)
+    mean = (total / count.where(count > 0)).rename(values.name).assign_attrs(values.attrs)
+    return mean.assign_coords(finished=values.finished.any("draw"))
 
 
 def save_figure(figure: Figure, path: Path) -> None:

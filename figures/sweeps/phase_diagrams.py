@@ -8,7 +8,7 @@ import xarray as xr
 from ...theory import symmetric
 from ..report import Report, Request, save
 from ..style import grid_of_axes, line, points, styled
-from ..sweep_plot import plot_sweep
+from ..sweep_plot import mean_over_draws, plot_sweep
 from .stores import swept
 
 _SPEC = """
@@ -42,7 +42,7 @@ def draw(request: Request, variable: str) -> Report:
     """Six heat maps of one variable, its mean over draws."""
     data, setting = _data(request)
     figure = plot_sweep(data, variable, {}, "alpha", "beta")
-    mean = data[variable].mean("draw")
+    mean = mean_over_draws(data[variable])
     report = Report(
         f"phase_{variable}",
         f"Phase diagrams: {data[variable].attrs['long_name']}",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from crossfeed.figures.sweep_plot import open_sweep, plot_sweep, save_figure
+from crossfeed.figures.sweep_plot import mean_over_draws, open_sweep, plot_sweep, save_figure
 from crossfeed.figures.sweeps.phase_diagrams import symmetric_optimum
 from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
 from crossfeed.theory import InvalidInput
@@ -45,6 +45,31 @@ def test_heat_maps_hold_the_mean_over_draws(data):
     np.testing.assert_allclose(panels[1].collections[0].get_array(), expected)
     assert "α" in panels[1].get_xlabel()
     assert "d\u00a0=\u00a03" in figure.get_supxlabel()
+
+
+def test_draws_without_a_value_are_not_left_out_of_the_mean():
+    nan, inf = np.nan, np.inf
+    values = xr.DataArray(
+        [[1.0, nan, 3.0, nan, 1.0], [5.0, 2.0, nan, nan, inf]],
+        dims=("draw", "alpha"),
+        coords={"finished": (("draw", "alpha"), [[True, True, True, False, True], [True, True, False, False, True]])},
+        attrs={"units": "1"},
+        name="x",
+    )
+    mean = mean_over_draws(values)
+    np.testing.assert_array_equal(mean, [3, nan, 3, nan, inf])
+    np.testing.assert_array_equal(mean.finished, [True, True, True, False, True])
+    assert (mean.name, mean.attrs) == (values.name, values.attrs)
+
+
+def test_a_picture_shows_no_mean_where_a_draw_has_no_value(data):
+    held = {"volume": 1, "entities": 3}
+    one_missing = (data.draw == 1) & (data.alpha == 0.5) & (data.beta == 0.2)
+    figure = plot_sweep(
+        data.assign(homogenisation=data.homogenisation.where(~one_missing)), "homogenisation", held, None, None
+    )
+    shown = np.ma.filled(figure.axes[0].collections[0].get_array(), np.nan)
+    np.testing.assert_array_equal(np.isnan(shown), [[False, True, False], [False, False, False]])
 
 
 def test_lines_follow_the_horizontal_axis(data):
