@@ -74,8 +74,8 @@ def draw_optimum(request: Request) -> Report:
         figure, (axes,) = grid_of_axes(1, 3, (9.5, 3))
         for column, (panel, (name, values)) in enumerate(zip(axes, found.items(), strict=True)):
             line(panel, 0, fine, closed[:, column], "all entities alike (closed form)")
-            spread = values.std("draw") / np.sqrt(values.sizes["draw"])
-            points(panel, 1, counts, values.mean("draw"), spread)
+            error = values.std("draw", ddof=1) / np.sqrt(values.sizes["draw"])
+            points(panel, 1, counts, values.mean("draw"), error)
             panel.set(xlabel="number of entities K", ylabel=labels[name], xscale="log", ylim=(0, 1.02))
             panel.set_xticks(counts, [str(k) for k in counts])
             panel.minorticks_off()
