@@ -54,8 +54,8 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
         y: vertical axis of a heat map.
 
     Raises:
-        InvalidInput: there is no such variable or axis, an axis does not reach a chosen value, nothing finite to draw, or too
-            much for one picture.
+        InvalidInput: there is no such variable or axis, an axis does not reach a chosen value, nothing finite to draw, x and y are
+            one axis, or too much for one picture.
     """
     if variable not in data.data_vars:
         raise InvalidInput(f"variable is {variable!r}, but the sweep holds {', '.join(map(str, data.data_vars))}")
@@ -76,6 +76,10 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     for name in (x, y):
         if name is not None and name not in free:
             raise InvalidInput(f"{name!r} is not a free axis of {variable}; free are {', '.join(free)}")
+    if x is not None and x == y:
+        raise InvalidInput(f"x and y are both {x!r}: a heat map needs two axes")
+    if x is None and free == [y]:
+        raise InvalidInput(f"{y!r} is the only free axis of {variable}: give it as x, or leave another one free")
     if x is None:
         x = next(name for name in ("alpha", "generation", *reversed(free)) if name in free and name != y)
     if y is None and x == "alpha" and "beta" in free:
@@ -179,7 +183,9 @@ def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
         _scale(panel.set_xscale, part[x])
         _scale(panel.set_yscale, part[y])
         if part.notnull().any():
-            constant = float(part.max() - part.min()) < 1e-9 * (high - low)  # contours would trace rounding
+            constant = float(part.max() - part.min()) <= 1e-9 * max(
+                abs(low), abs(high)
+            )  # contours would trace rounding
             heat_map(panel, part[x], part[y], part.values, [] if constant else levels, vmin=low, vmax=high)
         else:
             _say_why_empty(panel, part)

@@ -12,6 +12,7 @@ from crossfeed.figures.sweeps.phase_diagrams import symmetric_optimum
 from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
 from crossfeed.theory import InvalidInput
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.contour import ContourSet
 
 SPEC = """
 [sweep]
@@ -72,6 +73,12 @@ def test_a_picture_shows_no_mean_where_a_draw_has_no_value(data):
     np.testing.assert_array_equal(np.isnan(shown), [[False, True, False], [False, False, False]])
 
 
+def test_a_constant_picture_has_no_contours(data):
+    flat = data.assign(mean_mse=data.mean_mse.where(data.mean_mse.isnull(), 2.0))
+    figure = plot_sweep(flat, "mean_mse", {"volume": 1, "entities": 3}, None, None)
+    assert not [kind for kind in figure.axes[0].collections if isinstance(kind, ContourSet) and len(kind.levels)]
+
+
 def test_lines_follow_the_horizontal_axis(data):
     held = {"alpha": 0.52, "beta": 0.2}
     figure = plot_sweep(data, "mean_mse", held, "volume", None)
@@ -99,6 +106,8 @@ def test_trajectories_run_over_generations(data):
         ("mean_mse", {"rank": 1}, (None, None), "no axis 'rank' to hold"),
         ("mean_mse", {}, ("time", None), "'time' is not a free axis"),
         ("mean_mse", {"alpha": 0.1}, ("alpha", None), "'alpha' is not a free axis"),
+        ("mean_mse", {}, ("alpha", "alpha"), "x and y are both 'alpha'"),
+        ("mean_mse", {"alpha": 0.1, "volume": 1, "entities": 1}, (None, "beta"), "'beta' is the only free axis"),
         ("mean_mse_trajectory", {}, (None, None), "panels, and 12 fit"),
         ("homogenisation", {"entities": 1}, (None, None), "no finite value"),
     ],
@@ -171,5 +180,5 @@ def test_files_have_known_suffixes(data, tmp_path):
 
 
 @pytest.mark.parametrize(("entities", "best"), [(2, (0.2177, 0.5537, 0.7075)), (50, (0.8226, 0.9516, 0.2173))])
-def testsymmetric_optimum_is_that_of_the_table(entities, best):
+def test_symmetric_optimum_is_that_of_the_table(entities, best):
     np.testing.assert_allclose(symmetric_optimum(entities), best, atol=1.1e-3)
