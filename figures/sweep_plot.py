@@ -49,12 +49,13 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     panels.
 
     Args:
-        chosen: values at which axes are held; the nearest ones are taken.
+        chosen: values at which axes are held; the nearest ones on the axes are taken, and named below the picture.
         x: horizontal axis; the fastest varying if None.
         y: vertical axis of a heat map.
 
     Raises:
-        InvalidInput: there is no such variable or axis, nothing finite to draw, or too much for one picture.
+        InvalidInput: there is no such variable or axis, an axis does not reach a chosen value, nothing finite to draw, x and y are
+            one axis, or too much for one picture.
     """
     if variable not in data.data_vars:
         raise InvalidInput(f"variable is {variable!r}, but the sweep holds {', '.join(map(str, data.data_vars))}")
@@ -62,18 +63,23 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     for name, value in chosen.items():
         if name not in values.dims:
             raise InvalidInput(f"{variable} has no axis {name!r} to hold; it has {', '.join(map(str, values.dims))}")
-        values = values.sel({name: value}, method="nearest")
+        values = values.isel({name: _nearest(values[name], value)})
+    held = {name: values[name].item() for name in chosen}
     share = float(values.finished.mean())
     if share == 0:
         raise InvalidInput(f"{variable} is not computed yet here: go on with crossfeed sweep SPEC --out STORE --resume")
     if "draw" in values.dims:
-        values = values.mean("draw", keep_attrs=True).assign_coords(finished=values.finished.any("draw"))
+        values = mean_over_draws(values)
     free = [str(dim) for dim in values.dims]
     if not free:
         raise InvalidInput(f"{variable} is one number here, {float(values):.6g}: leave an axis free")
     for name in (x, y):
         if name is not None and name not in free:
             raise InvalidInput(f"{name!r} is not a free axis of {variable}; free are {', '.join(free)}")
+    if x is not None and x == y:
+        raise InvalidInput(f"x and y are both {x!r}: a heat map needs two axes")
+    if x is None and free == [y]:
+        raise InvalidInput(f"{y!r} is the only free axis of {variable}: give it as x, or leave another one free")
     if x is None:
         x = next(name for name in ("alpha", "generation", *reversed(free)) if name in free and name != y)
     if y is None and x == "alpha" and "beta" in free:
@@ -84,8 +90,20 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
         raise InvalidInput(f"{variable} has no finite value here: the theory gives none")
     with styled():
         figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
-        note(figure, _setting(data, chosen, share))
+        note(figure, _setting(data, held, share))
         return figure
+
+
+def mean_over_draws(values: xr.DataArray) -> xr.DataArray:
+    """The mean over the draws that are computed; NaN where one of them has no value, since others would not stand for it.
+
+    Args:
+        values: with the dimension `draw`, from `open_sweep`.
+    """
+    count = values.finished.sum("draw")
+    total = values.where(values.finished, 0).sum("draw", skipna=False)
+    mean = (total / count.where(count > 0)).rename(values.name).assign_attrs(values.attrs)
+    return mean.assign_coords(finished=values.finished.any("draw"))
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -100,13 +118,22 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(part, dpi=150)
 
 
-def _setting(data: xr.Dataset, chosen: dict[str, float], share: float) -> str:
+def _nearest(axis: xr.DataArray, value: float) -> int:
+    """Where the value of an axis stands that is nearest to this one, which must lie within the axis, up to rounding."""
+    low, high = float(axis.min()), float(axis.max())
+    slack = 1e-9 * max(abs(low), abs(high))
+    if not low - slack <= value <= high + slack:
+        raise InvalidInput(f"{axis.name} is to be held at {value:g}, but runs from {low:g} to {high:g}")
+    return int(np.abs(axis.values - value).argmin())
+
+
+def _setting(data: xr.Dataset, held: dict[str, float], share: float) -> str:
     """What made the numbers: the family, and all that is fixed; and which share of them is computed, if not all are."""
     spec = loads(data.attrs["crossfeed_sweep"]["spec"])
-    fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | chosen
+    fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | held
     draws = spec["options"].get("draws", 1)
     parts = [f"family {spec['family']}", *map(_at, fixed, fixed.values()), f"seed {spec['seed']}"]
-    if draws > 1 and "draw" not in chosen:
+    if draws > 1 and "draw" not in held:
         parts.append(f"mean of {draws} draws")
     if share < 1:
         parts.append(f"unfinished: {share:.1%} of the points are computed")
@@ -156,7 +183,9 @@ def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
         _scale(panel.set_xscale, part[x])
         _scale(panel.set_yscale, part[y])
         if part.notnull().any():
-            constant = float(part.max() - part.min()) < 1e-9 * (high - low)  # contours would trace rounding
+            constant = float(part.max() - part.min()) <= 1e-9 * max(
+                abs(low), abs(high)
+            )  # contours would trace rounding
             heat_map(panel, part[x], part[y], part.values, [] if constant else levels, vmin=low, vmax=high)
         else:
             _say_why_empty(panel, part)

@@ -8,7 +8,7 @@ import xarray as xr
 from ...theory import symmetric
 from ..report import Report, Request, save
 from ..style import grid_of_axes, line, points, styled
-from ..sweep_plot import plot_sweep
+from ..sweep_plot import mean_over_draws, plot_sweep
 from .stores import swept
 
 _SPEC = """
@@ -43,7 +43,7 @@ def draw(request: Request, variable: str) -> Report:
     """Six heat maps of one variable, its mean over draws."""
     data, setting = _data(request)
     figure = plot_sweep(data, variable, {}, "alpha", "beta")
-    mean = data[variable].mean("draw")
+    mean = mean_over_draws(data[variable])
     report = Report(
         f"phase_{variable}",
         f"Phase diagrams: {data[variable].attrs['long_name']}",
@@ -75,8 +75,8 @@ def draw_optimum(request: Request) -> Report:
         figure, (axes,) = grid_of_axes(1, 3, (9.5, 3))
         for column, (panel, (name, values)) in enumerate(zip(axes, found.items(), strict=True)):
             line(panel, 0, fine, closed[:, column], "all entities alike (closed form)")
-            spread = values.std("draw") / np.sqrt(values.sizes["draw"])
-            points(panel, 1, counts, values.mean("draw"), spread)
+            error = values.std("draw", ddof=1) / np.sqrt(values.sizes["draw"])
+            points(panel, 1, counts, values.mean("draw"), error)
             panel.set(xlabel="number of entities K", ylabel=labels[name], xscale="log", ylim=(0, 1.02))
             panel.set_xticks(counts, [str(k) for k in counts])
             panel.minorticks_off()

@@ -213,7 +213,8 @@ def _make_empty(path: Path, plan: Plan) -> None:
         path,
         attributes={
             "title": f"sweep over {', '.join(spec.swept) or 'one point'}, family {spec.family}",
-            "missing_values": "inf: no limit; NaN: no such entity, no theorem, or the value depends on theta",
+            "missing_values": "inf: no limit, for errors; NaN: no limit, for shares, efficiencies and correlations; "
+            "no such entity; no theorem; or the value depends on theta",
             _MARK: {
                 "spec": spec.to_json(),
                 "seed": spec.seed,

@@ -14,15 +14,14 @@ from crossfeed.cli.main import main
 SPEC = """
 [sweep]
 quantities = ["spectral_radius", "mean_mse"]
-memory_mib = 2
 [ecosystem]
-draws = 2
+draws = 24
 [axes]
 entities = [1, 3]
 dimension = 6
 rank = 3
-beta = { from = 0.05, to = 0.95, points = 80 }
-alpha = { from = 0.05, to = 0.95, points = 300 }
+beta = { from = 0.05, to = 0.95, points = 20 }
+alpha = { from = 0.05, to = 0.95, points = 100 }
 """
 
 
@@ -58,13 +57,18 @@ def assert_same(left: Path, right: Path):
     assert compared.returncode == 0, compared.stdout
 
 
-def kill_when_under_way(processes: list[subprocess.Popen], store: Path, wait: float, victim: int) -> None:
-    """SIGKILL one process some time after the first tile is there."""
-    deadline = time.monotonic() + 120
-    while not any(store.glob("mean_mse/c/**/*")) and time.monotonic() < deadline:
+def finished_chunks(store: Path) -> list[Path]:
+    """Of the quantity that is written last."""
+    return [file for file in store.glob("mean_mse/c/**/*") if file.is_file() and file.suffix != ".partial"]
+
+
+def kill_when_under_way(processes: list[subprocess.Popen], store: Path, tiles: int, victim: int = 0) -> None:
+    """SIGKILL one process, just started, once there are so many tiles more than now."""
+    deadline, before = time.monotonic() + 120, len(finished_chunks(store))
+    while len(finished_chunks(store)) < before + tiles:
         assert processes[victim].poll() is None, processes[victim].communicate()
-        time.sleep(0.01)
-    time.sleep(wait)
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
     processes[victim].send_signal(signal.SIGKILL)
     for process in processes:
         try:
@@ -72,6 +76,7 @@ def kill_when_under_way(processes: list[subprocess.Popen], store: Path, wait: fl
         except subprocess.TimeoutExpired:  # waits for the one that is gone
             process.kill()
             process.communicate()
+    assert processes[victim].returncode == -signal.SIGKILL
 
 
 def test_killed_three_times_and_resumed_it_is_the_same(spec, undisturbed, tmp_path):
@@ -79,7 +84,7 @@ def test_killed_three_times_and_resumed_it_is_the_same(spec, undisturbed, tmp_pa
     moments = random.Random(5)
     for attempt in range(3):
         process = start(spec, "--out", store, *(["--resume"] if attempt else []))
-        kill_when_under_way([process], store, moments.uniform(0, 0.3), 0)
+        kill_when_under_way([process], store, moments.randint(1, 8))
     ended = run(spec, "--out", store, "--resume")
     assert ended.returncode == 0, ended.stderr
     assert "(100.0%)" in ended.stdout
@@ -96,7 +101,7 @@ def pair(spec: Path, store: Path, *more) -> list[subprocess.Popen]:
 
 def test_two_processes_give_the_same_store_also_when_one_is_killed(spec, undisturbed, tmp_path):
     store = tmp_path / "two.zarr"
-    kill_when_under_way(pair(spec, store), store, 0.05, 1)
+    kill_when_under_way(pair(spec, store), store, 1, victim=1)
     processes = pair(spec, store, "--resume")
     outputs = [process.communicate(timeout=200) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
@@ -105,11 +110,15 @@ def test_two_processes_give_the_same_store_also_when_one_is_killed(spec, undistu
 
 def test_a_full_disk_keeps_what_is_there(spec, undisturbed, tmp_path):
     store = tmp_path / "full.zarr"
-    # No file may grow beyond 64 KiB: metadata fits, a tile does not.
-    ended = run(spec, "--out", store, limit="ulimit -f 64")
+    kill_when_under_way([start(spec, "--out", store)], store, 1)
+    kept = {file: file.read_bytes() for file in finished_chunks(store)}
+    # No file may grow beyond 8 KiB: a tile does not fit.
+    ended = run(spec, "--out", store, "--resume", limit="ulimit -f 8")
     assert ended.returncode == 2
     assert ended.stderr.strip().endswith("finished tiles are kept, go on with --resume")
     assert "Traceback" not in ended.stderr
+    assert kept
+    assert {file: file.read_bytes() for file in finished_chunks(store)} == kept
     assert run(spec, "--out", store, "--resume").returncode == 0
     assert_same(store, undisturbed)
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from crossfeed.figures.sweep_plot import open_sweep, plot_sweep, save_figure
+from crossfeed.figures.sweep_plot import mean_over_draws, open_sweep, plot_sweep, save_figure
 from crossfeed.figures.sweeps.phase_diagrams import symmetric_optimum
 from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
 from crossfeed.theory import InvalidInput
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.contour import ContourSet
 
 SPEC = """
 [sweep]
@@ -47,6 +48,37 @@ def test_heat_maps_hold_the_mean_over_draws(data):
     assert "d\u00a0=\u00a03" in figure.get_supxlabel()
 
 
+def test_draws_without_a_value_are_not_left_out_of_the_mean():
+    nan, inf = np.nan, np.inf
+    values = xr.DataArray(
+        [[1.0, nan, 3.0, nan, 1.0], [5.0, 2.0, nan, nan, inf]],
+        dims=("draw", "alpha"),
+        coords={"finished": (("draw", "alpha"), [[True, True, True, False, True], [True, True, False, False, True]])},
+        attrs={"units": "1"},
+        name="x",
+    )
+    mean = mean_over_draws(values)
+    np.testing.assert_array_equal(mean, [3, nan, 3, nan, inf])
+    np.testing.assert_array_equal(mean.finished, [True, True, True, False, True])
+    assert (mean.name, mean.attrs) == (values.name, values.attrs)
+
+
+def test_a_picture_shows_no_mean_where_a_draw_has_no_value(data):
+    held = {"volume": 1, "entities": 3}
+    one_missing = (data.draw == 1) & (data.alpha == 0.5) & (data.beta == 0.2)
+    figure = plot_sweep(
+        data.assign(homogenisation=data.homogenisation.where(~one_missing)), "homogenisation", held, None, None
+    )
+    shown = np.ma.filled(figure.axes[0].collections[0].get_array(), np.nan)
+    np.testing.assert_array_equal(np.isnan(shown), [[False, True, False], [False, False, False]])
+
+
+def test_a_constant_picture_has_no_contours(data):
+    flat = data.assign(mean_mse=data.mean_mse.where(data.mean_mse.isnull(), 2.0))
+    figure = plot_sweep(flat, "mean_mse", {"volume": 1, "entities": 3}, None, None)
+    assert not [kind for kind in figure.axes[0].collections if isinstance(kind, ContourSet) and len(kind.levels)]
+
+
 def test_lines_follow_the_horizontal_axis(data):
     held = {"alpha": 0.52, "beta": 0.2}
     figure = plot_sweep(data, "mean_mse", held, "volume", None)
@@ -55,6 +87,7 @@ def test_lines_follow_the_horizontal_axis(data):
     lines = {line.get_label(): line.get_ydata() for line in axes.lines}
     expected = data.mean_mse.sel(alpha=0.5, beta=0.2, entities=3).mean("draw")
     np.testing.assert_allclose(lines["K = 3"], expected)
+    assert "α\u00a0=\u00a00.5;" in figure.get_supxlabel().replace("\n", " ")
 
 
 def test_trajectories_run_over_generations(data):
@@ -68,9 +101,13 @@ def test_trajectories_run_over_generations(data):
     ("variable", "held", "axes", "says"),
     [
         ("mse", {}, (None, None), "variable is 'mse', but the sweep holds"),
+        ("mean_mse", {"alpha": 0.95}, (None, None), "alpha is to be held at 0.95, but runs from 0.1 to 0.8"),
+        ("mean_mse", {"beta": np.nan}, (None, None), "beta is to be held at nan"),
         ("mean_mse", {"rank": 1}, (None, None), "no axis 'rank' to hold"),
         ("mean_mse", {}, ("time", None), "'time' is not a free axis"),
         ("mean_mse", {"alpha": 0.1}, ("alpha", None), "'alpha' is not a free axis"),
+        ("mean_mse", {}, ("alpha", "alpha"), "x and y are both 'alpha'"),
+        ("mean_mse", {"alpha": 0.1, "volume": 1, "entities": 1}, (None, "beta"), "'beta' is the only free axis"),
         ("mean_mse_trajectory", {}, (None, None), "panels, and 12 fit"),
         ("homogenisation", {"entities": 1}, (None, None), "no finite value"),
     ],
@@ -143,5 +180,5 @@ def test_files_have_known_suffixes(data, tmp_path):
 
 
 @pytest.mark.parametrize(("entities", "best"), [(2, (0.2177, 0.5537, 0.7075)), (50, (0.8226, 0.9516, 0.2173))])
-def testsymmetric_optimum_is_that_of_the_table(entities, best):
+def test_symmetric_optimum_is_that_of_the_table(entities, best):
     np.testing.assert_allclose(symmetric_optimum(entities), best, atol=1.1e-3)
