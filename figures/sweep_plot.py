@@ -68,6 +68,12 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     share = float(values.finished.mean())
     if share == 0:
         raise InvalidInput(f"{variable} is not computed yet here: go on with crossfeed sweep SPEC --out STORE --resume")
+    try:
+        values = values.load()
+    except (RuntimeError, ValueError, OSError) as error:  # as Zarr's codecs raise
+        raise InvalidInput(
+            f"{variable} cannot be read, since a chunk is damaged: crossfeed sweep SPEC --out STORE --resume names it"
+        ) from error
     if "draw" in values.dims:
         values = mean_over_draws(values)
     free = [str(dim) for dim in values.dims]

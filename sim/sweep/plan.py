@@ -100,11 +100,20 @@ class Plan:
 
     @cached_property
     def points_at_once(self) -> int:
-        """Points whose intermediate results are held at the same time."""
+        """Points whose intermediate results are held at the same time.
+
+        Raises:
+            InvalidInput: a single one needs more memory than allowed.
+        """
         size = max(self.dimensions)
         numbers = _WORKING_COPIES * self.entities * size**2
         if any(name.startswith("monte_carlo") for name in self.spec.quantities):
             numbers += 4 * self.spec.replicates * (self.entities + 1) * size
+        if 8 * numbers > self.spec.memory_mib * 2**20:
+            raise InvalidInput(
+                f"memory_mib is {self.spec.memory_mib}, but one point of {self.entities} entities and {size} features takes "
+                f"{8 * numbers / 2**20:.0f} MiB: allow more, or ask for fewer entities, features or replicates"
+            )
         return int(np.clip(self.spec.memory_mib * 2**20 // (2 * 8 * numbers), 1, _MOST_AT_ONCE))
 
     @cached_property

@@ -33,9 +33,11 @@ def create_sweep(spec: Spec, path: Path) -> None:
     """Make the empty store of a sweep.
 
     Raises:
-        InvalidInput: something is there already, or it cannot be written.
+        InvalidInput: something is there already, it cannot be written, or the sweep needs more memory than allowed.
     """
-    Store.create(path, Plan(spec))
+    plan = Plan(spec)
+    plan.points_at_once  # noqa: B018  # refuses, before there is a store, what does not fit
+    Store.create(path, plan)
 
 
 def run_sweep(

@@ -171,6 +171,17 @@ def test_what_is_not_computed_is_told_from_what_has_no_value(many, tmp_path):
         plot_sweep(open_sweep(store), "homogenisation", held | {"entities": 2}, "mixing", None)
 
 
+def test_a_damaged_chunk_is_named_in_a_sentence(many, tmp_path):
+    store = Path(shutil.copytree(many, tmp_path / "damaged.zarr"))
+    for chunk in (store / "homogenisation" / "c").rglob("*"):
+        if chunk.is_file():
+            chunk.write_bytes(chunk.read_bytes()[:-3])
+    with pytest.raises(
+        InvalidInput, match=r"homogenisation cannot be read, since a chunk is damaged: .* --resume names it"
+    ):
+        plot_sweep(open_sweep(store), "homogenisation", {"volume": 1}, "mixing", "misalignment")
+
+
 def test_files_have_known_suffixes(data, tmp_path):
     figure = plot_sweep(data, "mean_mse", {"volume": 1}, None, None)
     with pytest.raises(InvalidInput, match=r"must end in \.png"):

@@ -107,6 +107,13 @@ def test_a_damaged_chunk_is_named_and_the_rest_kept(small_store, copy, damage):
     assert_same(copy, small_store)
 
 
+def test_too_little_memory_for_one_ecosystem(tmp_path):
+    spec = parse_spec(SMALL.replace("dimension = 4", "dimension = 100000"))
+    with pytest.raises(InvalidInput, match="memory_mib is 512, but one point of 4 entities and 100000 features takes"):
+        create_sweep(spec, tmp_path / "never.zarr")
+    assert not list(tmp_path.iterdir())
+
+
 def test_too_little_memory_for_one_row(tmp_path):
     spec = parse_spec(
         SMALL.replace("points = 5", "points = 5000").replace("generations = 3", "generations = 900\nmemory_mib = 1")
