@@ -1,6 +1,7 @@
 """What to sweep: a TOML file with axes, an ecosystem family and quantities. Mistakes are named with their line."""
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,8 @@ class _Reader(TomlReader):
         for key in ("draws", "public_rows"):
             if options.get(key, 1) < 1:
                 self.fail("ecosystem", key, f"is {options[key]}, but must be at least 1")
+        if options.get("draws", 1) > _MOST_VALUES:
+            self.fail("ecosystem", "draws", f"is {options['draws']}, but must be at most {_MOST_VALUES}")
         if not (0 < options.get("noise_variance", 1.0) < np.inf):
             self.fail("ecosystem", "noise_variance", f"is {options['noise_variance']}, but must be positive and finite")
         if family == "file":
@@ -191,10 +194,12 @@ class _Reader(TomlReader):
             return self.range(name, value)
         if not isinstance(value, list):
             return self.number(name, value)
-        numbers = tuple(self.number(name, one) for one in value)
-        if not numbers:
+        if not value:
             self.fail("axes", name, "is an empty list")
-        if twice := [one for one in set(numbers) if numbers.count(one) > 1]:
+        if len(value) > _MOST_VALUES:
+            self.fail("axes", name, f"holds {len(value)} values, but may hold at most {_MOST_VALUES}")
+        numbers = tuple(self.number(name, one) for one in value)
+        if twice := [one for one, times in Counter(numbers).items() if times > 1]:
             self.fail("axes", name, f"holds {twice[0]} twice")
         return numbers
 
