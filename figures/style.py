@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import Normalize
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
@@ -89,13 +89,17 @@ def heat_map(axes: Axes, x, y, values, levels, **kwargs) -> QuadMesh:
     return image
 
 
-def colour_bar(figure: Figure, axes: list[Axes], values, low: float, high: float, label: str) -> None:
+def colour_scale(low: float, high: float) -> Normalize:
+    """Logarithmic where values are positive and span more than two powers of ten, else linear."""
+    return LogNorm(low, high) if 0 < 100 * low < high else Normalize(low, high)
+
+
+def colour_bar(figure: Figure, axes: list[Axes], values, scale: Normalize, label: str) -> None:
     """One bar for panels that share a scale; an arrow, which the label explains, where values lie beyond it."""
-    below, above = bool(np.nanmin(values) < low), bool(np.nanmax(values) > high)
+    below, above = bool(np.nanmin(values) < scale.vmin), bool(np.nanmax(values) > scale.vmax)
     extend = ("both" if above else "min") if below else ("max" if above else "neither")
     arrows = "" if extend == "neither" else "\narrow: values beyond the scale"
-    scale = ScalarMappable(Normalize(low, high), cmap=HEAT)
-    figure.colorbar(scale, ax=axes, label=f"{wrapped(label)}{arrows}", extend=extend)
+    figure.colorbar(ScalarMappable(scale, cmap=HEAT), ax=axes, label=f"{wrapped(label)}{arrows}", extend=extend)
 
 
 def note(figure: Figure, text: str) -> None:

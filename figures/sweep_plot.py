@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from ..sim.sweep import finished_points
 from ..theory import InvalidInput
 from ..theory.whole_file import whole_file
-from .style import COLOURS, DASHES, colour_bar, grid_of_axes, heat_map, note, styled, wrapped
+from .style import COLOURS, DASHES, colour_bar, colour_scale, grid_of_axes, heat_map, note, styled, wrapped
 
 _MOST_LINES = len(COLOURS)
 _MOST_PANELS = 12
@@ -96,7 +97,8 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
         raise InvalidInput(f"{variable} has no finite value here: the theory gives none")
     with styled():
         figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
-        note(figure, _setting(data, held, share))
+        blank = bool((finite.isnull() & finite.finished).any())
+        note(figure, _setting(data, held, share, blank))
         return figure
 
 
@@ -133,16 +135,20 @@ def _nearest(axis: xr.DataArray, value: float) -> int:
     return int(np.abs(axis.values - value).argmin())
 
 
-def _setting(data: xr.Dataset, held: dict[str, float], share: float) -> str:
-    """What made the numbers: the family, and all that is fixed; and which share of them is computed, if not all are."""
+def _setting(data: xr.Dataset, held: dict[str, float], share: float, blank: bool) -> str:
+    """What made the numbers: the family, and all that is fixed; which share of them is computed, and why some are missing."""
     spec = loads(data.attrs["crossfeed_sweep"]["spec"])
     fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | held
     draws = spec["options"].get("draws", 1)
     parts = [f"family {spec['family']}", *map(_at, fixed, fixed.values()), f"seed {spec['seed']}"]
     if draws > 1 and "draw" not in held:
-        parts.append(f"mean of {draws} draws")
+        parts.append(f"mean of {draws} draws" if share == 1 else f"mean of those of {draws} draws that are computed")
     if share < 1:
         parts.append(f"unfinished: {share:.1%} of the points are computed")
+    if blank:
+        parts.append(
+            "blank where it has no finite value" + (" in some draw" if draws > 1 and "draw" not in held else "")
+        )
     return "; ".join(parts).replace(" = ", "\u00a0=\u00a0")  # lines do not break there
 
 
@@ -182,21 +188,24 @@ def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
     panels = _panels(values, rest)
     figure, axes = _grid(len(panels), 2.7, 2.4)
     low, high = np.nanpercentile(values, [0.5, 99.5])
-    levels = MaxNLocator(_LEVELS).tick_values(low, high)
+    scale = colour_scale(low, high)
+    locator = LogLocator(subs=(1, 3)) if isinstance(scale, LogNorm) else MaxNLocator(_LEVELS)
+    levels = locator.tick_values(low, high)
+    if values.name == "spectral_radius":
+        levels = np.union1d(levels, 1.0)  # the edge of stability
     for panel, (title, part) in zip(axes, panels, strict=True):
         part = part.transpose(y, x)
         panel.set_title(wrapped(title))
         _scale(panel.set_xscale, part[x])
         _scale(panel.set_yscale, part[y])
         if part.notnull().any():
-            constant = float(part.max() - part.min()) <= 1e-9 * max(
-                abs(low), abs(high)
-            )  # contours would trace rounding
-            heat_map(panel, part[x], part[y], part.values, [] if constant else levels, vmin=low, vmax=high)
+            # Contours of a constant would trace its rounding.
+            constant = float(part.max() - part.min()) <= 1e-9 * max(abs(low), abs(high))
+            heat_map(panel, part[x], part[y], part.values, [] if constant else levels, norm=scale)
         else:
             _say_why_empty(panel, part)
     _name_axes(axes, _label(values[x]), _label(values[y]))
-    colour_bar(figure, axes, values, low, high, _label(values))
+    colour_bar(figure, axes, values, scale, _label(values))
     return figure
 
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from ...theory import Weights, spectral_radius, worst_case
 from ..report import Report, Request, save
-from ..style import COLOURS, DASHES, colour_bar, grid_of_axes, heat_map, styled
+from ..style import COLOURS, DASHES, colour_bar, colour_scale, grid_of_axes, heat_map, styled
 from .stores import swept
 
 _SPEC = """
@@ -66,7 +66,7 @@ def draw_regions(request: Request) -> Report:
             panel.plot(edges[where[:, 1]], edges[where[:, 0]], **_DOTS)
             panel.set(title=f"misalignment {misalignment:g}", xlabel="β, weight of private data")
         axes[0].set_ylabel("λ, private part of what\nis published about")
-        colour_bar(figure, axes, worst, _LOWEST, highest, "largest ρ(Q) of all draws")
+        colour_bar(figure, axes, worst, colour_scale(_LOWEST, highest), "largest ρ(Q) of all draws")
         promises = [
             Patch(facecolor="none", edgecolor="black", hatch=_LEMMA, label="Lemma 1: β ≤ λ"),
             Patch(facecolor="none", edgecolor="black", hatch=_BEYOND, label="Lemma 1 without β ≤ λ (docs/theory.md)"),
