@@ -2,11 +2,11 @@
 
 import shutil
 from hashlib import sha256
+from inspect import getfile
 from pathlib import Path
 
 import xarray as xr
 
-from ... import sim, theory
 from ...sim.sweep import Spec, create_sweep, parse_spec, run_sweep
 from ...theory import InvalidInput
 from ...theory.whole_file import whole_file
@@ -38,8 +38,8 @@ def swept(request: Request, name: str, spec: str) -> xr.Dataset:
 def _origin_of(spec: Spec) -> str:
     """Digest of all that decides the numbers: the spec, and the source of theory/, sim/ and sim/sweep/."""
     content = sha256(spec.to_json().encode())
-    theory_folder, sim_folder = (Path(str(package.__file__)).parent for package in (theory, sim))
-    for folder in (theory_folder, sim_folder, sim_folder / "sweep"):
+    theory_folder, sweep_folder = (Path(getfile(one)).parent for one in (InvalidInput, run_sweep))
+    for folder in (theory_folder, sweep_folder.parent, sweep_folder):
         for file in sorted(folder.glob("*.py")):
             content.update(file.name.encode() + file.read_bytes())
     return content.hexdigest()

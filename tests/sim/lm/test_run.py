@@ -175,7 +175,7 @@ def test_the_last_models_evaluate_and_write(undisturbed, tmp_path):
     [
         (
             "pretrain_steps = 6\npretrain_rate = 3e38",
-            "seed 0, new model of width 16 .*the loss of entity 1 is not finite",
+            "seed 0: training the base: the loss of entity 1 is not finite",
         ),
         ("pretrain_steps = 0", "seed 0, α 0, β 0.5, generation 0: the loss of entity 1 is not finite"),
     ],
