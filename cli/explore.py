@@ -4,7 +4,7 @@ import logging
 import signal
 from dataclasses import dataclass
 
-from .output import progress_bar
+from .progress import progress_bar
 
 
 @dataclass(frozen=True)

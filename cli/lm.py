@@ -7,7 +7,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from .output import print_json, print_table, progress_bar
+from .output import print_json, print_table
+from .progress import progress_bar
 
 
 def _single_precision():
@@ -124,10 +125,10 @@ class LmFigure:
         """Draw and write."""
         from ..figures.lm_figures import embedding_figure, loss_figure
         from ..figures.lm_runs import open_runs
-        from ..figures.sweep_plot import save_figure
+        from ..figures.report import write_figure
 
         data = open_runs(self.runs)
-        save_figure(loss_figure(data) if self.beta is None else embedding_figure(data, self.beta), self.out)
+        write_figure(loss_figure(data) if self.beta is None else embedding_figure(data, self.beta), self.out)
         print(self.out)
 
 

@@ -8,15 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 _COLUMN = 14  # characters a column needs
@@ -71,21 +62,6 @@ def print_errors(kind: str, mse, mspe) -> None:
         f"MSPE at generation {len(mse) - 1}, {kind}",
         ["entity", *(f"task {m + 1}" for m in range(entities))],
         ((k + 1, *row) for k, row in enumerate(mspe[-1])),
-    )
-
-
-def progress_bar(*more: str) -> Progress:
-    """A progress bar on stderr that leaves no trace, with more text columns if wanted."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        *(TextColumn(text) for text in more),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
     )
 
 

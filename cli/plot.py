@@ -28,10 +28,11 @@ class PlotCommand:
 
     def run(self) -> None:
         """Draw and write."""
-        from ..figures.sweep_plot import open_sweep, plot_sweep, save_figure
+        from ..figures.report import write_figure
+        from ..figures.sweep_plot import open_sweep, plot_sweep
 
         data = open_sweep(self.store)
-        save_figure(plot_sweep(data, self.variable, dict(map(_held, self.at)), self.x, self.y), self.out)
+        write_figure(plot_sweep(data, self.variable, dict(map(_held, self.at)), self.x, self.y), self.out)
         print(self.out)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .arguments import checked_seed
 from .folder import make_folder
-from .output import progress_bar
+from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..figures.report import Report

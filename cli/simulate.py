@@ -8,7 +8,8 @@ from typing import Literal
 import tyro
 
 from .arguments import MOST_GENERATIONS, MOST_REPLICATES, EntityWeights, checked_count, checked_seed, parse_weights
-from .output import biased_notes, print_errors, print_json, print_notes, print_table, progress_bar
+from .output import biased_notes, print_errors, print_json, print_notes, print_table
+from .progress import progress_bar
 
 _PARTS = 24  # of a large run: what cores share and the progress bar counts
 _SMALL = 2400  # replicates that are drawn in one go

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import tyro
 
-from .output import print_json, progress_bar
+from .output import print_json
+from .progress import progress_bar
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import tyro
 
 from .folder import make_folder
-from .output import print_json, progress_bar
+from .output import print_json
+from .progress import progress_bar
 from .verify_lemma1 import TrialOptions
 
 if TYPE_CHECKING:

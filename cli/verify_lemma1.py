@@ -9,7 +9,8 @@ from pathlib import Path
 
 from .arguments import checked_seed
 from .folder import make_folder
-from .output import print_json, print_table, progress_bar
+from .output import print_json, print_table
+from .progress import progress_bar
 
 _RESULTS = Path("results/lemma1")
 _MOST_ENTITIES, _MOST_FEATURES = 50, 50

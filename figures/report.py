@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from ..theory import InvalidInput
 from ..theory.whole_file import whole_file
-from .style import note
+from .style import note, styled
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,24 @@ def save(request: Request, report: Report, figure: Figure, columns: Mapping[str,
     if not figure.get_supxlabel():
         note(figure, report.setting)
     for suffix in ("svg", "png"):
-        with whole_file(request.folder / f"{report.name}.{suffix}") as part:
-            figure.savefig(part, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
+        write_figure(figure, request.folder / f"{report.name}.{suffix}")
     save_table(request.folder / f"{report.name}.csv", columns)
     report.files.extend(f"{report.name}.{suffix}" for suffix in ("svg", "png", "csv"))
     return report
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure, whole or not at all, without the date, so that equal figures are equal files; the suffix says how.
+
+    Raises:
+        InvalidInput: the suffix is none of .png, .svg and .pdf.
+    """
+    dates = {".png": None, ".svg": "Date", ".pdf": "CreationDate"}
+    if path.suffix not in dates:
+        raise InvalidInput(f"{path.name} must end in .png, .svg or .pdf")
+    date = dates[path.suffix]
+    with styled(), whole_file(path) as part:
+        figure.savefig(part, dpi=150, metadata={date: None} if date else None)
 
 
 def save_table(path: Path, columns: Mapping[str, ArrayLike]) -> None:

@@ -12,7 +12,6 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from ..sim.sweep import finished_points
 from ..theory import InvalidInput
-from ..theory.whole_file import whole_file
 from .style import COLOURS, DASHES, colour_bar, colour_scale, grid_of_axes, heat_map, note, styled, wrapped
 
 _MOST_LINES = len(COLOURS)
@@ -34,13 +33,10 @@ def open_sweep(path: Path) -> xr.Dataset:
     """The store of a sweep, lazily; the coordinate `finished` says which points are computed.
 
     Raises:
-        InvalidInput: xarray cannot open it, or it is not the store of a sweep.
+        InvalidInput: it is not the store of a sweep, or damaged.
     """
-    try:
-        data = xr.open_zarr(path)
-    except Exception as error:  # whatever stands at the path
-        raise InvalidInput(f"cannot open {path} as a sweep: {error}") from error
-    return data.assign_coords(finished=finished_points(path))
+    finished = finished_points(path)
+    return xr.open_zarr(path).assign_coords(finished=finished)
 
 
 def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str | None, y: str | None) -> Figure:
@@ -112,18 +108,6 @@ def mean_over_draws(values: xr.DataArray) -> xr.DataArray:
     total = values.where(values.finished, 0).sum("draw", skipna=False)
     mean = (total / count.where(count > 0)).rename(values.name).assign_attrs(values.attrs)
     return mean.assign_coords(finished=values.finished.any("draw"))
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure, whole or not at all; the suffix says how.
-
-    Raises:
-        InvalidInput: the suffix is none of .png, .svg and .pdf.
-    """
-    if path.suffix not in (".png", ".svg", ".pdf"):
-        raise InvalidInput(f"{path.name} must end in .png, .svg or .pdf")
-    with styled(), whole_file(path) as part:
-        figure.savefig(part, dpi=150)
 
 
 def _nearest(axis: xr.DataArray, value: float) -> int:

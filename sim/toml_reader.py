@@ -1,25 +1,11 @@
-"""Reading TOML whose mistakes are named with their line, and saying how two settings differ."""
+"""Reading TOML whose mistakes are named with their line."""
 
 import re
 import tomllib
 from dataclasses import dataclass
-from itertools import zip_longest
-from pathlib import Path
 from typing import Any, NoReturn
 
 from ..theory.failures import InvalidInput
-
-
-def read_text(path: Path) -> str:
-    """The text of a TOML file.
-
-    Raises:
-        InvalidInput: it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -87,19 +73,3 @@ class TomlReader:
             if named and (current == table or (not current and line.strip().startswith(table))):
                 return number
         return None
-
-
-def differences(stored: Any, wanted: Any, name: str = "") -> list[str]:
-    """What differs between two settings made of dicts, lists and plain values, in words."""
-    if isinstance(stored, dict) and isinstance(wanted, dict):
-        keys = sorted(stored.keys() | wanted.keys())
-        return [
-            line for key in keys for line in differences(stored.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
-        ]
-    if stored == wanted:
-        return []
-    if isinstance(stored, list) and isinstance(wanted, list):
-        first = next(i for i, (a, b) in enumerate(zip_longest(stored, wanted)) if a != b)
-        show = lambda values: values[first] if first < len(values) else "nothing"  # noqa: E731
-        return [f"{name}[{first}] is {show(stored)} there and {show(wanted)} in the spec"]
-    return [f"{name} is {stored} there and {wanted} in the spec"]

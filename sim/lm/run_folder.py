@@ -18,7 +18,7 @@ import xarray as xr
 
 from ...theory.failures import CrossfeedError, InvalidInput
 from ...theory.whole_file import whole_file
-from ..toml_reader import differences
+from ..differences import differences
 from .corpus import Corpus
 from .measure import AXES, DRAWN_AXES, LABELS
 from .pool import SOURCES
@@ -77,7 +77,7 @@ def check_run(folder: Path, study: Study, corpus: Corpus) -> None:
     """
     record = read_record(folder)
     # A setting that a record does not have was added since, and has its default there.
-    if changed := differences(from_dict(record["study"]).as_dict(), study.as_dict()):
+    if changed := differences(from_dict(record["study"]).as_dict(), study.as_dict(), "the study"):
         raise InvalidInput(f"{folder} holds another study: {'; '.join(changed)}")
     if record["text"] != corpus.fingerprint():
         raise InvalidInput(f"the texts that {folder} was started with have changed: start a new run")

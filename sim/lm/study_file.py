@@ -6,7 +6,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from ..toml_reader import TomlReader, parse_toml, read_text
+from ..text_files import read_text_file
+from ..toml_reader import TomlReader, parse_toml
 from .builtin_tasks import BUILTIN_TASKS
 from .study import PYTHON, SCRATCH, SECTIONS, EntitySettings, Study
 
@@ -37,7 +38,7 @@ def read_study(path: Path) -> Study:
     Raises:
         InvalidInput: the file cannot be read, or an entry is wrong; the message names file and line.
     """
-    return parse_study(read_text(path), str(path), path.parent)
+    return parse_study(read_text_file(path), str(path), path.parent)
 
 
 def parse_study(text: str, source: str = "study", folder: Path = Path()) -> Study:

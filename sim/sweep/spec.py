@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..real_data import DATASETS
-from ..toml_reader import TomlReader, parse_toml, read_text
+from ..text_files import read_text_file
+from ..toml_reader import TomlReader, parse_toml
 from .given_file import description
 from .quantities import QUANTITIES
 
@@ -95,7 +96,7 @@ def read_spec(path: Path) -> Spec:
     Raises:
         InvalidInput: the file cannot be read, or an entry is wrong; the message names file and line.
     """
-    return parse_spec(read_text(path), str(path), path.parent)
+    return parse_spec(read_text_file(path), str(path), path.parent)
 
 
 def parse_spec(text: str, source: str = "spec", folder: Path = Path()) -> Spec:

@@ -4,6 +4,8 @@ import os
 import platform
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from json import loads
@@ -18,7 +20,7 @@ from zarr.errors import BaseZarrError
 
 from ...theory.failures import CrossfeedError, InvalidInput
 from ...theory.whole_file import why_not
-from ..toml_reader import differences
+from ..differences import differences
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
 from .spec import Spec
@@ -64,6 +66,10 @@ class Store:
 
     def __init__(self, path: Path, plan: Plan):
         self.path, self.plan = path, plan
+        if lost := _lost(path, plan):
+            raise InvalidInput(
+                f"{path} has lost {', '.join(map(str, lost))}: crossfeed sweep SPEC --out STORE --resume makes them anew"
+            )
         group = zarr.open_group(path, mode="r+")
         # A tile of NaN is finished too, so its chunk must be there.
         self._arrays: dict[str, zarr.Array] = {
@@ -80,30 +86,29 @@ class Store:
         """
         if path.exists():
             raise InvalidInput(f"{path} exists already: choose another name, or continue it with --resume")
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            _make_empty(part, plan)
+        with _empty_store_beside(path, plan) as part:
             part.rename(path)
-        except OSError as error:
-            raise InvalidInput(f"cannot write {path}: {why_not(path, error)}") from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
 
     @classmethod
     def open(cls, path: Path, plan: Plan) -> "Store":
-        """Open a store to go on with it.
+        """Open a store to go on with it; axes and descriptions of arrays that were lost are made anew.
 
         Raises:
-            InvalidInput: there is none, it is not ours, or it belongs to another spec.
+            InvalidInput: there is none, it is not ours, it belongs to another spec, or it cannot be written.
         """
         stored, wanted = _identity(read_spec_of(path)), _identity(plan.spec)
-        if changed := differences(stored, wanted):
+        if changed := differences(stored, wanted, "the spec"):
             raise InvalidInput(f"{path} holds another sweep: {'; '.join(changed)}")
+        if lost := _lost(path, plan):
+            with _empty_store_beside(path, plan) as part:
+                for file in lost:
+                    (path / file).parent.mkdir(parents=True, exist_ok=True)
+                    (part / file).replace(path / file)
         return cls(path, plan)
 
     def done(self, tile: Tile) -> bool:
         """Whether all quantities of a tile are there."""
-        return all(file.exists() for file in self._files(tile))
+        return all(map(_is_there, self._files(tile)))
 
     def check(self, tile: Tile) -> None:
         """Read a finished tile, and remove what an interrupted write left beside it.
@@ -114,7 +119,7 @@ class Store:
         for file, array in zip(self._files(tile), self._arrays.values(), strict=True):
             for leftover in file.parent.glob(f"{file.name}.*.partial"):
                 leftover.unlink(missing_ok=True)
-            if not file.exists():
+            if not _is_there(file):
                 continue
             try:
                 array[self.place(tile)]
@@ -175,10 +180,11 @@ def read_spec_of(path: Path) -> Spec:
 
 
 def _identity(spec: Spec) -> dict[str, Any]:
-    """What makes two specs the same sweep: an ecosystem's file may move, its numbers may not change."""
+    """What makes two specs the same sweep, named as in a spec: a file may move, the ecosystem in it may not change."""
     content = loads(spec.to_json())
-    content["options"].pop("path", None)
-    return content
+    ecosystem = {"family": content.pop("family")} | content.pop("options")
+    ecosystem.pop("path", None)
+    return {"axes": content.pop("axes"), "ecosystem": ecosystem, "sweep": content}
 
 
 def status_of(path: Path) -> Status:
@@ -207,6 +213,42 @@ def finished_points(path: Path) -> tuple[tuple[str, ...], Bool[np.ndarray, "..."
     return tuple(plan.spec.swept), finished
 
 
+def _is_there(file: Path) -> bool:
+    """Whether a file has content: power cuts leave empty ones."""
+    return file.is_file() and file.stat().st_size > 0
+
+
+def _lost(path: Path, plan: Plan) -> list[Path]:
+    """What is missing of axes and descriptions of arrays, relative to the store."""
+    axes = _axes(plan)
+    files = [Path(name, "zarr.json") for name in (*axes, *plan.spec.quantities)] + [Path(name, "c/0") for name in axes]
+    return [file for file in files if not _is_there(path / file)]
+
+
+@contextmanager
+def _empty_store_beside(path: Path, plan: Plan) -> Iterator[Path]:
+    """A store without a tile under a temporary name, which is removed afterwards.
+
+    Raises:
+        InvalidInput: the folder cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        _make_empty(part, plan)
+        yield part
+    except OSError as error:
+        raise InvalidInput(f"cannot write {path}: {why_not(path, error)}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _axes(plan: Plan) -> dict[str, np.ndarray]:
+    """Values of every dimension; within a point generations count from 0, everything else from 1."""
+    used = {dim for name in plan.spec.quantities for dim in QUANTITIES[name].dims}
+    inside = {dim: np.arange(size) + (dim != "generation") for dim, size in plan.trailing.items() if dim in used}
+    return {dim: np.asarray(values) for dim, values in plan.spec.swept.items()} | inside
+
+
 def _make_empty(path: Path, plan: Plan) -> None:
     spec = plan.spec
     group = zarr.create_group(
@@ -223,14 +265,19 @@ def _make_empty(path: Path, plan: Plan) -> None:
             },
         },
     )
-    used = {dim for name in spec.quantities for dim in QUANTITIES[name].dims}
-    # Generations count from 0, everything else from 1.
-    inside = {dim: np.arange(size) + (dim != "generation") for dim, size in plan.trailing.items() if dim in used}
-    for dim, values in (spec.swept | inside).items():
+    for dim, values in _axes(plan).items():
         label, units = _LABELS[dim]
-        group.create_array(
-            dim, data=np.asarray(values), dimension_names=(dim,), attributes={"long_name": label, "units": units}
+        # One chunk an axis, written also where all is zero.
+        array = group.create_array(
+            dim,
+            shape=values.shape,
+            chunks=values.shape,
+            dtype=values.dtype,
+            dimension_names=(dim,),
+            attributes={"long_name": label, "units": units},
+            config={"write_empty_chunks": True},
         )
+        array[:] = values
     rows = {"beta": plan.rows_a_tile, "alpha": len(plan.alphas)}
     for name in spec.quantities:
         quantity = QUANTITIES[name]

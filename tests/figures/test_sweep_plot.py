@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from crossfeed.figures.sweep_plot import mean_over_draws, open_sweep, plot_sweep, save_figure
+from crossfeed.figures.report import write_figure
+from crossfeed.figures.sweep_plot import mean_over_draws, open_sweep, plot_sweep
 from crossfeed.figures.sweeps.phase_diagrams import symmetric_optimum
 from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
 from crossfeed.theory import InvalidInput
@@ -185,8 +186,8 @@ def test_a_damaged_chunk_is_named_in_a_sentence(many, tmp_path):
 def test_files_have_known_suffixes(data, tmp_path):
     figure = plot_sweep(data, "mean_mse", {"volume": 1}, None, None)
     with pytest.raises(InvalidInput, match=r"must end in \.png"):
-        save_figure(figure, tmp_path / "x.jpg")
-    save_figure(figure, tmp_path / "x.svg")
+        write_figure(figure, tmp_path / "x.jpg")
+    write_figure(figure, tmp_path / "x.svg")
     assert (tmp_path / "x.svg").read_text().startswith("<?xml")
 
 

@@ -74,7 +74,7 @@ def test_a_store_is_not_overwritten(small_store):
     ("old", "new", "says"),
     [
         ("seed = 7", "seed = 8", "seed is 7 there and 8 in the spec"),
-        ("draws = 2", "draws = 3", "options.draws is 2 there and 3 in the spec"),
+        ("draws = 2", "draws = 3", "ecosystem.draws is 2 there and 3 in the spec"),
         ("0.5, 0.9", "0.6, 0.9", r"axes.beta\[1\] is 0.5 there and 0.6 in the spec"),
         ('"transfer", ', "", r"quantities\[4\] is transfer there"),
     ],
@@ -105,6 +105,26 @@ def test_a_damaged_chunk_is_named_and_the_rest_kept(small_store, copy, damage):
     file.unlink()
     run_sweep(parse_spec(SMALL), copy)
     assert_same(copy, small_store)
+
+
+def test_a_chunk_left_empty_by_a_power_cut_is_computed_again(small_store, copy):
+    all_points = status_of(copy).points
+    (copy / "mse/c/1/2/0/0/0").write_bytes(b"")
+    assert status_of(copy).points < all_points
+    run_sweep(parse_spec(SMALL), copy)
+    assert_same(copy, small_store)
+
+
+def test_lost_axes_and_descriptions_are_named_and_made_anew(small_store, copy):
+    lost = ("alpha/c/0", "draw/zarr.json", "mse/zarr.json")
+    for name in lost:
+        (copy / name).unlink()
+    with pytest.raises(InvalidInput, match="--resume makes them anew") as caught:
+        status_of(copy)
+    assert all(name in str(caught.value) for name in lost)
+    run_sweep(parse_spec(SMALL), copy)
+    assert_same(copy, small_store)
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
 
 def test_too_little_memory_for_one_ecosystem(tmp_path):
@@ -153,7 +173,7 @@ def spec_in(folder: Path):
 
 def test_another_ecosystem_in_the_same_file_is_refused(project):
     save_ecosystem(worst_case(2, 3.0), project / "ecosystem.npz")
-    with pytest.raises(InvalidInput, match=r"holds another sweep: options.sha256 is \w+ there"):
+    with pytest.raises(InvalidInput, match=r"holds another sweep: ecosystem.sha256 is \w+ there"):
         run_sweep(spec_in(project), project / "s.zarr")
 
 
