@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..theory import InvalidInput
 from .lm_runs import over_seeds
-from .style import COLOURS, DASHES, MARKERS, grid_of_axes, note, styled
+from .style import COLOURS, MARKERS, grid_of_axes, line, note, styled
 
 _MOST = 4
 
@@ -34,7 +34,7 @@ def loss_figure(data: xr.Dataset) -> Figure:
                 for number, alpha in enumerate(data.alpha.values):
                     at = {"beta": beta, "alpha": alpha, "entity": entity, "dataset": task}
                     middle, band = mean.sel(at), deviation.sel(at)
-                    panel.plot(data.generation, middle, DASHES[number], color=COLOURS[number], label=f"α = {alpha:g}")
+                    line(panel, number, data.generation, middle, f"α = {alpha:g}")
                     if band.notnull().any():
                         low, high = middle - band, middle + band
                         panel.fill_between(data.generation, low, high, color=COLOURS[number], alpha=0.2, linewidth=0)

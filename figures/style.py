@@ -77,7 +77,7 @@ def plain_log_axis(axes: Axes) -> None:
 
 
 def heat_map(axes: Axes, x, y, values, levels, **kwargs) -> QuadMesh:
-    """Values over (α, β) with labelled contours; the image, for a colour bar."""
+    """Values over x and y with labelled contours; the image, for a colour bar."""
     image = axes.pcolormesh(x, y, values, cmap=HEAT, shading="nearest", rasterized=True, **kwargs)
     # White lines with a dark edge show on both ends of the scale.
     contours = axes.contour(x, y, values, levels=levels, colors="white", linewidths=0.8)

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from ..sim.sweep import finished_points
 from ..theory import InvalidInput
-from .style import COLOURS, DASHES, colour_bar, colour_scale, grid_of_axes, heat_map, note, styled, wrapped
+from .style import COLOURS, colour_bar, colour_scale, grid_of_axes, heat_map, line, note, styled, wrapped
 
 _MOST_LINES = len(COLOURS)
 _MOST_PANELS = 12
@@ -54,14 +54,7 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
         InvalidInput: there is no such variable or axis, an axis does not reach a chosen value, nothing finite to draw, x and y are
             one axis, or too much for one picture.
     """
-    if variable not in data.data_vars:
-        raise InvalidInput(f"variable is {variable!r}, but the sweep holds {', '.join(map(str, data.data_vars))}")
-    values = data[variable]
-    for name, value in chosen.items():
-        if name not in values.dims:
-            raise InvalidInput(f"{variable} has no axis {name!r} to hold; it has {', '.join(map(str, values.dims))}")
-        values = values.isel({name: _nearest(values[name], value)})
-    held = {name: values[name].item() for name in chosen}
+    values, held = _held(data, variable, chosen)
     share = float(values.finished.mean())
     if share == 0:
         raise InvalidInput(f"{variable} is not computed yet here: go on with crossfeed sweep SPEC --out STORE --resume")
@@ -73,21 +66,7 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
         ) from error
     if "draw" in values.dims:
         values = mean_over_draws(values)
-    free = [str(dim) for dim in values.dims]
-    if not free:
-        raise InvalidInput(f"{variable} is one number here, {float(values):.6g}: leave an axis free")
-    for name in (x, y):
-        if name is not None and name not in free:
-            raise InvalidInput(f"{name!r} is not a free axis of {variable}; free are {', '.join(free)}")
-    if x is not None and x == y:
-        raise InvalidInput(f"x and y are both {x!r}: a heat map needs two axes")
-    if x is None and free == [y]:
-        raise InvalidInput(f"{y!r} is the only free axis of {variable}: give it as x, or leave another one free")
-    if x is None:
-        x = next(name for name in ("alpha", "generation", *reversed(free)) if name in free and name != y)
-    if y is None and x == "alpha" and "beta" in free:
-        y = "beta"
-    rest = [name for name in free if name not in (x, y)]
+    x, y, rest = _choose_axes(values, x, y)
     finite = values.where(np.isfinite(values))
     if not finite.notnull().any():
         raise InvalidInput(f"{variable} has no finite value here: the theory gives none")
@@ -108,6 +87,37 @@ def mean_over_draws(values: xr.DataArray) -> xr.DataArray:
     total = values.where(values.finished, 0).sum("draw", skipna=False)
     mean = (total / count.where(count > 0)).rename(values.name).assign_attrs(values.attrs)
     return mean.assign_coords(finished=values.finished.any("draw"))
+
+
+def _held(data: xr.Dataset, variable: str, chosen: dict[str, float]) -> tuple[xr.DataArray, dict[str, float]]:
+    """A variable with axes held at the values nearest to those chosen, and these values."""
+    if variable not in data.data_vars:
+        raise InvalidInput(f"variable is {variable!r}, but the sweep holds {', '.join(map(str, data.data_vars))}")
+    values = data[variable]
+    for name, value in chosen.items():
+        if name not in values.dims:
+            raise InvalidInput(f"{variable} has no axis {name!r} to hold; it has {', '.join(map(str, values.dims))}")
+        values = values.isel({name: _nearest(values[name], value)})
+    return values, {name: values[name].item() for name in chosen}
+
+
+def _choose_axes(values: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str | None, list[str]]:
+    """The horizontal axis, the vertical one of heat maps, and what is left over."""
+    free = [str(dim) for dim in values.dims]
+    if not free:
+        raise InvalidInput(f"{values.name} is one number here, {float(values):.6g}: leave an axis free")
+    for name in (x, y):
+        if name is not None and name not in free:
+            raise InvalidInput(f"{name!r} is not a free axis of {values.name}; free are {', '.join(free)}")
+    if x is not None and x == y:
+        raise InvalidInput(f"x and y are both {x!r}: a heat map needs two axes")
+    if x is None and free == [y]:
+        raise InvalidInput(f"{y!r} is the only free axis of {values.name}: give it as x, or leave another one free")
+    if x is None:
+        x = next(name for name in ("alpha", "generation", *reversed(free)) if name in free and name != y)
+    if y is None and x == "alpha" and "beta" in free:
+        y = "beta"
+    return x, y, [name for name in free if name not in (x, y)]
 
 
 def _nearest(axis: xr.DataArray, value: float) -> int:
@@ -204,9 +214,9 @@ def _lines(values: xr.DataArray, x: str, rest: list[str]) -> Figure:
             _say_why_empty(panel, part)
             continue
         each = [(None, part)] if lines is None else [(value, part.sel({lines: value})) for value in part[lines].values]
-        for number, (value, line) in enumerate(each):
+        for number, (value, curve) in enumerate(each):
             label = None if value is None else _at(str(lines), value)
-            panel.plot(line[x], line, DASHES[number], color=COLOURS[number], label=label)
+            line(panel, number, curve[x], curve, label)
     _name_axes(axes, _label(values[x]), _label(values))
     if lines is not None:
         next(panel for panel in axes if panel.lines).legend()

@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..theory.ecosystem import Ecosystem
 from ..theory.measures import minimum_variance
 from ..theory.stability import universal_bound
+from ..theory.stein import UNIT_ROOT_TOLERANCE, has_limit
 from ..theory.weights import Weights
 from .spread import spread_grid
 from .sweep.padded import PaddedEcosystem
@@ -46,7 +48,7 @@ class Setting(NamedTuple):
     misalignment: float
 
 
-class Here(NamedTuple):
+class Prediction(NamedTuple):
     """What the theory says of one setting; entities beyond K are NaN, and so is a limit that does not exist.
 
     Attributes:
@@ -119,12 +121,12 @@ def worst_angle(topics: Int[Array, ""] | int) -> Float[Array, ""]:
     return jnp.arccos(jnp.sqrt((1 - 1 / jnp.sqrt(topics)) / 2))
 
 
-def look(setting: Setting) -> Here:
+def predict(setting: Setting) -> Prediction:
     """All that is shown of one setting but the phase diagram; jit it."""
     padded = turned_ecosystem(setting)
     point = _point(padded, setting.alpha, setting.beta)
     found = lambda name: QUANTITIES[name].compute(point)  # noqa: E731
-    return Here(
+    return Prediction(
         spectral_radius=found("spectral_radius"),
         universal_bound=universal_bound(padded.ecosystem),
         minimum_variance=minimum_variance(padded.ecosystem),
@@ -149,6 +151,27 @@ def scan_weights(setting: Setting) -> Diagram:
 
     axis = jnp.linspace(0.0, 1.0, GRID)
     return spread_grid(at, axis, axis)
+
+
+def state(prediction: Prediction) -> str:
+    """`settles`, `diverges`, or `drifts` where ρ(Q) cannot be told from one."""
+    if has_limit(prediction.spectral_radius):
+        return "settles"
+    return "drifts" if prediction.spectral_radius <= 1 + UNIT_ROOT_TOLERANCE else "diverges"
+
+
+def best_weights(diagram: Diagram) -> tuple[float, float, float]:
+    """(β, α, mean relative efficiency) where efficiency is highest."""
+    row, column = np.unravel_index(np.nanargmax(diagram.efficiency), diagram.efficiency.shape)
+    return row / (GRID - 1), column / (GRID - 1), float(diagram.efficiency[row, column])
+
+
+def weight_shares(setting: Setting, prediction: Prediction) -> tuple[float, float, float]:
+    """Mean over entities of the weight on own private, others' private and public data; NaN where there is no limit."""
+    weights = np.asarray(prediction.transfer)[: setting.entities]
+    private = weights[:, : setting.entities]
+    own = np.trace(private) / setting.entities
+    return own, private.sum() / setting.entities - own, weights[:, -1].mean()
 
 
 def _point(padded: PaddedEcosystem, alpha, beta) -> Point:

@@ -17,8 +17,9 @@ from ...sim.explore import (
     MOST_STRENGTH,
     PUBLIC_STRENGTH,
     Diagram,
-    Here,
+    Prediction,
     Setting,
+    state,
 )
 from . import words
 from .newest import Newest
@@ -47,13 +48,15 @@ DEFAULT = setting_of(_DIALS)
 class Page:
     """The document of one browser tab."""
 
-    def __init__(self, document: Document, look: Callable[[Setting], Here], scan: Callable[[Setting], Diagram]):
+    def __init__(
+        self, document: Document, predict: Callable[[Setting], Prediction], scan: Callable[[Setting], Diagram]
+    ):
         self.document = document
         self.dials, self.said = ColumnDataSource(_one_row(_DIALS)), ColumnDataSource({})
         self.trajectories, self.diagram, self.transfer = Trajectories(), PhaseDiagram(), TransferMatrix()
-        self.here = Newest(document, look, self.show_here)
+        self.here = Newest(document, predict, self.show_here)
         self.plane = Newest(document, scan, self.show_plane)
-        self.last_here: tuple[Setting, Here] | None = None
+        self.last_here: tuple[Setting, Prediction] | None = None
         self.last_plane: tuple[Setting, Diagram] | None = None
         self.drawn: tuple[Setting, str] | None = None
 
@@ -81,7 +84,7 @@ class Page:
         self.here.want(setting_of(_row(self.dials)))
         self.draw_plane()
 
-    def show_here(self, setting: Setting, here: Here) -> None:
+    def show_here(self, setting: Setting, here: Prediction) -> None:
         """Everything about one setting; the phase diagram, which takes longer, comes after it."""
         self.last_here = setting, here
         self.trajectories.show(setting, here)
@@ -113,14 +116,14 @@ class Page:
         setting, here = self.last_here
         texts = {
             "caption": words.caption(setting),
-            "state": words.state(here),
+            "state": state(here),
             "verdict": words.verdict(here),
             "about_errors": words.about_errors(here),
             "about_transfer": words.about_transfer(setting, here),
             "about_turn": words.about_turn(setting, here),
         }
         if self.last_plane is not None and self.last_plane[0] == _without_weights(setting):
-            texts["about_weights"] = words.about_weights(setting, here, self.last_plane[1])
+            texts["about_weights"] = words.about_weights(here, self.last_plane[1])
             texts["plane_caption"] = words.plane_caption(setting)
         self.said.data = _one_row(_row(self.said) | words.numbers(setting, here) | texts)
 

@@ -7,10 +7,9 @@ from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting.contour import contour_data
 from scipy.ndimage import distance_transform_edt
 
-from ...sim.explore import GRID, Diagram, Setting
+from ...sim.explore import GRID, Diagram, Setting, best_weights
 from ...theory.stein import UNIT_ROOT_TOLERANCE
 from .canvas import INK, PAPER, canvas, heat_scale, image, rounded_up
-from .words import best_weights
 
 _AXIS = np.linspace(0, 1, GRID)
 _HALF = 0.5 / (GRID - 1)  # of a cell

@@ -10,7 +10,7 @@ from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.server import Server
 
-from ...sim.explore import Diagram, Here, Setting, look, scan_weights
+from ...sim.explore import Diagram, Prediction, Setting, predict, scan_weights
 from ...theory import InvalidInput
 from .page import DEFAULT, Page
 
@@ -19,19 +19,19 @@ class Programs:
     """The functions of `sim.explore`, compiled once for all settings, with answers in NumPy."""
 
     def __init__(self):
-        self._look, self._scan = jax.jit(look), jax.jit(scan_weights)
+        self._predict, self._scan = jax.jit(predict), jax.jit(scan_weights)
 
     def compile(self) -> Iterator[int]:
         """Compile all at the same time, yielding how many are done."""
         with ThreadPoolExecutor() as threads:
-            waiting = [threads.submit(program, DEFAULT) for program in (self.look, self.scan)]
+            waiting = [threads.submit(program, DEFAULT) for program in (self.predict, self.scan)]
             for done, one in enumerate(as_completed(waiting), 1):
                 one.result()
                 yield done
 
-    def look(self, setting: Setting) -> Here:
-        """As `sim.explore.look`."""
-        return jax.tree.map(np.asarray, self._look(setting))
+    def predict(self, setting: Setting) -> Prediction:
+        """As `sim.explore.predict`."""
+        return jax.tree.map(np.asarray, self._predict(setting))
 
     def scan(self, setting: Setting) -> Diagram:
         """As `sim.explore.scan_weights`."""
@@ -46,7 +46,7 @@ def make_server(port: int, programs: Programs) -> Server:
     """
     if not 0 <= port <= 65535:
         raise InvalidInput(f"port is {port}, but must lie in 0..65535")
-    application = Application(FunctionHandler(lambda document: Page(document, programs.look, programs.scan).open()))
+    application = Application(FunctionHandler(lambda document: Page(document, programs.predict, programs.scan).open()))
     try:
         return Server({"/": application}, port=port, address="127.0.0.1")
     except OSError as error:

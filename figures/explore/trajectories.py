@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, LogTickFormatter, Range1d
 
-from ...sim.explore import GENERATIONS, Here, Setting
+from ...sim.explore import GENERATIONS, Prediction, Setting, state
 from ..style import COLOURS, DASHES
 from .canvas import canvas
-from .words import state
 
 _DASHES = {"-": "solid", "--": "dashed", "-.": "dashdot", ":": "dotted"}
 _STEPS = 5  # of the axis in a decade, so that it stands still while a dial moves a little
@@ -41,7 +40,7 @@ class Trajectories:
             HoverTool(renderers=[mean], tooltips=[("mean MSE", "@y{0.00000}"), ("generation", "@x")], mode="vline"),
         )
 
-    def show(self, setting: Setting, here: Here) -> None:
+    def show(self, setting: Setting, here: Prediction) -> None:
         """Draw new numbers; the limit only where there is one."""
         curves = list(here.mse[:, : setting.entities].T)
         generations = np.arange(GENERATIONS + 1)

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
-from ...sim.explore import Here, Setting
+from ...sim.explore import Prediction, Setting, state
 from .canvas import INK, PAPER, canvas, heat_scale, image
-from .words import state
 
 _MOST_ENTITIES_WITH_NUMBERS = 10
 _MOST_TICKS = 10
@@ -32,7 +31,7 @@ class TransferMatrix:
         self.plot.xaxis.ticker, self.plot.yaxis.ticker = self.datasets, self.entities
         self.plot.xaxis.major_label_overrides = {0: "public"}
 
-    def show(self, setting: Setting, here: Here) -> None:
+    def show(self, setting: Setting, here: Prediction) -> None:
         """Draw new numbers. The public column, put first, may lie beyond the end of the scale, which is that of private data."""
         count = setting.entities
         weights = np.asarray(here.transfer)[:count][:, [-1, *range(count)]]

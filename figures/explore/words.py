@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from ...sim.explore import GENERATIONS, GRID, Diagram, Here, Setting
-from ...theory.stein import UNIT_ROOT_TOLERANCE, has_limit
+from ...sim.explore import GENERATIONS, Diagram, Prediction, Setting, best_weights, state, weight_shares
 
 
 def caption(setting: Setting) -> str:
@@ -18,14 +17,7 @@ def plane_caption(setting: Setting) -> str:
     return f"K = {setting.entities}, c = {setting.volume:.3g}, misalignment {setting.misalignment:.2f}"
 
 
-def state(here: Here) -> str:
-    """`settles`, `diverges`, or `drifts` where ρ(Q) cannot be told from one."""
-    if has_limit(here.spectral_radius):
-        return "settles"
-    return "drifts" if here.spectral_radius <= 1 + UNIT_ROOT_TOLERANCE else "diverges"
-
-
-def verdict(here: Here) -> str:
+def verdict(here: Prediction) -> str:
     """Whether training has a limit, and how fast it gets there or away."""
     radius = float(here.spectral_radius)
     if state(here) == "diverges":
@@ -42,7 +34,7 @@ def verdict(here: Here) -> str:
     return f"The ecosystem settles. ρ(Q) = {shown}, so what disturbs it halves every {halving:.3g} generations."
 
 
-def about_errors(here: Here) -> str:
+def about_errors(here: Prediction) -> str:
     """The trajectories in a sentence."""
     first, last = float(here.mean_mse[0]), float(here.mean_mse[-1])
     if last >= 10 * first:
@@ -55,7 +47,7 @@ def about_errors(here: Here) -> str:
     return f"{said} It has no limit." if state(here) != "settles" else f"{said} Its limit is {here.limit_mse:.3g} σ²."
 
 
-def about_weights(setting: Setting, here: Here, diagram: Diagram) -> str:
+def about_weights(here: Prediction, diagram: Diagram) -> str:
     """The phase diagram in a sentence, and where the chosen weights stand on it."""
     with_limit = np.isfinite(diagram.efficiency)
     beta, alpha, best = best_weights(diagram)
@@ -70,7 +62,7 @@ def about_weights(setting: Setting, here: Here, diagram: Diagram) -> str:
     return f"{said}; {rest}." if mine <= best else f"{said}; {rest}, between the grid's points."
 
 
-def about_transfer(setting: Setting, here: Here) -> str:
+def about_transfer(setting: Setting, here: Prediction) -> str:
     """The transfer matrix in a sentence."""
     if state(here) != "settles":
         return "No limit, so no weights to show."
@@ -85,7 +77,7 @@ def about_transfer(setting: Setting, here: Here) -> str:
     return "On average an entity puts " + ", ".join(parts) + "."
 
 
-def about_turn(setting: Setting, here: Here) -> str:
+def about_turn(setting: Setting, here: Prediction) -> str:
     """What the misalignment means here, and what Theorem U then allows."""
     turn = f"What entities know is turned by {math.degrees(here.turn):.0f}° from what they publish about"
     bound = f"whatever the weights, ρ(Q) ≤ {float(here.universal_bound):.3f} (Theorem U)"
@@ -94,7 +86,7 @@ def about_turn(setting: Setting, here: Here) -> str:
     return f"{turn}; {bound}."
 
 
-def numbers(setting: Setting, here: Here) -> dict[str, str]:
+def numbers(setting: Setting, here: Prediction) -> dict[str, str]:
     """The numbers beside the pictures; a dash where there is none."""
     own, others, public = weight_shares(setting, here)
     return {
@@ -107,20 +99,6 @@ def numbers(setting: Setting, here: Here) -> dict[str, str]:
         "others": digits(others),
         "public": digits(public),
     }
-
-
-def best_weights(diagram: Diagram) -> tuple[float, float, float]:
-    """(β, α, mean relative efficiency) where efficiency is highest."""
-    row, column = np.unravel_index(np.nanargmax(diagram.efficiency), diagram.efficiency.shape)
-    return row / (GRID - 1), column / (GRID - 1), float(diagram.efficiency[row, column])
-
-
-def weight_shares(setting: Setting, here: Here) -> tuple[float, float, float]:
-    """Mean over entities of the weight on own private, others' private and public data; NaN where there is no limit."""
-    weights = np.asarray(here.transfer)[: setting.entities]
-    private = weights[:, : setting.entities]
-    own = np.trace(private) / setting.entities
-    return own, private.sum() / setting.entities - own, weights[:, -1].mean()
 
 
 def percent(share: float) -> str:

@@ -24,13 +24,6 @@ beta = {{ from = 0.01, to = 0.99, points = {points} }}
 """
 _SETTING = "private features of rank 5 in d = 15, S = S~, {} random ecosystems, {} × {} grid; exact limit"
 _QUICK_SIZE, _SIZE = (2, 21), (10, 61)  # ecosystems, points of an axis
-_SAYS = {
-    "spectral_radius": "The more weight real data has, the faster the ecosystem forgets; K matters little.",
-    "mean_relative_efficiency": "The best weights move towards more synthetic data (larger α) and away from public data (larger β) "
-    "as entities become more.",
-    "homogenisation": "Errors of different entities become alike where α is large or private data has little weight.",
-    "mean_transfer": "Others' private data reaches an entity only through the pool: most for large α and β.",
-}
 
 
 def _data(request: Request) -> tuple[xr.Dataset, str]:
@@ -47,7 +40,7 @@ def draw(request: Request, variable: str) -> Report:
     report = Report(
         f"phase_{variable}",
         f"Phase diagrams: {data[variable].attrs['long_name']}",
-        _SAYS[variable],
+        _extremes(mean, data[variable].attrs["long_name"]),
         setting,
         {"largest": float(mean.where(np.isfinite(mean)).max()), "smallest": float(mean.where(np.isfinite(mean)).min())},
     )
@@ -59,6 +52,17 @@ def draw(request: Request, variable: str) -> Report:
     }
     with styled():
         return save(request, report, figure, columns | {variable: mean.transpose("entities", "beta", "alpha").values})
+
+
+def _extremes(mean: xr.DataArray, name: str) -> str:
+    """Where a variable is highest and lowest, for the fewest and the most entities that have it."""
+    finite = mean.where(np.isfinite(mean)).dropna("entities", how="all").stack(weights=("beta", "alpha"))
+    parts = []
+    for of_one_size in (finite.isel(entities=0), finite.isel(entities=-1)):
+        ends = [of_one_size[int(find("weights"))] for find in (of_one_size.argmax, of_one_size.argmin)]
+        told = [f"{float(end):.3g} at α = {float(end.alpha):.2g}, β = {float(end.beta):.2g}" for end in ends]
+        parts.append(f"for K = {int(of_one_size.entities)}, highest is {told[0]} and lowest {told[1]}")
+    return f"{name[0].upper()}{name[1:]}: {'; '.join(parts)}."
 
 
 def draw_optimum(request: Request) -> Report:

@@ -5,12 +5,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ...theory import Weights, spectral_radius, worst_case
 from ..report import Report, Request, save
-from ..style import COLOURS, DASHES, colour_bar, colour_scale, grid_of_axes, heat_map, styled
+from ..style import COLOURS, colour_bar, colour_scale, grid_of_axes, heat_map, line, styled
 from .stores import swept
 
 _SPEC = """
@@ -48,22 +50,58 @@ def draw_regions(request: Request) -> Report:
     points, draws = _QUICK_SIZE if request.quick else _SIZE
     data = swept(request, "regions", _SPEC.format(seed=request.seed, points=points, draws=draws))
     data = data.transpose("draw", "misalignment", "mixing", "beta")
-    worst = data.spectral_radius.max("draw")
-    lemma, common = (data[name].min("draw") > 0.5 for name in ("lemma1_applies", "common_prompts_stable"))
+    worst, promised = data.spectral_radius.max("draw"), _promised(data)
+    everywhere = {name: region.all("draw") for name, region in promised.items()}
+    broken = int(((data.spectral_radius > 1 + 1e-9) & xr.concat(promised.values(), "promise").any("promise")).sum())
+    unstable = (worst >= 1 + 1e-9).mean(("mixing", "beta"))
+    shares = {f"{m:g}": float(unstable.sel(misalignment=m)) for m in data.misalignment.values}
+    report = Report(
+        "regions",
+        "Where training is stable, and where a theorem says so",
+        "Without misalignment Lemma 1 promises stability for β ≤ λ, the same bound without that condition for all "
+        f"0 < β < 1, and the common-prompt criterion at λ = 0 ({'never' if not broken else f'{broken} times'} "
+        "contradicted). With misalignment they are silent; some ecosystem diverges on "
+        + ", ".join(f"{share:.0%} of the plane at misalignment {m}" for m, share in shares.items())
+        + ".",
+        "K = 8, d = 4, private rank 1, one public row, α = 0.9; S = (1-μ)(λS~ + (1-λ)S_*) + μS', S' of unrelated prompts, "
+        f"μ the misalignment; {draws} random ecosystems (seed {request.seed}) at each of {points} × {points} points; exact.",
+        {"unstable_share": shares, "promises_broken": broken},
+    )
+    columns = {
+        "misalignment": data.misalignment.values[:, None, None],
+        "mixing": data.mixing.values[:, None],
+        "beta": data.beta.values,
+        "largest_spectral_radius": worst.values,
+    }
+    columns |= {name: region.values for name, region in everywhere.items()}
+    return save(request, report, _regions_figure(worst, everywhere), columns)
+
+
+def _promised(data: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Where theorems promise a limit, draw by draw."""
+    lemma, common = data.lemma1_applies > 0.5, data.common_prompts_stable > 0.5
     # Without misalignment S is the lemma's mixture, which is stable for all 0 < β < 1 (docs/theory.md, section 4).
     mixture = (data.misalignment == 0) & (data.mixing > 0) & (data.beta > 0) & (data.beta < 1)
-    beyond = mixture.transpose(*worst.dims) & ~lemma
-    edges, highest = np.linspace(0, 1, points), float(worst.max())
+    return {
+        "lemma1_applies": lemma,
+        "lemma1_beyond_applies": mixture.broadcast_like(lemma).transpose(*lemma.dims) & ~lemma,
+        "common_prompts_stable": common,
+    }
+
+
+def _regions_figure(worst: xr.DataArray, promised: dict[str, xr.DataArray]) -> Figure:
+    beta, mixing, highest = worst.beta.values, worst.mixing.values, float(worst.max())
     with styled():
         figure, (axes,) = grid_of_axes(1, 3, (10.5, 3.8), sharey=True)
-        for panel, misalignment in zip(axes, data.misalignment.values, strict=True):
+        for panel, misalignment in zip(axes, worst.misalignment.values, strict=True):
             at = {"misalignment": misalignment}
-            heat_map(panel, edges, edges, worst.sel(at), [0.8, 0.9, 1 + 1e-9, 1.05], vmin=_LOWEST, vmax=highest)
-            for region, hatch in ((lemma, _LEMMA), (beyond, _BEYOND)):
-                if region.sel(at).any():
-                    panel.contourf(edges, edges, region.sel(at), levels=[0.5, 1.5], colors="none", hatches=[hatch])
-            where = np.argwhere(common.sel(at).values)
-            panel.plot(edges[where[:, 1]], edges[where[:, 0]], **_DOTS)
+            heat_map(panel, beta, mixing, worst.sel(at), [0.8, 0.9, 1 + 1e-9, 1.05], vmin=_LOWEST, vmax=highest)
+            for name, hatch in (("lemma1_applies", _LEMMA), ("lemma1_beyond_applies", _BEYOND)):
+                region = promised[name].sel(at)
+                if region.any():
+                    panel.contourf(beta, mixing, region, levels=[0.5, 1.5], colors="none", hatches=[hatch])
+            where = np.argwhere(promised["common_prompts_stable"].sel(at).values)
+            panel.plot(beta[where[:, 1]], mixing[where[:, 0]], **_DOTS)
             panel.set(title=f"misalignment {misalignment:g}", xlabel="β, weight of private data")
         axes[0].set_ylabel("λ, private part of what\nis published about")
         colour_bar(figure, axes, worst, colour_scale(_LOWEST, highest), "largest ρ(Q) of all draws")
@@ -73,35 +111,7 @@ def draw_regions(request: Request) -> Report:
             Line2D([], [], label="common prompts", **_DOTS),
         ]
         figure.legend(handles=promises, loc="outside upper center", ncols=3, title="ρ(Q) < 1 is proved:")
-        unstable = (worst >= 1 + 1e-9).mean(("mixing", "beta"))
-        violated = int(((data.spectral_radius > 1 + 1e-9) & (lemma | beyond | common)).sum())
-        shares = {f"{m:g}": float(unstable.sel(misalignment=m)) for m in data.misalignment.values}
-        report = Report(
-            "regions",
-            "Where training is stable, and where a theorem says so",
-            "Without misalignment Lemma 1 promises stability for β ≤ λ, the same bound without that condition for all "
-            f"0 < β < 1, and the common-prompt criterion at λ = 0 ({'never' if not violated else f'{violated} times'} "
-            "contradicted). With misalignment they are silent; some ecosystem diverges on "
-            + ", ".join(f"{share:.0%} of the plane at misalignment {m}" for m, share in shares.items())
-            + ".",
-            "K = 8, d = 4, private rank 1, one public row, α = 0.9; S = (1-μ)(λS~ + (1-λ)S_*) + μS', S' of unrelated prompts, "
-            f"μ the misalignment; {draws} random ecosystems (seed {request.seed}) at each of {points} × {points} points; exact.",
-            {"unstable_share": shares, "promises_broken": violated},
-        )
-        return save(
-            request,
-            report,
-            figure,
-            {
-                "misalignment": data.misalignment.values[:, None, None],
-                "mixing": edges[:, None],
-                "beta": edges,
-                "largest_spectral_radius": worst.values,
-                "lemma1_applies": lemma.values,
-                "lemma1_beyond_applies": beyond.values,
-                "common_prompts_stable": common.values,
-            },
-        )
+    return figure
 
 
 def draw_worst_case(request: Request) -> Report:
@@ -115,13 +125,7 @@ def draw_worst_case(request: Request) -> Report:
         figure, ((panel,),) = grid_of_axes(1, 1, (5.5, 3.6))
         for number, (entities, radius) in enumerate(zip(_SIZES, radii, strict=True)):
             bound = (1 + np.sqrt(entities)) / 2
-            panel.plot(
-                _STRENGTHS,
-                radius,
-                DASHES[number],
-                color=COLOURS[number],
-                label=f"K = d = {entities}, bound {bound:.3f}",
-            )
+            line(panel, number, _STRENGTHS, radius, f"K = d = {entities}, bound {bound:.3f}")
             panel.axhline(bound, color=COLOURS[number], linewidth=0.6)
         panel.axhline(1, color="#888888", linewidth=0.8)
         panel.set(

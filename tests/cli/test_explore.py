@@ -125,11 +125,11 @@ def test_dragging_on_the_phase_diagram_moves_the_weights(browser):
     )
     left, top, width, height = frame
     browser.mouse("mousePressed", left + 0.2 * width, top + 0.2 * height)
-    for part in (0.3, 0.4, 0.5):
-        browser.mouse("mouseMoved", left + part * width, top + part * height)
-    browser.mouse("mouseReleased", left + 0.5 * width, top + 0.5 * height)
-    browser.until("Math.abs(document.getElementById('alpha').value - 0.5) < 0.02")
-    assert math.isclose(float(browser.evaluate("document.getElementById('beta').value")), 0.5, abs_tol=0.02)
+    for part in (0.25, 0.3, 0.35):  # the page counts β upwards, the browser downwards
+        browser.mouse("mouseMoved", left + part * width, top + 0.5 * part * height)
+    browser.mouse("mouseReleased", left + 0.35 * width, top + 0.175 * height)
+    browser.until("Math.abs(document.getElementById('alpha').value - 0.35) < 0.02")
+    assert math.isclose(float(browser.evaluate("document.getElementById('beta').value")), 0.825, abs_tol=0.02)
 
 
 def test_the_address_keeps_the_dials(browser):

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from crossfeed import theory
 from crossfeed.sim import explore
-from crossfeed.sim.explore import GRID, MOST_ENTITIES, Setting, look, scan_weights, turned_ecosystem
+from crossfeed.sim.explore import GRID, MOST_ENTITIES, Setting, predict, scan_weights, turned_ecosystem
 
 EASY = Setting(alpha=0.4, beta=0.6, entities=3, volume=2.0, misalignment=0.3)
 
 
 @pytest.fixture(scope="module")
 def see():
-    return jax.jit(look)
+    return jax.jit(predict)
 
 
 def alone(setting: Setting) -> theory.Ecosystem:
