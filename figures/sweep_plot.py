@@ -2,6 +2,7 @@
 
 from json import loads
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -190,8 +191,8 @@ def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
     for panel, (title, part) in zip(axes, panels, strict=True):
         part = part.transpose(y, x)
         panel.set_title(wrapped(title))
-        _scale(panel.set_xscale, part[x])
-        _scale(panel.set_yscale, part[y])
+        _scale(panel, "x", part[x])
+        _scale(panel, "y", part[y])
         if part.notnull().any():
             # Contours of a constant would trace its rounding.
             constant = float(part.max() - part.min()) <= 1e-9 * max(abs(low), abs(high))
@@ -209,7 +210,7 @@ def _lines(values: xr.DataArray, x: str, rest: list[str]) -> Figure:
     figure, axes = _grid(len(panels), 3.0, 2.4)
     for panel, (title, part) in zip(axes, panels, strict=True):
         panel.set_title(wrapped(title))
-        _scale(panel.set_xscale, part[x])
+        _scale(panel, "x", part[x])
         if not part.notnull().any():
             _say_why_empty(panel, part)
             continue
@@ -240,9 +241,10 @@ def _name_axes(axes: list[Axes], x: str, y: str) -> None:
             panel.tick_params(labelbottom=True)
 
 
-def _scale(set_scale, axis: xr.DataArray) -> None:
-    """A log axis for values that were spaced so."""
-    if axis.size > 2 and (axis > 0).all():
-        steps = np.diff(np.log(axis.values))
+def _scale(panel: Axes, direction: Literal["x", "y"], values: xr.DataArray) -> None:
+    """A log axis for values that were spaced so, else one whose labels leave room beside those of the next panel."""
+    panel.locator_params(direction, nbins=5, steps=[1, 2, 5, 10])
+    if values.size > 2 and (values > 0).all():
+        steps = np.diff(np.log(values.values))
         if np.ptp(steps) < 1e-6 * abs(steps).max():
-            set_scale("log")
+            (panel.set_xscale if direction == "x" else panel.set_yscale)("log")
