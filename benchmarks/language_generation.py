@@ -36,6 +36,11 @@ def measure() -> list[Claim]:
     except ImportError as error:
         raise SystemExit("language_generation needs the extra 'parity': pip install -e '.[parity]'") from error
     torch.set_num_threads(2)
+    with jax.enable_x64(False):  # as the command does
+        return _measure(torch)
+
+
+def _measure(torch) -> list[Claim]:
     models = [Transformer(CONFIG, rngs=nnx.Rngs(seed)) for seed in range(ENTITIES)]
     theirs = [_as_torch(model) for model in models]
     draw = np.random.default_rng(0)

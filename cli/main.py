@@ -78,7 +78,8 @@ def main() -> None:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         print(
-            "crossfeed: this does not fit the memory: ask for fewer entities, features or generations", file=sys.stderr
+            "crossfeed: this does not fit the memory: ask for less (entities, features, generations, rows of a batch)",
+            file=sys.stderr,
         )
         sys.exit(2)
     except BrokenPipeError:  # the reader, such as `head`, has enough

@@ -1,6 +1,7 @@
 """Pictures of language-model runs: loss against generation (Figures 5 to 7) and embeddings of completions (Figure 3)."""
 
 import json
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,35 +18,48 @@ _MOST = 4
 def loss_figure(data: xr.Dataset) -> Figure:
     """Test loss against generation: a row for each β, a column for each model and task, a line for each α.
 
-    Lines are means over the seeds that have come so far, bands one standard deviation to both sides where there are several.
+    With more than two entities the columns are means over entities: of their own tasks, and of all others'. Lines are means over
+    the seeds that have come so far, bands one standard deviation to both sides where there are several.
 
     Raises:
-        InvalidInput: more entities or α than fit one picture.
+        InvalidInput: more α than fit one picture.
     """
-    if data.sizes["entity"] > _MOST or data.sizes["alpha"] > _MOST:
-        raise InvalidInput(f"the figure has room for {_MOST} entities and {_MOST} α: give fewer")
-    pairs = [(entity, task) for entity in data.entity.values for task in data.task.values]
-    mean, deviation = over_seeds(data.loss)
+    if data.sizes["alpha"] > _MOST:
+        raise InvalidInput(f"the figure has room for {_MOST} α, and the runs have {data.sizes['alpha']}")
+    columns = _loss_columns(data)
     with styled():
-        size = (2.1 * len(pairs) + 0.6, 1.9 * data.sizes["beta"] + 0.8)
-        figure, axes = grid_of_axes(data.sizes["beta"], len(pairs), size, sharex=True, sharey="col")
+        size = (2.1 * len(columns) + 0.6, 1.9 * data.sizes["beta"] + 0.8)
+        figure, axes = grid_of_axes(data.sizes["beta"], len(columns), size, sharex=True, sharey="col")
         for row, beta in zip(axes, data.beta.values, strict=True):
-            for panel, (entity, task) in zip(row, pairs, strict=True):
+            for panel, (title, loss) in zip(row, columns.items(), strict=True):
+                mean, deviation = over_seeds(loss.sel(beta=beta))
                 for number, alpha in enumerate(data.alpha.values):
-                    at = {"beta": beta, "alpha": alpha, "entity": entity, "dataset": task}
-                    middle, band = mean.sel(at), deviation.sel(at)
+                    middle, band = mean.sel(alpha=alpha), deviation.sel(alpha=alpha)
                     line(panel, number, data.generation, middle, f"α = {alpha:g}")
                     if band.notnull().any():
                         low, high = middle - band, middle + band
                         panel.fill_between(data.generation, low, high, color=COLOURS[number], alpha=0.2, linewidth=0)
                 if row is axes[0]:
-                    panel.set_title(f"model {entity} on {task}")
+                    panel.set_title(title)
                 if row is axes[-1]:
                     panel.set_xlabel("generation")
             row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
         axes[0][0].legend()
         note(figure, setting(data))
     return figure
+
+
+def _loss_columns(data: xr.Dataset) -> dict[str, xr.DataArray]:
+    """What each column shows, and its losses."""
+    if data.sizes["entity"] <= 2:
+        pairs = product(data.entity.values, data.task.values)
+        return {f"model {k} on {task}": data.loss.sel(entity=k, dataset=task) for k, task in pairs}
+    tasks = data.loss.sel(dataset=data.task.values)
+    own = xr.DataArray(np.eye(data.sizes["entity"], dtype=bool), dims=("entity", "dataset"))
+    return {
+        "own task, mean over models": tasks.where(own).mean(("entity", "dataset")),
+        "others' tasks, mean over models": tasks.where(~own).mean(("entity", "dataset")),
+    }
 
 
 def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
@@ -86,7 +100,9 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=4)
         for panel in axes[-1]:
             panel.set_xlabel("1st component")
-        note(figure, f"β = {beta:g}; {setting(data.isel(seed=finished[:1]))}")
+        left_out = data.sizes["entity"] - len(MARKERS)
+        which = f"models 1 to {len(MARKERS)} of {data.sizes['entity']}; " if left_out > 0 else ""
+        note(figure, f"{which}β = {beta:g}; {setting(data.isel(seed=finished[:1]))}")
     return figure
 
 

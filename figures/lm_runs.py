@@ -1,12 +1,15 @@
 """Runs of language models opened together, and what their seeds say between them."""
 
+import json
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from ..sim.differences import differences
 from ..sim.lm import open_measures
 from ..theory import InvalidInput
 
@@ -17,9 +20,12 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
     """The measures of runs that differ in seeds, α and β only; NaN where no run has a cell.
 
     Raises:
-        InvalidInput: a folder holds no run, two runs share a cell, or their other axes differ.
+        InvalidInput: a folder holds no run, two runs share a cell, or their other axes or settings differ.
     """
     opened = [open_measures(folder) for folder in folders]
+    for other, there in zip(opened[1:], folders[1:], strict=True):
+        if changed := differences(_settings(opened[0]), _settings(other), str(there)):
+            raise InvalidInput(f"{folders[0]} and {there} do not fit together: {'; '.join(changed)}")
     for (one, here), (other, there) in combinations(zip(opened, folders, strict=True), 2):
         shared = [np.intersect1d(one[name], other[name]) for name in _CELL]
         if all(map(len, shared)):
@@ -32,6 +38,12 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
         return xr.merge(opened, join="outer", compat="no_conflicts", combine_attrs="override")
     except ValueError as error:
         raise InvalidInput(f"the runs do not fit together: {' '.join(str(error).split())}") from error
+
+
+def _settings(data: xr.Dataset) -> dict[str, Any]:
+    """What runs must have in common to be shown together."""
+    study = json.loads(data.attrs["crossfeed_study"])
+    return {name: value for name, value in study.items() if name not in ("seeds", "alpha", "beta")}
 
 
 def over_seeds(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 import xarray as xr
 
-from ..sim.lm import FIRST, LEVELS, PAIRS, direction, pattern_score, published_directions
 from ..theory import InvalidInput
+from .lm_published import FIRST, LEVELS, PAIRS, direction, pattern_score, published_directions
 from .lm_runs import over_seeds
 
 

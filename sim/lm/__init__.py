@@ -1,12 +1,5 @@
 """Language models that train on each other's text: the paper's §6 as software."""
 
-from .published import CONSTANT as CONSTANT
-from .published import FIRST as FIRST
-from .published import LEVELS as LEVELS
-from .published import PAIRS as PAIRS
-from .published import direction as direction
-from .published import pattern_score as pattern_score
-from .published import published_directions as published_directions
 from .quick import quick_study as quick_study
 from .run import Progress as Progress
 from .run_folder import open_measures as open_measures

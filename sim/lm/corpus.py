@@ -12,7 +12,7 @@ from .builtin_tasks import BUILTIN_TASKS, builtin_task
 from .public_text import python_documentation
 from .study import PYTHON, EntitySettings, Study
 from .task_files import hub_documents, hub_examples, read_documents, read_examples
-from .tasks import Example, Task, without_duplicates
+from .tasks import Example, Task, numbered, without_duplicates
 from .texts import Texts, encode_examples, encode_passages
 from .tokenizer import Tokenizer
 
@@ -45,7 +45,7 @@ def read_material(study: Study) -> Material:
     tasks = without_duplicates([_task(entity) for entity in study.entities])
     if study.public == PYTHON:
         documents = python_documentation()
-    elif Path(study.public).exists():
+    elif Path(study.public).is_absolute():  # paths were resolved when the study was read
         documents = read_documents(Path(study.public))
     else:
         documents = hub_documents(study.public)
@@ -69,7 +69,7 @@ def _task(entity: EntitySettings) -> Task:
     if entity.task in BUILTIN_TASKS:
         return builtin_task(entity.task)
     path = Path(entity.task)
-    if not (path.is_absolute() or path.exists()):  # paths were resolved when the study was read
+    if not path.is_absolute():
         return Task(entity.task, hub_examples(entity.task, "train"), hub_examples(entity.task, "test"))
     examples = read_examples(path)
     name = path.parent.name if path.stem.startswith("train") else path.stem
@@ -153,7 +153,7 @@ def make_corpus(study: Study, material: Material, tokenizer: Tokenizer) -> Corpu
         tests.append(texts.select(kept))
         references.append(tuple(task.test[i].completion for i in kept))
     return Corpus(
-        tuple(f"{name} {i + 1}" if names.count(name) > 1 else name for i, name in enumerate(names)),
+        tuple(numbered(names)),
         private,
         public,
         fresh,

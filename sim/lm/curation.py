@@ -33,7 +33,7 @@ def likelihoods(writers: Population, texts: Sequence[Texts], length: int) -> lis
         length: tokens of a row, no text being longer.
     """
     packed = [pack_all(own, length) for own in texts]
-    most = max(len(rows.tokens) for rows in packed)
+    most = 1 << (max(len(rows.tokens) for rows in packed) - 1).bit_length()  # few sizes are compiled
     losses = writers.own_losses([_padded(rows, most) for rows in packed])
     found = []
     for rows, own, loss in zip(packed, texts, losses, strict=True):

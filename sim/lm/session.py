@@ -17,7 +17,7 @@ from .run import Listener, Progress, Runner
 from .run_folder import Cell, Checkpoints, cell_folder, check_run, create_run, study_of
 from .study import Study
 from .task_files import read_examples
-from .tasks import Task
+from .tasks import Task, numbered
 from .text_measures import accuracy
 from .texts import begin, encode_examples, pack_all
 
@@ -106,11 +106,12 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
     """
     if items < 1:
         raise InvalidInput(f"items is {items}, but must be at least 1")
-    tests = {file.stem: read_examples(file) for file in files} or {task.name: task.test for task in cell.tasks}
+    tests = [(file.stem, read_examples(file)) for file in files] or [(task.name, task.test) for task in cell.tasks]
+    names = numbered([name for name, _ in tests])
     population, length = cell.population, cell.study.training.length
     greedy = replace(cell.study.pool, temperature=0.0)
     losses, right = [], []
-    for name, examples in tests.items():
+    for name, (_, examples) in zip(names, tests, strict=True):
         texts = encode_examples(population.tokenizer, examples)
         kept = np.flatnonzero(texts.lengths <= length)[:items]
         if not len(kept):
@@ -122,7 +123,7 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
         written = _write(population, prompts, greedy, length, jax.random.key(0))
         references = [examples[i].completion for i in kept]
         right.append([accuracy(own, references) for own in written])
-    return Evaluation(list(tests), np.stack(losses, axis=1), np.array(right).T)
+    return Evaluation(names, np.stack(losses, axis=1), np.array(right).T)
 
 
 def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> list[str]:

@@ -161,7 +161,8 @@ class _Reader(TomlReader):
         return tuple(values)
 
     def check_different(self, name: str, values: list) -> None:
-        if twice := [one for one in values if values.count(one) > 1]:
+        shown = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]  # as folders of cells are named
+        if twice := [one for one in shown if shown.count(one) > 1]:
             self.fail("study", name, f"holds {twice[0]} twice")
 
     def shares(self, values: list) -> tuple[float, ...]:

@@ -86,3 +86,8 @@ def _new(examples: Iterable[Example], seen: set[str]) -> Iterable[Example]:
 
 def _normal(prompt: str) -> str:
     return " ".join(prompt.casefold().split())
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names, those that occur more than once with their place, from 1."""
+    return [f"{name} {place}" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]

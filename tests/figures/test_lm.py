@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,30 @@ def test_one_seed_may_be_spread_over_runs_but_not_in_one_cell(tmp_path):
 def test_runs_of_other_tasks_do_not_join(tmp_path):
     with pytest.raises(InvalidInput, match=r"differ in '(task|dataset)'"):
         open_runs([saved(measures([0]), tmp_path / "a"), saved(measures([1], tasks=("a", "c")), tmp_path / "b")])
+
+
+def test_runs_with_other_settings_do_not_join(tmp_path):
+    other = replace(STUDY, seeds=(1,), training=replace(STUDY.training, learning_rate=0.5)).as_dict()
+    changed = measures([1]).assign_attrs(crossfeed_study=json.dumps(other))
+    folders = [saved(measures([0]), tmp_path / "one"), saved(changed, tmp_path / "two")]
+    with pytest.raises(
+        InvalidInput, match=r"one and .*two do not fit together: training.learning_rate is .* there and 0.5"
+    ):
+        open_runs(folders)
+
+
+def test_many_entities_are_drawn_as_means_over_own_and_others_tasks():
+    two = measures([0])
+    names = ["a", "b", "c"]
+    loss = xr.concat([two.loss.sel(entity=1, drop=True)] * 3, "entity").assign_coords(entity=[1, 2, 3])
+    loss = xr.concat([loss.isel(dataset=0, drop=True)] * 3, "dataset").assign_coords(dataset=names)
+    own = xr.DataArray(np.eye(3), coords={"entity": [1, 2, 3], "dataset": names}, dims=("entity", "dataset"))
+    data = xr.Dataset({"loss": loss + own}, {"task": names}, two.attrs)
+    figure = loss_figure(data)
+    top = figure.axes[:2]
+    assert [panel.get_title().split(",")[0] for panel in top] == ["own task", "others' tasks"]
+    for panel, expected in zip(top, (4 - 0.5, 3 - 0.5), strict=True):
+        assert panel.lines[1].get_ydata()[-1] == pytest.approx(expected)  # β = 0, α = 0.5
 
 
 def test_unfinished_seeds_are_left_out_of_both_ends():

@@ -143,8 +143,8 @@ def test_resuming_a_finished_run_changes_nothing(run, undisturbed):
     ("change", "resume", "says"),
     [
         (("", ""), False, "exists already"),
-        (("steps = 2\nbatch", "steps = 3\nbatch"), True, "training.steps is 2 there and 3 in the spec"),
-        (("alpha = [0, 1]", "alpha = [0, 0.5]"), True, r"alpha\[1\] is 1.0 there and 0.5 in the spec"),
+        (("steps = 2\nbatch", "steps = 3\nbatch"), True, "training.steps is 2 there and 3 in the study"),
+        (("alpha = [0, 1]", "alpha = [0, 0.5]"), True, r"alpha\[1\] is 1.0 there and 0.5 in the study"),
     ],
 )
 def test_another_study_is_refused(change, resume, says, run, undisturbed):
@@ -161,6 +161,11 @@ def test_the_last_models_evaluate_and_write(undisturbed, tmp_path):
     expected = data.loss.sel(alpha=1, beta=0.5, seed=0, generation=2, dataset=found.tasks)
     np.testing.assert_allclose(found.loss, expected, rtol=1e-5)
     assert ((found.accuracy >= 0) & (found.accuracy <= 1)).all()
+    files = [tmp_path / name / "test.jsonl" for name in ("one", "two")]
+    for number, file in enumerate(files):
+        file.parent.mkdir()
+        file.write_text("".join(f'{{"question": "{n}?", "answer": "{n * number}"}}\n' for n in range(1, 9)))
+    assert evaluate_files(cell, files, 8).tasks == ["test 1", "test 2"]
     first, second = complete_prompt(cell, "Question:", 0.0)
     assert isinstance(first, str)
     assert [first, second] == complete_prompt(cell, "Question:", 0.0)

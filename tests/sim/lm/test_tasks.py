@@ -25,10 +25,13 @@ def test_builtin_tasks_hold_out_their_tests_and_repeat(name):
 
 def test_arithmetic_is_right():
     for example in builtin_task("arithmetic", train=200).train:
-        for step in example.completion.split("\n")[:-1]:
+        *steps, last = example.completion.split("\n")
+        for step in steps:
             left, right = step.rstrip(".").split(" = ")
             terms = left.split()[-3:]
-            assert eval(" ".join(terms).replace("$", "")) == int(right.strip("$").split()[0].rstrip("."))
+            result = int(right.strip("$").split()[0].rstrip("."))
+            assert eval(" ".join(terms).replace("$", "")) == result
+        assert last == f"#### {result}"
 
 
 def test_public_text_is_there_and_repeats():

@@ -4,12 +4,6 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from crossfeed.sim.lm.published import (
-    FIRST,
-    direction,
-    pattern_score,
-    published_directions,
-)
 from crossfeed.sim.lm.text_measures import Embedding, accuracy, distinct_n, similarity, vendi_score
 from crossfeed.theory import InvalidInput
 
@@ -62,16 +56,3 @@ def test_accuracy():
 def test_an_embedding_that_is_not_installed_is_refused():
     with pytest.raises(InvalidInput, match="sentence-transformers is not installed"):
         Embedding("all-MiniLM-L6-v2", TEXTS)
-
-
-def test_published_tables_agree_in_32_cells():
-    opt, llama = (published_directions(model) for model in ("OPT-350m", "Llama-3.2-1B"))
-    assert (opt == llama).sum() == 32
-    for model in FIRST:
-        assert pattern_score(published_directions(model), model) == 36
-        assert pattern_score(-published_directions(model), model) == (published_directions(model) == 0).sum()
-
-
-def test_direction_of_a_change():
-    first = np.array([1.0, 1.0, 1.0, 1.0])
-    assert direction(first, np.array([1.1, 0.9, 1.11, 0.8]), decimals=2).tolist() == [0, 0, 1, -1]
