@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from .output import print_json, print_table
+from .processes import Processes
 from .progress import progress_bar
 
 
@@ -22,7 +23,8 @@ def _single_precision():
 class LmRun:
     """Run the study that a TOML file describes (docs/language_models.md); with --quick instead, a small one that needs no data.
 
-    Killed at any moment and continued with --resume, it ends with the same measures.
+    Killed at any moment and continued with --resume, it ends with the same measures. With several processes, on one host
+    or many, start the command once for each; all have to see the same files.
     """
 
     config: tyro.conf.Positional[Path | None] = None
@@ -33,6 +35,7 @@ class LmRun:
     """Go on with the run instead of starting it."""
     quick: bool = False
     """The built-in study: two small models, science and arithmetic, β = 0.5 and α = 0, 0.5, 1; minutes on two cores."""
+    shared: Processes = field(default_factory=Processes)
 
     def run(self) -> None:
         """Run, and print the losses."""
@@ -43,6 +46,7 @@ class LmRun:
             raise InvalidInput("give either CONFIG.toml or --quick")
         if self.out is None and not self.quick:
             raise InvalidInput("out is missing: name the run's folder with --out")
+        self.shared.join()
         study = quick_study() if self.config is None else read_study(self.config)
         out = self.out or Path("results/lm-quick")
         with progress_bar("{task.fields[rate]}") as progress:
@@ -60,8 +64,9 @@ class LmRun:
 
             with _single_precision():
                 start_run(study, out, self.resume, listen)
-        LmTable((out,)).run()
-        print(out)
+        if self.shared.process == 0:
+            LmTable((out,)).run()
+            print(out)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """`crossfeed sweep`: any grid of weights and ecosystems, into a store that outlives interruptions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
 
 from .output import print_json
+from .processes import Processes
 from .progress import progress_bar
 
 
@@ -25,12 +26,7 @@ class SweepCommand:
     """The store to write, a folder."""
     resume: bool = False
     """Go on with the store instead of making it."""
-    coordinator: str | None = None
-    """HOST:PORT of process 0, for several processes."""
-    processes: int = 1
-    """How many processes share the tiles."""
-    process: int = 0
-    """Which of them this is, from 0."""
+    shared: Processes = field(default_factory=Processes)
     json: bool = False
     """Print the status as one JSON object."""
 
@@ -47,22 +43,16 @@ class SweepCommand:
             raise InvalidInput(f"{self.store} is one argument too many: give the store with --out")
         if self.out is None:
             raise InvalidInput("out is missing: name the store to write with --out")
-        if not 0 <= self.process < self.processes:
-            raise InvalidInput(f"process is {self.process}, but must lie between 0 and {self.processes - 1}")
-        if (self.processes > 1) != (self.coordinator is not None):
-            raise InvalidInput("coordinator and processes go together: give both or neither")
         self._run(self.out)
 
     def _run(self, out: Path) -> None:
-        import jax
-
-        if self.coordinator:
-            jax.distributed.initialize(self.coordinator, self.processes, self.process)
+        self.shared.join()
+        from ..sim.processes import first_alone
         from ..sim.sweep import Share, create_sweep, read_spec, run_sweep
 
         spec = read_spec(self.spec)
         if not self.resume:
-            self._first_alone(lambda: create_sweep(spec, out))
+            first_alone(lambda: create_sweep(spec, out))
         with progress_bar("{task.fields[rate]}") as progress:
             task = progress.add_task("points", rate="")
 
@@ -71,29 +61,10 @@ class SweepCommand:
                 rate = f"{speed:,.0f} a second" if speed else ""
                 progress.update(task, completed=done, total=total, rate=rate)
 
-            run_sweep(spec, out, Share(self.process, self.processes), report)
-        self._first_alone(lambda: None)
-        if self.process == 0:
+            run_sweep(spec, out, Share(self.shared.process, self.shared.processes), report)
+        first_alone(lambda: None)  # all have come to the end
+        if self.shared.process == 0:
             self._print_status(out)
-
-    def _first_alone(self, action) -> None:
-        """Process 0 acts, the others wait for it and stop if it fails."""
-        from ..theory import CrossfeedError
-
-        if not self.coordinator:
-            action()
-            return
-        import numpy as np
-        from jax.experimental import multihost_utils
-
-        failure = None
-        if self.process == 0:
-            try:
-                action()
-            except CrossfeedError as error:
-                failure = error
-        if multihost_utils.broadcast_one_to_all(np.array(failure is not None)):
-            raise failure or CrossfeedError("process 0 stopped, so this process stops too")
 
     def _print_status(self, path: Path) -> None:
         from ..sim.sweep import status_of

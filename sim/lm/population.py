@@ -9,6 +9,7 @@ from flax import nnx
 from jaxtyping import Float
 
 from ...theory.failures import CrossfeedError
+from ..processes import gathered
 from .generate import complete
 from .study import PoolSettings, TrainingSettings
 from .texts import Rows
@@ -116,7 +117,7 @@ class Population:
             mesh = entity_mesh(len(group.members), training.batch)
             batches: Batches = place_rows([rows[i] for i in group.members], training.steps, mesh)
             models, own = train(place_models(group.models, mesh), batches, training)
-            losses[list(group.members)] = own
+            losses[list(group.members)] = gathered(own)
             groups.append(Group(group.members, place_models(models, mesh)))
         return Population(groups, self.tokenizer), losses
 
@@ -154,7 +155,7 @@ class Population:
                 chunks = {i: order[start : start + WRITTEN_AT_ONCE] for i, order in orders.items()}
                 tokens, lengths = self._prompt_block([[prompts[i][at] for at in chunk] for i, chunk in chunks.items()])
                 keys = jax.random.split(jax.random.fold_in(of_group, start), lengths.shape)
-                written = np.asarray(self._complete(group, tokens, lengths, keys, settings))
+                written = gathered(self._complete(group, tokens, lengths, keys, settings))
                 count = 0
                 for (i, chunk), own in zip(chunks.items(), written, strict=True):
                     for at, completion in zip(chunk, own, strict=False):
@@ -196,10 +197,10 @@ class Population:
 
     def _gathered(self, parts: Sequence) -> np.ndarray:
         """The groups' results in the order of the entities."""
-        first = np.asarray(parts[0])
+        first = parts[0]
         together = np.zeros((self.entities, *first.shape[1:]), first.dtype)
         for group, part in zip(self.groups, parts, strict=True):
-            together[list(group.members)] = part
+            together[list(group.members)] = gathered(part)
         return together
 
 

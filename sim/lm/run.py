@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from ..processes import first_alone
 from .base import Bases
 from .corpus import Corpus
 from .curation import make_completer
@@ -154,7 +155,7 @@ class Runner:
 
     def _write(self) -> None:
         measured = {cell: self._measures[place] for cell, place in self._places.items() if place in self._measures}
-        write_measures(self.folder, self.study, self.corpus, measured)
+        first_alone(lambda: write_measures(self.folder, self.study, self.corpus, measured))
 
     def _cells_after(self, seed: int, beta: float) -> list[Cell]:
         """The cells that go on from one generation 0."""

@@ -19,6 +19,7 @@ import xarray as xr
 from ...theory.failures import CrossfeedError, InvalidInput
 from ...theory.whole_file import whole_file
 from ..differences import differences
+from ..processes import first_alone, gathered
 from .corpus import Corpus
 from .measure import AXES, DRAWN_AXES, LABELS
 from .pool import SOURCES
@@ -111,15 +112,30 @@ def study_of(folder: Path) -> Study:
 class Checkpoints:
     """Pytrees of arrays, one a generation, each there whole or not at all; only the last is kept.
 
+    Of several processes all read, and the first writes.
+
     Raises:
         CrossfeedError: from `save`, the disk is full or cannot be written; what was saved before stays.
     """
 
     def __init__(self, folder: Path):
-        options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
+        here = jax.process_index()
+        if here == 0:
+            folder.mkdir(parents=True, exist_ok=True)
+        # A manager of each process's own, none of which waits for the others.
+        alone = ocp.options.MultiprocessingOptions(here, {here}, f"process{here}")
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=1,
+            enable_async_checkpointing=False,
+            create=False,
+            read_only=here != 0,
+            multiprocessing_options=alone,
+        )
         self._folder = folder
         self._manager = ocp.CheckpointManager(
-            folder.resolve(), options=options, item_handlers=ocp.PyTreeCheckpointHandler()
+            folder.resolve(),
+            options=options,
+            item_handlers=ocp.PyTreeCheckpointHandler(multiprocessing_options=alone),
         )
 
     @property
@@ -129,16 +145,21 @@ class Checkpoints:
 
     def save(self, generation: int, tree: Any) -> None:
         """Save a pytree."""
-        try:
-            self._manager.save(generation, args=ocp.args.PyTreeSave(jax.tree.map(np.asarray, tree)))
-        except OSError as error:
-            raise CrossfeedError(
-                f"cannot write to {self._folder}: {error.strerror or error}; go on with --resume when there is room"
-            ) from error
+        here = jax.tree.map(gathered, tree)
+
+        def write() -> None:
+            try:
+                self._manager.save(generation, args=ocp.args.PyTreeSave(here))
+            except OSError as error:
+                raise CrossfeedError(
+                    f"cannot write to {self._folder}: {error.strerror or error}; go on with --resume when there is room"
+                ) from error
+
+        first_alone(write)
 
     def restore(self, like: Any) -> Any:
         """The last pytree, or as much of it as `like` has: its structure and types, and nothing else is read."""
-        wanted = jax.tree.map(np.asarray, like)
+        wanted = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), like)
         try:
             return self._manager.restore(self.latest, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
         except Exception as error:  # Orbax raises errors of many types

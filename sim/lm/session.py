@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ...theory.failures import InvalidInput
+from ..processes import first_alone
 from .base import Bases, make_tokenizer
 from .corpus import make_corpus, read_material
 from .population import Population
@@ -23,20 +24,21 @@ from .texts import begin, encode_examples, pack_all
 
 
 def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> None:
-    """Run a study into a folder, or go on with what is there.
+    """Run a study into a folder, or go on with what is there; by all processes of JAX's, which see the same files.
 
     Raises:
-        InvalidInput: text or a checkpoint cannot be read, the folder is taken, or holds another study.
+        InvalidInput: the processes cannot share a batch, text or a checkpoint cannot be read, the folder is taken, or holds another study.
         CrossfeedError: the disk is full.
     """
+    if study.training.batch % jax.process_count():
+        raise InvalidInput(
+            f"training.batch is {study.training.batch}, but must be a multiple of the {jax.process_count()} processes"
+        )
     listen(Progress(0, 1, "reading text", 0))
     material = read_material(study)
     tokenizer = make_tokenizer(study, material)
     corpus = make_corpus(study, material, tokenizer)
-    if resume:
-        check_run(folder, study, corpus)
-    else:
-        create_run(folder, study, corpus)
+    first_alone(lambda: (check_run if resume else create_run)(folder, study, corpus))
     bases = Bases(study, corpus, tokenizer, folder, lambda what, tokens: listen(Progress(0, 1, what, tokens)))
     Runner(study, corpus, bases, folder, listen).run()
 

@@ -12,6 +12,7 @@ import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
+from ..processes import gathered
 from .study import TrainingSettings
 from .texts import Rows
 from .transformer import Transformer
@@ -31,12 +32,25 @@ def select(models: Transformer, index: int) -> Transformer:
 
 
 def entity_mesh(entities: int, batch: int) -> Mesh:
-    """This process's devices as a mesh of entities × data: as many as share out the entities, the rest share the batch."""
-    devices = jax.local_devices()
-    across = gcd(entities, len(devices))
-    data = gcd(batch, len(devices) // across)
-    types = (AxisType.Auto, AxisType.Auto)
-    return Mesh(np.array(devices[: across * data]).reshape(across, data), ("entity", "data"), axis_types=types)
+    """All processes' devices as a mesh of entities × data: as many as share out the entities, the rest share the batch.
+
+    Every process has equally many in it, since `batch` is a multiple of their number.
+    """
+    devices = np.array(jax.devices()).reshape(jax.process_count(), -1)
+    across = gcd(entities, devices.size)
+    data = gcd(batch, devices.size // across)
+    used = devices[:, : across * data // len(devices)].reshape(across, data)
+    return Mesh(used, ("entity", "data"), axis_types=(AxisType.Auto, AxisType.Auto))
+
+
+def _put(values: jax.Array | np.ndarray, sharding: NamedSharding) -> jax.Array:
+    """Values that every process has, or that are shared out already, shared out like this."""
+    if sharding.is_fully_addressable or (
+        isinstance(values, jax.Array) and values.sharding.device_set == sharding.device_set
+    ):
+        return jax.device_put(values, sharding)
+    here = gathered(values)  # `device_put` would send all of it to all processes, to compare
+    return jax.make_array_from_callback(here.shape, sharding, here.__getitem__)
 
 
 def place_models(models: Transformer, mesh: Mesh) -> Transformer:
@@ -45,7 +59,7 @@ def place_models(models: Transformer, mesh: Mesh) -> Transformer:
     def place(leaf):
         split = leaf.ndim > 2 and leaf.shape[-1] % mesh.shape["data"] == 0
         spec = ("entity", *(None,) * (leaf.ndim - 2), "data" if split else None) if leaf.ndim > 1 else ("entity",)
-        return jax.device_put(leaf, NamedSharding(mesh, PartitionSpec(*spec)))
+        return _put(leaf, NamedSharding(mesh, PartitionSpec(*spec)))
 
     return jax.tree.map(place, models)
 
@@ -56,7 +70,7 @@ def place_rows(rows: Sequence[Rows], steps: int, mesh: Mesh) -> "Batches":
 
     def place(name):
         values = np.stack([getattr(own, name) for own in rows])
-        return jax.device_put(values.reshape(len(rows), steps, -1, values.shape[-1]), sharding)
+        return _put(values.reshape(len(rows), steps, -1, values.shape[-1]), sharding)
 
     return place("tokens"), place("segments"), place("counted")
 
