@@ -40,6 +40,7 @@ class LmRun:
     def run(self) -> None:
         """Run, and print the losses."""
         from ..sim.lm import Progress, quick_study, read_study, start_run
+        from ..sim.processes import together
         from ..theory import InvalidInput
 
         if (self.config is None) != self.quick:
@@ -47,7 +48,8 @@ class LmRun:
         if self.out is None and not self.quick:
             raise InvalidInput("out is missing: name the run's folder with --out")
         self.shared.join()
-        study = quick_study() if self.config is None else read_study(self.config)
+        config = self.config
+        study = quick_study() if config is None else together(lambda: read_study(config))
         out = self.out or Path("results/lm-quick")
         with progress_bar("{task.fields[rate]}") as progress:
             task = progress.add_task("reading text", rate="", total=None)

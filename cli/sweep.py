@@ -47,10 +47,10 @@ class SweepCommand:
 
     def _run(self, out: Path) -> None:
         self.shared.join()
-        from ..sim.processes import first_alone
+        from ..sim.processes import first_alone, together
         from ..sim.sweep import Share, create_sweep, read_spec, run_sweep
 
-        spec = read_spec(self.spec)
+        spec = together(lambda: read_spec(self.spec))
         if not self.resume:
             first_alone(lambda: create_sweep(spec, out))
         with progress_bar("{task.fields[rate]}") as progress:

@@ -122,13 +122,12 @@ class Checkpoints:
         here = jax.process_index()
         if here == 0:
             folder.mkdir(parents=True, exist_ok=True)
-        # A manager of each process's own, none of which waits for the others.
+        # Each process has a manager of its own, which waits for no other process.
         alone = ocp.options.MultiprocessingOptions(here, {here}, f"process{here}")
         options = ocp.CheckpointManagerOptions(
             max_to_keep=1,
             enable_async_checkpointing=False,
             create=False,
-            read_only=here != 0,
             multiprocessing_options=alone,
         )
         self._folder = folder

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ...theory.failures import InvalidInput
-from ..processes import first_alone
+from ..processes import first_alone, together
 from .base import Bases, make_tokenizer
-from .corpus import make_corpus, read_material
+from .corpus import Corpus, Material, make_corpus, read_material
 from .population import Population
 from .run import Listener, Progress, Runner
 from .run_folder import Cell, Checkpoints, cell_folder, check_run, create_run, study_of
@@ -21,13 +21,15 @@ from .task_files import read_examples
 from .tasks import Task, numbered
 from .text_measures import accuracy
 from .texts import begin, encode_examples, pack_all
+from .tokenizer import Tokenizer
 
 
 def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> None:
     """Run a study into a folder, or go on with what is there; by all processes of JAX's, which see the same files.
 
     Raises:
-        InvalidInput: the processes cannot share a batch, text or a checkpoint cannot be read, the folder is taken, or holds another study.
+        InvalidInput: the processes cannot share a batch, text or a checkpoint cannot be read, the folder is taken, or holds
+            another study.
         CrossfeedError: the disk is full.
     """
     if study.training.batch % jax.process_count():
@@ -35,12 +37,16 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
             f"training.batch is {study.training.batch}, but must be a multiple of the {jax.process_count()} processes"
         )
     listen(Progress(0, 1, "reading text", 0))
-    material = read_material(study)
-    tokenizer = make_tokenizer(study, material)
-    corpus = make_corpus(study, material, tokenizer)
+    corpus, tokenizer = together(lambda: _read(study)[1:])
     first_alone(lambda: (check_run if resume else create_run)(folder, study, corpus))
     bases = Bases(study, corpus, tokenizer, folder, lambda what, tokens: listen(Progress(0, 1, what, tokens)))
     Runner(study, corpus, bases, folder, listen).run()
+
+
+def _read(study: Study) -> tuple[Material, Corpus, Tokenizer]:
+    material = read_material(study)
+    tokenizer = make_tokenizer(study, material)
+    return material, make_corpus(study, material, tokenizer), tokenizer
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,7 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
     for name, value, known in (("seed", seed, study.seeds), ("alpha", alpha, study.alpha), ("beta", beta, study.beta)):
         if value not in known:
             raise InvalidInput(f"{name} is {value:g}, but the run holds {', '.join(f'{one:g}' for one in known)}")
-    material = read_material(study)
-    tokenizer = make_tokenizer(study, material)
-    corpus = make_corpus(study, material, tokenizer)
+    material, corpus, tokenizer = _read(study)
     check_run(folder, study, corpus)
     path = cell_folder(folder, study, Cell(seed, float(alpha), float(beta)))
     if not path.is_dir():

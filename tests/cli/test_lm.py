@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from crossfeed.cli.main import main
 from crossfeed.sim.lm import open_measures
 
 from ..sim.lm.tiny_study import TINY, write_public_text
+from .addresses import free_address
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def config(tmp_path_factory) -> Path:
     return folder / "study.toml"
 
 
-def start(config: Path, out: Path, *options: str) -> subprocess.Popen:
+def start(config: Path, out: Path, *options: str, process: int = 0) -> subprocess.Popen:
     """The command as a process; what was compiled once is not compiled again."""
     program = str(Path(sys.executable).with_name("crossfeed"))
     cache = {
@@ -35,12 +37,17 @@ def start(config: Path, out: Path, *options: str) -> subprocess.Popen:
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
     command = [program, "lm", "run", str(config), "--out", str(out), *options]
-    with open(said(out), "w") as file:  # a pipe that nobody reads would stop it
+    with open(said(out, process), "w") as file:  # a pipe that nobody reads would stop it
         return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=os.environ | cache)
 
 
-def said(out: Path) -> Path:
-    return out.with_name(f"{out.name}.txt")
+def said(out: Path, process: int = 0) -> Path:
+    return out.with_name(f"{out.name}.{process}.txt")
+
+
+def start_two(config: Path, out: Path, *options: str) -> list[subprocess.Popen]:
+    shared = (*options, "--coordinator", free_address(), "--processes", "2", "--process")
+    return [start(config, out, *shared, str(number), process=number) for number in (0, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +117,53 @@ def test_killed_at_random_moments_and_resumed_it_is_the_same(config, undisturbed
     print("killed after so many changes and seconds:", when)  # shown when the test fails
     assert when
     assert_same(tmp_path / "killed", undisturbed, when)
+
+
+@pytest.fixture(scope="module")
+def left_by_two(config) -> Path:
+    """What two processes, killed, leave of the study with α = 1."""
+    config = config.with_name("one_cell.toml")
+    config.write_text(TINY.replace("alpha = [0, 1]", "alpha = [1]"))
+    folder = config.with_name("left_by_two")
+    processes = start_two(config, folder)
+    deadline = time.monotonic() + 200
+    while not (folder / "cells" / "seed0_alpha1_beta0.5" / "1").exists():
+        assert [process.poll() for process in processes] == [None, None], said(folder).read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    for process in processes:
+        process.kill()
+        process.wait()
+    return folder
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_two_processes_began_ends_as_one_alone_would(processes, left_by_two, undisturbed, tmp_path):
+    folder, config = tmp_path / "run", left_by_two.with_name("one_cell.toml")
+    shutil.copytree(left_by_two, folder)
+    going_on = start_two(config, folder, "--resume") if processes == 2 else [start(config, folder, "--resume")]
+    assert [process.wait(timeout=300) for process in going_on] == [0] * processes, said(folder).read_text()
+    assert [n for n in range(processes) if "M1 on T1" in said(folder, n).read_text()] == [0]
+    found, expected = open_measures(folder), open_measures(undisturbed).sel(alpha=[1])
+    # Losses come within rounding, and texts, whose draws hardly ever depend on that, are the same.
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_what_one_of_two_processes_cannot_do_stops_both(failing, config, undisturbed, tmp_path):
+    """The folder is taken, which process 0 finds; or process 1 does not see the study's file."""
+    out = tmp_path / "run"
+    configs = [config, config.with_name("missing.toml")] if failing else [config, config]
+    if not failing:
+        out.mkdir()
+        (out / "taken").touch()
+    shared = ("--coordinator", free_address(), "--processes", "2", "--process")
+    both = [start(one, out, *shared, str(number), process=number) for number, one in enumerate(configs)]
+    assert [process.wait(timeout=100) for process in both] == [2, 2]
+    assert ("cannot read" if failing else "exists already") in said(out, failing).read_text()
+    assert f"process {failing} stopped, so this process stops too" in said(out, 1 - failing).read_text()
+    assert "Traceback" not in said(out, failing).read_text() + said(out, 1 - failing).read_text()
 
 
 def call(monkeypatch, *arguments) -> None:

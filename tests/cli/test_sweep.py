@@ -2,7 +2,6 @@
 
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from crossfeed.cli.main import main
+
+from .addresses import free_address
 
 SPEC = """
 [sweep]
@@ -92,10 +93,7 @@ def test_killed_three_times_and_resumed_it_is_the_same(spec, undisturbed, tmp_pa
 
 
 def pair(spec: Path, store: Path, *more) -> list[subprocess.Popen]:
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        address = f"localhost:{free.getsockname()[1]}"
-    shared = ["--out", store, "--coordinator", address, "--processes", 2, *more]
+    shared = ["--out", store, "--coordinator", free_address(), "--processes", 2, *more]
     return [start(spec, *shared, "--process", number) for number in (0, 1)]
 
 
