@@ -63,6 +63,8 @@ class LmRun:
                 progress.update(task, completed=now.done, total=now.total, rate=rate)
                 if now.doing:
                     progress.update(task, description=now.doing)
+                if now.note:
+                    progress.console.print(now.note, highlight=False, markup=False)
 
             with _single_precision():
                 start_run(study, out, self.resume, listen)
@@ -166,11 +168,12 @@ class LmEvaluate:
             cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
             found = evaluate_files(cell, self.task, self.items)
         if self.json:
-            print_json({"tasks": found.tasks, "loss": found.loss, "accuracy": found.accuracy})
+            print_json({"tasks": found.tasks, "items": found.items, "loss": found.loss, "accuracy": found.accuracy})
             return
+        tasks = [f"{task} ({items} items)" for task, items in zip(found.tasks, found.items, strict=True)]
         for name, values in (("loss (nats a token)", found.loss), ("exact answers", found.accuracy)):
             rows = ((f"model {k + 1}", *row) for k, row in enumerate(values))
-            print_table(f"{name}, generation {cell.generation}", ["", *found.tasks], rows)
+            print_table(f"{name}, generation {cell.generation}", ["", *tasks], rows)
 
 
 @dataclass(frozen=True)

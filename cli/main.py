@@ -89,4 +89,6 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.exit(130)
+        kept = ": what is finished is kept, and --resume goes on from there" if hasattr(command, "resume") else ""
+        print(f"crossfeed: interrupted{kept}", file=sys.stderr, flush=True)
+        os._exit(130)  # other threads were in the middle of something, and would complain

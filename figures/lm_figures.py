@@ -44,8 +44,9 @@ def loss_figure(data: xr.Dataset) -> Figure:
                 if row is axes[-1]:
                     panel.set_xlabel("generation")
             row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
-        axes[0][0].legend()
-        note(figure, setting(data))
+        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=_MOST)
+        bands = "bands: one standard deviation over seeds; " if data.sizes["seed"] > 1 else ""
+        note(figure, f"{bands}{setting(data)}")
     return figure
 
 
@@ -97,7 +98,8 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
                     last = int(data.generation[-1])
                     panel.set_title("generation 0" if moment == "first" else f"generation {last}, α = {alpha:g}")
             row[0].set_ylabel(f"completions of {dataset}\n2nd component")
-        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=4)
+        pairs = axes[0][0].get_legend_handles_labels()
+        figure.legend(*pairs, loc="outside upper right", ncols=len(pairs[0]) // 2)
         for panel in axes[-1]:
             panel.set_xlabel("1st component")
         left_out = data.sizes["entity"] - len(MARKERS)

@@ -20,8 +20,10 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
     """The measures of runs that differ in seeds, α and β only; NaN where no run has a cell.
 
     Raises:
-        InvalidInput: a folder holds no run, two runs share a cell, or their other axes or settings differ.
+        InvalidInput: there is no folder, one holds no run, two runs share a cell, or their other axes or settings differ.
     """
+    if not folders:
+        raise InvalidInput("runs is missing: name the folder of at least one run")
     opened = [open_measures(folder) for folder in folders]
     for other, there in zip(opened[1:], folders[1:], strict=True):
         if changed := differences(_settings(opened[0]), _settings(other), str(there)):

@@ -1,4 +1,4 @@
-"""What training starts from: checkpoints or new models, trained on public text and tasks first; and the tokenizer they share."""
+"""What training starts from: checkpoints or new models, trained on public text and tasks first."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -9,35 +9,13 @@ from pathlib import Path
 import numpy as np
 from flax import nnx
 
-from ...theory.failures import InvalidInput
-from .checkpoints import load_checkpoint
 from .config import TransformerConfig, llama_config
-from .corpus import Corpus, Material
+from .inputs import Inputs
 from .population import Population, check_finite
 from .run_folder import Checkpoints
 from .study import SCRATCH, EntitySettings, Study, TrainingSettings
 from .texts import Rows, pack
-from .tokenizer import Tokenizer, train_tokenizer
 from .transformer import Transformer
-
-
-def make_tokenizer(study: Study, material: Material) -> Tokenizer:
-    """The checkpoint's tokenizer, or a new one trained on the public and private training text.
-
-    Raises:
-        InvalidInput: the checkpoints' tokenizers differ, or one cannot be read.
-    """
-    bases = sorted({entity.base or study.model.base for entity in study.entities})
-    if bases == [SCRATCH]:
-        private = (f"{example.prompt}{example.completion}" for task in material.tasks for example in task.train)
-        return train_tokenizer([*material.public, *private], study.vocabulary)
-    tokenizer = load_checkpoint(bases[0], study.tokenizer or None).tokenizer
-    for base in bases[1:] if not study.tokenizer else []:
-        if not tokenizer.same_as(load_checkpoint(base).tokenizer):
-            raise InvalidInput(
-                f"the tokenizers of {bases[0]} and {base} differ, but all entities read and write the same tokens"
-            )
-    return tokenizer
 
 
 class Bases:
@@ -48,10 +26,8 @@ class Bases:
         tell: is told what is done and how many tokens that took.
     """
 
-    def __init__(
-        self, study: Study, corpus: Corpus, tokenizer: Tokenizer, folder: Path, tell: Callable[[str, int], None]
-    ):
-        self._study, self._corpus, self._tokenizer, self._folder, self._tell = study, corpus, tokenizer, folder, tell
+    def __init__(self, study: Study, inputs: Inputs, folder: Path, tell: Callable[[str, int], None]):
+        self._study, self._inputs, self._folder, self._tell = study, inputs, folder, tell
         self.population = lru_cache(maxsize=1)(self._population)
 
     def _population(self, seed: int) -> Population:
@@ -59,32 +35,13 @@ class Bases:
         bases = [entity.base or study.model.base for entity in study.entities]
         kinds = bases if SCRATCH not in bases else [self._config(entity) for entity in study.entities]
         made = {kind: self._made(kind, number, seed) for number, kind in enumerate(dict.fromkeys(kinds))}
-        return Population.of([made[kind] for kind in kinds], self._tokenizer)
-
-    def _loaded(self, base: str) -> Transformer:
-        # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
-        model = load_checkpoint(
-            base,
-            self._study.tokenizer or None,
-            dtype=self._study.model.precision,
-            parameter_dtype="float32",
-            remat=self._study.training.remat,
-        ).model
-        if model.config.vocabulary < self._tokenizer.size:
-            raise InvalidInput(
-                f"{base} has {model.config.vocabulary} tokens, but the tokenizer has {self._tokenizer.size}"
-            )
-        if model.config.context < self._study.training.length:
-            raise InvalidInput(
-                f"training.length is {self._study.training.length}, above the context of {base}, {model.config.context}"
-            )
-        return model
+        return Population.of([made[kind] for kind in kinds], self._inputs.tokenizer)
 
     def _config(self, entity: EntitySettings) -> TransformerConfig:
         model = self._study.model
         width = entity.width or model.width
         return llama_config(
-            vocabulary=self._tokenizer.size,
+            vocabulary=self._inputs.tokenizer.size,
             hidden=width,
             layers=entity.layers or model.layers,
             heads=model.heads,
@@ -97,11 +54,12 @@ class Bases:
     def _made(self, kind: str | TransformerConfig, number: int, seed: int) -> Transformer:
         """The checkpoint or new model `number`, trained on what all entities start from."""
         study = self._study
-        model = self._loaded(kind) if isinstance(kind, str) else Transformer(kind, rngs=nnx.Rngs(seed))
+        loaded = self._inputs.checkpoints
+        model = loaded[kind].model if isinstance(kind, str) else Transformer(kind, rngs=nnx.Rngs(seed))
         steps = study.model.pretrain_steps
         if not steps:
             return model
-        alone = Population.of([model], self._tokenizer)
+        alone = Population.of([model], self._inputs.tokenizer)
         what = f"seed {seed}: training the base" + (f" {number + 1}" if number else "")
         with closing(Checkpoints(self._folder / "base" / f"seed{seed}_{number}")) as checkpoints:
             if checkpoints.latest is not None:
@@ -116,9 +74,10 @@ class Bases:
 
     def _rows(self, training: TrainingSettings, seed: int) -> Rows:
         """Texts drawn i.i.d., public ones and, with weight `pretrain_private`, those of all tasks alike."""
-        shelves = [self._corpus.public, *self._corpus.private]
+        corpus = self._inputs.corpus
+        shelves = [corpus.public, *corpus.private]
         private = self._study.model.pretrain_private
-        weights = np.array([1 - private, *[private / len(self._corpus.private)] * len(self._corpus.private)])
+        weights = np.array([1 - private, *[private / len(corpus.private)] * len(corpus.private)])
         count = training.steps * training.batch
         mean = weights @ [shelf.lengths.mean() for shelf in shelves]
         random = np.random.default_rng([seed, 2**31])

@@ -78,8 +78,8 @@ def _chosen(
     for k, (own, new) in enumerate(zip(published, indices, strict=True)):
         right = np.zeros((len(candidates), len(new)), bool)
         if study.pool.judge == "answer":
-            references = [decode(own.reference(i).tolist()) for i in new]
-            written = [[decode(one[k][i][n:].tolist()) for i, n in enumerate(own.prompts[new])] for one in joined]
+            references = [decode(own.reference(i)) for i in new]
+            written = [[decode(one[k][i][n:]) for i, n in enumerate(own.prompts[new])] for one in joined]
             right |= [[answers_exactly(*pair) for pair in zip(texts, references, strict=True)] for texts in written]
         best = best_candidates(np.stack([one[k] for one in scores]), right)
         chosen.append([candidates[number][k][i] for i, number in enumerate(best)])

@@ -13,6 +13,7 @@ from .population import Population, Report
 from .study import Study
 from .text_measures import DISTINCT, DRAWN, Embedding, accuracy, coordinates, distinct_n, similarity, vendi_score
 from .texts import Texts, pack_all
+from .tokenizer import Tokenizer
 
 AXES: dict[str, tuple[str, ...]] = {
     "loss": ("entity", "dataset"),
@@ -56,10 +57,14 @@ class Sizes:
 
 
 class Measurer:
-    """Takes the measures of populations on a study's held-out texts."""
+    """Takes the measures of populations on a study's held-out texts.
 
-    def __init__(self, study: Study, corpus: Corpus, population: Population):
-        self._study, self._tokenizer = study, population.tokenizer
+    Raises:
+        InvalidInput: the embedding that the study names cannot be had.
+    """
+
+    def __init__(self, study: Study, corpus: Corpus, tokenizer: Tokenizer):
+        self._study = study
         self._datasets = [*corpus.tests, corpus.public_test]
         items = min(study.measures.text_items, *map(len, self._datasets))
         self._completed = [_first(texts, items) for texts in self._datasets]
@@ -68,7 +73,8 @@ class Measurer:
         self._dataset_of = np.repeat(np.arange(len(scored)), [len(texts) for texts in scored])
         self._references = [references[:items] for references in corpus.references]
         self.sizes = Sizes(len(corpus.private), len(corpus.tests), len(self._datasets), items)
-        plain = [self._text(texts, i) for texts in self._completed for i in range(len(texts))]
+        references = [texts[i][texts.prompts[i] :] for texts in self._completed for i in range(len(texts))]
+        plain = [tokenizer.decode(text) for text in references]
         self._embedding = Embedding(study.measures.embedding, plain)
 
     def empty(self) -> dict[str, np.ndarray]:
@@ -93,12 +99,7 @@ class Measurer:
         """Every measure of what the models write, and `coordinates` of its embeddings."""
         study = self._study
         prompts = [texts.prompt(i) for texts in self._completed for i in range(len(texts))]
-        written = population.write([prompts] * self.sizes.entity, study.pool, study.training.length, key, report)
-        lengths = [len(prompt) for prompt in prompts]
-        plain = [
-            [self._tokenizer.decode(_body(text[n:], self._tokenizer.eos)) for text, n in zip(own, lengths, strict=True)]
-            for own in written
-        ]
+        plain = population.write_plain(prompts, study.pool, study.training.length, key, report)
         shape = (self.sizes.entity, self.sizes.dataset, self.sizes.item)
         embedded = self._embedding([text for own in plain for text in own])
         vectors = embedded.reshape(*shape, -1)
@@ -113,13 +114,6 @@ class Measurer:
             "coordinates": coordinates(embedded).reshape(*shape, -1).astype(np.float32),
         }
 
-    def _text(self, texts: Texts, index: int) -> str:
-        return self._tokenizer.decode(_body(texts[index][texts.prompts[index] :], self._tokenizer.eos))
-
 
 def _first(texts: Texts, count: int) -> Texts:
     return texts.select(range(min(count, len(texts))))
-
-
-def _body(tokens: np.ndarray, end: int) -> list[int]:
-    return [int(token) for token in tokens if token != end]

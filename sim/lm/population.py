@@ -166,6 +166,14 @@ class Population:
                 report("writing", count)
         return texts
 
+    def write_plain(
+        self, prompts: Sequence[np.ndarray], settings: PoolSettings, longest: int, key: jax.Array, report: Report
+    ) -> list[list[str]]:
+        """Each entity's completions of common prompts, as text."""
+        written = self.write([prompts] * self.entities, settings, longest, key, report)
+        plain = lambda text, prompt: self.tokenizer.decode(text[len(prompt) :])  # noqa: E731
+        return [[plain(text, prompt) for text, prompt in zip(own, prompts, strict=True)] for own in written]
+
     def _prompt_block(self, prompts: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
         """Prompts as a block of fixed size [entity, WRITTEN_AT_ONCE, length]; places without one hold a single token."""
         longest = max((len(prompt) for own in prompts for prompt in own), default=1)

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..processes import first_alone
 from .base import Bases
-from .corpus import Corpus
 from .curation import make_completer
+from .inputs import Inputs
 from .measure import Measurer
 from .pool import draw_texts, publish, training_sets
 from .population import Population, check_finite
@@ -29,12 +29,14 @@ class Progress:
         total: generations of all cells.
         doing: what is being done.
         tokens: tokens trained on or written since the last report.
+        note: what to know of the run, a sentence.
     """
 
     done: int
     total: int
     doing: str
     tokens: int
+    note: str = ""
 
 
 Listener = Callable[[Progress], None]
@@ -46,19 +48,22 @@ class Runner:
     """Runs the cells of a study.
 
     Args:
-        folder: of the run, made by `create_run`.
-        bases: the models that training starts from.
+        folder: of the run; `create_run` makes it before `run` is called.
         listen: is told how far the run is.
+
+    Raises:
+        InvalidInput: the embedding that the study names cannot be had.
     """
 
-    def __init__(self, study: Study, corpus: Corpus, bases: Bases, folder: Path, listen: Listener):
-        self.study, self.corpus, self.bases, self.folder, self._listen = study, corpus, bases, folder, listen
+    def __init__(self, study: Study, inputs: Inputs, folder: Path, listen: Listener):
+        self.study, self.corpus, self.folder, self._listen = study, inputs.corpus, folder, listen
+        self.bases = Bases(study, inputs, folder, self._tell)
+        self.measurer = Measurer(study, inputs.corpus, inputs.tokenizer)
         self.cells = [Cell(*place) for place in product(study.seeds, study.alpha, study.beta)]
         self._places = {cell: cell_folder(folder, study, cell) for cell in self.cells}
         self._first = sorted({(cell.seed, study.initial_beta(cell.beta)) for cell in self.cells})
         self._total = len(self._first) + len(self.cells) * study.generations
         self._done = 0
-        self._measurer = Measurer(study, corpus, bases.population(study.seeds[0]))
 
     def run(self) -> None:
         """Run what is missing; however often that is interrupted, the measures end the same."""
@@ -78,7 +83,7 @@ class Runner:
                 if folder.is_dir():
                     with closing(Checkpoints(folder)) as checkpoints:
                         if checkpoints.latest is not None:
-                            found[place] = checkpoints.restore({"measures": self._measurer.empty()})["measures"]
+                            found[place] = checkpoints.restore({"measures": self.measurer.empty()})["measures"]
         return found
 
     def _initial(self, seed: int, beta: float) -> Population:
@@ -88,7 +93,7 @@ class Runner:
             if checkpoints.latest is not None:
                 trained = self._restored(checkpoints, base)
             else:
-                measures = self._measurer.empty()
+                measures = self.measurer.empty()
                 trained = self._generation(base, base, Cell(seed, 0.0, beta), 0, measures)
                 checkpoints.save(0, {"models": trained.state, "measures": measures})
                 for cell in self._cells_after(seed, beta):
@@ -122,7 +127,8 @@ class Runner:
         """Draw, write what is read of the pool, train, measure; the measures are written into their arrays."""
         study, corpus = self.study if generation else self.study.at_first, self.corpus
         alpha = cell.alpha if generation else 0.0
-        where = f"seed {cell.seed}, α {alpha:g}, β {cell.beta:g}, generation {generation}"
+        exchange = f"α {alpha:g}, " if generation else ""
+        where = f"seed {cell.seed}, {exchange}β {cell.beta:g}, generation {generation}"
         key = jax.random.fold_in(jax.random.key(cell.seed), generation)
         key_pool, key_measure = jax.random.split(key)
         published = publish(study, corpus, cell.seed, generation)
@@ -134,13 +140,13 @@ class Runner:
         trained, losses = learners.train([one.rows for one in sets], study.training)
         check_finite(losses, where)
         tell("measuring", int(sum(one.tokens.sum() for one in sets)))
-        measures["loss"][generation] = self._measurer.losses(trained)
+        measures["loss"][generation] = self.measurer.losses(trained)
         check_finite(measures["loss"][generation], where)  # the last step's result is in no training loss
         measures["training_loss"][generation] = losses.mean(axis=1)
         measures["tokens_read"][generation] = [one.tokens for one in sets]
         measures["tokens_counted"][generation] = [one.counted for one in sets]
-        if self._measurer.writes(generation):
-            texts = self._measurer.texts(trained, key_measure, tell)
+        if self.measurer.writes(generation):
+            texts = self.measurer.texts(trained, key_measure, tell)
             drawn = texts.pop("coordinates")
             for name, values in texts.items():
                 measures[name][generation] = values

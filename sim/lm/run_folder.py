@@ -47,14 +47,22 @@ def cell_folder(folder: Path, study: Study, cell: Cell) -> Path:
     return folder / "cells" / f"seed{cell.seed}_alpha{cell.alpha:g}{'' if every_beta else f'_beta{cell.beta:g}'}"
 
 
+def check_vacant(folder: Path) -> None:
+    """See that a run can be started.
+
+    Raises:
+        InvalidInput: something is there already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidInput(f"{folder} exists already: choose another name, or continue it with --resume")
+
+
 def create_run(folder: Path, study: Study, corpus: Corpus) -> None:
     """Write down what is run.
 
     Raises:
-        InvalidInput: something is there already, or the folder cannot be written.
+        InvalidInput: the folder cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InvalidInput(f"{folder} exists already: choose another name, or continue it with --resume")
     record = {
         "study": study.as_dict(),
         "text": corpus.fingerprint(),
@@ -70,17 +78,25 @@ def create_run(folder: Path, study: Study, corpus: Corpus) -> None:
         part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def check_run(folder: Path, study: Study, corpus: Corpus) -> None:
-    """See that a run can be continued.
+def check_settings(folder: Path, study: Study) -> None:
+    """See that a run is one of this study.
 
     Raises:
-        InvalidInput: there is none, or it was made with other settings or other texts.
+        InvalidInput: there is none, or it was made with other settings.
     """
     record = read_record(folder)
     # A setting that a record does not have was added since, and has its default there.
     if changed := differences(from_dict(record["study"]).as_dict(), study.as_dict(), "the study"):
         raise InvalidInput(f"{folder} holds another study: {'; '.join(changed)}")
-    if record["text"] != corpus.fingerprint():
+
+
+def check_texts(folder: Path, corpus: Corpus) -> None:
+    """See that a run read the texts that its study names now.
+
+    Raises:
+        InvalidInput: they have changed, or there is no run.
+    """
+    if read_record(folder)["text"] != corpus.fingerprint():
         raise InvalidInput(f"the texts that {folder} was started with have changed: start a new run")
 
 
@@ -149,9 +165,10 @@ class Checkpoints:
         def write() -> None:
             try:
                 self._manager.save(generation, args=ocp.args.PyTreeSave(here))
-            except OSError as error:
+            except (OSError, ValueError) as error:  # Orbax's storage says with a ValueError that the disk is full
+                reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
                 raise CrossfeedError(
-                    f"cannot write to {self._folder}: {error.strerror or error}; go on with --resume when there is room"
+                    f"cannot write to {self._folder}: {reason}; go on with --resume when there is room"
                 ) from error
 
         first_alone(write)

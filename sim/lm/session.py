@@ -11,25 +11,24 @@ from jaxtyping import Float
 
 from ...theory.failures import InvalidInput
 from ..processes import first_alone, together
-from .base import Bases, make_tokenizer
-from .corpus import Corpus, Material, make_corpus, read_material
+from .base import Bases
+from .inputs import left_out, read_inputs
 from .population import Population
 from .run import Listener, Progress, Runner
-from .run_folder import Cell, Checkpoints, cell_folder, check_run, create_run, study_of
+from .run_folder import Cell, Checkpoints, cell_folder, check_settings, check_texts, check_vacant, create_run, study_of
 from .study import Study
 from .task_files import read_examples
 from .tasks import Task, numbered
 from .text_measures import accuracy
 from .texts import begin, encode_examples, pack_all
-from .tokenizer import Tokenizer
 
 
 def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> None:
     """Run a study into a folder, or go on with what is there; by all processes of JAX's, which see the same files.
 
     Raises:
-        InvalidInput: the processes cannot share a batch, text or a checkpoint cannot be read, the folder is taken, or holds
-            another study.
+        InvalidInput: the processes cannot share a batch, text, a checkpoint or the embedding cannot be had, the folder is
+            taken, or holds another study.
         CrossfeedError: the disk is full.
     """
     if study.training.batch % jax.process_count():
@@ -37,16 +36,18 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
             f"training.batch is {study.training.batch}, but must be a multiple of the {jax.process_count()} processes"
         )
     listen(Progress(0, 1, "reading text", 0))
-    corpus, tokenizer = together(lambda: _read(study)[1:])
-    first_alone(lambda: (check_run if resume else create_run)(folder, study, corpus))
-    bases = Bases(study, corpus, tokenizer, folder, lambda what, tokens: listen(Progress(0, 1, what, tokens)))
-    Runner(study, corpus, bases, folder, listen).run()
+    first_alone(lambda: check_settings(folder, study) if resume else check_vacant(folder))
+    runner, notes = together(lambda: _runner(study, folder, listen))
+    corpus = runner.corpus
+    first_alone(lambda: check_texts(folder, corpus) if resume else create_run(folder, study, corpus))
+    for note in notes:
+        listen(Progress(0, 1, "", 0, note))
+    runner.run()
 
 
-def _read(study: Study) -> tuple[Material, Corpus, Tokenizer]:
-    material = read_material(study)
-    tokenizer = make_tokenizer(study, material)
-    return material, make_corpus(study, material, tokenizer), tokenizer
+def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, list[str]]:
+    runner = Runner(study, read_inputs(study), folder, listen)
+    return runner, list(left_out(study, runner.corpus, runner.measurer.sizes.item))
 
 
 @dataclass(frozen=True)
@@ -74,19 +75,19 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
     for name, value, known in (("seed", seed, study.seeds), ("alpha", alpha, study.alpha), ("beta", beta, study.beta)):
         if value not in known:
             raise InvalidInput(f"{name} is {value:g}, but the run holds {', '.join(f'{one:g}' for one in known)}")
-    material, corpus, tokenizer = _read(study)
-    check_run(folder, study, corpus)
+    inputs = read_inputs(study)
+    check_texts(folder, inputs.corpus)
     path = cell_folder(folder, study, Cell(seed, float(alpha), float(beta)))
     if not path.is_dir():
         raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
-    bases = Bases(study, corpus, tokenizer, folder, lambda what, tokens: None)
+    bases = Bases(study, inputs, folder, _silent)
     with closing(Checkpoints(path)) as checkpoints:
         if checkpoints.latest is None:
             raise InvalidInput(f"the run at {folder} has not finished a generation of this cell yet")
         population = bases.population(seed)
         state = checkpoints.restore({"models": population.state})["models"]
         population = population.with_state(state, study.training.batch)
-        return OpenCell(study, tuple(material.tasks), population, checkpoints.latest)
+        return OpenCell(study, tuple(inputs.material.tasks), population, checkpoints.latest)
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,13 @@ class Evaluation:
 
     Attributes:
         tasks: their names.
+        items: examples of each.
         loss: nats a token of the completions, [entity, task].
         accuracy: part of exact answers, [entity, task].
     """
 
     tasks: list[str]
+    items: list[int]
     loss: Float[np.ndarray, "entity task"]
     accuracy: Float[np.ndarray, "entity task"]
 
@@ -116,7 +119,7 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
     names = numbered([name for name, _ in tests])
     population, length = cell.population, cell.study.training.length
     greedy = replace(cell.study.pool, temperature=0.0)
-    losses, right = [], []
+    losses, right, counts = [], [], []
     for name, (_, examples) in zip(names, tests, strict=True):
         texts = encode_examples(population.tokenizer, examples)
         kept = np.flatnonzero(texts.lengths <= length)[:items]
@@ -126,10 +129,11 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
         rows = pack_all(texts, length)
         losses.append(population.losses(rows).sum(axis=(1, 2)) / rows.counted.sum())
         prompts = [texts.prompt(i) for i in range(len(texts))]
-        written = _write(population, prompts, greedy, length, jax.random.key(0))
+        written = population.write_plain(prompts, greedy, length, jax.random.key(0), _silent)
         references = [examples[i].completion for i in kept]
         right.append([accuracy(own, references) for own in written])
-    return Evaluation(names, np.stack(losses, axis=1), np.array(right).T)
+        counts.append(len(texts))
+    return Evaluation(names, counts, np.stack(losses, axis=1), np.array(right).T)
 
 
 def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> list[str]:
@@ -147,11 +151,9 @@ def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> l
     if temperature is not None and not 0 <= temperature < np.inf:
         raise InvalidInput(f"temperature is {temperature}, but must be at least 0 and finite")
     settings = cell.study.pool if temperature is None else replace(cell.study.pool, temperature=temperature)
-    return [own[0] for own in _write(cell.population, [tokens], settings, longest, jax.random.key(0))]
+    written = cell.population.write_plain([tokens], settings, longest, jax.random.key(0), _silent)
+    return [own[0] for own in written]
 
 
-def _write(population: Population, prompts, settings, longest: int, key: jax.Array) -> list[list[str]]:
-    written = population.write([prompts] * population.entities, settings, longest, key, lambda what, tokens: None)
-    end = population.tokenizer.eos
-    plain = lambda text, prompt: population.tokenizer.decode([int(t) for t in text[len(prompt) :] if t != end])  # noqa: E731
-    return [[plain(text, prompt) for text, prompt in zip(own, prompts, strict=True)] for own in written]
+def _silent(what: str, tokens: int) -> None:
+    """Reports to nobody."""

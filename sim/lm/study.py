@@ -67,7 +67,7 @@ class TrainingSettings:
         steps: optimiser steps.
         batch: rows a step.
         length: tokens a row, packed with texts.
-        learning_rate: at its highest.
+        learning_rate: at its highest; of new models, 1e-3 unless a study's file says otherwise.
         warmup: part of the steps in which it rises.
         weight_decay: AdamW's.
         beta1: AdamW's.

@@ -1,6 +1,7 @@
 """A study's TOML file. Mistakes are named with their line."""
 
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,6 +25,7 @@ _LEAST = {
     "tokenizer": {"vocabulary": 260},
     "entity": {"layers": 1, "width": 2},
 }
+_RATE_OF_NEW_MODELS = 1e-3
 _OF_NEW_MODELS = ("layers", "width", "heads", "context")
 _OF_PRETRAINING = ("pretrain_rate", "pretrain_private")
 _POSITIVE = {"model": ("pretrain_rate",), "initial": ("learning_rate",), "training": ("learning_rate", "clip")}
@@ -81,6 +83,8 @@ class _Reader(TomlReader):
             sections["model"] = replace(
                 sections["model"], pretrain_steps=self.content.get("model", {}).get("pretrain_steps", 0)
             )
+        elif "learning_rate" not in self.content.get("training", {}):
+            sections["training"] = replace(sections["training"], learning_rate=_RATE_OF_NEW_MODELS)
         made = Study(entities=entities, **study, **tokenizer, **sections)
         self.check_together(made)
         return made
@@ -98,6 +102,7 @@ class _Reader(TomlReader):
                 self.fail(
                     "entity", "task", f"missing for entity {which + 1}: {', '.join(BUILTIN_TASKS)}, or a JSONL file"
                 )
+            self.check_task(table["task"], folder, which)
             paths = {name: _resolved(table[name], folder) for name in ("test", "base") if name in table}
             if table["task"] in BUILTIN_TASKS:
                 if "test" in table:
@@ -106,8 +111,21 @@ class _Reader(TomlReader):
                 paths["task"] = _resolved(table["task"], folder)
                 if "test" in table and not Path(paths["task"]).is_absolute():
                     self.fail("entity", "test", "does not apply to a task of the hub, which has its own", which)
+            if paths.get("test", "") == paths.get("task", table["task"]):
+                self.fail("entity", "test", "is the file of the task itself, but tests must be held out", which)
             entities.append(EntitySettings(**table | paths))
         return tuple(entities)
+
+    def check_task(self, task: str, folder: Path, which: int) -> None:
+        """A name that is nearly that of a built-in task is a mistake, not a data set of a hub."""
+        if not task.strip():
+            self.fail("entity", "task", f"is empty: {', '.join(BUILTIN_TASKS)}, or a JSONL file", which)
+        if task in BUILTIN_TASKS or "/" in task or (folder / task).exists():
+            return
+        topics = [name for name in BUILTIN_TASKS if name.startswith(f"{task.partition(':')[0]}:")]
+        if known := topics or get_close_matches(task, BUILTIN_TASKS, cutoff=0.8):
+            what = f"is {task!r}, which is neither a file nor built in; built in are {', '.join(known)}"
+            self.fail("entity", "task", what, which)
 
     def section(self, name: str, kind: type) -> dict[str, Any]:
         """A table whose keys are the fields of `kind`."""

@@ -68,7 +68,7 @@ def _hub(name: str, split: str) -> Iterator[dict[str, Any]]:
         from datasets import load_dataset  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise InvalidInput(
-            f"{name!r} is no file, and to load it by name the library 'datasets' must be installed"
+            f"{name!r} is neither a file nor built in, and to load it by name the library 'datasets' must be installed"
         ) from None
     owner, _, configuration = name.partition(":")
     try:

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tokenizers
+from jaxtyping import Int
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from ...theory.failures import InvalidInput
@@ -38,9 +40,9 @@ class Tokenizer:
         """Ids of a text, without `bos` and `eos`."""
         return self.backend.encode(text, add_special_tokens=False).ids
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of these ids; special tokens have none, and bytes that are not UTF-8 become U+FFFD."""
-        return self.backend.decode([int(i) for i in ids], skip_special_tokens=True)
+    def decode(self, ids: Sequence[int] | Int[np.ndarray, " token"]) -> str:
+        """The text of these ids; `eos` and special tokens have none, and bytes that are not UTF-8 become U+FFFD."""
+        return self.backend.decode([int(i) for i in ids if i != self.eos], skip_special_tokens=True)
 
     def same_as(self, other: "Tokenizer") -> bool:
         """Whether both give every text the same ids and the same ends."""

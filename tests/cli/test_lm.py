@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -119,6 +120,20 @@ def test_killed_at_random_moments_and_resumed_it_is_the_same(config, undisturbed
     assert_same(tmp_path / "killed", undisturbed, when)
 
 
+def test_interrupted_by_hand_it_says_how_to_go_on(config, tmp_path):
+    process = start(config, tmp_path / "run")
+    deadline = time.monotonic() + 200
+    while not list((tmp_path / "run").glob("cells/*")):
+        assert process.poll() is None, said(tmp_path / "run").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=100) == 130
+    heard = said(tmp_path / "run").read_text().splitlines()
+    assert heard[-1] == "crossfeed: interrupted: what is finished is kept, and --resume goes on from there"
+    assert not [line for line in heard if "Traceback" in line or "Error" in line]
+
+
 @pytest.fixture(scope="module")
 def left_by_two(config) -> Path:
     """What two processes, killed, leave of the study with α = 1."""
@@ -190,6 +205,8 @@ def test_tables_and_figures_of_a_run(undisturbed, monkeypatch, tmp_path, capsys)
         (["run", "CONFIG"], "out is missing"),
         (["run", "CONFIG", "--out", "RUN"], "exists already"),
         (["run", "nothing.toml", "--out", "x"], "cannot read nothing.toml"),
+        (["table"], "runs is missing"),
+        (["figure", "--out", "x.png"], "runs is missing"),
         (["table", "nothing"], "cannot open the measures of a run at nothing"),
         (["table", "RUN", "RUN"], "share a cell: seed 0, α = 0, β = 0.5"),
         (["figure", "RUN", "--out", "x.png", "--beta", "0.3"], "beta is 0.3, but the run holds 0.5"),

@@ -8,12 +8,13 @@ import ml_dtypes
 import numpy as np
 import pytest
 from crossfeed.sim.lm import parse_study
-from crossfeed.sim.lm.base import Bases, make_tokenizer
+from crossfeed.sim.lm.base import Bases
 from crossfeed.sim.lm.corpus import Corpus, Material
+from crossfeed.sim.lm.inputs import Inputs, read_checkpoints
 from crossfeed.sim.lm.population import Population
 from crossfeed.sim.lm.study import Study
 from crossfeed.sim.lm.texts import Texts, pack
-from crossfeed.sim.lm.tokenizer import Tokenizer, train_tokenizer
+from crossfeed.sim.lm.tokenizer import train_tokenizer
 from crossfeed.theory import InvalidInput
 from safetensors.numpy import save_file
 
@@ -52,10 +53,12 @@ def write_folder(folder: Path, words: str, dtype: type = np.float32) -> None:
 
 
 def population(study: Study, folder: Path) -> Population:
-    tokenizer: Tokenizer = make_tokenizer(study, Material([], [], []))
+    checkpoints = read_checkpoints(study)
+    tokenizer = next(iter(checkpoints.values())).tokenizer if checkpoints else train_tokenizer(["some words"], 260)
     nothing = Texts.join([], [])
     corpus = Corpus((), (), nothing, nothing, nothing, (), nothing, (), (), ())
-    return Bases(study, corpus, tokenizer, folder, lambda what, tokens: None).population(0)
+    inputs = Inputs(Material([], [], []), corpus, tokenizer, checkpoints)
+    return Bases(study, inputs, folder, lambda what, tokens: None).population(0)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
@@ -80,12 +83,19 @@ def test_checkpoints_with_other_tokenizers_are_refused(tmp_path):
     write_folder(tmp_path / "second", "all the world is a stage")
     study = parse_study(STUDY, folder=tmp_path)
     with pytest.raises(InvalidInput, match=r"tokenizers of .*first and .*second differ"):
-        make_tokenizer(study, Material([], [], []))
+        read_checkpoints(study)
     settings = json.loads((tmp_path / "first" / "config.json").read_text()) | {"eos_token_id": 1}
     write_folder(tmp_path / "second", "to be or not to be")
     (tmp_path / "second" / "config.json").write_text(json.dumps(settings))
     with pytest.raises(InvalidInput, match="differ"):
-        make_tokenizer(study, Material([], [], []))
+        read_checkpoints(study)
+
+
+def test_a_checkpoint_with_less_room_than_a_row_is_refused(tmp_path):
+    for name in ("first", "second"):
+        write_folder(tmp_path / name, "to be or not to be")
+    with pytest.raises(InvalidInput, match=r"training.length is 4096, above the context of .*first, \d+"):
+        read_checkpoints(parse_study(STUDY.replace("length = 16", "length = 4096"), folder=tmp_path))
 
 
 @pytest.mark.parametrize("base", ["first", "scratch"])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from crossfeed.sim.lm import Progress, complete_prompt, evaluate_files, open_cell, open_measures, parse_study, start_run
-from crossfeed.sim.lm.base import make_tokenizer
 from crossfeed.sim.lm.corpus import make_corpus, read_material
+from crossfeed.sim.lm.inputs import make_tokenizer
 from crossfeed.sim.lm.tasks import question
 from crossfeed.theory import CrossfeedError, InvalidInput
 
@@ -59,7 +59,7 @@ def test_test_examples_that_fit_no_row_are_counted(run, tmp_path):
     study = parse_study(TINY, folder=tmp_path)
     write_public_text(tmp_path)
     material = read_material(study)
-    tokenizer = make_tokenizer(study, material)
+    tokenizer = make_tokenizer(study, material, {})
     words = "many " * 300
     task = replace(material.tasks[0], test=(question(words, "1"), *material.tasks[0].test, question(words + "x", "2")))
     corpus = make_corpus(study, replace(material, tasks=[task, material.tasks[1]]), tokenizer)
@@ -90,7 +90,25 @@ def test_cells_share_generation_0_and_training_helps(undisturbed):
 def test_progress_ends_at_the_total(undisturbed):
     _, _, heard = undisturbed
     assert heard[-1].done == heard[-1].total == 1 + 2 * 2
+    done = [now.done for now in heard]
+    assert done == sorted(done)
     assert sum(now.tokens for now in heard) > 0
+
+
+def test_generation_0_has_no_alpha_and_what_is_left_out_is_said(undisturbed):
+    _, data, heard = undisturbed
+    assert all(("α" in now.doing) == ("generation 0" not in now.doing) for now in heard if "generation" in now.doing)
+    notes = [now.note for now in heard if now.note]
+    too_long = data.attrs["test_examples_too_long"]
+    assert sum("test examples longer than 128 tokens" in note for note in notes) == np.count_nonzero(too_long)
+    asked_and_had = "measures.text_items is 3, but one dataset has only 2 held out: of each, so many are completed"
+    assert (data.sizes["item"], notes[-1]) == (2, asked_and_had)
+
+
+def test_an_embedding_that_cannot_be_had_is_refused_before_anything_is_written(run, tmp_path):
+    with pytest.raises(InvalidInput, match="embedding"):
+        run(tmp_path / "run", TINY.replace("text_every = 2", 'text_every = 2\nembedding = "no/such-model"'))
+    assert not (tmp_path / "run").exists()
 
 
 class Interrupted(BaseException):
@@ -165,7 +183,8 @@ def test_the_last_models_evaluate_and_write(undisturbed, tmp_path):
     for number, file in enumerate(files):
         file.parent.mkdir()
         file.write_text("".join(f'{{"question": "{n}?", "answer": "{n * number}"}}\n' for n in range(1, 9)))
-    assert evaluate_files(cell, files, 8).tasks == ["test 1", "test 2"]
+    again = evaluate_files(cell, files, 7)
+    assert (again.tasks, again.items) == (["test 1", "test 2"], [7, 7])
     first, second = complete_prompt(cell, "Question:", 0.0)
     assert isinstance(first, str)
     assert [first, second] == complete_prompt(cell, "Question:", 0.0)
@@ -182,7 +201,7 @@ def test_the_last_models_evaluate_and_write(undisturbed, tmp_path):
             "pretrain_steps = 6\npretrain_rate = 3e38",
             "seed 0: training the base: the loss of entity 1 is not finite",
         ),
-        ("pretrain_steps = 0", "seed 0, α 0, β 0.5, generation 0: the loss of entity 1 is not finite"),
+        ("pretrain_steps = 0", "seed 0, β 0.5, generation 0: the loss of entity 1 is not finite"),
     ],
 )
 def test_training_that_blows_up_stops_and_saves_nothing_of_it(key, says, run, tmp_path):

@@ -65,6 +65,14 @@ def test_a_study_survives_being_written_down():
         ("steps = 4", "beta1 = 1", r"line 18: training.beta1 is 1, but must lie in \[0, 1\)"),
         ("steps = 4", "beta2 = 1.0", r"line 18: training.beta2 is 1.0, but must lie in \[0, 1\)"),
         ('task = "arithmetic"\n', "", "entity.task missing for entity 2"),
+        ('"arithmetic"', '" "', "line 10: entity.task is empty"),
+        ('"arithmetic"', '"arithmetics"', "line 10: entity.task is 'arithmetics', which is neither .* are arithmetic$"),
+        ('"science"', '"science:biologie"', "line 7: entity.task is 'science:biologie', .*science:chemistry, "),
+        (
+            '"arithmetic"\nwidth = 32',
+            '"./t.jsonl"\ntest = "t.jsonl"',
+            "line 11: entity.test is the file of the task itself",
+        ),
         ("steps = 4", "steps = 0", "line 18: training.steps is 0, but must be at least 1"),
         ("steps = 4", 'loss = "half"', "line 18: training.loss is 'half', but must be one of text, completion"),
         ("steps = 4", "learning_rate = 0", "line 18: training.learning_rate is 0, but must be positive"),
@@ -106,6 +114,13 @@ def test_a_checkpoint_trains_no_further_unless_told():
         InvalidInput, match=r"line 15: model.pretrain_private applies where model.pretrain_steps is given"
     ):
         parse_study(further.replace("pretrain_steps = 9\n", "\n"))
+
+
+def test_new_models_learn_faster_unless_told():
+    assert parse_study(GOOD).training.learning_rate == 1e-3
+    assert parse_study(GOOD.replace("steps = 4", "learning_rate = 2e-5")).training.learning_rate == 2e-5
+    checkpoint = GOOD.replace("width = 32\n", "").replace("width = 16\nheads = 2", 'base = "some/model"')
+    assert parse_study(checkpoint).training.learning_rate == 8e-6
 
 
 def test_a_binary_checkpoint_needs_a_tokenizer():

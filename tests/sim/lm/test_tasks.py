@@ -136,7 +136,9 @@ def test_public_text_from_a_folder(tmp_path):
 
 @pytest.mark.skipif(find_spec("datasets") is not None, reason="the library is installed")
 def test_a_name_needs_the_library():
-    with pytest.raises(InvalidInput, match="'owner/name' is no file, and to load it by name the library 'datasets'"):
+    with pytest.raises(
+        InvalidInput, match="'owner/name' is neither a file nor built in, and to load it by name the library 'datasets'"
+    ):
         hub_examples("owner/name", "train")
 
 

@@ -57,6 +57,14 @@ def test_the_loss_is_that_of_counted_tokens_given_their_own_text(tokenizer):
     assert (found[~data.counted] == 0).all()
 
 
+def test_activations_of_half_precision_train_nearly_as_whole_ones(tokenizer):
+    models = [Transformer(replace(config(), dtype=dtype), rngs=nnx.Rngs(3)) for dtype in ("float32", "bfloat16")]
+    whole, half = (Population.of([model], tokenizer).train([rows(5)], SETTINGS) for model in models)
+    np.testing.assert_allclose(half[1], whole[1], rtol=0.01)
+    assert (half[1] != whole[1]).any()
+    assert {leaf.dtype for leaf in jax.tree.leaves(half[0].model(0))} == {np.dtype(np.float32)}
+
+
 def test_training_leaves_the_old_population_as_it_was(tokenizer):
     population = Population.of([Transformer(config(), rngs=nnx.Rngs(i)) for i in range(2)], tokenizer)
     before = population.losses(rows(1))
