@@ -46,7 +46,8 @@ def loss_figure(data: xr.Dataset) -> Figure:
             row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=_MOST)
         bands = "bands: one standard deviation over seeds; " if data.sizes["seed"] > 1 else ""
-        note(figure, f"{bands}{setting(data)}")
+        means = f"means over {data.sizes['entity']} models; " if data.sizes["entity"] > 2 else ""
+        note(figure, f"{means}{bands}{setting(data)}")
     return figure
 
 
@@ -58,8 +59,8 @@ def _loss_columns(data: xr.Dataset) -> dict[str, xr.DataArray]:
     tasks = data.loss.sel(dataset=data.task.values)
     own = xr.DataArray(np.eye(data.sizes["entity"], dtype=bool), dims=("entity", "dataset"))
     return {
-        "own task, mean over models": tasks.where(own).mean(("entity", "dataset")),
-        "others' tasks, mean over models": tasks.where(~own).mean(("entity", "dataset")),
+        "own task": tasks.where(own).mean(("entity", "dataset")),
+        "others' tasks": tasks.where(~own).mean(("entity", "dataset")),
     }
 
 
