@@ -27,6 +27,8 @@ from .study import Study, from_dict
 from .text_measures import DISTINCT
 
 _RECORD, _MEASURES = "study.json", "measures.zarr"
+_RECORDS = 2**20
+"""Bytes that a checkpoint takes beside its arrays, at most."""
 
 
 @dataclass(frozen=True)
@@ -161,17 +163,18 @@ class Checkpoints:
     def save(self, generation: int, tree: Any) -> None:
         """Save a pytree."""
         here = jax.tree.map(gathered, tree)
+        first_alone(lambda: self._write(generation, here))
 
-        def write() -> None:
-            try:
-                self._manager.save(generation, args=ocp.args.PyTreeSave(here))
-            except (OSError, ValueError) as error:  # Orbax's storage says with a ValueError that the disk is full
-                reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-                raise CrossfeedError(
-                    f"cannot write to {self._folder}: {reason}; go on with --resume when there is room"
-                ) from error
-
-        first_alone(write)
+    def _write(self, generation: int, tree: Any) -> None:
+        cannot, until = f"cannot write to {self._folder}", "go on with --resume when there is room"
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + _RECORDS
+        # On a full disk Orbax's threads print pages of errors.
+        if (free := shutil.disk_usage(self._folder).free) < needed:
+            raise CrossfeedError(f"{cannot}: {free:,} bytes are free, and {needed:,} needed; {until}")
+        try:
+            self._manager.save(generation, args=ocp.args.PyTreeSave(tree))
+        except (OSError, ValueError) as error:  # its storage raises a ValueError where the disk is full after all
+            raise CrossfeedError(f"{cannot}: {' '.join(str(error).split())[:200]}; {until}") from error
 
     def restore(self, like: Any) -> Any:
         """The last pytree, or as much of it as `like` has: its structure and types, and nothing else is read."""

@@ -151,6 +151,18 @@ def test_interrupted_and_resumed_it_is_the_same(moment, run, undisturbed, tmp_pa
     assert not list(folder.glob(".measures*"))
 
 
+@pytest.mark.parametrize("saved", [0, 1, 4])
+def test_a_full_disk_stops_it_and_loses_nothing(saved, run, undisturbed, tmp_path, monkeypatch):
+    _, expected, _ = undisturbed
+    whole, roomy = shutil.disk_usage(tmp_path), iter([True] * saved)
+    usage = lambda path: whole if next(roomy, False) else whole._replace(free=1000)  # noqa: E731
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", usage)
+        with pytest.raises(CrossfeedError, match=r"cannot write to .*: 1,000 bytes are free, and \d+,.* needed; go on"):
+            run(tmp_path / "run")
+    xr.testing.assert_identical(run(tmp_path / "run", resume=True), expected)
+
+
 def test_resuming_a_finished_run_changes_nothing(run, undisturbed):
     folder, expected, _ = undisturbed
     shutil.rmtree(folder / "measures.zarr")  # checkpoints hold all that was in it
