@@ -101,18 +101,30 @@ class Measurer:
         prompts = [texts.prompt(i) for texts in self._completed for i in range(len(texts))]
         plain = population.write_plain(prompts, study.pool, study.training.length, key, report)
         shape = (self.sizes.entity, self.sizes.dataset, self.sizes.item)
-        embedded = self._embedding([text for own in plain for text in own])
-        vectors = embedded.reshape(*shape, -1)
         by_dataset = [np.reshape(np.array(own, dtype=object), shape[1:]).tolist() for own in plain]
+        alike, different, drawn = self._embedded(by_dataset)
         return {
-            "similarity": np.stack([similarity(vectors[:, d]) for d in range(shape[1])]),
+            "similarity": alike,
             "accuracy": np.array(
                 [[accuracy(own[m], self._references[m]) for m in range(self.sizes.task)] for own in by_dataset]
             ),
             "distinct": np.array([[[distinct_n(texts, n) for n in DISTINCT] for texts in own] for own in by_dataset]),
-            "vendi": np.array([[vendi_score(vectors[k, d]) for d in range(shape[1])] for k in range(shape[0])]),
-            "coordinates": coordinates(embedded).reshape(*shape, -1).astype(np.float32),
+            "vendi": different.T,
+            "coordinates": drawn.reshape(shape[1], shape[0], shape[2], -1).swapaxes(0, 1).astype(np.float32),
         }
+
+    def _embedded(self, texts: list[list[list[str]]]) -> list[np.ndarray]:
+        """Similarity, Vendi scores and coordinates of texts by entity, dataset and item; datasets come first.
+
+        One dataset at a time, since the embeddings of all would fill the memory.
+        """
+        found = []
+        for dataset in range(self.sizes.dataset):
+            embedded = self._embedding([text for own in texts for text in own[dataset]])
+            of_entities = embedded.reshape(self.sizes.entity, self.sizes.item, -1)
+            different = [vendi_score(own) for own in of_entities]
+            found.append((similarity(of_entities), different, coordinates(embedded)))
+        return [np.array(values) for values in zip(*found, strict=True)]
 
 
 def _first(texts: Texts, count: int) -> Texts:
