@@ -63,7 +63,7 @@ class LmRun:
                 progress.update(task, completed=now.done, total=now.total, rate=rate)
                 if now.doing:
                     progress.update(task, description=now.doing)
-                if now.note:
+                if now.note and self.shared.process == 0:
                     progress.console.print(now.note, highlight=False, markup=False)
 
             with _single_precision():
