@@ -1,5 +1,6 @@
 """Language models that train on each other's text: the paper's §6 as software."""
 
+from .checkpoints import save_checkpoint as save_checkpoint
 from .quick import quick_study as quick_study
 from .run import Progress as Progress
 from .run_folder import open_measures as open_measures

@@ -4,12 +4,22 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
-from crossfeed.sim.lm import Progress, complete_prompt, evaluate_files, open_cell, open_measures, parse_study, start_run
+from crossfeed.sim.lm import (
+    Progress,
+    complete_prompt,
+    evaluate_files,
+    open_cell,
+    open_measures,
+    parse_study,
+    save_checkpoint,
+    start_run,
+)
 from crossfeed.sim.lm.corpus import make_corpus, read_material
-from crossfeed.sim.lm.inputs import make_tokenizer
+from crossfeed.sim.lm.inputs import make_tokenizer, read_checkpoints
 from crossfeed.sim.lm.tasks import question
 from crossfeed.theory import CrossfeedError, InvalidInput
 
@@ -197,6 +207,15 @@ def test_the_last_models_evaluate_and_write(undisturbed, tmp_path):
         file.write_text("".join(f'{{"question": "{n}?", "answer": "{n * number}"}}\n' for n in range(1, 9)))
     again = evaluate_files(cell, files, 7)
     assert (again.tasks, again.items) == (["test 1", "test 2"], [7, 7])
+    save_checkpoint(cell.population.model(1), cell.population.tokenizer, tmp_path / "model")
+    text = (
+        TINY.split("[public]")[0]
+        + f'[model]\nbase = "{tmp_path / "model"}"\n[training]\nlength = 128\n[pool]\nnew_tokens = 6\n'
+    )
+    again = read_checkpoints(parse_study(text, folder=folder))[str(tmp_path / "model")]
+    assert again.tokenizer.same_as(cell.population.tokenizer)
+    for ours, theirs in zip(jax.tree.leaves(again.model), jax.tree.leaves(cell.population.model(1)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     first, second = complete_prompt(cell, "Question:", 0.0)
     assert isinstance(first, str)
     assert [first, second] == complete_prompt(cell, "Question:", 0.0)
