@@ -1,13 +1,15 @@
 """Pictures of language-model runs: loss against generation (Figures 5 to 7) and embeddings of completions (Figure 3)."""
 
-import json
 from itertools import product
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..sim.lm import check_held, measured_study
 from ..theory import InvalidInput
 from .lm_runs import over_seeds
 from .style import COLOURS, MARKERS, grid_of_axes, line, note, styled
@@ -45,7 +47,8 @@ def loss_figure(data: xr.Dataset) -> Figure:
                     panel.set_xlabel("generation")
             row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=_MOST)
-        bands = "bands: one standard deviation over seeds; " if data.sizes["seed"] > 1 else ""
+        banded = over_seeds(data.loss)[1].notnull().any()
+        bands = "bands: one standard deviation over seeds; " if banded else ""
         means = f"means over {data.sizes['entity']} models; " if data.sizes["entity"] > 2 else ""
         note(figure, f"{means}{bands}{setting(data)}")
     return figure
@@ -73,55 +76,69 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
     Raises:
         InvalidInput: no such β, or nothing was written yet.
     """
-    if beta not in data.beta.values:
-        raise InvalidInput(f"beta is {beta:g}, but the run holds {', '.join(f'{b:g}' for b in data.beta.values)}")
-    every = data["coordinates"].sel(beta=beta)
-    finished = np.flatnonzero(every.notnull().all([name for name in every.dims if name != "seed"]))
-    if not len(finished):
-        raise InvalidInput("the run is not finished: some of its texts are not there yet")
-    drawn = every.isel(seed=finished[0])
+    check_held("beta", beta, data.beta.values)
+    seed, drawn = _first_finished(data["coordinates"].sel(beta=beta))
     shown = [("first", float(data.alpha[0]))] + [("last", float(alpha)) for alpha in data.alpha.values]
+    last = int(data.generation[-1])
+    titles = ["generation 0", *(f"generation {last}, α = {alpha:g}" for _, alpha in shown[1:])]
     with styled():
         size = (2.1 * len(shown) + 0.6, 1.9 * data.sizes["dataset"] + 0.8)
         figure, axes = grid_of_axes(data.sizes["dataset"], len(shown), size, sharex="row", sharey="row")
         for row, dataset in zip(axes, data.dataset.values, strict=True):
-            points = np.stack([drawn.sel(moment=m, alpha=a, dataset=dataset).values for m, a in shown])
-            flat = points.reshape(-1, points.shape[-1])
-            _, vectors = np.linalg.eigh(np.cov(flat.T))
-            plane = (points - flat.mean(axis=0)) @ vectors[:, :-3:-1]
-            for panel, (moment, alpha), values in zip(row, shown, plane, strict=True):
-                for number, own in enumerate(values[: len(MARKERS)]):
-                    look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
-                    panel.plot(*own.T, **look, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
-                    panel.plot(*own.mean(axis=0), **look, markersize=9, markeredgecolor="white", label="its mean")
-                panel.set(xticks=[], yticks=[])
-                if row is axes[0]:
-                    last = int(data.generation[-1])
-                    panel.set_title("generation 0" if moment == "first" else f"generation {last}, α = {alpha:g}")
+            plane = _plane(np.stack([drawn.sel(moment=m, alpha=a, dataset=dataset).values for m, a in shown]))
+            for panel, values in zip(row, plane, strict=True):
+                _clouds(panel, values)
             row[0].set_ylabel(f"completions of {dataset}\n2nd component")
-        pairs = axes[0][0].get_legend_handles_labels()
-        figure.legend(*pairs, loc="outside upper right", ncols=len(pairs[0]) // 2)
+        for panel, title in zip(axes[0], titles, strict=True):
+            panel.set_title(title)
         for panel in axes[-1]:
             panel.set_xlabel("1st component")
+        pairs = axes[0][0].get_legend_handles_labels()
+        figure.legend(*pairs, loc="outside upper right", ncols=len(pairs[0]) // 2)
         left_out = data.sizes["entity"] - len(MARKERS)
         which = f"models 1 to {len(MARKERS)} of {data.sizes['entity']}; " if left_out > 0 else ""
-        note(figure, f"{which}β = {beta:g}; {setting(data.isel(seed=finished[:1]))}")
+        note(figure, f"{which}β = {beta:g}; {setting(data.isel(seed=[seed]))}")
     return figure
+
+
+def _first_finished(coordinates: xr.DataArray) -> tuple[int, xr.DataArray]:
+    """Place and coordinates of the first seed that has all."""
+    finished = np.flatnonzero(coordinates.notnull().all([name for name in coordinates.dims if name != "seed"]))
+    if not len(finished):
+        raise InvalidInput("the run is not finished: some of its texts are not there yet")
+    return int(finished[0]), coordinates.isel(seed=finished[0])
+
+
+def _plane(
+    points: Float[np.ndarray, "panel entity item coordinate"],
+) -> Float[np.ndarray, "panel entity item component=2"]:
+    """The first two principal components of all points together."""
+    flat = points.reshape(-1, points.shape[-1])
+    _, vectors = np.linalg.eigh(np.cov(flat.T))
+    return (points - flat.mean(axis=0)) @ vectors[:, :-3:-1]
+
+
+def _clouds(panel: Axes, values: Float[np.ndarray, "entity item component=2"]) -> None:
+    """The completions of each entity, and their mean."""
+    for number, own in enumerate(values[: len(MARKERS)]):
+        look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
+        panel.plot(*own.T, **look, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
+        panel.plot(*own.mean(axis=0), **look, markersize=9, markeredgecolor="white", label="its mean")
+    panel.set(xticks=[], yticks=[])
 
 
 def setting(data: xr.Dataset) -> str:
     """What made the numbers."""
-    study = json.loads(data.attrs["crossfeed_study"])
-    training, model = study["training"], study["model"]
-    base = model["base"].rsplit("/", 1)[-1]
-    sizes = f" ({model['layers']} layers, width {model['width']})" if base == "scratch" else ""
-    first = study["initial"]
-    began = [f"{first['steps']} steps"] if first["steps"] else []
-    began += [f"learning rate {first['learning_rate']:g}"] if first["learning_rate"] else []
-    began += [f"β = {first['beta']:g}"] if first["beta"] >= 0 else []
+    study = measured_study(data)
+    training, model, first = study.training, study.model, study.initial
+    base = model.base.rsplit("/", 1)[-1]
+    sizes = f" ({model.layers} layers, width {model.width})" if base == "scratch" else ""
+    began = [f"{first.steps} steps"] if first.steps else []
+    began += [f"learning rate {first.learning_rate:g}"] if first.learning_rate else []
+    began += [f"β = {first.beta:g}"] if first.beta >= 0 else []
     differs = f" (generation 0: {', '.join(began)})" if began else ""
     seeds = f"seed{'s' * (data.sizes['seed'] > 1)} {', '.join(map(str, data.seed.values))}"
     return (
-        f"base {base}{sizes}; {training['steps']} steps of {training['batch']} × {training['length']} tokens, "
-        f"learning rate {training['learning_rate']:g}{differs}; prompts {study['pool']['prompts']}; {seeds}"
+        f"base {base}{sizes}; {training.steps} steps of {training.batch} × {training.length} tokens, "
+        f"learning rate {training.learning_rate:g}{differs}; prompts {study.pool.prompts}; {seeds}"
     )

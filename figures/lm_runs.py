@@ -1,6 +1,5 @@
 """Runs of language models opened together, and what their seeds say between them."""
 
-import json
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..sim.differences import differences
-from ..sim.lm import open_measures
+from ..sim.lm import measured_study, measured_text, open_measures
 from ..theory import InvalidInput
 
 _CELL = ("seed", "alpha", "beta")
@@ -20,7 +19,7 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
     """The measures of runs that differ in seeds, α and β only; NaN where no run has a cell.
 
     Raises:
-        InvalidInput: there is no folder, one holds no run, two runs share a cell, or their other axes or settings differ.
+        InvalidInput: there is no folder, one holds no run, two runs share a cell, or their other axes, settings or texts differ.
     """
     if not folders:
         raise InvalidInput("runs is missing: name the folder of at least one run")
@@ -28,6 +27,8 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
     for other, there in zip(opened[1:], folders[1:], strict=True):
         if changed := differences(_settings(opened[0]), _settings(other), str(there)):
             raise InvalidInput(f"{folders[0]} and {there} do not fit together: {'; '.join(changed)}")
+        if measured_text(opened[0]) != measured_text(other):
+            raise InvalidInput(f"{folders[0]} and {there} do not fit together: they read different texts")
     for (one, here), (other, there) in combinations(zip(opened, folders, strict=True), 2):
         shared = [np.intersect1d(one[name], other[name]) for name in _CELL]
         if all(map(len, shared)):
@@ -44,8 +45,9 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
 
 def _settings(data: xr.Dataset) -> dict[str, Any]:
     """What runs must have in common to be shown together."""
-    study = json.loads(data.attrs["crossfeed_study"])
-    return {name: value for name, value in study.items() if name not in ("seeds", "alpha", "beta")}
+    return {
+        name: value for name, value in measured_study(data).as_dict().items() if name not in ("seeds", "alpha", "beta")
+    }
 
 
 def over_seeds(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

@@ -12,7 +12,7 @@ from .lm_runs import over_seeds
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One cell of a table.
 
     Attributes:
@@ -36,7 +36,7 @@ class Table:
 
     title: str
     header: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
 
     def markdown(self) -> str:
         """The table in Markdown; ▲ marks a rise, ▼ a fall, nothing a change of at most 0.1."""
@@ -57,7 +57,7 @@ def loss_table(data: xr.Dataset) -> Table:
     for entity, (place, task) in product(data.entity.values, enumerate(data.task.values)):
         at = {"entity": entity, "dataset": task}
         name = f"M{entity} on T{place + 1} {task}"
-        rows.append((Cell(name), *_changes(first.sel(at), last.sel(at), data, judged=True)))
+        rows.append((TableCell(name), *_changes(first.sel(at), last.sel(at), data, judged=True)))
     return Table(f"Test loss, first → last generation{_seeds(data)}", _header(data), tuple(rows))
 
 
@@ -67,7 +67,7 @@ def similarity_table(data: xr.Dataset) -> Table:
     rows = []
     for dataset in data.dataset.values:
         at = {"dataset": dataset}
-        rows.append((Cell(f"on {dataset}"), *_changes(first.sel(at), last.sel(at), data, judged=False)))
+        rows.append((TableCell(f"on {dataset}"), *_changes(first.sel(at), last.sel(at), data, judged=False)))
     return Table(f"Similarity between models{_seeds(data)}", _header(data), tuple(rows))
 
 
@@ -161,7 +161,7 @@ def _seeds(data: xr.Dataset) -> str:
     return f", mean ± standard deviation of {several}"
 
 
-def _changes(first: xr.DataArray, last: xr.DataArray, data: xr.Dataset, judged: bool) -> list[Cell]:
+def _changes(first: xr.DataArray, last: xr.DataArray, data: xr.Dataset, judged: bool) -> list[TableCell]:
     """A row of a table: what was at first and at last, by column."""
     one, (other, deviation) = first.mean("seed"), over_seeds(last)
     cells = []
@@ -169,7 +169,7 @@ def _changes(first: xr.DataArray, last: xr.DataArray, data: xr.Dataset, judged: 
         begun, ended, spread = (float(values.sel(weights)) for values in (one, other, deviation))
         text = f"{_number(begun)} → {_number(ended)}" + (f" ± {spread:.2f}" if np.isfinite(spread) else "")
         moved = int(direction(np.array(begun), np.array(ended))) if judged and np.isfinite(ended) else 0
-        cells.append(Cell(text, moved))
+        cells.append(TableCell(text, moved))
     return cells
 
 

@@ -7,13 +7,16 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from ..theory.failures import CrossfeedError
+from ..theory.failures import CrossfeedError, InvalidInput
 
 _Result = TypeVar("_Result")
 
 
 def together(action: Callable[[], _Result]) -> _Result:
     """What every process does by itself, such as reading; if one fails, all stop.
+
+    Args:
+        action: waits for no other process. What ends a process, such as Ctrl-C, is not passed on.
 
     Raises:
         CrossfeedError: another process failed. Where it failed: what it raised.
@@ -36,6 +39,26 @@ def first_alone(action: Callable[[], object]) -> None:
         CrossfeedError: process 0 failed. There: what it raised.
     """
     together(lambda: action() if jax.process_index() == 0 else None)
+
+
+def as_first(value: int) -> int:
+    """Process 0's value, where each has its own."""
+    return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
+
+
+def check_alike(fingerprint: str, what: str) -> None:
+    """See that all processes have the same.
+
+    Args:
+        fingerprint: of what each has, hexadecimal and equally long.
+        what: it is, for the message.
+
+    Raises:
+        InvalidInput: a process has another than process 0.
+    """
+    of_all = multihost_utils.process_allgather(np.frombuffer(bytes.fromhex(fingerprint), np.uint8))
+    if len(others := np.flatnonzero((of_all != of_all[0]).any(axis=1))):
+        raise InvalidInput(f"{what} of process {others[0]} differ from those of process 0")
 
 
 def gathered(values: jax.Array | np.ndarray) -> np.ndarray:

@@ -1,9 +1,13 @@
 """Language models that train on each other's text: the paper's §6 as software."""
 
 from .checkpoints import save_checkpoint as save_checkpoint
+from .measures_store import measured_study as measured_study
+from .measures_store import measured_text as measured_text
+from .measures_store import open_measures as open_measures
 from .quick import quick_study as quick_study
 from .run import Progress as Progress
-from .run_folder import open_measures as open_measures
+from .run_folder import check_held as check_held
+from .run_folder import holds_run as holds_run
 from .session import Evaluation as Evaluation
 from .session import OpenCell as OpenCell
 from .session import complete_prompt as complete_prompt

@@ -12,10 +12,44 @@ from flax import nnx
 from .config import TransformerConfig, llama_config
 from .inputs import Inputs
 from .population import Population, check_finite
-from .run_folder import Checkpoints
+from .snapshots import Snapshots
 from .study import SCRATCH, EntitySettings, Study, TrainingSettings
 from .texts import Rows, pack
 from .transformer import Transformer
+
+
+def untrained(study: Study, inputs: Inputs, seed: int) -> Population:
+    """The checkpoints and new models before any training."""
+    kinds, models = _untrained(study, inputs, seed)
+    return Population.of([models[kind] for kind in kinds], inputs.tokenizer)
+
+
+Kind = str | TransformerConfig
+"""A checkpoint by its name, or the form of a new model."""
+
+
+def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[Kind], dict[Kind, Transformer]]:
+    """The kind of every entity's model, and a model of each kind."""
+    bases = [entity.base or study.model.base for entity in study.entities]
+    if SCRATCH not in bases:
+        return [*bases], {name: inputs.checkpoints[name].model for name in dict.fromkeys(bases)}
+    configs = [_config(study, entity, inputs.tokenizer.size) for entity in study.entities]
+    return [*configs], {config: Transformer(config, rngs=nnx.Rngs(seed)) for config in dict.fromkeys(configs)}
+
+
+def _config(study: Study, entity: EntitySettings, vocabulary: int) -> TransformerConfig:
+    model = study.model
+    width = entity.width or model.width
+    return llama_config(
+        vocabulary=vocabulary,
+        hidden=width,
+        layers=entity.layers or model.layers,
+        heads=model.heads,
+        feed_forward=-(-8 * width // 3 // 8) * 8,
+        context=model.context,
+        dtype=model.precision,
+        remat=study.training.remat,
+    )
 
 
 class Bases:
@@ -31,44 +65,26 @@ class Bases:
         self.population = lru_cache(maxsize=1)(self._population)
 
     def _population(self, seed: int) -> Population:
-        study = self._study
-        bases = [entity.base or study.model.base for entity in study.entities]
-        kinds = bases if SCRATCH not in bases else [self._config(entity) for entity in study.entities]
-        made = {kind: self._made(kind, number, seed) for number, kind in enumerate(dict.fromkeys(kinds))}
+        kinds, untrained = _untrained(self._study, self._inputs, seed)
+        made = {kind: self._trained(model, number, seed) for number, (kind, model) in enumerate(untrained.items())}
         return Population.of([made[kind] for kind in kinds], self._inputs.tokenizer)
 
-    def _config(self, entity: EntitySettings) -> TransformerConfig:
-        model = self._study.model
-        width = entity.width or model.width
-        return llama_config(
-            vocabulary=self._inputs.tokenizer.size,
-            hidden=width,
-            layers=entity.layers or model.layers,
-            heads=model.heads,
-            feed_forward=-(-8 * width // 3 // 8) * 8,
-            context=model.context,
-            dtype=model.precision,
-            remat=self._study.training.remat,
-        )
-
-    def _made(self, kind: str | TransformerConfig, number: int, seed: int) -> Transformer:
+    def _trained(self, model: Transformer, number: int, seed: int) -> Transformer:
         """The checkpoint or new model `number`, trained on what all entities start from."""
         study = self._study
-        loaded = self._inputs.checkpoints
-        model = loaded[kind].model if isinstance(kind, str) else Transformer(kind, rngs=nnx.Rngs(seed))
         steps = study.model.pretrain_steps
         if not steps:
             return model
         alone = Population.of([model], self._inputs.tokenizer)
         what = f"seed {seed}: training the base" + (f" {number + 1}" if number else "")
-        with closing(Checkpoints(self._folder / "base" / f"seed{seed}_{number}")) as checkpoints:
-            if checkpoints.latest is not None:
-                return alone.with_state(checkpoints.restore(alone.state), study.training.batch).model(0)
+        with closing(Snapshots(self._folder / "base" / f"seed{seed}_{number}")) as snapshots:
+            if snapshots.latest is not None:
+                return alone.with_state(snapshots.restore(alone.state), study.training.batch).model(0)
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
             self._tell(what, 0)
             trained, losses = alone.train([self._rows(training, seed)], training)
             check_finite(losses, what)
-            checkpoints.save(0, trained.state)
+            snapshots.save(0, trained.state)
             self._tell("", steps * training.batch * training.length)
         return trained.model(0)
 

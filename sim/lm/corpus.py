@@ -49,11 +49,11 @@ def read_material(study: Study) -> Material:
         documents = read_documents(Path(study.public))
     else:
         documents = hub_documents(study.public)
-    return Material(tasks, *_split_documents(documents))
+    return Material(tasks, *_split_documents(list(dict.fromkeys(documents))))
 
 
 def _split_documents(documents: list[str]) -> tuple[list[str], list[str]]:
-    """The last twentieth of every document is held out, or the last documents where they are many and short."""
+    """The last twentieth of every document is held out, or a random twentieth of the documents where they are 100 or more."""
     if len(documents) >= 100:
         cut = len(documents) * 19 // 20
         shuffled = [documents[i] for i in np.random.default_rng(0).permutation(len(documents))]
@@ -75,6 +75,10 @@ def _task(entity: EntitySettings) -> Task:
     name = path.parent.name if path.stem.startswith("train") else path.stem
     if entity.test:
         return Task(name, examples, read_examples(Path(entity.test)))
+    if len(examples) < 2:
+        raise InvalidInput(
+            f"{path} has 1 example, but without a file of tests it needs 2 or more: every tenth is held out"
+        )
     return Task(name, *_held_out(examples))
 
 

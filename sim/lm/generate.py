@@ -29,7 +29,7 @@ def complete(
     Args:
         models: a population: every parameter has a leading entity axis.
         tokens: prompts, padded on the right.
-        lengths: tokens of each prompt, at least 1.
+        lengths: tokens of each prompt; 0 where a place holds none, and nothing but `stop` comes out.
         keys: one for each row.
         new_tokens: longest completion.
         stop: the token after which a completion holds nothing but `stop`.
@@ -47,9 +47,10 @@ def complete(
         raise InvalidInput(f"new_tokens is {new_tokens}, but must be at least 1")
     entities, batch, prompt = tokens.shape
     cache = empty_cache(models.config, batch, prompt + new_tokens)
-    read = jnp.arange(prompt) < lengths[..., None]
+    begun = jnp.maximum(lengths, 1)
+    read = jnp.arange(prompt) < begun[..., None]
     hidden, cache = jax.vmap(lambda model, new, mask: model.read(new, cache, 0, mask))(models, tokens, read)
-    last = jnp.take_along_axis(hidden, lengths[..., None, None] - 1, axis=2)[:, :, 0]
+    last = jnp.take_along_axis(hidden, begun[..., None, None] - 1, axis=2)[:, :, 0]
     choose = partial(_choose, temperature=temperature, top_p=top_p)
 
     def unfinished(state):
@@ -68,7 +69,7 @@ def complete(
 
     written = jnp.full((entities, batch, new_tokens), stop, tokens.dtype)
     first = jax.vmap(lambda model, hidden: model.head(hidden))(models, last)
-    state = (jnp.int32(0), first, cache, written, jnp.zeros((entities, batch), bool))
+    state = (jnp.int32(0), first, cache, written, lengths == 0)
     return jax.lax.while_loop(unfinished, write, state)[3]
 
 

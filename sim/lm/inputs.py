@@ -1,7 +1,11 @@
 """What a study runs on, read and checked before anything is computed: text, checkpoints, the tokenizer they share."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+import jax
+import numpy as np
 
 from ...theory.failures import InvalidInput
 from .checkpoints import Checkpoint, load_checkpoint
@@ -22,6 +26,14 @@ class Inputs:
     corpus: Corpus
     tokenizer: Tokenizer
     checkpoints: Mapping[str, Checkpoint]
+
+    def fingerprint(self) -> str:
+        """Equal for equal texts and checkpoints only."""
+        digest = hashlib.sha256(self.corpus.fingerprint().encode())
+        for _, checkpoint in sorted(self.checkpoints.items()):
+            for leaf in jax.tree.leaves(checkpoint.model):
+                digest.update(np.asarray(leaf).tobytes())
+        return digest.hexdigest()
 
 
 def read_inputs(study: Study) -> Inputs:

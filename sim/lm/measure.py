@@ -68,9 +68,7 @@ class Measurer:
         self._datasets = [*corpus.tests, corpus.public_test]
         items = min(study.measures.text_items, *map(len, self._datasets))
         self._completed = [_first(texts, items) for texts in self._datasets]
-        scored = [*corpus.tests, self._completed[-1]]
-        self._scored = pack_all(Texts.concatenate(scored), study.training.length)
-        self._dataset_of = np.repeat(np.arange(len(scored)), [len(texts) for texts in scored])
+        self._scored = [*corpus.tests, self._completed[-1]]
         self._references = [references[:items] for references in corpus.references]
         self.sizes = Sizes(len(corpus.private), len(corpus.tests), len(self._datasets), items)
         references = [texts[i][texts.prompts[i] :] for texts in self._completed for i in range(len(texts))]
@@ -89,11 +87,7 @@ class Measurer:
 
     def losses(self, population: Population) -> Float[np.ndarray, "entity dataset"]:
         """Mean loss of a token of the completions: of tests, and of passages of public text after their beginning."""
-        rows = self._scored
-        # Segments number the texts from 1; what is not counted has no loss.
-        dataset = np.append(self._dataset_of, -1)[rows.segments - 1][rows.counted]
-        totals = [np.bincount(dataset, own[rows.counted]) for own in population.losses(rows)]
-        return np.stack(totals) / np.bincount(dataset)
+        return completion_losses(population, self._scored, self._study.training.length)
 
     def texts(self, population: Population, key: jax.Array, report: Report) -> dict[str, np.ndarray]:
         """Every measure of what the models write, and `coordinates` of its embeddings."""
@@ -125,6 +119,22 @@ class Measurer:
             different = [vendi_score(own) for own in of_entities]
             found.append((similarity(of_entities), different, coordinates(embedded)))
         return [np.array(values) for values in zip(*found, strict=True)]
+
+
+def completion_losses(
+    population: Population, datasets: Sequence[Texts], length: int
+) -> Float[np.ndarray, "entity dataset"]:
+    """Mean loss of a token of the completions of each dataset, in nats.
+
+    Args:
+        length: of the rows that texts are packed into; no text is longer.
+    """
+    rows = pack_all(Texts.concatenate(datasets), length)
+    dataset_of = np.repeat(np.arange(len(datasets)), [len(texts) for texts in datasets])
+    # Segments number the texts from 1; what is not counted has no loss.
+    dataset = np.append(dataset_of, -1)[rows.segments - 1][rows.counted]
+    totals = [np.bincount(dataset, own[rows.counted]) for own in population.losses(rows)]
+    return np.stack(totals) / np.bincount(dataset)
 
 
 def _first(texts: Texts, count: int) -> Texts:

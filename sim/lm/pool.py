@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int
 
 from .corpus import Corpus
 from .study import Study
@@ -135,9 +136,9 @@ def training_sets(
 ) -> list[TrainingSet]:
     """Each entity's training set; what it reads of the pool is written first, in as many rounds as lengths turn out to need."""
     while True:
+        reads = [_read(study, corpus, drawn, published, entity) for entity, drawn in enumerate(draws)]
         wanted = [np.zeros(study.samples, bool) for _ in published]
-        for entity, drawn in enumerate(draws):
-            read, _ = _read(study, corpus, drawn, published, entity)
+        for drawn, (read, _) in zip(draws, reads, strict=True):
             for j, flags in enumerate(wanted):
                 flags[drawn.index[read[drawn.source[read] == _POOL + j]]] = True
         indices = [np.flatnonzero(flags & ~own.known) for flags, own in zip(wanted, published, strict=True)]
@@ -148,11 +149,16 @@ def training_sets(
     order = np.random.default_rng([seed, generation, len(draws), 2]).permutation(
         study.training.steps * study.training.batch
     )
-    return [_training_set(study, corpus, drawn, published, entity, order) for entity, drawn in enumerate(draws)]
+    return [
+        _training_set(study, _shelves(corpus, published, entity), drawn, *read, order)
+        for entity, (drawn, read) in enumerate(zip(draws, reads, strict=True))
+    ]
 
 
-def _read(study: Study, corpus: Corpus, drawn: Draw, published: Sequence[Published], entity: int):
-    """Which texts of the draw fill the rows, in order and from the beginning again if all are read; and their lengths."""
+def _read(
+    study: Study, corpus: Corpus, drawn: Draw, published: Sequence[Published], entity: int
+) -> tuple[Int[np.ndarray, " read"], Int[np.ndarray, " n"]]:
+    """Which texts of the draw fill the rows, in order and from the beginning again if all are read; and lengths of all n."""
     lengths = np.zeros(len(drawn.source), np.int64)
     for number, shelf in enumerate(_shelves(corpus, published, entity)):
         mine = drawn.source == number
@@ -167,9 +173,14 @@ def _shelves(corpus: Corpus, published: Sequence[Published], entity: int) -> lis
     return [corpus.private[entity], corpus.public, corpus.fresh, *published]
 
 
-def _training_set(study, corpus, drawn, published, entity, order) -> TrainingSet:
-    shelves = _shelves(corpus, published, entity)
-    read, lengths = _read(study, corpus, drawn, published, entity)
+def _training_set(
+    study: Study,
+    shelves: Sequence[Texts | Published],
+    drawn: Draw,
+    read: Int[np.ndarray, " read"],
+    lengths: Int[np.ndarray, " n"],
+    order: Int[np.ndarray, " row"],
+) -> TrainingSet:
     source, index = drawn.source[read], drawn.index[read]
     texts = [shelves[s][i] for s, i in zip(source, index, strict=True)]
     prompts = np.array([shelves[s].prompts[i] for s, i in zip(source, index, strict=True)])

@@ -14,7 +14,17 @@ from .generate import complete
 from .study import PoolSettings, TrainingSettings
 from .texts import Rows
 from .tokenizer import Tokenizer
-from .training import Batches, entity_mesh, place_models, place_rows, select, stack, token_losses, train
+from .training import (
+    Batches,
+    entity_mesh,
+    own_token_losses,
+    place_models,
+    place_rows,
+    select,
+    stack,
+    token_losses,
+    train,
+)
 from .transformer import Transformer
 
 WRITTEN_AT_ONCE = 64
@@ -133,7 +143,7 @@ class Population:
         for group in self.groups:
             mine = [rows[i] for i in group.members]
             stacked = (np.stack([getattr(one, name) for one in mine]) for name in ("tokens", "segments", "counted"))
-            parts.append(token_losses(group.models, *stacked, each=True))
+            parts.append(own_token_losses(group.models, *stacked))
         return self._gathered(parts)
 
     def write(
@@ -175,11 +185,11 @@ class Population:
         return [[plain(text, prompt) for text, prompt in zip(own, prompts, strict=True)] for own in written]
 
     def _prompt_block(self, prompts: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-        """Prompts as a block of fixed size [entity, WRITTEN_AT_ONCE, length]; places without one hold a single token."""
+        """Prompts as a block of fixed size [entity, WRITTEN_AT_ONCE, length]; places without one have length 0."""
         longest = max((len(prompt) for own in prompts for prompt in own), default=1)
         width = -(-longest // _PROMPT_STEP) * _PROMPT_STEP
         tokens = np.zeros((len(prompts), WRITTEN_AT_ONCE, width), np.int32)
-        lengths = np.ones((len(prompts), WRITTEN_AT_ONCE), np.int32)
+        lengths = np.zeros((len(prompts), WRITTEN_AT_ONCE), np.int32)
         for k, own in enumerate(prompts):
             for i, prompt in enumerate(own):
                 tokens[k, i, : len(prompt)] = prompt
@@ -206,10 +216,10 @@ class Population:
     def _gathered(self, parts: Sequence) -> np.ndarray:
         """The groups' results in the order of the entities."""
         first = parts[0]
-        together = np.zeros((self.entities, *first.shape[1:]), first.dtype)
+        stacked = np.zeros((self.entities, *first.shape[1:]), first.dtype)
         for group, part in zip(self.groups, parts, strict=True):
-            together[list(group.members)] = gathered(part)
-        return together
+            stacked[list(group.members)] = gathered(part)
+        return stacked
 
 
 def _with_slots(models: Transformer, slots: int) -> Transformer:

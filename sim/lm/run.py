@@ -9,14 +9,16 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from ..processes import first_alone
+from ..processes import as_first, first_alone
 from .base import Bases
 from .curation import make_completer
 from .inputs import Inputs
 from .measure import Measurer
+from .measures_store import write_measures
 from .pool import draw_texts, publish, training_sets
-from .population import Population, check_finite
-from .run_folder import Cell, Checkpoints, cell_folder, write_measures
+from .population import Population, Report, check_finite
+from .run_folder import Cell, cell_folder, initial_folder
+from .snapshots import Snapshots
 from .study import Study
 
 
@@ -79,23 +81,23 @@ class Runner:
         """What has been saved of every cell, by its folder; generation 0 alone where no more is there."""
         found = {}
         for cell, place in self._places.items():
-            for folder in (self._initial_folder(cell.seed, self.study.initial_beta(cell.beta)), place):
-                if folder.is_dir():
-                    with closing(Checkpoints(folder)) as checkpoints:
-                        if checkpoints.latest is not None:
-                            found[place] = checkpoints.restore({"measures": self.measurer.empty()})["measures"]
+            for folder in (initial_folder(self.folder, self.study, cell), place):
+                if as_first(folder.is_dir()):
+                    with closing(Snapshots(folder)) as snapshots:
+                        if snapshots.latest is not None:
+                            found[place] = snapshots.restore({"measures": self.measurer.empty()})["measures"]
         return found
 
     def _initial(self, seed: int, beta: float) -> Population:
         """Generation 0: trained on real data alone."""
-        base = self.bases.population(seed)
-        with closing(Checkpoints(self._initial_folder(seed, beta))) as checkpoints:
-            if checkpoints.latest is not None:
-                trained = self._restored(checkpoints, base)
+        base, first = self.bases.population(seed), Cell(seed, 0.0, beta)
+        with closing(Snapshots(initial_folder(self.folder, self.study, first))) as snapshots:
+            if snapshots.latest is not None:
+                trained = self._restored(snapshots, base)
             else:
                 measures = self.measurer.empty()
-                trained = self._generation(base, base, Cell(seed, 0.0, beta), 0, measures)
-                checkpoints.save(0, {"models": trained.state, "measures": measures})
+                trained = self._generation(base, base, first, 0, measures)
+                snapshots.save(0, {"models": trained.state, "measures": measures})
                 for cell in self._cells_after(seed, beta):
                     self._measures.setdefault(
                         self._places[cell], {name: values.copy() for name, values in measures.items()}
@@ -107,17 +109,17 @@ class Runner:
     def _cell(self, cell: Cell, population: Population) -> None:
         """Generations 1 to T of a cell, from the last that was saved."""
         measures = self._measures[self._places[cell]]
-        with closing(Checkpoints(self._places[cell])) as checkpoints:
-            start = checkpoints.latest or 0
+        with closing(Snapshots(self._places[cell])) as snapshots:
+            start = snapshots.latest or 0
             if 0 < start < self.study.generations:
-                population = self._restored(checkpoints, population)
+                population = self._restored(snapshots, population)
             self._advance(start)
             for generation in range(start + 1, self.study.generations + 1):
                 trained_from = (
                     population if self.study.training.start == "previous" else self.bases.population(cell.seed)
                 )
                 population = self._generation(population, trained_from, cell, generation, measures)
-                checkpoints.save(generation, {"models": population.state, "measures": measures})
+                snapshots.save(generation, {"models": population.state, "measures": measures})
                 self._write()
                 self._advance(1)
 
@@ -140,23 +142,28 @@ class Runner:
         trained, losses = learners.train([one.rows for one in sets], study.training)
         check_finite(losses, where)
         tell("measuring", int(sum(one.tokens.sum() for one in sets)))
-        measures["loss"][generation] = self.measurer.losses(trained)
-        check_finite(measures["loss"][generation], where)  # the last step's result is in no training loss
         measures["training_loss"][generation] = losses.mean(axis=1)
         measures["tokens_read"][generation] = [one.tokens for one in sets]
         measures["tokens_counted"][generation] = [one.counted for one in sets]
+        measures["loss"][generation] = self.measurer.losses(trained)
+        check_finite(measures["loss"][generation], where)  # the last step's result is in no training loss
         if self.measurer.writes(generation):
-            texts = self.measurer.texts(trained, key_measure, tell)
-            drawn = texts.pop("coordinates")
-            for name, values in texts.items():
-                measures[name][generation] = values
-            for moment, of in ((0, 0), (1, study.generations)):
-                if generation == of:
-                    measures["coordinates"][moment] = drawn
+            self._measure_texts(trained, generation, key_measure, measures, tell)
         return trained
 
-    def _restored(self, checkpoints: Checkpoints, like: Population) -> Population:
-        state = checkpoints.restore({"models": like.state})["models"]
+    def _measure_texts(
+        self, trained: Population, generation: int, key: jax.Array, measures: Measures, tell: Report
+    ) -> None:
+        texts = self.measurer.texts(trained, key, tell)
+        drawn = texts.pop("coordinates")
+        for name, values in texts.items():
+            measures[name][generation] = values
+        for moment, of in ((0, 0), (1, self.study.generations)):
+            if generation == of:
+                measures["coordinates"][moment] = drawn
+
+    def _restored(self, snapshots: Snapshots, like: Population) -> Population:
+        state = snapshots.restore({"models": like.state})["models"]
         return like.with_state(state, self.study.training.batch)
 
     def _write(self) -> None:
@@ -166,9 +173,6 @@ class Runner:
     def _cells_after(self, seed: int, beta: float) -> list[Cell]:
         """The cells that go on from one generation 0."""
         return [cell for cell in self.cells if (cell.seed, self.study.initial_beta(cell.beta)) == (seed, beta)]
-
-    def _initial_folder(self, seed: int, beta: float) -> Path:
-        return self.folder / "initial" / f"seed{seed}_beta{beta:g}"
 
     def _advance(self, generations: int) -> None:
         self._done += generations

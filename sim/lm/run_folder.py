@@ -1,34 +1,21 @@
-"""A run's folder: what was run, Orbax checkpoints after every generation, and the measures as one Zarr store."""
+"""A run's folder: where its parts are, and the record of what is run."""
 
 import json
 import os
 import platform
-import shutil
-import warnings
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-import orbax.checkpoint as ocp
-import xarray as xr
-
-from ...theory.failures import CrossfeedError, InvalidInput
+from ...theory.failures import InvalidInput
 from ...theory.whole_file import whole_file
 from ..differences import differences
-from ..processes import first_alone, gathered
 from .corpus import Corpus
-from .measure import AXES, DRAWN_AXES, LABELS
-from .pool import SOURCES
 from .study import Study, from_dict
-from .text_measures import DISTINCT
 
-_RECORD, _MEASURES = "study.json", "measures.zarr"
-_RECORDS = 2**20
-"""Bytes that a checkpoint takes beside its arrays, at most."""
+_RECORD = "study.json"
 
 
 @dataclass(frozen=True)
@@ -41,12 +28,17 @@ class Cell:
 
 
 def cell_folder(folder: Path, study: Study, cell: Cell) -> Path:
-    """Where a run keeps a cell's checkpoints.
+    """Where a run keeps the generations of a cell after the first.
 
     At α = 1 nothing real is read: where generation 0 is common, cells that differ in β are one and the same.
     """
     every_beta = cell.alpha == 1 and study.initial.beta >= 0
     return folder / "cells" / f"seed{cell.seed}_alpha{cell.alpha:g}{'' if every_beta else f'_beta{cell.beta:g}'}"
+
+
+def initial_folder(folder: Path, study: Study, cell: Cell) -> Path:
+    """Where a run keeps generation 0 of a cell, which others share."""
+    return folder / "initial" / f"seed{cell.seed}_beta{study.initial_beta(cell.beta):g}"
 
 
 def check_vacant(folder: Path) -> None:
@@ -127,139 +119,16 @@ def study_of(folder: Path) -> Study:
     return from_dict(read_record(folder)["study"])
 
 
-class Checkpoints:
-    """Pytrees of arrays, one a generation, each there whole or not at all; only the last is kept.
-
-    Of several processes all read, and the first writes.
-
-    Raises:
-        CrossfeedError: from `save`, the disk is full or cannot be written; what was saved before stays.
-    """
-
-    def __init__(self, folder: Path):
-        here = jax.process_index()
-        if here == 0:
-            folder.mkdir(parents=True, exist_ok=True)
-        # Each process has a manager of its own, which waits for no other process.
-        alone = ocp.options.MultiprocessingOptions(here, {here}, f"process{here}")
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=1,
-            enable_async_checkpointing=False,
-            create=False,
-            multiprocessing_options=alone,
-        )
-        self._folder = folder
-        self._manager = ocp.CheckpointManager(
-            folder.resolve(),
-            options=options,
-            item_handlers=ocp.PyTreeCheckpointHandler(multiprocessing_options=alone),
-        )
-
-    @property
-    def latest(self) -> int | None:
-        """The last generation that was saved."""
-        return self._manager.latest_step()
-
-    def save(self, generation: int, tree: Any) -> None:
-        """Save a pytree."""
-        here = jax.tree.map(gathered, tree)
-        first_alone(lambda: self._write(generation, here))
-
-    def _write(self, generation: int, tree: Any) -> None:
-        cannot, until = f"cannot write to {self._folder}", "go on with --resume when there is room"
-        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + _RECORDS
-        # On a full disk Orbax's threads print pages of errors.
-        if (free := shutil.disk_usage(self._folder).free) < needed:
-            raise CrossfeedError(f"{cannot}: {free:,} bytes are free, and {needed:,} needed; {until}")
-        try:
-            self._manager.save(generation, args=ocp.args.PyTreeSave(tree))
-        except (OSError, ValueError) as error:  # its storage raises a ValueError where the disk is full after all
-            raise CrossfeedError(f"{cannot}: {' '.join(str(error).split())[:200]}; {until}") from error
-
-    def restore(self, like: Any) -> Any:
-        """The last pytree, or as much of it as `like` has: its structure and types, and nothing else is read."""
-        wanted = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), like)
-        try:
-            return self._manager.restore(self.latest, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
-        except Exception as error:  # Orbax raises errors of many types
-            raise CrossfeedError(
-                f"{self._folder / str(self.latest)} is damaged ({' '.join(str(error).split())[:200]}): "
-                "delete that folder's parent and resume, and it is computed again"
-            ) from error
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        self._manager.close()
+def holds_run(folder: Path) -> bool:
+    """Whether a run has been started there."""
+    return (folder / _RECORD).is_file()
 
 
-def write_measures(folder: Path, study: Study, corpus: Corpus, cells: dict[Cell, dict[str, np.ndarray]]) -> None:
-    """The measures of all cells as far as they are there, NaN elsewhere; replaces those written before."""
-    shape = (len(study.seeds), len(study.alpha), len(study.beta))
-    variables = {}
-    for name, example in next(iter(cells.values())).items():
-        axes = DRAWN_AXES if name == "coordinates" else ("generation", *AXES[name])
-        together = np.full((*shape, *example.shape), np.nan, example.dtype)
-        for cell, measures in cells.items():
-            at = (study.seeds.index(cell.seed), study.alpha.index(cell.alpha), study.beta.index(cell.beta))
-            together[at] = measures[name]
-        label, units = LABELS[name]
-        variables[name] = (("seed", "alpha", "beta", *axes), together, {"long_name": label, "units": units})
-    entities = np.arange(len(study.entities)) + 1
-    coordinates = {
-        "seed": list(study.seeds),
-        "alpha": ("alpha", list(study.alpha), {"long_name": "α, weight of synthetic data"}),
-        "beta": ("beta", list(study.beta), {"long_name": "β, weight of private data"}),
-        "generation": np.arange(study.generations + 1),
-        "entity": entities,
-        "other": entities,
-        "task": list(corpus.names),
-        "dataset": [*corpus.names, "public"],
-        "source": list(SOURCES),
-        "n": list(DISTINCT),
-        "moment": ["first", "last"],
-    }
-    attributes = {
-        "crossfeed_study": json.dumps(study.as_dict()),
-        "test_examples_too_long": list(corpus.tests_too_long),  # of each task; left out
-    }
-    data = xr.Dataset(variables, coordinates, attributes)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # text and consolidated metadata are extensions of Zarr 3, which xarray reads
-            _replace(folder / _MEASURES, lambda part: data.to_zarr(part, consolidated=True))
-    except OSError as error:
-        raise CrossfeedError(
-            f"cannot write {folder / _MEASURES}: {error.strerror or error}; go on with --resume"
-        ) from error
-
-
-def _replace(whole: Path, write: Callable[[Path], object]) -> None:
-    """Write a folder anew; the one before stays until the new one is complete, also if a kill cuts in."""
-    part, old = (whole.with_name(f".{whole.name}.{ending}") for ending in ("part", "old"))
-    if old.exists() and not whole.exists():
-        old.rename(whole)
-    for left_by_a_kill in (part, old):
-        shutil.rmtree(left_by_a_kill, ignore_errors=True)
-    write(part)
-    if whole.exists():
-        whole.rename(old)
-    part.rename(whole)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def open_measures(folder: Path) -> xr.Dataset:
-    """The measures of a run, in memory.
+def check_held(name: str, value: float, held: Iterable[float]) -> None:
+    """See that a run has a value of seed, α or β.
 
     Raises:
-        InvalidInput: there are none, or they cannot be read.
+        InvalidInput: it has others only.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return xr.open_zarr(folder / _MEASURES).load()
-    except Exception as error:  # whatever stands at the path
-        raise InvalidInput(
-            f"cannot open the measures of a run at {folder}: {' '.join(str(error).split())[:200]}"
-        ) from error
+    if value not in (held := tuple(held)):
+        raise InvalidInput(f"{name} is {value:g}, but the run holds {', '.join(f'{one:g}' for one in held)}")

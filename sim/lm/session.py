@@ -10,34 +10,48 @@ import numpy as np
 from jaxtyping import Float
 
 from ...theory.failures import InvalidInput
-from ..processes import first_alone, together
-from .base import Bases
+from ..processes import check_alike, first_alone, together
+from .base import untrained
 from .inputs import left_out, read_inputs
+from .measure import completion_losses
 from .population import Population
 from .run import Listener, Progress, Runner
-from .run_folder import Cell, Checkpoints, cell_folder, check_settings, check_texts, check_vacant, create_run, study_of
+from .run_folder import (
+    Cell,
+    cell_folder,
+    check_held,
+    check_settings,
+    check_texts,
+    check_vacant,
+    create_run,
+    initial_folder,
+    study_of,
+)
+from .snapshots import Snapshots
 from .study import Study
 from .task_files import read_examples
 from .tasks import Task, numbered
 from .text_measures import accuracy
-from .texts import begin, encode_examples, pack_all
+from .texts import begin, encode_examples
 
 
 def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> None:
     """Run a study into a folder, or go on with what is there; by all processes of JAX's, which see the same files.
 
     Raises:
-        InvalidInput: the processes cannot share a batch, text, a checkpoint or the embedding cannot be had, the folder is
-            taken, or holds another study.
+        InvalidInput: the processes cannot share a batch, or differ in what they are to run; text, a checkpoint or the embedding
+            cannot be had; the folder is taken, or holds another study.
         CrossfeedError: the disk is full.
     """
     if study.training.batch % jax.process_count():
         raise InvalidInput(
             f"training.batch is {study.training.batch}, but must be a multiple of the {jax.process_count()} processes"
         )
+    check_alike(study.fingerprint(), "the settings")
     listen(Progress(0, 1, "reading text", 0))
     first_alone(lambda: check_settings(folder, study) if resume else check_vacant(folder))
-    runner, notes = together(lambda: _runner(study, folder, listen))
+    runner, fingerprint, notes = together(lambda: _runner(study, folder, listen))
+    check_alike(fingerprint, "the texts or checkpoints")
     corpus = runner.corpus
     first_alone(lambda: check_texts(folder, corpus) if resume else create_run(folder, study, corpus))
     for note in notes:
@@ -45,14 +59,15 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
     runner.run()
 
 
-def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, list[str]]:
-    runner = Runner(study, read_inputs(study), folder, listen)
-    return runner, list(left_out(study, runner.corpus, runner.measurer.sizes.item))
+def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, str, list[str]]:
+    inputs = read_inputs(study)
+    runner = Runner(study, inputs, folder, listen)
+    return runner, inputs.fingerprint(), list(left_out(study, runner.corpus, runner.measurer.sizes.item))
 
 
 @dataclass(frozen=True)
 class OpenCell:
-    """The last models of one cell of a run.
+    """The last models of one cell of a run, those of generation 0 if it has no others yet.
 
     Attributes:
         generation: that they have reached.
@@ -68,26 +83,24 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
     """Load a cell of a run.
 
     Raises:
-        InvalidInput: there is no such run, no such cell, or it has not begun.
+        InvalidInput: there is no such run, no such cell, or its generation 0 is not finished.
     """
     study = study_of(folder)
     seed = study.seeds[0] if seed is None else seed
     for name, value, known in (("seed", seed, study.seeds), ("alpha", alpha, study.alpha), ("beta", beta, study.beta)):
-        if value not in known:
-            raise InvalidInput(f"{name} is {value:g}, but the run holds {', '.join(f'{one:g}' for one in known)}")
+        check_held(name, value, known)
     inputs = read_inputs(study)
     check_texts(folder, inputs.corpus)
-    path = cell_folder(folder, study, Cell(seed, float(alpha), float(beta)))
-    if not path.is_dir():
-        raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
-    bases = Bases(study, inputs, folder, _silent)
-    with closing(Checkpoints(path)) as checkpoints:
-        if checkpoints.latest is None:
-            raise InvalidInput(f"the run at {folder} has not finished a generation of this cell yet")
-        population = bases.population(seed)
-        state = checkpoints.restore({"models": population.state})["models"]
-        population = population.with_state(state, study.training.batch)
-        return OpenCell(study, tuple(inputs.material.tasks), population, checkpoints.latest)
+    cell = Cell(seed, float(alpha), float(beta))
+    for path in (cell_folder(folder, study, cell), initial_folder(folder, study, cell)):
+        if path.is_dir():
+            with closing(Snapshots(path)) as snapshots:
+                if snapshots.latest is not None:
+                    population = untrained(study, inputs, seed)
+                    state = snapshots.restore({"models": population.state})["models"]
+                    population = population.with_state(state, study.training.batch)
+                    return OpenCell(study, tuple(inputs.material.tasks), population, snapshots.latest)
+    raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
 
 
 @dataclass(frozen=True)
@@ -119,21 +132,20 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
     names = numbered([name for name, _ in tests])
     population, length = cell.population, cell.study.training.length
     greedy = replace(cell.study.pool, temperature=0.0)
-    losses, right, counts = [], [], []
+    scored, right = [], []
     for name, (_, examples) in zip(names, tests, strict=True):
         texts = encode_examples(population.tokenizer, examples)
         kept = np.flatnonzero(texts.lengths <= length)[:items]
         if not len(kept):
             raise InvalidInput(f"no example of {name} fits the {length} tokens of the run's training.length")
         texts = texts.select(kept)
-        rows = pack_all(texts, length)
-        losses.append(population.losses(rows).sum(axis=(1, 2)) / rows.counted.sum())
+        scored.append(texts)
         prompts = [texts.prompt(i) for i in range(len(texts))]
         written = population.write_plain(prompts, greedy, length, jax.random.key(0), _silent)
         references = [examples[i].completion for i in kept]
         right.append([accuracy(own, references) for own in written])
-        counts.append(len(texts))
-    return Evaluation(names, counts, np.stack(losses, axis=1), np.array(right).T)
+    losses = completion_losses(population, scored, length)
+    return Evaluation(names, [len(texts) for texts in scored], losses, np.array(right).T)
 
 
 def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> list[str]:

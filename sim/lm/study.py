@@ -1,5 +1,6 @@
 """What to run: entities, public text, model, training, pool and measures, as plain records."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -201,6 +202,10 @@ class Study:
     def as_dict(self) -> dict[str, Any]:
         """Plain values: equal studies have equal ones."""
         return json.loads(json.dumps(asdict(self)))
+
+    def fingerprint(self) -> str:
+        """Equal for equal studies only."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
 
 SECTIONS = {

@@ -130,21 +130,27 @@ def _row_losses(model: Transformer, tokens, segments, counted):
     return jnp.pad(jnp.where(counted[:, 1:], losses, 0), ((0, 0), (1, 0)))
 
 
-@partial(jax.jit, static_argnames="each")
+@jax.jit
 def token_losses(
     models: Transformer,
-    tokens: Int[Array, "*entity row length"],
-    segments: Int[Array, "*entity row length"],
-    counted: Bool[Array, "*entity row length"],
-    each: bool = False,
+    tokens: Int[Array, "row length"],
+    segments: Int[Array, "row length"],
+    counted: Bool[Array, "row length"],
 ) -> Float[Array, "entity row length"]:
-    """Cross-entropy of every counted token under every model, in nats; 0 elsewhere.
+    """Cross-entropy of every counted token of common rows under every model, in nats; 0 elsewhere."""
+    return jax.vmap(_few_at_once, in_axes=(0, None, None, None))(models, tokens, segments, counted)
 
-    Args:
-        each: whether each model has rows of its own, with a leading entity axis.
-    """
 
-    def one(model, *rows):
-        return jax.lax.map(lambda row: _row_losses(model, *(x[None] for x in row))[0], rows, batch_size=_ROWS_AT_ONCE)
+@jax.jit
+def own_token_losses(
+    models: Transformer,
+    tokens: Int[Array, "entity row length"],
+    segments: Int[Array, "entity row length"],
+    counted: Bool[Array, "entity row length"],
+) -> Float[Array, "entity row length"]:
+    """Cross-entropy of every counted token of each model's own rows, in nats; 0 elsewhere."""
+    return jax.vmap(_few_at_once)(models, tokens, segments, counted)
 
-    return jax.vmap(one, in_axes=(0, *(0 if each else None,) * 3))(models, tokens, segments, counted)
+
+def _few_at_once(model: Transformer, *rows: Array) -> Float[Array, "row length"]:
+    return jax.lax.map(lambda row: _row_losses(model, *(x[None] for x in row))[0], rows, batch_size=_ROWS_AT_ONCE)

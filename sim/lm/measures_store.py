@@ -1,0 +1,104 @@
+"""The measures of a run as one Zarr store."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from ...theory.failures import CrossfeedError, InvalidInput
+from .corpus import Corpus
+from .measure import AXES, DRAWN_AXES, LABELS
+from .pool import SOURCES
+from .run_folder import Cell
+from .study import Study, from_dict
+from .text_measures import DISTINCT
+
+_MEASURES, _STUDY, _TEXT = "measures.zarr", "crossfeed_study", "crossfeed_text"
+
+
+def write_measures(folder: Path, study: Study, corpus: Corpus, cells: dict[Cell, dict[str, np.ndarray]]) -> None:
+    """The measures of all cells as far as they are there, NaN elsewhere; replaces those written before."""
+    shape = (len(study.seeds), len(study.alpha), len(study.beta))
+    variables = {}
+    for name, example in next(iter(cells.values())).items():
+        axes = DRAWN_AXES if name == "coordinates" else ("generation", *AXES[name])
+        stacked = np.full((*shape, *example.shape), np.nan, example.dtype)
+        for cell, measures in cells.items():
+            at = (study.seeds.index(cell.seed), study.alpha.index(cell.alpha), study.beta.index(cell.beta))
+            stacked[at] = measures[name]
+        label, units = LABELS[name]
+        variables[name] = (("seed", "alpha", "beta", *axes), stacked, {"long_name": label, "units": units})
+    entities = np.arange(len(study.entities)) + 1
+    coordinates = {
+        "seed": list(study.seeds),
+        "alpha": ("alpha", list(study.alpha), {"long_name": "α, weight of synthetic data"}),
+        "beta": ("beta", list(study.beta), {"long_name": "β, weight of private data"}),
+        "generation": np.arange(study.generations + 1),
+        "entity": entities,
+        "other": entities,
+        "task": list(corpus.names),
+        "dataset": [*corpus.names, "public"],
+        "source": list(SOURCES),
+        "n": list(DISTINCT),
+        "moment": ["first", "last"],
+    }
+    attributes = {
+        _STUDY: json.dumps(study.as_dict()),
+        _TEXT: corpus.fingerprint(),
+        "test_examples_too_long": list(corpus.tests_too_long),  # of each task; left out
+    }
+    data = xr.Dataset(variables, coordinates, attributes)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # text and consolidated metadata are extensions of Zarr 3, which xarray reads
+            _replace(folder / _MEASURES, lambda part: data.to_zarr(part, consolidated=True))
+    except OSError as error:
+        raise CrossfeedError(
+            f"cannot write {folder / _MEASURES}: {error.strerror or error}; go on with --resume"
+        ) from error
+
+
+def _replace(whole: Path, write: Callable[[Path], object]) -> None:
+    """Write a folder anew; the one before stays until the new one is complete, also if a kill cuts in."""
+    part, old = (whole.with_name(f".{whole.name}.{ending}") for ending in ("part", "old"))
+    if old.exists() and not whole.exists():
+        old.rename(whole)
+    for left_by_a_kill in (part, old):
+        shutil.rmtree(left_by_a_kill, ignore_errors=True)
+    write(part)
+    if whole.exists():
+        whole.rename(old)
+    part.rename(whole)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def open_measures(folder: Path) -> xr.Dataset:
+    """The measures of a run, in memory.
+
+    Raises:
+        InvalidInput: there are none, or they cannot be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return xr.open_zarr(folder / _MEASURES).load()
+    except Exception as error:  # whatever stands at the path
+        raise InvalidInput(
+            f"cannot open the measures of a run at {folder}: {' '.join(str(error).split())[:200]}"
+        ) from error
+
+
+def measured_study(data: xr.Dataset) -> Study:
+    """The study that measures are of."""
+    return from_dict(json.loads(data.attrs[_STUDY]))
+
+
+def measured_text(data: xr.Dataset) -> str | None:
+    """Equal where equal texts were read; None for measures that do not say."""
+    return data.attrs.get(_TEXT)
