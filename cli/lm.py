@@ -7,6 +7,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from .interruption import leave_at_once
 from .output import print_json, print_table
 from .processes import Processes
 from .progress import progress_bar
@@ -39,7 +40,7 @@ class LmRun:
 
     def run(self) -> None:
         """Run, and print the losses."""
-        from ..sim.lm import Progress, quick_study, read_study, start_run
+        from ..sim.lm import Progress, holds_run, quick_study, read_study, start_run
         from ..sim.processes import together
         from ..theory import InvalidInput
 
@@ -51,6 +52,7 @@ class LmRun:
         config = self.config
         study = quick_study() if config is None else together(lambda: read_study(config))
         out = self.out or Path("results/lm-quick")
+        leave_at_once(lambda: holds_run(out))
         with progress_bar("{task.fields[rate]}") as progress:
             task = progress.add_task("reading text", rate="", total=None)
             tokens = 0

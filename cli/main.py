@@ -1,9 +1,7 @@
 """Entry point: parse the arguments, run one command, turn user errors into one sentence and exit code 2."""
 
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Annotated
 
 import tyro
@@ -70,8 +68,6 @@ def main() -> None:
 
     from ..theory import CrossfeedError
 
-    if hasattr(command, "resume"):
-        signal.signal(signal.SIGINT, _leave_at_once)
     try:
         command.run()
         sys.stdout.flush()
@@ -94,11 +90,3 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _leave_at_once(signal_number: int, frame: FrameType | None) -> None:
-    """End what can be resumed, as a kill would: the libraries that write files may swallow a KeyboardInterrupt."""
-    if os.isatty(2):
-        os.write(2, b"\r\x1b[K\x1b[?25h")  # a progress bar hides the cursor
-    os.write(2, b"crossfeed: interrupted: what is finished is kept, and --resume goes on from there\n")
-    os._exit(130)

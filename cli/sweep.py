@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tyro
 
+from .interruption import leave_at_once
 from .output import print_json
 from .processes import Processes
 from .progress import progress_bar
@@ -53,6 +54,7 @@ class SweepCommand:
         spec = together(lambda: read_spec(self.spec))
         if not self.resume:
             first_alone(lambda: create_sweep(spec, out))
+        leave_at_once(out.exists)
         with progress_bar("{task.fields[rate]}") as progress:
             task = progress.add_task("points", rate="")
 

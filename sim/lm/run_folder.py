@@ -124,7 +124,7 @@ def holds_run(folder: Path) -> bool:
     return (folder / _RECORD).is_file()
 
 
-def check_held(name: str, value: float, held: Iterable[float]) -> None:
+def check_held(name: str, value: float | int, held: Iterable[float | int]) -> None:
     """See that a run has a value of seed, α or β.
 
     Raises:

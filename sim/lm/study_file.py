@@ -193,6 +193,11 @@ class _Reader(TomlReader):
 
     def check_together(self, study: Study) -> None:
         """What depends on two entries."""
+        self.check_pool(study)
+        self.check_sizes(study)
+        self.check_bases(study)
+
+    def check_pool(self, study: Study) -> None:
         if study.pool.shares and len(study.pool.shares) != len(study.entities):
             self.fail(
                 "pool", "shares", f"has {len(study.pool.shares)} shares, but there are {len(study.entities)} entities"
@@ -204,35 +209,44 @@ class _Reader(TomlReader):
         if study.pool.new_tokens >= study.training.length:
             what = f"is {study.pool.new_tokens}, but must be below training.length, {study.training.length}"
             self.fail("pool", "new_tokens", what)
+
+    def check_sizes(self, study: Study) -> None:
         model = study.model
         if model.base == SCRATCH and study.training.length > model.context:
             self.fail("training", "length", f"is {study.training.length}, above the model's context of {model.context}")
         for which, entity in enumerate(study.entities):
-            if (entity.base or model.base) != SCRATCH and (entity.width or entity.layers):
+            is_new = (entity.base or model.base) == SCRATCH
+            if not is_new and (entity.width or entity.layers):
                 self.fail(
                     "entity", "width" if entity.width else "layers", "applies to a model from scratch only", which
                 )
-            if (entity.base or model.base) == SCRATCH and (entity.width or model.width) % (2 * model.heads):
-                width = entity.width or model.width
+            if is_new and (width := entity.width or model.width) % (2 * model.heads):
                 where = ("entity", "width") if entity.width else ("model", "width")
                 self.fail(*where, f"is {width}, but must be a multiple of twice the {model.heads} heads", which)
-        bases = {entity.base or model.base for entity in study.entities}
+
+    def check_bases(self, study: Study) -> None:
+        bases = {entity.base or study.model.base for entity in study.entities}
         if len(bases) > 1 and SCRATCH in bases:
             which = next(i for i, entity in enumerate(study.entities) if entity.base)
             self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers", which)
         if SCRATCH not in bases:
-            for key in _OF_NEW_MODELS:
-                if key in self.content.get("model", {}):
-                    self.fail("model", key, "applies to a model from scratch only, but every entity has a checkpoint")
-            for key in _OF_PRETRAINING:
-                if key in self.content.get("model", {}) and not model.pretrain_steps:
-                    self.fail("model", key, "applies where model.pretrain_steps is given: a checkpoint's are 0")
-            if "vocabulary" in self.content.get("tokenizer", {}):
-                self.fail("tokenizer", "vocabulary", "applies to a new tokenizer, but checkpoints bring their own")
+            self.check_checkpoint_keys(study)
         elif study.tokenizer:
             self.fail("tokenizer", "path", "applies to checkpoints only, but a model from scratch has a new tokenizer")
         if any(base.endswith(".bin") for base in bases) and not study.tokenizer:
             self.fail("tokenizer", "path", "missing: a .bin checkpoint needs its tokenizer's file")
+
+    def check_checkpoint_keys(self, study: Study) -> None:
+        """Keys that mean nothing where every entity has a checkpoint."""
+        given = self.content.get("model", {})
+        for key in _OF_NEW_MODELS:
+            if key in given:
+                self.fail("model", key, "applies to a model from scratch only, but every entity has a checkpoint")
+        for key in _OF_PRETRAINING:
+            if key in given and not study.model.pretrain_steps:
+                self.fail("model", key, "applies where model.pretrain_steps is given: a checkpoint's are 0")
+        if "vocabulary" in self.content.get("tokenizer", {}):
+            self.fail("tokenizer", "vocabulary", "applies to a new tokenizer, but checkpoints bring their own")
 
     def existing(self, table: str, key: str, value: str, folder: Path) -> str:
         if not (path := folder / value).exists():

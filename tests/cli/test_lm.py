@@ -165,8 +165,16 @@ def test_what_two_processes_began_ends_as_one_alone_would(processes, left_by_two
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
+def assert_both_stop(processes: list[subprocess.Popen], out: Path, failing: int, says: str) -> None:
+    assert [process.wait(timeout=100) for process in processes] == [2, 2]
+    heard = [said(out, number).read_text() for number in (0, 1)]
+    assert says in heard[failing]
+    assert f"process {failing} stopped, so this process stops too" in heard[1 - failing]
+    assert "Traceback" not in "".join(heard)
+
+
 @pytest.mark.parametrize("failing", [0, 1])
-def test_what_one_of_two_processes_cannot_do_stops_both(failing, config, undisturbed, tmp_path):
+def test_what_one_of_two_processes_cannot_do_stops_both(failing, config, tmp_path):
     """The folder is taken, which process 0 finds; or process 1 does not see the study's file."""
     out = tmp_path / "run"
     configs = [config, config.with_name("missing.toml")] if failing else [config, config]
@@ -175,10 +183,41 @@ def test_what_one_of_two_processes_cannot_do_stops_both(failing, config, undistu
         (out / "taken").touch()
     shared = ("--coordinator", free_address(), "--processes", "2", "--process")
     both = [start(one, out, *shared, str(number), process=number) for number, one in enumerate(configs)]
-    assert [process.wait(timeout=100) for process in both] == [2, 2]
-    assert ("cannot read" if failing else "exists already") in said(out, failing).read_text()
-    assert f"process {failing} stopped, so this process stops too" in said(out, 1 - failing).read_text()
-    assert "Traceback" not in said(out, failing).read_text() + said(out, 1 - failing).read_text()
+    assert_both_stop(both, out, failing, "cannot read" if failing else "exists already")
+
+
+def test_a_process_that_cannot_save_stops_both(left_by_two, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(left_by_two, folder)
+    shutil.rmtree(folder / "cells")
+    (folder / "cells").touch()
+    both = start_two(left_by_two.with_name("one_cell.toml"), folder, "--resume")
+    assert_both_stop(both, folder, 0, "cannot write the output: Not a directory")
+
+
+OTHER_TEXT = """
+import sys
+from crossfeed.cli.main import main
+from crossfeed.sim.lm import corpus
+
+if sys.argv[-1] == "1":
+    corpus.read_documents = lambda path: ["a tale that no other process reads " * 300]
+main()
+"""
+
+
+def test_processes_that_read_different_texts_are_refused(config, tmp_path):
+    shared = ["--coordinator", free_address(), "--processes", "2", "--process"]
+    command = [sys.executable, "-c", OTHER_TEXT, "lm", "run", str(config), "--out", str(tmp_path / "run"), *shared]
+    both = [
+        subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        for number in (0, 1)
+    ]
+    heard = [process.communicate(timeout=100)[1] for process in both]
+    assert [process.returncode for process in both] == [2, 2]
+    for said_by_one in heard:
+        assert "the texts or checkpoints of process 1 differ from those of process 0" in said_by_one
+    assert not (tmp_path / "run").exists()
 
 
 def call(monkeypatch, *arguments) -> None:

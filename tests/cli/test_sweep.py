@@ -2,6 +2,7 @@
 
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -132,15 +133,22 @@ def test_status(undisturbed):
         (["SPEC", "--out", "STORE"], "exists already"),
         (["status"], "store is missing"),
         (["nothing.toml", "--out", "x.zarr"], "cannot read nothing.toml"),
-        (["SPEC", "--out", "x.zarr", "--processes", "2"], "coordinator and processes go together"),
+        (["SPEC", "--out", "x.zarr", "--processes", "2"], "coordinator is missing"),
+        (["SPEC", "--out", "x.zarr", "--processes", "0"], "processes is 0, but must be at least 1"),
+        (["SPEC", "--out", "x.zarr", "--coordinator", "here"], "coordinator is 'here', but must be HOST:PORT"),
+        (
+            ["SPEC", "--out", "x.zarr", "--coordinator", "TAKEN", "--processes", "2"],
+            "cannot join the others at localhost",
+        ),
         (["SPEC", "--out", "x.zarr", "--process", "1"], "process is 1"),
     ],
 )
 def test_mistakes(arguments, says, spec, undisturbed, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    given = {"SPEC": str(spec), "STORE": str(undisturbed)}
+    taken = socket.create_server(("", 0))
+    given = {"SPEC": str(spec), "STORE": str(undisturbed), "TAKEN": f"localhost:{taken.getsockname()[1]}"}
     monkeypatch.setattr(sys, "argv", ["crossfeed", "sweep", *(given.get(word, word) for word in arguments)])
-    with pytest.raises(SystemExit) as stopped:
+    with taken, pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2
     assert says in capsys.readouterr().err

@@ -102,6 +102,21 @@ def test_runs_with_other_settings_do_not_join(tmp_path):
         open_runs(folders)
 
 
+def test_runs_that_read_other_texts_do_not_join(tmp_path):
+    folders = [
+        saved(measures([seed]).assign_attrs(crossfeed_text=text), tmp_path / text) for seed, text in enumerate("ab")
+    ]
+    with pytest.raises(InvalidInput, match=r"a and .*b do not fit together: they read different texts"):
+        open_runs(folders)
+
+
+def test_runs_from_before_a_setting_was_added_join(tmp_path):
+    older = STUDY.as_dict()
+    del older["training"]["remat"]
+    before = measures([0]).assign_attrs(crossfeed_study=json.dumps(older))
+    assert open_runs([saved(before, tmp_path / "one"), saved(measures([1]), tmp_path / "two")]).sizes["seed"] == 2
+
+
 def test_many_entities_are_drawn_as_means_over_own_and_others_tasks():
     two = measures([0])
     names = ["a", "b", "c"]
@@ -141,7 +156,15 @@ def test_bands_are_those_of_the_table_and_one_seed_has_none():
     assert len(first) == 3
     heights = first[0].get_paths()[0].vertices
     assert np.ptp(heights[heights[:, 0] == LAST][:, 1]) == pytest.approx(2 * 0.1)  # as ± 0.10 in the table
+    assert "bands: one standard deviation" in loss_figure(measures([0, 1])).get_supxlabel()
     assert len(bands(loss_figure(unfinished(measures([0, 1]), 1)))[0]) == 3
+    apart = loss_figure(
+        xr.merge(
+            [measures([0], [0.0]), measures([1], [1.0])], join="outer", compat="no_conflicts", combine_attrs="override"
+        )
+    )
+    assert not any(bands(apart))
+    assert "bands" not in apart.get_supxlabel()
 
 
 def test_embeddings_are_those_of_the_first_finished_seed():

@@ -50,6 +50,12 @@ def test_nothing_but_stop_follows_stop(models):
         assert after == before[:cut] + [stop] * (len(before) - cut)
 
 
+def test_a_place_without_a_prompt_stays_empty_and_changes_no_other(models):
+    written = complete(models, PROMPTS, LENGTHS.at[0, 1].set(0), keys(2, 2), new_tokens=12, stop=NONE)
+    expected = complete(models, PROMPTS, LENGTHS, keys(2, 2), new_tokens=12, stop=NONE)
+    assert written.tolist() == expected.at[0, 1].set(NONE).tolist()
+
+
 def test_sampling_follows_the_softmax_of_the_most_likely_tokens(models):
     rows, temperature, top_p = 4000, 1.7, 0.7
     first = jax.tree.map(lambda leaf: leaf[:1], models)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from crossfeed.sim.lm import (
+    OpenCell,
     Progress,
     complete_prompt,
     evaluate_files,
@@ -19,7 +20,7 @@ from crossfeed.sim.lm import (
     start_run,
 )
 from crossfeed.sim.lm.corpus import make_corpus, read_material
-from crossfeed.sim.lm.inputs import make_tokenizer, read_checkpoints
+from crossfeed.sim.lm.inputs import left_out, make_tokenizer, read_checkpoints
 from crossfeed.sim.lm.tasks import question
 from crossfeed.theory import CrossfeedError, InvalidInput
 
@@ -65,18 +66,23 @@ def test_xarray_opens_the_measures_without_a_word(undisturbed):
     xr.testing.assert_identical(xr.open_zarr(folder / "measures.zarr").load(), data)
 
 
-def test_test_examples_that_fit_no_row_are_counted(run, tmp_path):
+def test_examples_that_fit_no_row_are_left_out_and_said(tmp_path):
     study = parse_study(TINY, folder=tmp_path)
     write_public_text(tmp_path)
     material = read_material(study)
     tokenizer = make_tokenizer(study, material, {})
-    words = "many " * 300
-    task = replace(material.tasks[0], test=(question(words, "1"), *material.tasks[0].test, question(words + "x", "2")))
-    corpus = make_corpus(study, replace(material, tasks=[task, material.tasks[1]]), tokenizer)
-    before = make_corpus(study, material, tokenizer)
-    assert corpus.tests_too_long[0] == before.tests_too_long[0] + 2
-    assert corpus.tests_too_long[1] == before.tests_too_long[1]
+    task, other = material.tasks
+    before = make_corpus(study, replace(material, tasks=[replace(task, train=task.train[:90]), other]), tokenizer)
+    assert (before.fitting[0], before.tests_too_long[0]) == (1, 0)  # so that what follows is of what is added here
+    long = [question("many " * 300 + str(number), "1") for number in range(10)]
+    task = replace(task, train=(*task.train[:90], *long), test=(long[0], *task.test, long[1]))
+    corpus = make_corpus(study, replace(material, tasks=[task, other]), tokenizer)
+    assert corpus.tests_too_long == (2, before.tests_too_long[1])
     assert corpus.references[0] == before.references[0]
+    assert list(left_out(study, corpus, 3))[:2] == [
+        "science:biology: 10 % of the training examples are longer than 128 tokens, and left out",
+        "science:biology: test examples longer than 128 tokens, 2 of them, are left out",
+    ]
 
 
 def test_tokens_are_counted_by_source(undisturbed):
@@ -105,12 +111,14 @@ def test_progress_ends_at_the_total(undisturbed):
     assert sum(now.tokens for now in heard) > 0
 
 
-def test_generation_0_has_no_alpha_and_what_is_left_out_is_said(undisturbed):
-    _, data, heard = undisturbed
+def test_generation_0_has_no_alpha(undisturbed):
+    _, _, heard = undisturbed
     assert all(("α" in now.doing) == ("generation 0" not in now.doing) for now in heard if "generation" in now.doing)
+
+
+def test_what_a_study_does_not_get_is_said(undisturbed):
+    _, data, heard = undisturbed
     notes = [now.note for now in heard if now.note]
-    too_long = data.attrs["test_examples_too_long"]
-    assert sum("test examples longer than 128 tokens" in note for note in notes) == np.count_nonzero(too_long)
     asked_and_had = "measures.text_items is 3, but one dataset has only 2 held out: of each, so many are completed"
     assert (data.sizes["item"], notes[-1]) == (2, asked_and_had)
 
@@ -194,35 +202,82 @@ def test_another_study_is_refused(change, resume, says, run, undisturbed):
     xr.testing.assert_identical(open_measures(folder), expected)
 
 
-def test_the_last_models_evaluate_and_write(undisturbed, tmp_path):
-    folder, data, _ = undisturbed
+@pytest.fixture(scope="module")
+def last(undisturbed, tmp_path_factory) -> OpenCell:
+    """The last models of a cell, from what a run keeps beside its trained base."""
+    folder = tmp_path_factory.mktemp("lm") / "run"
+    shutil.copytree(undisturbed[0], folder, ignore=shutil.ignore_patterns("base"))
     cell = open_cell(folder, None, 1.0, 0.5)
-    found = evaluate_files(cell, [], 8)
+    assert not (folder / "base").exists()
+    return cell
+
+
+def test_the_last_models_have_the_losses_of_the_run(last, undisturbed):
+    _, data, _ = undisturbed
+    found = evaluate_files(last, [], 8)
     expected = data.loss.sel(alpha=1, beta=0.5, seed=0, generation=2, dataset=found.tasks)
     np.testing.assert_allclose(found.loss, expected, rtol=1e-5)
     assert ((found.accuracy >= 0) & (found.accuracy <= 1)).all()
+
+
+def test_the_last_models_are_evaluated_on_other_files(last, tmp_path):
     files = [tmp_path / name / "test.jsonl" for name in ("one", "two")]
     for number, file in enumerate(files):
         file.parent.mkdir()
         file.write_text("".join(f'{{"question": "{n}?", "answer": "{n * number}"}}\n' for n in range(1, 9)))
-    again = evaluate_files(cell, files, 7)
-    assert (again.tasks, again.items) == (["test 1", "test 2"], [7, 7])
-    save_checkpoint(cell.population.model(1), cell.population.tokenizer, tmp_path / "model")
+    found = evaluate_files(last, files, 7)
+    assert (found.tasks, found.items) == (["test 1", "test 2"], [7, 7])
+    alone = evaluate_files(last, files[1:], 7)
+    np.testing.assert_allclose(alone.loss[:, 0], found.loss[:, 1], rtol=1e-6)
+
+
+def test_the_last_models_are_saved_as_checkpoints_to_start_from(last, tmp_path):
+    save_checkpoint(last.population.model(1), last.population.tokenizer, tmp_path / "model")
     text = (
         TINY.split("[public]")[0]
         + f'[model]\nbase = "{tmp_path / "model"}"\n[training]\nlength = 128\n[pool]\nnew_tokens = 6\n'
     )
-    again = read_checkpoints(parse_study(text, folder=folder))[str(tmp_path / "model")]
-    assert again.tokenizer.same_as(cell.population.tokenizer)
-    for ours, theirs in zip(jax.tree.leaves(again.model), jax.tree.leaves(cell.population.model(1)), strict=True):
+    read = read_checkpoints(parse_study(text, folder=tmp_path))[str(tmp_path / "model")]
+    assert read.tokenizer.same_as(last.population.tokenizer)
+    for ours, theirs in zip(jax.tree.leaves(read.model), jax.tree.leaves(last.population.model(1)), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    first, second = complete_prompt(cell, "Question:", 0.0)
+
+
+def test_the_last_models_complete_a_prompt(last):
+    first, second = complete_prompt(last, "Question:", 0.0)
     assert isinstance(first, str)
-    assert [first, second] == complete_prompt(cell, "Question:", 0.0)
+    assert [first, second] == complete_prompt(last, "Question:", 0.0)
+
+
+def test_cells_that_a_run_does_not_hold_are_refused(undisturbed, tmp_path):
+    folder, _, _ = undisturbed
     with pytest.raises(InvalidInput, match=r"alpha is 0.3, but the run holds 0, 1"):
         open_cell(folder, None, 0.3, 0.5)
     with pytest.raises(InvalidInput, match="there is no run"):
         open_cell(tmp_path, None, 1.0, 0.5)
+
+
+def test_a_cell_that_has_not_begun_opens_with_generation_0(undisturbed, tmp_path):
+    folder, data, _ = undisturbed
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("seed0_alpha*"))
+    cell = open_cell(tmp_path / "run", None, 1.0, 0.5)
+    assert cell.generation == 0
+    found = evaluate_files(cell, [], 8)
+    expected = data.loss.sel(alpha=1, beta=0.5, seed=0, generation=0, dataset=found.tasks)
+    np.testing.assert_allclose(found.loss, expected, rtol=1e-5)
+    shutil.rmtree(tmp_path / "run" / "initial")
+    with pytest.raises(InvalidInput, match=r"has not come to α 1, β 0.5, seed 0 yet"):
+        open_cell(tmp_path / "run", None, 1.0, 0.5)
+
+
+def test_a_damaged_snapshot_is_named_with_what_to_do(undisturbed, tmp_path):
+    shutil.copytree(undisturbed[0], tmp_path / "run")
+    place = tmp_path / "run" / "cells" / "seed0_alpha1_beta0.5"
+    for file in (place / "2").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+    with pytest.raises(CrossfeedError, match=rf"2 is damaged .*: delete {place} and go on with --resume"):
+        open_cell(tmp_path / "run", None, 1.0, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
+from crossfeed.sim.lm import parse_study
 from crossfeed.sim.lm.builtin_tasks import BUILTIN_TASKS, builtin_task
+from crossfeed.sim.lm.corpus import read_material
 from crossfeed.sim.lm.public_text import python_documentation
 from crossfeed.sim.lm.task_files import hub_examples, read_documents, read_examples
 from crossfeed.sim.lm.tasks import Example, Task, answers_exactly, question, without_duplicates
@@ -124,6 +126,23 @@ def test_mistakes_in_files_are_named_with_their_line(content, says, tmp_path):
     with pytest.raises(InvalidInput, match=says) as caught:
         read_examples(path)
     assert str(path) in str(caught.value)
+
+
+def test_one_example_is_too_few_where_some_are_held_out(tmp_path):
+    (tmp_path / "task.jsonl").write_text(GOOD)
+    study = parse_study(f'[study]\nalpha = [0]\nbeta = [0]\n[[entity]]\ntask = "{tmp_path}/task.jsonl"')
+    with pytest.raises(InvalidInput, match=r"task.jsonl has 1 example, but without a file of tests it needs 2 or more"):
+        read_material(study)
+
+
+def test_public_documents_that_repeat_are_read_once(tmp_path):
+    for number in range(120):
+        (tmp_path / f"{number}.txt").write_text(f"document {number % 110}")
+    study = parse_study(
+        f'[study]\nalpha = [0]\nbeta = [0]\n[[entity]]\ntask = "science"\n[public]\ntext = "{tmp_path}"'
+    )
+    material = read_material(study)
+    assert sorted(material.public + material.public_test) == sorted(f"document {number}" for number in range(110))
 
 
 def test_public_text_from_a_folder(tmp_path):
