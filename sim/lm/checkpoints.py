@@ -53,7 +53,7 @@ def load_checkpoint(
         remat: whether training recomputes the blocks.
 
     Raises:
-        InvalidInput: as `load_model`; or the tokenizer is missing, damaged, or has more tokens than the model.
+        InvalidInput: as `load_model`; or the tokenizer is missing, damaged, or has tokens that the model does not.
     """
     path = Path(source)
     if path.suffix == ".bin" and tokenizer is None:
@@ -63,6 +63,8 @@ def load_checkpoint(
     read = load_tokenizer(Path(tokenizer or path))
     if read.size > model.config.vocabulary:
         raise InvalidInput(f"{path}: the model has {model.config.vocabulary} tokens, but its tokenizer {read.size}")
+    if (most := max(read.bos or 0, read.eos)) >= model.config.vocabulary:
+        raise InvalidInput(f"{path}: the model has {model.config.vocabulary} tokens, but a text's mark is token {most}")
     return Checkpoint(model, read)
 
 

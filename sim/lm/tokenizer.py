@@ -94,8 +94,12 @@ def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
     config = read_json(folder / "config.json")
     eos = config.get("eos_token_id")
     eos = eos[0] if isinstance(eos, list) and eos else eos
-    if not isinstance(eos, int):
+    if eos is None:
         raise InvalidInput(f"{folder / 'config.json'} has no eos_token_id, but a text must end somewhere")
+    bos = config.get("bos_token_id")
+    for name, token in (("bos_token_id", bos), ("eos_token_id", eos)):
+        if token is not None and (type(token) is not int or token < 0):
+            raise InvalidInput(f"{folder / 'config.json'}: {name} is {token!r}, but must be the number of a token")
     path = folder / "tokenizer.json"
     if path.exists():
         content = read_bytes(path).decode(errors="replace")
@@ -110,11 +114,11 @@ def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
         except Exception as error:
             raise InvalidInput(f"{folder} holds no tokenizer in vocab.json and merges.txt: {error}") from error
         _byte_level(backend)
-        specials = [token for i in {config.get("bos_token_id"), eos} if (token := backend.id_to_token(i or 0))]
+        specials = [token for i in {bos, eos} if (token := backend.id_to_token(i or 0))]
         backend.add_special_tokens(specials)
     else:
         raise InvalidInput(f"{folder} holds neither tokenizer.json nor vocab.json")
-    return Tokenizer(backend, config.get("bos_token_id"), eos)
+    return Tokenizer(backend, bos, eos)
 
 
 def _llama2c_tokenizer(path: Path) -> Tokenizer:

@@ -14,6 +14,8 @@ from crossfeed.sim.lm.generate import complete
 from crossfeed.sim.lm.tokenizer import train_tokenizer
 from crossfeed.theory import InvalidInput
 from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from .tiny_models import CONFIGS, tensors, write_checkpoint
 
@@ -126,8 +128,27 @@ def test_a_tied_head_may_be_stored_twice_but_not_differ(tmp_path):
 def test_what_is_no_checkpoint_is_refused(tmp_path, folder):
     with pytest.raises(InvalidInput, match=r"neither a folder, a .bin file nor a name on the hub"):
         load_model(tmp_path / "nowhere")
-    with pytest.raises(InvalidInput, match=r"has no eos_token_id|holds neither tokenizer.json"):
-        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("marks", "says"),
+    [
+        ({"eos_token_id": None}, r"config.json has no eos_token_id"),
+        ({"eos_token_id": 1}, "holds neither tokenizer.json nor vocab.json"),
+        ({"eos_token_id": "</s>"}, r"config.json: eos_token_id is '</s>', but must be the number of a token"),
+        (
+            {"eos_token_id": 1, "bos_token_id": -1},
+            r"config.json: bos_token_id is -1, but must be the number of a token",
+        ),
+        ({"eos_token_id": [97]}, "the model has 97 tokens, but a text's mark is token 97"),
+    ],
+)
+def test_a_tokenizer_that_does_not_fit_its_model_is_refused(marks, says, tmp_path):
+    write_checkpoint(tmp_path, "llama_tied", **marks)
+    if "neither" not in says:
+        Tokenizer(WordLevel({"a": 0, "b": 1}, "a")).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(InvalidInput, match=says):
+        load_checkpoint(tmp_path)
 
 
 def llama2c_bytes(name: str) -> bytes:
