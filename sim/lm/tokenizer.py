@@ -91,15 +91,9 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
 
 def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
-    config = read_json(folder / "config.json")
-    eos = config.get("eos_token_id")
-    eos = eos[0] if isinstance(eos, list) and eos else eos
+    bos, eos = (_mark(folder / "config.json", name) for name in ("bos_token_id", "eos_token_id"))
     if eos is None:
         raise InvalidInput(f"{folder / 'config.json'} has no eos_token_id, but a text must end somewhere")
-    bos = config.get("bos_token_id")
-    for name, token in (("bos_token_id", bos), ("eos_token_id", eos)):
-        if token is not None and (type(token) is not int or token < 0):
-            raise InvalidInput(f"{folder / 'config.json'}: {name} is {token!r}, but must be the number of a token")
     path = folder / "tokenizer.json"
     if path.exists():
         content = read_bytes(path).decode(errors="replace")
@@ -119,6 +113,15 @@ def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
     else:
         raise InvalidInput(f"{folder} holds neither tokenizer.json nor vocab.json")
     return Tokenizer(backend, bos, eos)
+
+
+def _mark(path: Path, name: str) -> int | None:
+    """The token that a `config.json` names so, the first if there are several."""
+    token = read_json(path).get(name)
+    token = token[0] if isinstance(token, list) and token else token
+    if token is not None and (type(token) is not int or token < 0):
+        raise InvalidInput(f"{path}: {name} is {token!r}, but must be the number of a token")
+    return token
 
 
 def _llama2c_tokenizer(path: Path) -> Tokenizer:
