@@ -24,11 +24,11 @@ def untrained(study: Study, inputs: Inputs, seed: int) -> Population:
     return Population.of([models[kind] for kind in kinds], inputs.tokenizer)
 
 
-Kind = str | TransformerConfig
+_Kind = str | TransformerConfig
 """A checkpoint by its name, or the form of a new model."""
 
 
-def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[Kind], dict[Kind, Transformer]]:
+def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[_Kind], dict[_Kind, Transformer]]:
     """The kind of every entity's model, and a model of each kind."""
     bases = [entity.base or study.model.base for entity in study.entities]
     if SCRATCH not in bases:
@@ -65,8 +65,8 @@ class Bases:
         self.population = lru_cache(maxsize=1)(self._population)
 
     def _population(self, seed: int) -> Population:
-        kinds, untrained = _untrained(self._study, self._inputs, seed)
-        made = {kind: self._trained(model, number, seed) for number, (kind, model) in enumerate(untrained.items())}
+        kinds, models = _untrained(self._study, self._inputs, seed)
+        made = {kind: self._trained(model, number, seed) for number, (kind, model) in enumerate(models.items())}
         return Population.of([made[kind] for kind in kinds], self._inputs.tokenizer)
 
     def _trained(self, model: Transformer, number: int, seed: int) -> Transformer:
