@@ -27,13 +27,13 @@ class Inputs:
     tokenizer: Tokenizer
     checkpoints: Mapping[str, Checkpoint]
 
-    def fingerprint(self) -> str:
-        """Equal for equal texts and checkpoints only."""
-        digest = hashlib.sha256(self.corpus.fingerprint().encode())
+    def fingerprints(self) -> dict[str, str]:
+        """Of the texts and of the checkpoints: equal for equal ones only."""
+        digest = hashlib.sha256()
         for _, checkpoint in sorted(self.checkpoints.items()):
             for leaf in jax.tree.leaves(checkpoint.model):
                 digest.update(np.asarray(leaf).tobytes())
-        return digest.hexdigest()
+        return {"texts": self.corpus.fingerprint(), "checkpoints": digest.hexdigest()}
 
 
 def read_inputs(study: Study) -> Inputs:

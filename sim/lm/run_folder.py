@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -51,15 +51,18 @@ def check_vacant(folder: Path) -> None:
         raise InvalidInput(f"{folder} exists already: choose another name, or continue it with --resume")
 
 
-def create_run(folder: Path, study: Study, corpus: Corpus) -> None:
+def create_run(folder: Path, study: Study, corpus: Corpus, fingerprints: Mapping[str, str]) -> None:
     """Write down what is run.
+
+    Args:
+        fingerprints: of `Inputs`.
 
     Raises:
         InvalidInput: the folder cannot be written.
     """
     record = {
         "study": study.as_dict(),
-        "text": corpus.fingerprint(),
+        "fingerprints": dict(fingerprints),
         "part_of_examples_that_fit": dict(zip(corpus.names, corpus.fitting, strict=True)),
         "versions": {name: version(name) for name in ("crossfeed", "jax", "flax", "optax", "numpy")},
         "machine": f"{platform.machine()} with {os.cpu_count()} cores, Python {platform.python_version()}",
@@ -84,14 +87,18 @@ def check_settings(folder: Path, study: Study) -> None:
         raise InvalidInput(f"{folder} holds another study: {'; '.join(changed)}")
 
 
-def check_texts(folder: Path, corpus: Corpus) -> None:
-    """See that a run read the texts that its study names now.
+def check_inputs(folder: Path, fingerprints: Mapping[str, str]) -> None:
+    """See that a run read the texts and checkpoints that its study names now.
+
+    Args:
+        fingerprints: of `Inputs`.
 
     Raises:
         InvalidInput: they have changed, or there is no run.
     """
-    if read_record(folder)["text"] != corpus.fingerprint():
-        raise InvalidInput(f"the texts that {folder} was started with have changed: start a new run")
+    for what, fingerprint in read_record(folder)["fingerprints"].items():
+        if fingerprint != fingerprints[what]:
+            raise InvalidInput(f"the {what} that {folder} was started with have changed: start a new run")
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -103,6 +110,9 @@ def read_record(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
         from_dict(record["study"])
+        if "text" in record:  # a run from before checkpoints were recorded
+            record["fingerprints"] = {"texts": record.pop("text")}
+        dict(record["fingerprints"])
         return record
     except OSError as error:
         raise InvalidInput(f"there is no run at {folder}: {error.strerror}") from error

@@ -20,8 +20,8 @@ from .run_folder import (
     Cell,
     cell_folder,
     check_held,
+    check_inputs,
     check_settings,
-    check_texts,
     check_vacant,
     create_run,
     initial_folder,
@@ -50,19 +50,22 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
     check_alike(study.fingerprint(), "the settings")
     listen(Progress(0, 1, "reading text", 0))
     first_alone(lambda: check_settings(folder, study) if resume else check_vacant(folder))
-    runner, fingerprint, notes = together(lambda: _runner(study, folder, listen))
-    check_alike(fingerprint, "the texts or checkpoints")
+    runner, fingerprints, notes = together(lambda: _runner(study, folder, listen))
+    for what, fingerprint in fingerprints.items():
+        check_alike(fingerprint, f"the {what}")
     corpus = runner.corpus
-    first_alone(lambda: check_texts(folder, corpus) if resume else create_run(folder, study, corpus))
+    first_alone(
+        lambda: check_inputs(folder, fingerprints) if resume else create_run(folder, study, corpus, fingerprints)
+    )
     for note in notes:
         listen(Progress(0, 1, "", 0, note))
     runner.run()
 
 
-def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, str, list[str]]:
+def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, dict[str, str], list[str]]:
     inputs = read_inputs(study)
     runner = Runner(study, inputs, folder, listen)
-    return runner, inputs.fingerprint(), list(left_out(study, runner.corpus, runner.measurer.sizes.item))
+    return runner, inputs.fingerprints(), list(left_out(study, runner.corpus, runner.measurer.sizes.item))
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
     for name, value, known in (("seed", seed, study.seeds), ("alpha", alpha, study.alpha), ("beta", beta, study.beta)):
         check_held(name, value, known)
     inputs = read_inputs(study)
-    check_texts(folder, inputs.corpus)
+    check_inputs(folder, inputs.fingerprints())
     cell = Cell(seed, float(alpha), float(beta))
     for path in (cell_folder(folder, study, cell), initial_folder(folder, study, cell)):
         if path.is_dir():

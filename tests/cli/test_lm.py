@@ -216,7 +216,7 @@ def test_processes_that_read_different_texts_are_refused(config, tmp_path):
     heard = [process.communicate(timeout=100)[1] for process in both]
     assert [process.returncode for process in both] == [2, 2]
     for said_by_one in heard:
-        assert "the texts or checkpoints of process 1 differ from those of process 0" in said_by_one
+        assert "the texts of process 1 differ from those of process 0" in said_by_one
     assert not (tmp_path / "run").exists()
 
 

@@ -243,6 +243,19 @@ def test_the_last_models_are_saved_as_checkpoints_to_start_from(last, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_checkpoint_that_has_changed_is_noticed_on_resume(last, run, tmp_path):
+    text = TINY.replace("generations = 2", "generations = 0").replace("[tokenizer]\nvocabulary = 512\n", "")
+    text = (
+        text.split("[model]")[0] + f'[model]\nbase = "{tmp_path / "model"}"\n[training]' + text.split("[training]")[1]
+    )
+    save_checkpoint(last.population.model(0), last.population.tokenizer, tmp_path / "model")
+    data = run(tmp_path / "run", text)
+    xr.testing.assert_identical(run(tmp_path / "run", text, resume=True), data)
+    save_checkpoint(last.population.model(1), last.population.tokenizer, tmp_path / "model")
+    with pytest.raises(InvalidInput, match=r"the checkpoints that .* was started with have changed"):
+        run(tmp_path / "run", text, resume=True)
+
+
 def test_the_last_models_complete_a_prompt(last):
     first, second = complete_prompt(last, "Question:", 0.0)
     assert isinstance(first, str)
