@@ -6,6 +6,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from .interruption import leave_at_once
 from .output import print_json, print_table
@@ -110,12 +111,12 @@ class LmTable:
 
 
 def _print(table) -> None:
-    rich_table = RichTable(title=table.title, title_justify="left")
+    rich_table = RichTable(title=Text(table.title), title_justify="left")
     for name in table.header:
-        rich_table.add_column(name, justify="right")
+        rich_table.add_column(Text(name), justify="right")
     colours = {-1: "green", 0: "", 1: "red"}
     for row in table.rows:
-        rich_table.add_row(*(f"[{colours[c.direction]}]{c.text}[/]" if c.direction else c.text for c in row))
+        rich_table.add_row(*(Text(cell.text, colours[cell.direction]) for cell in row))
     console = Console()
     console = console if console.is_terminal else Console(width=200)
     console.print(rich_table)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _COLUMN = 14  # characters a column needs
 _WIDTH_IN_FILES = 160
@@ -25,11 +26,12 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[objec
     fitting = console.width // _COLUMN
     left_out = len(header) - fitting
     caption = f"{left_out} more columns with --json" if left_out > 0 else None
-    table = Table(title=title, title_justify="left", caption=caption)
+    # As `Text`: in a plain string, such as the name of a file, Rich would read markup.
+    table = Table(title=Text(title), title_justify="left", caption=caption)
     for name in header[:fitting]:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*(shown(value) for value in row[:fitting]))
+        table.add_row(*(Text(shown(value)) for value in row[:fitting]))
     console.print(table)
 
 

@@ -47,7 +47,7 @@ class Processes:
             else:
                 _await(host, int(port))
             jax.distributed.initialize(self.coordinator, self.processes, self.process)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, UnicodeError) as error:  # a host's name may be none
             raise InvalidInput(
                 f"cannot join the others at {self.coordinator}: {' '.join(str(error).split())[:200]}"
             ) from error

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..sim.lm import check_held, measured_study
+from ..sim.lm import SCRATCH, check_held, measured_study
 from ..theory import InvalidInput
 from .lm_runs import over_seeds
 from .style import COLOURS, MARKERS, grid_of_axes, line, note, styled
@@ -131,14 +131,18 @@ def setting(data: xr.Dataset) -> str:
     """What made the numbers."""
     study = measured_study(data)
     training, model, first = study.training, study.model, study.initial
-    base = model.base.rsplit("/", 1)[-1]
-    sizes = f" ({model.layers} layers, width {model.width})" if base == "scratch" else ""
+    bases = [
+        f"scratch ({entity.layers or model.layers} layers, width {entity.width or model.width})"
+        if base == SCRATCH
+        else base.rsplit("/", 1)[-1]
+        for entity, base in zip(study.entities, study.bases, strict=True)
+    ]
     began = [f"{first.steps} steps"] if first.steps else []
     began += [f"learning rate {first.learning_rate:g}"] if first.learning_rate else []
     began += [f"β = {first.beta:g}"] if first.beta >= 0 else []
     differs = f" (generation 0: {', '.join(began)})" if began else ""
     seeds = f"seed{'s' * (data.sizes['seed'] > 1)} {', '.join(map(str, data.seed.values))}"
     return (
-        f"base {base}{sizes}; {training.steps} steps of {training.batch} × {training.length} tokens, "
+        f"base {', '.join(dict.fromkeys(bases))}; {training.steps} steps of {training.batch} × {training.length} tokens, "
         f"learning rate {training.learning_rate:g}{differs}; prompts {study.pool.prompts}; {seeds}"
     )

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..sim.differences import differences
-from ..sim.lm import measured_study, measured_text, open_measures
+from ..sim.lm import measured_inputs, measured_study, open_measures
 from ..theory import InvalidInput
 
 _CELL = ("seed", "alpha", "beta")
@@ -19,7 +19,8 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
     """The measures of runs that differ in seeds, α and β only; NaN where no run has a cell.
 
     Raises:
-        InvalidInput: there is no folder, one holds no run, two runs share a cell, or their other axes, settings or texts differ.
+        InvalidInput: there is no folder, one holds no run, two runs share a cell, or they differ in other axes, settings, texts or
+            checkpoints.
     """
     if not folders:
         raise InvalidInput("runs is missing: name the folder of at least one run")
@@ -27,8 +28,10 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
     for other, there in zip(opened[1:], folders[1:], strict=True):
         if changed := differences(_settings(opened[0]), _settings(other), str(there)):
             raise InvalidInput(f"{folders[0]} and {there} do not fit together: {'; '.join(changed)}")
-        if measured_text(opened[0]) != measured_text(other):
-            raise InvalidInput(f"{folders[0]} and {there} do not fit together: they read different texts")
+        read, theirs = measured_inputs(opened[0]), measured_inputs(other)
+        for what in read.keys() & theirs.keys():
+            if read[what] != theirs[what]:
+                raise InvalidInput(f"{folders[0]} and {there} do not fit together: their {what} differ")
     for (one, here), (other, there) in combinations(zip(opened, folders, strict=True), 2):
         shared = [np.intersect1d(one[name], other[name]) for name in _CELL]
         if all(map(len, shared)):

@@ -43,13 +43,17 @@ class TomlReader:
         return dict(table)
 
     def check_kinds(self, name: str, table: dict[str, Any], kinds: dict[str, type], which: int = 0) -> None:
-        """Refuse unknown keys and wrong types in the `which`-th table of this name."""
+        """Refuse unknown keys, wrong types, empty texts and numbers beyond TOML's in the `which`-th table of this name."""
         for key, value in table.items():
             if key not in kinds:
                 self.fail(name, key, f"unknown: there are {', '.join(kinds)}", which)
             wanted = (int, float) if kinds[key] is float else kinds[key]
             if not isinstance(value, wanted) or (isinstance(value, bool) and kinds[key] is not bool):
                 self.fail(name, key, f"is {value!r}, but must be of type {kinds[key].__name__}", which)
+            if isinstance(value, int) and abs(value) >= 2**63:
+                self.fail(name, key, f"is {value}, but whole numbers have at most 64 bits", which)
+            if isinstance(value, str) and not value.strip():
+                self.fail(name, key, "is empty", which)
 
     def fail(self, table: str, key: str, what: str, which: int = 0) -> NoReturn:
         """Raise with the line on which the key stands, or the table, or none where it is missing."""

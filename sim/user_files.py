@@ -10,8 +10,8 @@ import numpy as np
 
 from ..theory.ecosystem import Ecosystem
 from ..theory.failures import InvalidInput
+from .files import json_lines, read_text_file
 from .real_data import standardise, table_ecosystem
-from .text_files import json_lines, read_text_file
 
 _PASSAGE = 1000  # characters: about the length of one question with its answer
 _SUFFIXES = (".txt", ".jsonl", ".csv")

@@ -30,9 +30,8 @@ _Kind = str | TransformerConfig
 
 def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[_Kind], dict[_Kind, Transformer]]:
     """The kind of every entity's model, and a model of each kind."""
-    bases = [entity.base or study.model.base for entity in study.entities]
-    if SCRATCH not in bases:
-        return [*bases], {name: inputs.checkpoints[name].model for name in dict.fromkeys(bases)}
+    if SCRATCH not in study.bases:
+        return [*study.bases], {name: inputs.checkpoints[name].model for name in dict.fromkeys(study.bases)}
     configs = [_config(study, entity, inputs.tokenizer.size) for entity in study.entities]
     return [*configs], {config: Transformer(config, rngs=nnx.Rngs(seed)) for config in dict.fromkeys(configs)}
 

@@ -1,7 +1,6 @@
 """Models in files: Hugging Face folders of the OPT and Llama families, read and written, and llama2.c's `.bin`, read."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +13,9 @@ from safetensors.flax import save_file
 
 from ...theory.failures import InvalidInput
 from ...theory.whole_file import whole_file
+from ..files import read_json
 from .config import TransformerConfig
 from .hugging_face import read_config, stored, write_config
-from .json_files import read_json
 from .llama2c import load_llama2c
 from .tokenizer import Tokenizer, load_tokenizer
 from .transformer import Transformer
@@ -166,9 +165,9 @@ def _tensors(folder: Path) -> Iterator[tuple[str, tuple[Path, np.ndarray]]]:
     index = folder / "model.safetensors.index.json"
     if index.exists():
         names = read_json(index).get("weight_map")
-        if not isinstance(names, dict):
-            raise InvalidInput(f"{index} has no entry 'weight_map'")
-        files = [folder / os.fspath(file) for file in dict.fromkeys(names.values())]
+        if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
+            raise InvalidInput(f"{index} has no entry 'weight_map' with the file of every tensor")
+        files = [folder / file for file in dict.fromkeys(names.values())]
     else:
         files = [folder / "model.safetensors"]
         if not files[0].exists() and (folder / "pytorch_model.bin").exists():

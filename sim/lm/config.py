@@ -1,11 +1,10 @@
 """What a decoder is made of: the sizes, and the choices in which OPT and Llama differ."""
 
+import math
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from ...theory.failures import InvalidInput
-
-DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class RopeScaling:
                 f"rope_scaling has low_frequency_factor {self.low_frequency_factor} and high_frequency_factor "
                 f"{self.high_frequency_factor}, but the first must be positive and below the second"
             )
+        if self.original_context < 1:
+            raise InvalidInput(f"rope_scaling's original context is {self.original_context}, but must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class TransformerConfig:
         feed_forward_bias: biases on the feed-forward projections.
         tied_head: whether the logits reuse the token embeddings.
         norm_epsilon: added to the variance.
-        rope_theta: longest rotary wavelength over 2π.
+        rope_theta: base of the rotary frequencies, `rope_theta ** (-2 i / head_size)` radians a token.
         rope_scaling: Llama 3's, or none.
         dtype: of activations. Softmax, norms' statistics and logits are float32 in any case.
         parameter_dtype: of parameters.
@@ -96,6 +97,9 @@ class TransformerConfig:
             choices = get_args(field.type)
             if isinstance(value, str) and value not in choices:
                 raise InvalidInput(f"{field.name} is '{value}', but must be one of {', '.join(choices)}")
+        for name, value in (("norm_epsilon", self.norm_epsilon), ("rope_theta", self.rope_theta)):
+            if not 0 < value < math.inf:
+                raise InvalidInput(f"{name} is {value}, but must be positive and finite")
         if self.heads % self.kv_heads:
             raise InvalidInput(f"heads is {self.heads}, but must be a multiple of kv_heads, {self.kv_heads}")
         if self.positions == "rotary" and self.head_size % 2:
@@ -115,6 +119,7 @@ def llama_config(
     context: int,
     kv_heads: int | None = None,
     tied_head: bool = True,
+    head_size: int | None = None,
     **choices,
 ) -> TransformerConfig:
     """A Llama: rotary positions, RMSNorm first, SwiGLU, no biases."""
@@ -124,7 +129,7 @@ def llama_config(
         layers=layers,
         heads=heads,
         kv_heads=heads if kv_heads is None else kv_heads,
-        head_size=choices.pop("head_size", hidden // heads),
+        head_size=_head_size(hidden, heads) if head_size is None else head_size,
         feed_forward=feed_forward,
         context=context,
         word_embedding=hidden,
@@ -145,15 +150,13 @@ def opt_config(
     **choices,
 ) -> TransformerConfig:
     """An OPT: learned positions, LayerNorm before (350m: after) each part, ReLU, biases, tied head."""
-    if hidden % heads:
-        raise InvalidInput(f"hidden is {hidden}, but must be a multiple of heads, {heads}")
     return TransformerConfig(
         vocabulary=vocabulary,
         hidden=hidden,
         layers=layers,
         heads=heads,
         kv_heads=heads,
-        head_size=hidden // heads,
+        head_size=_head_size(hidden, heads),
         feed_forward=feed_forward,
         context=context,
         word_embedding=hidden if word_embedding is None else word_embedding,
@@ -167,3 +170,11 @@ def opt_config(
         tied_head=True,
         **choices,
     )
+
+
+def _head_size(hidden: int, heads: int) -> int:
+    if heads < 1:
+        raise InvalidInput(f"heads is {heads}, but must be a positive whole number")
+    if hidden % heads:
+        raise InvalidInput(f"hidden is {hidden}, but must be a multiple of heads, {heads}")
+    return hidden // heads

@@ -156,7 +156,7 @@ def _read_llama(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
         context=entry("max_position_embeddings", int),
         kv_heads=entry("num_key_value_heads", int, heads),
         tied_head=entry("tie_word_embeddings", bool, False),
-        head_size=entry("head_dim", int, hidden // max(heads, 1)),
+        head_size=None if entry.record.get("head_dim") is None else entry("head_dim", int),
         attention_bias=entry("attention_bias", bool, False),
         feed_forward_bias=entry("mlp_bias", bool, False),
         norm_epsilon=entry("rms_norm_eps", float, 1e-6),

@@ -55,7 +55,7 @@ def read_checkpoints(study: Study) -> dict[str, Checkpoint]:
         InvalidInput: one cannot be read, or has room for less than a row; or their tokenizers differ.
     """
     length, read = study.training.length, {}
-    for name in sorted({entity.base or study.model.base for entity in study.entities} - {SCRATCH}):
+    for name in sorted({*study.bases} - {SCRATCH}):
         # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
         read[name] = load_checkpoint(
             name,
@@ -97,4 +97,7 @@ def left_out(study: Study, corpus: Corpus, completed: int) -> Iterator[str]:
         if count:
             yield f"{name}: test examples longer than {length} tokens, {count} of them, are left out"
     if completed < (asked := study.measures.text_items):
-        yield f"measures.text_items is {asked}, but one dataset has only {completed} held out: of each, so many are completed"
+        yield (
+            f"measures.text_items is {asked}, but one dataset has only {completed} to complete, of all held out or of the first "
+            f"measures.test_items: of each, so many are completed"
+        )

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ...theory.failures import InvalidInput
+from ..files import read_bytes
 from .config import TransformerConfig, llama_config
-from .json_files import read_bytes
 
 _HEADER = ("dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "max_seq_len")
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,21 @@ from .run_folder import Cell
 from .study import Study, from_dict
 from .text_measures import DISTINCT
 
-_MEASURES, _STUDY, _TEXT = "measures.zarr", "crossfeed_study", "crossfeed_text"
+_MEASURES, _STUDY, _INPUTS = "measures.zarr", "crossfeed_study", "crossfeed_inputs"
 
 
-def write_measures(folder: Path, study: Study, corpus: Corpus, cells: dict[Cell, dict[str, np.ndarray]]) -> None:
-    """The measures of all cells as far as they are there, NaN elsewhere; replaces those written before."""
+def write_measures(
+    folder: Path,
+    study: Study,
+    corpus: Corpus,
+    fingerprints: Mapping[str, str],
+    cells: Mapping[Cell, dict[str, np.ndarray]],
+) -> None:
+    """The measures of all cells as far as they are there, NaN elsewhere; replaces those written before.
+
+    Args:
+        fingerprints: of `Inputs`.
+    """
     shape = (len(study.seeds), len(study.alpha), len(study.beta))
     variables = {}
     for name, example in next(iter(cells.values())).items():
@@ -48,7 +58,7 @@ def write_measures(folder: Path, study: Study, corpus: Corpus, cells: dict[Cell,
     }
     attributes = {
         _STUDY: json.dumps(study.as_dict()),
-        _TEXT: corpus.fingerprint(),
+        _INPUTS: json.dumps(dict(fingerprints)),
         "test_examples_too_long": list(corpus.tests_too_long),  # of each task; left out
     }
     data = xr.Dataset(variables, coordinates, attributes)
@@ -99,6 +109,6 @@ def measured_study(data: xr.Dataset) -> Study:
     return from_dict(json.loads(data.attrs[_STUDY]))
 
 
-def measured_text(data: xr.Dataset) -> str | None:
-    """Equal where equal texts were read; None for measures that do not say."""
-    return data.attrs.get(_TEXT)
+def measured_inputs(data: xr.Dataset) -> dict[str, str]:
+    """The fingerprints of `Inputs` that measures are of, as far as they say."""
+    return json.loads(data.attrs.get(_INPUTS, "{}"))

@@ -59,6 +59,7 @@ class Runner:
 
     def __init__(self, study: Study, inputs: Inputs, folder: Path, listen: Listener):
         self.study, self.corpus, self.folder, self._listen = study, inputs.corpus, folder, listen
+        self.fingerprints = inputs.fingerprints()
         self.bases = Bases(study, inputs, folder, self._tell)
         self.measurer = Measurer(study, inputs.corpus, inputs.tokenizer)
         self.cells = [Cell(*place) for place in product(study.seeds, study.alpha, study.beta)]
@@ -168,7 +169,7 @@ class Runner:
 
     def _write(self) -> None:
         measured = {cell: self._measures[place] for cell, place in self._places.items() if place in self._measures}
-        first_alone(lambda: write_measures(self.folder, self.study, self.corpus, measured))
+        first_alone(lambda: write_measures(self.folder, self.study, self.corpus, self.fingerprints, measured))
 
     def _cells_after(self, seed: int, beta: float) -> list[Cell]:
         """The cells that go on from one generation 0."""

@@ -141,4 +141,5 @@ def check_held(name: str, value: float | int, held: Iterable[float | int]) -> No
         InvalidInput: it has others only.
     """
     if value not in (held := tuple(held)):
-        raise InvalidInput(f"{name} is {value:g}, but the run holds {', '.join(f'{one:g}' for one in held)}")
+        shown = [f"{one:g}" if isinstance(one, float) else str(one) for one in (value, *held)]
+        raise InvalidInput(f"{name} is {shown[0]}, but the run holds {', '.join(shown[1:])}")

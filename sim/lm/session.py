@@ -50,10 +50,10 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
     check_alike(study.fingerprint(), "the settings")
     listen(Progress(0, 1, "reading text", 0))
     first_alone(lambda: check_settings(folder, study) if resume else check_vacant(folder))
-    runner, fingerprints, notes = together(lambda: _runner(study, folder, listen))
+    runner, notes = together(lambda: _runner(study, folder, listen))
+    corpus, fingerprints = runner.corpus, runner.fingerprints
     for what, fingerprint in fingerprints.items():
         check_alike(fingerprint, f"the {what}")
-    corpus = runner.corpus
     first_alone(
         lambda: check_inputs(folder, fingerprints) if resume else create_run(folder, study, corpus, fingerprints)
     )
@@ -62,10 +62,9 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
     runner.run()
 
 
-def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, dict[str, str], list[str]]:
-    inputs = read_inputs(study)
-    runner = Runner(study, inputs, folder, listen)
-    return runner, inputs.fingerprints(), list(left_out(study, runner.corpus, runner.measurer.sizes.item))
+def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, list[str]]:
+    runner = Runner(study, read_inputs(study), folder, listen)
+    return runner, list(left_out(study, runner.corpus, runner.measurer.sizes.item))
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,12 @@ def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> l
     """What each entity's model writes after a prompt.
 
     Raises:
-        InvalidInput: a negative temperature, or a prompt too long for the model.
+        InvalidInput: a negative temperature, or a prompt that is no text, or too long for the model.
     """
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"the prompt is {prompt!r}, which is not UTF-8 text") from error
     tokens = np.array(begin(cell.population.tokenizer, prompt), np.int32)
     longest = cell.study.training.length
     if len(tokens) >= longest:

@@ -184,6 +184,11 @@ class Study:
     measures: MeasureSettings = field(default_factory=MeasureSettings)
 
     @property
+    def bases(self) -> tuple[str, ...]:
+        """What the model of each entity starts from, as `ModelSettings.base`."""
+        return tuple(entity.base or self.model.base for entity in self.entities)
+
+    @property
     def at_first(self) -> "Study":
         """The study with generation 0's training."""
         steps, rate = self.initial.steps, self.initial.learning_rate

@@ -1,13 +1,15 @@
 """A study's TOML file. Mistakes are named with their line."""
 
-from dataclasses import fields, replace
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from ..text_files import read_text_file
+from ..files import read_text_file
 from ..toml_reader import TomlReader, parse_toml
 from .builtin_tasks import BUILTIN_TASKS
 from .study import PYTHON, SCRATCH, SECTIONS, EntitySettings, Study
@@ -15,23 +17,61 @@ from .study import PYTHON, SCRATCH, SECTIONS, EntitySettings, Study
 _STUDY_KEYS = {"alpha": list, "beta": list, "seeds": list, "generations": int, "samples": int}
 _PUBLIC_KEYS = {"text": str}
 _TOKENIZER_KEYS = {"vocabulary": int, "path": str}
-_LEAST = {
-    "study": {"generations": 0, "samples": 1},
-    "model": {"layers": 1, "width": 2, "heads": 1, "context": 8, "pretrain_steps": 0},
-    "initial": {"steps": 1},
-    "training": {"steps": 1, "batch": 1, "length": 8},
-    "pool": {"new_tokens": 1, "candidates": 1},
-    "measures": {"test_items": 1, "text_items": 1, "text_every": 1},
-    "tokenizer": {"vocabulary": 260},
-    "entity": {"layers": 1, "width": 2},
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """What a number must hold to, and how to say so."""
+
+    holds: Callable[[float], bool]
+    says: str
+
+
+def _at_least(least: int) -> _Limit:
+    return _Limit(lambda value: value >= least, f"be at least {least}")
+
+
+_POSITIVE = _Limit(lambda value: 0 < value < np.inf, "be positive and finite")
+_NOT_NEGATIVE = _Limit(lambda value: 0 <= value < np.inf, "be at least 0 and finite")
+_IN_UNIT = _Limit(lambda value: 0 <= value <= 1, "lie in [0, 1]")
+_BELOW_ONE = _Limit(lambda value: 0 <= value < 1, "lie in [0, 1)")
+_LIMITS = {
+    "study": {"generations": _at_least(0), "samples": _at_least(1)},
+    "model": {
+        "layers": _at_least(1),
+        "width": _at_least(2),
+        "heads": _at_least(1),
+        "context": _at_least(8),
+        "pretrain_steps": _at_least(0),
+        "pretrain_rate": _POSITIVE,
+        "pretrain_private": _IN_UNIT,
+    },
+    "initial": {"beta": _IN_UNIT, "steps": _at_least(1), "learning_rate": _POSITIVE},
+    "training": {
+        "steps": _at_least(1),
+        "batch": _at_least(1),
+        "length": _at_least(8),
+        "learning_rate": _POSITIVE,
+        "warmup": _IN_UNIT,
+        "weight_decay": _NOT_NEGATIVE,
+        "beta1": _BELOW_ONE,
+        "beta2": _BELOW_ONE,
+        "clip": _POSITIVE,
+    },
+    "pool": {
+        "temperature": _NOT_NEGATIVE,
+        "top_p": _IN_UNIT,
+        "new_tokens": _at_least(1),
+        "fresh": _IN_UNIT,
+        "candidates": _at_least(1),
+    },
+    "measures": {"test_items": _at_least(1), "text_items": _at_least(1), "text_every": _at_least(1)},
+    "tokenizer": {"vocabulary": _at_least(260)},
+    "entity": {"layers": _at_least(1), "width": _at_least(2)},
 }
 _RATE_OF_NEW_MODELS = 1e-3
 _OF_NEW_MODELS = ("layers", "width", "heads", "context")
 _OF_PRETRAINING = ("pretrain_rate", "pretrain_private")
-_POSITIVE = {"model": ("pretrain_rate",), "initial": ("learning_rate",), "training": ("learning_rate", "clip")}
-_BELOW_ONE = {"training": ("beta1", "beta2")}
-_IN_UNIT = {"training": ("warmup",), "pool": ("top_p", "fresh"), "initial": ("beta",), "model": ("pretrain_private",)}
-_NOT_NEGATIVE = {"training": ("weight_decay",), "pool": ("temperature",)}
 
 
 def read_study(path: Path) -> Study:
@@ -74,20 +114,20 @@ class _Reader(TomlReader):
         self.check_limits("tokenizer", tokenizer)
         if "path" in tokenizer:
             tokenizer["tokenizer"] = self.existing("tokenizer", "path", tokenizer.pop("path"), folder)
-        if sections["model"].base != SCRATCH:
-            sections["model"] = replace(sections["model"], base=_resolved(sections["model"].base, folder))
-        public = self.table("public", _PUBLIC_KEYS).get("text", PYTHON)
-        study["public"] = public if public == PYTHON else _resolved(public, folder)
-        entities = self.entities(folder)
-        if all(entity.base or sections["model"].base != SCRATCH for entity in entities):
-            sections["model"] = replace(
-                sections["model"], pretrain_steps=self.content.get("model", {}).get("pretrain_steps", 0)
-            )
-        elif "learning_rate" not in self.content.get("training", {}):
-            sections["training"] = replace(sections["training"], learning_rate=_RATE_OF_NEW_MODELS)
-        made = Study(entities=entities, **study, **tokenizer, **sections)
+        sections["model"] = replace(sections["model"], base=_resolved(sections["model"].base, folder, SCRATCH))
+        study["public"] = _resolved(self.table("public", _PUBLIC_KEYS).get("text", PYTHON), folder, PYTHON)
+        made = self.with_defaults(Study(entities=self.entities(folder), **study, **tokenizer, **sections))
         self.check_together(made)
         return made
+
+    def with_defaults(self, study: Study) -> Study:
+        """The study with what its file leaves open, which depends on whether the models are new."""
+        if SCRATCH not in study.bases:
+            steps = self.content.get("model", {}).get("pretrain_steps", 0)
+            return replace(study, model=replace(study.model, pretrain_steps=steps))
+        if "learning_rate" not in self.content.get("training", {}):
+            return replace(study, training=replace(study.training, learning_rate=_RATE_OF_NEW_MODELS))
+        return study
 
     def entities(self, folder: Path) -> tuple[EntitySettings, ...]:
         tables = self.content.get("entity", [])
@@ -103,24 +143,24 @@ class _Reader(TomlReader):
                     "entity", "task", f"missing for entity {which + 1}: {', '.join(BUILTIN_TASKS)}, or a JSONL file"
                 )
             self.check_task(table["task"], folder, which)
-            paths = {name: _resolved(table[name], folder) for name in ("test", "base") if name in table}
+            paths = {
+                name: _resolved(table[name], folder, *known)
+                for name, known in (("test", ()), ("base", (SCRATCH,)), ("task", BUILTIN_TASKS))
+                if name in table
+            }
             if table["task"] in BUILTIN_TASKS:
                 if "test" in table:
                     self.fail("entity", "test", "does not apply to a built-in task, which has its own", which)
-            else:
-                paths["task"] = _resolved(table["task"], folder)
-                if "test" in table and not Path(paths["task"]).is_absolute():
-                    self.fail("entity", "test", "does not apply to a task of the hub, which has its own", which)
-            if paths.get("test", "") == paths.get("task", table["task"]):
+            elif "test" in table and not Path(paths["task"]).is_absolute():
+                self.fail("entity", "test", "does not apply to a task of the hub, which has its own", which)
+            if paths.get("test") == paths["task"]:
                 self.fail("entity", "test", "is the file of the task itself, but tests must be held out", which)
             entities.append(EntitySettings(**table | paths))
         return tuple(entities)
 
     def check_task(self, task: str, folder: Path, which: int) -> None:
         """A name that is nearly that of a built-in task is a mistake, not a data set of a hub."""
-        if not task.strip():
-            self.fail("entity", "task", f"is empty: {', '.join(BUILTIN_TASKS)}, or a JSONL file", which)
-        if task in BUILTIN_TASKS or "/" in task or (folder / task).exists():
+        if task in BUILTIN_TASKS or "/" in task or os.path.exists(folder / task):
             return
         topics = [name for name in BUILTIN_TASKS if name.startswith(f"{task.partition(':')[0]}:")]
         if known := topics or get_close_matches(task, BUILTIN_TASKS, cutoff=0.8):
@@ -144,21 +184,9 @@ class _Reader(TomlReader):
         return table
 
     def check_limits(self, name: str, table: dict[str, Any], which: int = 0) -> None:
-        for key, least in _LEAST.get(name, {}).items():
-            if table.get(key, least) < least:
-                self.fail(name, key, f"is {table[key]}, but must be at least {least}", which)
-        for key in _POSITIVE.get(name, ()):
-            if not 0 < table.get(key, 1.0) < np.inf:
-                self.fail(name, key, f"is {table[key]}, but must be positive and finite")
-        for key in _IN_UNIT.get(name, ()):
-            if not 0 <= table.get(key, 0.5) <= 1:
-                self.fail(name, key, f"is {table[key]}, but must lie in [0, 1]")
-        for key in _BELOW_ONE.get(name, ()):
-            if not 0 <= table.get(key, 0.5) < 1:
-                self.fail(name, key, f"is {table[key]}, but must lie in [0, 1)")
-        for key in _NOT_NEGATIVE.get(name, ()):
-            if not 0 <= table.get(key, 0.0) < np.inf:
-                self.fail(name, key, f"is {table[key]}, but must be at least 0 and finite")
+        for key, limit in _LIMITS.get(name, {}).items():
+            if key in table and not limit.holds(table[key]):
+                self.fail(name, key, f"is {table[key]}, but must {limit.says}", which)
 
     def weights(self, name: str, values: list | None) -> tuple[float, ...]:
         if not values:
@@ -212,10 +240,10 @@ class _Reader(TomlReader):
 
     def check_sizes(self, study: Study) -> None:
         model = study.model
-        if model.base == SCRATCH and study.training.length > model.context:
+        if SCRATCH in study.bases and study.training.length > model.context:
             self.fail("training", "length", f"is {study.training.length}, above the model's context of {model.context}")
-        for which, entity in enumerate(study.entities):
-            is_new = (entity.base or model.base) == SCRATCH
+        for which, (entity, base) in enumerate(zip(study.entities, study.bases, strict=True)):
+            is_new = base == SCRATCH
             if not is_new and (entity.width or entity.layers):
                 self.fail(
                     "entity", "width" if entity.width else "layers", "applies to a model from scratch only", which
@@ -225,7 +253,7 @@ class _Reader(TomlReader):
                 self.fail(*where, f"is {width}, but must be a multiple of twice the {model.heads} heads", which)
 
     def check_bases(self, study: Study) -> None:
-        bases = {entity.base or study.model.base for entity in study.entities}
+        bases = {*study.bases}
         if len(bases) > 1 and SCRATCH in bases:
             which = next(i for i, entity in enumerate(study.entities) if entity.base)
             self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers", which)
@@ -249,13 +277,15 @@ class _Reader(TomlReader):
             self.fail("tokenizer", "vocabulary", "applies to a new tokenizer, but checkpoints bring their own")
 
     def existing(self, table: str, key: str, value: str, folder: Path) -> str:
-        if not (path := folder / value).exists():
+        if not os.path.exists(path := folder / value):
             self.fail(table, key, f"is {value!r}, but there is no such file")
         return str(path.resolve())
 
 
-def _resolved(name: str, folder: Path) -> str:
-    """A path if there is something at it or it looks like one, else a name for a hub."""
+def _resolved(name: str, folder: Path, *builtin: str) -> str:
+    """A path if there is something at it or it looks like one, else a name for a hub; what is built in stays."""
     path = folder / name
     looks_like_path = name.startswith((".", "/")) or name.endswith((".jsonl", ".txt", ".bin", ".json"))
-    return str(path.resolve()) if path.exists() or looks_like_path else name
+    # `Path.exists` raises where a name is too long for a file.
+    is_path = name not in builtin and (os.path.exists(path) or looks_like_path)
+    return str(path.resolve()) if is_path else name

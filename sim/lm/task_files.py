@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...theory.failures import InvalidInput
-from ..text_files import json_lines, read_text_file
+from ..files import json_lines, read_text_file
 from .tasks import Example, question
 
 _CALCULATOR = re.compile(r"<<[^>]*>>")

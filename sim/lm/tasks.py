@@ -47,8 +47,9 @@ def answer_of(completion: str) -> str:
     marked = _MARKED.search(completion)
     lines = completion.strip().splitlines()
     text = marked[1] if marked else lines[0] if lines else ""
-    words = _NOT_WORDS.sub(" ", text.casefold().replace(",", "")).split()
-    return " ".join(word.strip(".") for word in words if word not in ("a", "an", "the"))
+    stripped = (word.strip(".") for word in _NOT_WORDS.sub(" ", text.casefold().replace(",", "")).split())
+    words = [word for word in stripped if word]
+    return " ".join([word for word in words if word not in ("a", "an", "the")] or words)  # 'A' may be an answer
 
 
 def answers_exactly(completion: str, reference: str) -> bool:
@@ -89,5 +90,7 @@ def _normal(prompt: str) -> str:
 
 
 def numbered(names: Sequence[str]) -> list[str]:
-    """Names, those that occur more than once with their place, from 1."""
-    return [f"{name} {place}" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]
+    """The names of tasks, made different from each other and from 'public', the public text's, by their place from 1."""
+    taken = [*names, "public"]
+    made = [f"{name} {place}" if taken.count(name) > 1 else name for place, name in enumerate(names, 1)]
+    return made if made == [*names] else numbered(made)

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from ...theory.failures import InvalidInput
-from .json_files import read_bytes, read_json
+from ..files import read_bytes, read_json
 
 _BYTES = 256
 _END = "<|end|>"
@@ -74,7 +74,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
         show_progress=False,
     )
     backend.train_from_iterator(texts, trainer)
-    return Tokenizer(backend, 0, 0)  # special tokens come first
+    return _made(backend, 0, 0)  # special tokens come first
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -108,11 +108,10 @@ def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
         except Exception as error:
             raise InvalidInput(f"{folder} holds no tokenizer in vocab.json and merges.txt: {error}") from error
         _byte_level(backend)
-        specials = [token for i in {bos, eos} if (token := backend.id_to_token(i or 0))]
-        backend.add_special_tokens(specials)
+        backend.add_special_tokens([token for i in {bos, eos} - {None} if (token := backend.id_to_token(i))])
     else:
         raise InvalidInput(f"{folder} holds neither tokenizer.json nor vocab.json")
-    return Tokenizer(backend, bos, eos)
+    return _made(backend, bos, eos)
 
 
 def _mark(path: Path, name: str) -> int | None:
@@ -142,7 +141,7 @@ def _llama2c_tokenizer(path: Path) -> Tokenizer:
         start += 8 + length
     if len(pieces) < 3 + _BYTES:
         raise InvalidInput(f"{path} holds {len(pieces)} tokens, but llama2.c's have at least {3 + _BYTES}")
-    vocabulary = {piece: i for i, piece in reversed(list(enumerate(pieces)))}
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
     if len(vocabulary) < len(pieces):
         raise InvalidInput(f"{path} holds the same token twice")
     ranked = sorted(range(3 + _BYTES, len(pieces)), key=lambda i: -scores[i])
@@ -152,7 +151,15 @@ def _llama2c_tokenizer(path: Path) -> Tokenizer:
     backend.normalizer = normalizers.Prepend(" ")
     backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     backend.add_special_tokens(pieces[:3])
-    return Tokenizer(backend, 1, 2)
+    return _made(backend, 1, 2)
+
+
+def _made(backend: tokenizers.Tokenizer, bos: int | None, eos: int) -> Tokenizer:
+    """A tokenizer that takes texts whole, and as text where they spell a special token; files may say otherwise."""
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = True
+    return Tokenizer(backend, bos, eos)
 
 
 def _byte_level(backend: tokenizers.Tokenizer) -> None:

@@ -83,7 +83,7 @@ Batches = tuple[
 
 
 def make_optimiser(training: TrainingSettings) -> optax.GradientTransformation:
-    """AdamW after clipping; the rate rises linearly from 0, then falls linearly to 0."""
+    """AdamW after clipping; the rate rises linearly, from the first step on, then falls linearly towards 0."""
     warm = round(training.warmup * training.steps)
     rise = optax.linear_schedule(training.learning_rate / (warm + 1), training.learning_rate, max(warm, 1))
     fall = optax.linear_schedule(training.learning_rate, 0.0, training.steps - warm)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files import read_text_file
 from ..real_data import DATASETS
-from ..text_files import read_text_file
 from ..toml_reader import TomlReader, parse_toml
 from .given_file import description
 from .quantities import QUANTITIES

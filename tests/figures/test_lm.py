@@ -102,11 +102,12 @@ def test_runs_with_other_settings_do_not_join(tmp_path):
         open_runs(folders)
 
 
-def test_runs_that_read_other_texts_do_not_join(tmp_path):
+def test_runs_that_start_from_other_checkpoints_do_not_join(tmp_path):
     folders = [
-        saved(measures([seed]).assign_attrs(crossfeed_text=text), tmp_path / text) for seed, text in enumerate("ab")
+        saved(measures([seed]).assign_attrs(crossfeed_inputs=json.dumps({"checkpoints": read})), tmp_path / read)
+        for seed, read in enumerate("ab")
     ]
-    with pytest.raises(InvalidInput, match=r"a and .*b do not fit together: they read different texts"):
+    with pytest.raises(InvalidInput, match=r"a and .*b do not fit together: their checkpoints differ"):
         open_runs(folders)
 
 

@@ -119,7 +119,10 @@ def test_generation_0_has_no_alpha(undisturbed):
 def test_what_a_study_does_not_get_is_said(undisturbed):
     _, data, heard = undisturbed
     notes = [now.note for now in heard if now.note]
-    asked_and_had = "measures.text_items is 3, but one dataset has only 2 held out: of each, so many are completed"
+    asked_and_had = (
+        "measures.text_items is 3, but one dataset has only 2 to complete, of all held out or of the first measures.test_items: "
+        "of each, so many are completed"
+    )
     assert (data.sizes["item"], notes[-1]) == (2, asked_and_had)
 
 
