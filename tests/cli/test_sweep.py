@@ -137,6 +137,10 @@ def test_status(undisturbed):
         (["SPEC", "--out", "x.zarr", "--processes", "0"], "processes is 0, but must be at least 1"),
         (["SPEC", "--out", "x.zarr", "--coordinator", "here"], "coordinator is 'here', but must be HOST:PORT"),
         (
+            ["SPEC", "--out", "x.zarr", "--coordinator", "a..b:1234", "--processes", "2", "--process", "1"],
+            "cannot join the others at a..b:1234: ",
+        ),
+        (
             ["SPEC", "--out", "x.zarr", "--coordinator", "TAKEN", "--processes", "2"],
             "cannot join the others at localhost",
         ),

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from crossfeed.figures.lm_figures import embedding_figure, loss_figure
+from crossfeed.cli.lm import LmTable
+from crossfeed.figures.lm_figures import embedding_figure, loss_figure, setting
 from crossfeed.figures.lm_runs import open_runs
 from crossfeed.figures.lm_tables import loss_table, score_lines, similarity_table
 from crossfeed.sim.lm import parse_study
@@ -116,6 +117,21 @@ def test_runs_from_before_a_setting_was_added_join(tmp_path):
     del older["training"]["remat"]
     before = measures([0]).assign_attrs(crossfeed_study=json.dumps(older))
     assert open_runs([saved(before, tmp_path / "one"), saved(measures([1]), tmp_path / "two")]).sizes["seed"] == 2
+
+
+def test_names_of_tasks_are_printed_as_they_are(tmp_path, capsys):
+    LmTable((saved(measures([0], tasks=("[bold]a", "b")), tmp_path),)).run()
+    assert "[bold]a" in capsys.readouterr().out
+
+
+def test_the_setting_names_what_each_model_starts_from():
+    entities = (replace(STUDY.entities[0], base="/models/one"), replace(STUDY.entities[1], base="/models/two"))
+    record = json.dumps(replace(STUDY, entities=entities).as_dict())
+    assert setting(measures([0]).assign_attrs(crossfeed_study=record)).startswith("base one, two; ")
+    narrow = (STUDY.entities[0], replace(STUDY.entities[1], width=32))
+    record = json.dumps(replace(STUDY, entities=narrow).as_dict())
+    expected = "base scratch (2 layers, width 64), scratch (2 layers, width 32); "
+    assert setting(measures([0]).assign_attrs(crossfeed_study=record)).startswith(expected)
 
 
 def test_many_entities_are_drawn_as_means_over_own_and_others_tasks():

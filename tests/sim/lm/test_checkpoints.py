@@ -10,9 +10,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 from crossfeed.sim.lm.checkpoints import load_checkpoint, load_model, save_checkpoint
+from crossfeed.sim.lm.config import opt_config
 from crossfeed.sim.lm.generate import complete
 from crossfeed.sim.lm.tokenizer import train_tokenizer
+from crossfeed.sim.lm.transformer import Transformer
 from crossfeed.theory import InvalidInput
+from flax import nnx
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -50,6 +53,14 @@ def test_round_trip_keeps_every_bit(name, tmp_path, tokenizer):
         assert load_model(tmp_path / "second").config == model.config
 
 
+def test_a_model_without_its_last_norm_is_read_again(tmp_path, tokenizer):
+    sizes = {"vocabulary": 300, "hidden": 8, "layers": 1, "heads": 2, "feed_forward": 8, "context": 16}
+    model = Transformer(opt_config(**sizes, final_norm=False), rngs=nnx.Rngs(0))
+    save_checkpoint(model, tokenizer, tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["_remove_final_layer_norm"] is True
+    assert load_model(tmp_path).config == model.config
+
+
 def test_shards_are_one_model(folder):
     whole = jax.tree.leaves(load_model(folder))
     values = list(tensors("llama_untied_scaled").items())
@@ -60,6 +71,10 @@ def test_shards_are_one_model(folder):
     index = {"weight_map": {name: file for file, part in parts.items() for name in part}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     assert all((a == b).all() for a, b in zip(whole, jax.tree.leaves(load_model(folder)), strict=True))
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"lm_head.weight": 3}}))
+    with pytest.raises(InvalidInput, match=r"has no entry 'weight_map' with the file of every tensor"):
+        load_model(folder)
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "b.safetensors").unlink()
     with pytest.raises(InvalidInput, match=r"cannot read .*b.safetensors: No such file"):
         load_model(folder)
@@ -99,6 +114,13 @@ def test_wrong_tensors_are_named(folder, change, message):
         ({"hidden_size": None}, r"config.json has no entry 'hidden_size'"),
         ({"num_hidden_layers": "3"}, r"config.json: num_hidden_layers is '3', but must be of type int"),
         ({"num_key_value_heads": 4}, r"config.json: heads is 6, but must be a multiple of kv_heads, 4"),
+        ({"num_attention_heads": 0}, r"config.json: heads is 0, but must be a positive whole number"),
+        ({"rope_theta": 0.0}, r"config.json: rope_theta is 0.0, but must be positive"),
+        ({"rms_norm_eps": -1e-5}, r"config.json: norm_epsilon is -1e-05, but must be positive"),
+        (
+            {"rope_scaling": CONFIGS["llama_untied_scaled"]["rope_scaling"] | {"original_max_position_embeddings": -1}},
+            "original context is -1, but must be at least 1",
+        ),
         ({"rope_scaling": {"rope_type": "yarn"}}, "rope_type is 'yarn', but must be 'llama3' or 'default'"),
     ],
 )

@@ -127,6 +127,13 @@ def test_the_loss_counts_the_completion_of_what_has_a_prompt():
         assert a.counted > b.counted == b.rows.counted.sum()
 
 
+def test_the_loss_counts_public_text_whole():
+    whole, _, _ = run(STUDY, 0.0, 0.0)
+    only, _, _ = run(replace(STUDY, training=replace(STUDY.training, loss="completion")), 0.0, 0.0)
+    for a, b in zip(whole, only, strict=True):
+        assert b.counted == a.counted == (a.rows.tokens == 400).sum() * 15 / 16
+
+
 @pytest.mark.parametrize(
     ("prompts", "expected"),
     [("own", (100, 200, 300)), ("other", (200, 300, 100)), ("common", (600,) * 3), ("public", (400,) * 3)],

@@ -1,6 +1,7 @@
 """What a population writes: each text from its own prompt, up to its own end of the context."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.sim.lm.config import llama_config, opt_config
@@ -35,6 +36,15 @@ def test_a_long_neighbour_takes_no_room_from_a_completion(population):
     assert other[:35] == long.tolist()
     assert len(other) == CONTEXT
     assert max(other) < 260
+
+
+@pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"top_p": 1e-6}])
+def test_the_likeliest_tokens_are_those_of_the_logits(settings, population):
+    prompt = np.arange(1, 6, dtype=np.int32)
+    plain = PoolSettings(new_tokens=12, **settings)
+    ((found,),) = population.write([[prompt]], plain, CONTEXT, jax.random.key(1), lambda what, tokens: None)
+    for place in range(5, len(found)):
+        assert found[place] == population.model(0)(jnp.asarray(found[None, :place]))[0, -1].argmax()
 
 
 def test_reported_tokens_are_those_written(population):

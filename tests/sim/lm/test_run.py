@@ -314,6 +314,71 @@ def test_training_that_blows_up_stops_and_saves_nothing_of_it(key, says, run, tm
     assert not (tmp_path / "run" / "measures.zarr").exists()
 
 
+VARIED = (
+    TINY.replace("beta = [0.5]", "beta = [0.2, 0.9]\nseeds = [0, 1]")
+    .replace("learning_rate = 1e-2", 'learning_rate = 1e-9\nstart = "base"')
+    .replace("pretrain_steps = 2", "pretrain_steps = 8\npretrain_rate = 1e-2")
+    .replace("[training]", "[initial]\nbeta = 1\nsteps = 5\nlearning_rate = 1e-2\n[training]")
+)
+
+
+@pytest.fixture(scope="module")
+def varied(run, tmp_path_factory) -> tuple[Path, xr.Dataset]:
+    folder = tmp_path_factory.mktemp("lm") / "varied"
+    return folder, run(folder, VARIED)
+
+
+def test_generation_0_is_trained_as_the_study_says_and_alike_everywhere(varied):
+    _, data = varied
+    read = data.tokens_read.sum("source")
+    assert (read.sel(generation=0) > 2 * 2 * 128).all()
+    assert (read.sel(generation=1) <= 2 * 2 * 128).all()
+    assert (data.tokens_read.sel(generation=0, source="public") == 0).all()
+    first = data.loss.sel(generation=0)
+    assert (first == first.isel(alpha=0, beta=0)).all()
+
+
+def test_a_generation_starts_from_the_base_where_the_study_says_so(varied):
+    _, data = varied
+    apart = data.loss.max("entity") - data.loss.min("entity")
+    assert (apart.sel(generation=0).isel(dataset=slice(2)) > 0.1).all()
+    assert (apart.sel(generation=[1, 2]) < 1e-4).all()  # the base of all, which a rate of 1e-9 does not move
+
+
+def test_every_cell_has_its_own_place_and_those_that_are_one_share_it(varied):
+    folder, data = varied
+    counted = data.tokens_read.sel(generation=1, source="private")
+    assert (counted.sel(alpha=0, beta=0.9) > 1.5 * counted.sel(alpha=0, beta=0.2)).all()
+    assert (data.loss.sel(seed=0) != data.loss.sel(seed=1)).all()
+    assert {path.name for path in (folder / "cells").iterdir()} == {
+        *(f"seed{seed}_alpha1" for seed in (0, 1)),
+        *(f"seed{seed}_alpha0_beta{beta}" for seed in (0, 1) for beta in (0.2, 0.9)),
+    }
+
+
+def test_a_base_that_has_seen_the_tasks_knows_them_better(varied, run, tmp_path):
+    text = VARIED.replace("seeds = [0, 1]", "seeds = [0]").replace("alpha = [0, 1]", "alpha = [0]")
+    text = text.replace("beta = [0.2, 0.9]", "beta = [0.2]").replace("generations = 2", "generations = 1")
+    seen = run(tmp_path / "run", text.replace("pretrain_rate", "pretrain_private = 1\npretrain_rate")).loss
+    change = seen.sel(generation=1) - varied[1].loss.sel(generation=1, seed=[0], alpha=[0], beta=[0.2])
+    assert (change.isel(dataset=slice(2)) < -0.1).all()
+    assert (change.sel(dataset="public") > 0.1).all()
+
+
+def test_texts_that_have_changed_are_noticed_on_resume(run, tmp_path):
+    write_public_text(tmp_path)
+    study = parse_study(TINY.replace("generations = 2", "generations = 0"), folder=tmp_path)
+    start_run(study, tmp_path / "run", False, lambda now: None)
+    (tmp_path / "public.txt").write_text((tmp_path / "public.txt").read_text()[::-1])
+    with pytest.raises(InvalidInput, match=r"the texts that .* was started with have changed"):
+        start_run(study, tmp_path / "run", True, lambda now: None)
+
+
+def test_a_prompt_that_is_no_text_is_refused(last):
+    with pytest.raises(InvalidInput, match=r"the prompt is '\\udcff', which is not UTF-8 text"):
+        complete_prompt(last, "\udcff", 0.0)
+
+
 def test_curation_fresh_data_and_other_sizes_run(run, tmp_path):
     text = TINY.replace("alpha = [0, 1]", "alpha = [1]").replace("generations = 2", "generations = 1")
     text = text.replace("[pool]", "[pool]\ncandidates = 2\nfresh = 0.3\nprompts = 'other'")

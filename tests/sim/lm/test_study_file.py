@@ -32,6 +32,41 @@ new_tokens = 16
 """
 
 
+def test_names_are_paths_only_where_something_stands(tmp_path):
+    """Whatever else the folder holds: a built-in name stays, and a name too long for a file is one of a hub."""
+    for name in ("scratch", "python", "science"):
+        (tmp_path / name).mkdir()
+    study = parse_study(
+        GOOD.replace('"arithmetic"', f'"{"x" * 5000}"').replace("[model]", '[model]\nbase = "scratch"'), folder=tmp_path
+    )
+    assert (study.bases, study.public) == (("scratch", "scratch"), "python")
+    assert [entity.task for entity in study.entities] == ["science", "x" * 5000]
+
+
+def test_rules_of_new_models_apply_where_an_entity_has_one():
+    """Whatever [model] says, which is of those entities only that name no base."""
+    long = GOOD.replace("width = 32\n", "").replace("length = 64", "length = 1024")
+    checkpoints = long.replace('task = "science"', 'task = "science"\nbase = "a/b"').replace(
+        'task = "arithmetic"', 'task = "arithmetic"\nbase = "a/b"'
+    )
+    checkpoints = checkpoints.replace("width = 16\nheads = 2\n", "")
+    assert parse_study(checkpoints).model.pretrain_steps == 0
+    new = checkpoints.replace('"a/b"', '"scratch"').replace("[model]", '[model]\nbase = "a/b"')
+    with pytest.raises(InvalidInput, match=r"training.length is 1024, above the model's context of 512"):
+        parse_study(new)
+    study = parse_study(new.replace("1024", "64"))
+    assert (study.model.pretrain_steps, study.training.learning_rate) == (200, 1e-3)
+
+
+def test_generation_0_has_its_own_training():
+    study = parse_study(f"{GOOD}[initial]\nsteps = 9\nlearning_rate = 0.5\nbeta = 0.25\n")
+    assert (study.at_first.training.steps, study.at_first.training.learning_rate) == (9, 0.5)
+    assert study.initial_beta(1.0) == 0.25
+    plain = parse_study(GOOD)
+    assert plain.at_first == plain
+    assert plain.initial_beta(1.0) == 1.0
+
+
 def test_a_study_survives_being_written_down():
     study = parse_study(GOOD)
     assert study.entities[1].width == 32
@@ -73,6 +108,11 @@ def test_a_study_survives_being_written_down():
             '"./t.jsonl"\ntest = "t.jsonl"',
             "line 11: entity.test is the file of the task itself",
         ),
+        ("width = 32", 'base = ""', "line 11: entity.base is empty"),
+        ("steps = 4", f"clip = 1{'0' * 400}", "line 18: training.clip is 10*, but whole numbers have at most 64 bits"),
+        ("steps = 4", "weight_decay = -0.1", "line 18: training.weight_decay is -0.1, but must be at least 0"),
+        ("steps = 4", "warmup = 1.5", r"line 18: training.warmup is 1.5, but must lie in \[0, 1\]"),
+        ("[pool]", '[public]\ntext = " "\n[pool]', "line 22: public.text is empty"),
         ("steps = 4", "steps = 0", "line 18: training.steps is 0, but must be at least 1"),
         ("steps = 4", 'loss = "half"', "line 18: training.loss is 'half', but must be one of text, completion"),
         ("steps = 4", "learning_rate = 0", "line 18: training.learning_rate is 0, but must be positive"),

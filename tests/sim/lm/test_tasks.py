@@ -11,8 +11,10 @@ from crossfeed.sim.lm.builtin_tasks import BUILTIN_TASKS, builtin_task
 from crossfeed.sim.lm.corpus import read_material
 from crossfeed.sim.lm.public_text import python_documentation
 from crossfeed.sim.lm.task_files import hub_examples, read_documents, read_examples
-from crossfeed.sim.lm.tasks import Example, Task, answers_exactly, question, without_duplicates
+from crossfeed.sim.lm.tasks import Example, Task, answers_exactly, numbered, question, without_duplicates
 from crossfeed.theory import InvalidInput
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize("name", BUILTIN_TASKS)
@@ -51,6 +53,9 @@ def test_public_text_is_there_and_repeats():
         (" The Oxidants.\nand more", " oxidants", True),
         (" oxidant", " oxidants", False),
         ("", " a", False),
+        (" A", " A", True),
+        (" The cat .", " cat", True),
+        (" a cat on the mat", " cat on mat", True),
     ],
 )
 def test_exact_answers(completion, reference, right):
@@ -115,6 +120,7 @@ GOOD = json.dumps(LAYOUTS["SciQ"][0]) + "\n"
         (GOOD + '{"question": "Q"}\n', "line 2 has no text in 'answer'"),
         (GOOD + '{"question": 3, "answer": "x"}\n', "line 2 has no text in 'question'"),
         (GOOD + "[1]\n", "line 2 is not an object"),
+        (GOOD + '{"question": "Q\\ud83d", "answer": "x"}\n', r"line 2 holds half a character: \\ud83d stands alone"),
         (GOOD + '{"question": "Q", "choices": [], "answerKey": "A"}\n', "line 2 is not an ARC record"),
         ("\n", "is empty"),
         (GOOD.encode() + b"\xff\n", "line 2 is not UTF-8 text: byte 0xff"),
@@ -126,6 +132,13 @@ def test_mistakes_in_files_are_named_with_their_line(content, says, tmp_path):
     with pytest.raises(InvalidInput, match=says) as caught:
         read_examples(path)
     assert str(path) in str(caught.value)
+
+
+@given(st.lists(st.sampled_from(["a", "a 1", "a 2", "a 2 1", "public"]), max_size=6))
+def test_tasks_of_one_name_get_different_ones(names):
+    made = numbered(names)
+    assert len({*made, "public"}) == len(names) + 1
+    assert all(new.startswith(name) for new, name in zip(made, names, strict=True))
 
 
 def test_one_example_is_too_few_where_some_are_held_out(tmp_path):
@@ -143,6 +156,17 @@ def test_public_documents_that_repeat_are_read_once(tmp_path):
     )
     material = read_material(study)
     assert sorted(material.public + material.public_test) == sorted(f"document {number}" for number in range(110))
+
+
+def test_the_end_of_a_public_document_is_held_out(tmp_path):
+    (tmp_path / "one.txt").write_text("".join(f"word {number} " for number in range(200)))
+    study = parse_study(
+        f'[study]\nalpha = [0]\nbeta = [0]\n[[entity]]\ntask = "science"\n[public]\ntext = "{tmp_path}/one.txt"'
+    )
+    material = read_material(study)
+    ((start,), (end,)) = material.public, material.public_test
+    assert start + end == (tmp_path / "one.txt").read_text()
+    assert len(start) == pytest.approx(19 * len(end), rel=0.02)
 
 
 def test_public_text_from_a_folder(tmp_path):

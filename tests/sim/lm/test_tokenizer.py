@@ -6,7 +6,7 @@ import struct
 import pytest
 from crossfeed.sim.lm.tokenizer import load_tokenizer, train_tokenizer
 from crossfeed.theory import InvalidInput
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 TEXTS = ["the cat sat on the mat", "the dog ate the cat's food", "12 + 30 = 42"] * 5
@@ -14,6 +14,7 @@ TRAINED = train_tokenizer(TEXTS, 300)
 
 
 @given(st.text())
+@example("a text may spell <|end|> without ending")
 def test_any_text_comes_back(text):
     assert TRAINED.decode(TRAINED.encode(text)) == text
 
@@ -35,6 +36,26 @@ def test_saved_and_read_again(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(InvalidInput, match=r"tokenizer.json is not a tokenizer"):
         load_tokenizer(tmp_path)
+
+
+def test_a_file_that_cuts_and_pads_texts_does_not(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"eos_token_id": 0}))
+    TRAINED.save(tmp_path / "tokenizer.json")
+    plain = json.loads((tmp_path / "tokenizer.json").read_text())
+    cut = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    pad = {"strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": None}
+    pad |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "<|end|>"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(plain | {"truncation": cut, "padding": pad}))
+    text = "the cat sat on the mat with the dog"
+    assert load_tokenizer(tmp_path).encode(text) == TRAINED.encode(text)
+
+
+def test_without_a_mark_of_the_beginning_token_0_is_text(tmp_path):
+    (tmp_path / "vocab.json").write_text(json.dumps({"a": 0, "b": 1, "<end>": 2}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    (tmp_path / "config.json").write_text(json.dumps({"eos_token_id": 2}))
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.decode(tokenizer.encode("abba")) == "abba"
 
 
 def test_vocabulary_and_merges_make_a_tokenizer(tmp_path):

@@ -98,6 +98,24 @@ def test_the_learning_rate_rises_and_falls():
     np.testing.assert_allclose(np.diff(sizes[3:]), -1 / 7, rtol=1e-3)
 
 
+def test_a_step_is_that_of_adamw_after_clipping():
+    """Against the formulas, written out (Loshchilov & Hutter 2019, algorithm 2)."""
+    training = replace(
+        SETTINGS, steps=4, warmup=0.0, learning_rate=0.1, weight_decay=0.3, beta1=0.8, beta2=0.9, clip=2.0
+    )
+    optimiser = make_optimiser(training)
+    weight = np.array([1.0, -2.0])
+    state, first, second = optimiser.init(jnp.asarray(weight)), np.zeros(2), np.zeros(2)
+    for step, gradient in enumerate((np.array([3.0, 4.0]), np.array([-0.3, 0.4]))):
+        change, state = optimiser.update(jnp.asarray(gradient), state, jnp.asarray(weight))
+        gradient = gradient * min(1, 2.0 / np.linalg.norm(gradient))
+        first, second = 0.8 * first + 0.2 * gradient, 0.9 * second + 0.1 * gradient**2
+        direction = first / (1 - 0.8 ** (step + 1)) / (np.sqrt(second / (1 - 0.9 ** (step + 1))) + 1e-8)
+        expected = -0.1 * (1 - step / 4) * (direction + 0.3 * weight)
+        np.testing.assert_allclose(change, expected, rtol=1e-5)
+        weight = weight + expected
+
+
 @pytest.mark.parametrize(("entities", "batch", "shape"), [(2, 4, (2, 1)), (3, 4, (1, 2)), (3, 3, (1, 1))])
 def test_devices_share_the_entities_first_then_the_batch(entities, batch, shape):
     assert jax.local_device_count() == 2
