@@ -17,7 +17,7 @@ from crossfeed.sim.lm.generate import complete
 from crossfeed.sim.lm.study import TrainingSettings
 from crossfeed.sim.lm.texts import Rows
 from crossfeed.sim.lm.tokenizer import train_tokenizer
-from crossfeed.sim.lm.training import entity_mesh, place_models, place_rows, stack, token_losses, train
+from crossfeed.sim.lm.training import entity_mesh, place_models, place_rows, rows_at_once, stack, token_losses, train
 from crossfeed.sim.lm.transformer import Transformer
 from flax import nnx
 from timing import Claim, interleaved
@@ -27,7 +27,7 @@ CONFIG = llama_config(vocabulary=512, hidden=64, layers=5, heads=8, feed_forward
 TRAINING = TrainingSettings(steps=8, batch=8, length=256, learning_rate=1e-4)
 PROMPTS, PROMPT, NEW = 64, 64, 128
 TESTS = 160
-PAIRS = 3
+PAIRS = 7
 
 
 def measure() -> list[Claim]:
@@ -53,7 +53,7 @@ def _measure(torch) -> list[Claim]:
     batches = place_rows([Rows(own, np.ones_like(own), np.ones(own.shape, bool)) for own in rows], TRAINING.steps, mesh)
 
     def ours():
-        return our_generation(population, batches, prompts, tests)
+        return our_generation(population, batches, rows_at_once(TRAINING, mesh), prompts, tests)
 
     def plain():
         return torch_generation(theirs, rows, prompts, tests)
@@ -79,9 +79,9 @@ def _measure(torch) -> list[Claim]:
     return [Claim("a generation of 4 models faster than PyTorch and transformers", pairs.ratio, 3, details=details)]
 
 
-def our_generation(models, batches, prompts, tests):
+def our_generation(models, batches, training, prompts, tests):
     """Trained population, completions, and test losses."""
-    models, _ = train(models, batches, TRAINING)
+    models, _ = train(models, batches, training)
     lengths = jnp.full(prompts.shape[:2], PROMPT)
     keys = jax.random.split(jax.random.key(0), prompts.shape[:2])
     written = complete(models, jnp.asarray(prompts), lengths, keys, new_tokens=NEW, stop=CONFIG.vocabulary)

@@ -84,4 +84,6 @@ def _choose(
         probabilities = jax.nn.softmax(ordered)
         kept = jnp.cumsum(probabilities) - probabilities < top_p  # the first is always kept
         logits = jnp.where(logits < jnp.where(kept, ordered, jnp.inf).min(), -jnp.inf, logits)
-    return jax.random.categorical(jax.random.fold_in(key, step), logits)
+    # One uniform number, not one for each token of the vocabulary as `jax.random.categorical` takes.
+    sums = jnp.cumsum(jax.nn.softmax(logits))
+    return (sums <= jax.random.uniform(jax.random.fold_in(key, step)) * sums[-1]).sum()

@@ -20,6 +20,7 @@ from .training import (
     own_token_losses,
     place_models,
     place_rows,
+    rows_at_once,
     select,
     stack,
     token_losses,
@@ -126,7 +127,7 @@ class Population:
         for group in self.groups:
             mesh = entity_mesh(len(group.members), training.batch)
             batches: Batches = place_rows([rows[i] for i in group.members], training.steps, mesh)
-            models, own = train(place_models(group.models, mesh), batches, training)
+            models, own = train(place_models(group.models, mesh), batches, rows_at_once(training, mesh))
             losses[list(group.members)] = gathered(own)
             groups.append(Group(group.members, place_models(models, mesh)))
         return Population(groups, self.tokenizer), losses

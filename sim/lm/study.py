@@ -67,6 +67,7 @@ class TrainingSettings:
     Attributes:
         steps: optimiser steps.
         batch: rows a step.
+        microbatch: rows whose gradients are computed together and added up over the batch; 0 leaves it to the machine.
         length: tokens a row, packed with texts.
         learning_rate: at its highest; of new models, 1e-3 unless a study's file says otherwise.
         warmup: part of the steps in which it rises.
@@ -81,6 +82,7 @@ class TrainingSettings:
 
     steps: int = 100
     batch: int = 4
+    microbatch: int = 0
     length: int = 512
     learning_rate: float = 8e-6
     warmup: float = 0.025

@@ -50,6 +50,7 @@ _LIMITS = {
     "training": {
         "steps": _at_least(1),
         "batch": _at_least(1),
+        "microbatch": _at_least(1),
         "length": _at_least(8),
         "learning_rate": _POSITIVE,
         "warmup": _IN_UNIT,
@@ -224,6 +225,9 @@ class _Reader(TomlReader):
         self.check_pool(study)
         self.check_sizes(study)
         self.check_bases(study)
+        if study.training.microbatch and study.training.batch % study.training.microbatch:
+            what = f"is {study.training.microbatch}, but must divide training.batch, {study.training.batch}"
+            self.fail("training", "microbatch", what)
 
     def check_pool(self, study: Study) -> None:
         if study.pool.shares and len(study.pool.shares) != len(study.entities):

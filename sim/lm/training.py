@@ -1,6 +1,7 @@
 """K models as one: every parameter has a leading entity axis, and training and scoring are one compiled program each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from math import gcd
 from typing import Any, cast
@@ -17,8 +18,8 @@ from .study import TrainingSettings
 from .texts import Rows
 from .transformer import Transformer
 
-_ROWS_AT_ONCE = 4
-"""Rows scored together; their logits, of the size of the vocabulary, have to fit the memory."""
+_ROWS_AT_ONCE = 2
+"""Rows scored together: what lies between their layers stays in a CPU's cache, their logits fit the memory."""
 
 
 def stack(models: Sequence[Transformer]) -> Transformer:
@@ -41,6 +42,13 @@ def entity_mesh(entities: int, batch: int) -> Mesh:
     data = gcd(batch, devices.size // across)
     used = devices[:, : across * data // len(devices)].reshape(across, data)
     return Mesh(used, ("entity", "data"), axis_types=(AxisType.Auto, AxisType.Auto))
+
+
+def rows_at_once(training: TrainingSettings, mesh: Mesh) -> TrainingSettings:
+    """The settings with the microbatch that they leave open: one row a device on CPU, whose cache it fits, else the whole batch."""
+    if training.microbatch or jax.default_backend() != "cpu":
+        return training
+    return replace(training, microbatch=mesh.shape["data"])
 
 
 def _put(values: jax.Array | np.ndarray, sharding: NamedSharding) -> jax.Array:
@@ -108,7 +116,7 @@ def train(
     def one(model: Transformer, own):
         def step(carry, batch):
             model, state = carry
-            loss, gradient = jax.value_and_grad(_mean_loss)(model, *batch)
+            loss, gradient = _mean_loss_and_gradient(model, batch, training.microbatch)
             change, state = optimiser.update(gradient, state, cast(Any, model))
             return (cast(Transformer, optax.apply_updates(cast(Any, model), change)), state), loss
 
@@ -118,9 +126,11 @@ def train(
     return jax.vmap(one)(models, batches)
 
 
-def _mean_loss(model: Transformer, tokens, segments, counted):
-    losses = _row_losses(model, tokens, segments, counted)
-    return losses.sum() / jnp.maximum(counted.sum(), 1)
+def _mean_loss_and_gradient(model: Transformer, batch, microbatch: int):
+    of_sum = jax.value_and_grad(lambda model, *rows: _row_losses(model, *rows).sum())
+    sums = optax.microbatch(of_sum, argnums=(1, 2, 3), microbatch_size=microbatch or None)(model, *batch)
+    count = jnp.maximum(batch[-1].sum(), 1)
+    return jax.tree.map(lambda total: total / count, sums)
 
 
 def _row_losses(model: Transformer, tokens, segments, counted):

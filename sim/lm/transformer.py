@@ -84,8 +84,14 @@ class FeedForward(nnx.Module):
 
     def __call__(self, x):
         """Each position by itself."""
-        inner = jax.nn.relu(self.up(x)) if self.gate is None else jax.nn.silu(self.gate(x)) * self.up(x)
+        inner = jax.nn.relu(self.up(x)) if self.gate is None else _gated(self.gate(x), self.up(x))
         return self.down(inner)
+
+
+@partial(jax.checkpoint, prevent_cse=False)  # safe within a scan
+def _gated(gate, up):
+    """SwiGLU's product; the backward pass computes the SiLU again, which is cheaper than to keep it."""
+    return jax.nn.silu(gate) * up
 
 
 class Block(nnx.Module):

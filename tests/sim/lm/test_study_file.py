@@ -83,6 +83,8 @@ def test_a_study_survives_being_written_down():
         ("alpha = [0, 0.5]", "alpha = [0, 0]", "line 2: study.alpha holds 0 twice"),
         ("generations = 3", "seeds = [4, 7, 7]", "line 4: study.seeds holds 7 twice"),
         ("generations = 3", "seeds = []", "line 4: study.seeds is an empty list"),
+        ("steps = 4", "microbatch = 3", "line 18: training.microbatch is 3, but must divide training.batch, 4"),
+        ("steps = 4", "microbatch = 0", "line 18: training.microbatch is 0, but must be at least 1"),
         ("steps = 4", "remat = 1", "line 18: training.remat is 1, but must be of type bool"),
         ("generations = 3", "generation = 3", "line 4: study.generation unknown"),
         ("generations = 3", "seeds = [-1]", "line 4: study.seeds holds -1"),

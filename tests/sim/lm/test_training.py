@@ -65,6 +65,21 @@ def test_activations_of_half_precision_train_nearly_as_whole_ones(tokenizer):
     assert {leaf.dtype for leaf in jax.tree.leaves(half[0].model(0))} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize("microbatch", [1, 2, 3])
+def test_microbatches_add_up_to_the_batch(microbatch, tokenizer):
+    """Though their rows count unequally many tokens, and one of them none."""
+    data = rows(5)
+    data.counted[:, :5] &= np.array([[False], [True], [False], [True], [True], [True]])
+    data.counted[2] = False
+    settings = replace(SETTINGS, steps=1, batch=6)
+    population = Population.of([Transformer(config(), rngs=nnx.Rngs(3))], tokenizer)
+    whole, loss = population.train([data], replace(settings, microbatch=6))
+    split, same = population.train([data], replace(settings, microbatch=microbatch))
+    np.testing.assert_allclose(same, loss, rtol=1e-5)
+    for one, other in zip(jax.tree.leaves(split.model(0)), jax.tree.leaves(whole.model(0)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
+
+
 def test_training_leaves_the_old_population_as_it_was(tokenizer):
     population = Population.of([Transformer(config(), rngs=nnx.Rngs(i)) for i in range(2)], tokenizer)
     before = population.losses(rows(1))
