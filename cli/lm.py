@@ -14,13 +14,6 @@ from .processes import Processes
 from .progress import progress_bar
 
 
-def _single_precision():
-    """Context for models, which are float32: the double precision of the exact theory would only be in the way."""
-    import jax
-
-    return jax.enable_x64(False)
-
-
 @dataclass(frozen=True)
 class LmRun:
     """Run the study that a TOML file describes (docs/language_models.md); with --quick instead, a small one that needs no data.
@@ -69,8 +62,7 @@ class LmRun:
                 if now.note and self.shared.process == 0:
                     progress.console.print(now.note, highlight=False, markup=False)
 
-            with _single_precision():
-                start_run(study, out, self.resume, listen)
+            start_run(study, out, self.resume, listen)
         if self.shared.process == 0:
             LmTable((out,)).run()
             print(out)
@@ -167,9 +159,8 @@ class LmEvaluate:
         """Evaluate and print."""
         from ..sim.lm import evaluate_files, open_cell
 
-        with _single_precision():
-            cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
-            found = evaluate_files(cell, self.task, self.items)
+        cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
+        found = evaluate_files(cell, self.task, self.items)
         if self.json:
             print_json({"tasks": found.tasks, "items": found.items, "loss": found.loss, "accuracy": found.accuracy})
             return
@@ -200,8 +191,7 @@ class LmGenerate:
         """Write and print."""
         from ..sim.lm import complete_prompt, open_cell
 
-        with _single_precision():
-            cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
-            texts = complete_prompt(cell, self.prompt, self.temperature)
+        cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
+        texts = complete_prompt(cell, self.prompt, self.temperature)
         for entity, text in enumerate(texts, 1):
             print(f"model {entity}: {self.prompt}{text}")

@@ -96,7 +96,7 @@ def _forward(query, keys, values, mask):
 def _backward(saved, cotangent):
     query, keys, values, mask, found, peak, total = saved
     weights, _ = _exponentials(_scores(query, keys), mask, peak)
-    weights /= total
+    cotangent = (cotangent / total).astype(query.dtype)  # instead of the weights, which are many more
     along = (cotangent * found).sum(axis=-1, keepdims=True, dtype=jnp.float32)
     of_scores = (weights * (_scores(cotangent, values) - along)).astype(query.dtype)
     of_keys = _sum_of_products(query, of_scores)

@@ -18,10 +18,11 @@ from .texts import Rows, pack
 from .transformer import Transformer
 
 
-def untrained(study: Study, inputs: Inputs, seed: int) -> Population:
-    """The checkpoints and new models before any training."""
-    kinds, models = _untrained(study, inputs, seed)
-    return Population.of([models[kind] for kind in kinds], inputs.tokenizer)
+def model_configs(study: Study, inputs: Inputs) -> list[TransformerConfig]:
+    """The form of every entity's model."""
+    if SCRATCH not in study.bases:
+        return [inputs.checkpoints[name].model.config for name in study.bases]
+    return [_config(study, entity, inputs.tokenizer.size) for entity in study.entities]
 
 
 _Kind = str | TransformerConfig
@@ -32,7 +33,7 @@ def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[_Kind], di
     """The kind of every entity's model, and a model of each kind."""
     if SCRATCH not in study.bases:
         return [*study.bases], {name: inputs.checkpoints[name].model for name in dict.fromkeys(study.bases)}
-    configs = [_config(study, entity, inputs.tokenizer.size) for entity in study.entities]
+    configs = model_configs(study, inputs)
     return [*configs], {config: Transformer(config, rngs=nnx.Rngs(seed)) for config in dict.fromkeys(configs)}
 
 

@@ -135,8 +135,12 @@ def make_corpus(study: Study, material: Material, tokenizer: Tokenizer) -> Corpu
     fresh = Texts.join([], [])
     if study.pool.fresh:
         fresh = Texts.concatenate([texts.select(range(0, len(texts), 4)) for texts, _ in train])
-        if len(fresh) < study.generations or any(len(texts) < 2 for texts, _ in train):
-            raise InvalidInput(f"pool.fresh needs a text for each generation, but only {len(fresh)} can be set apart")
+        if len(fresh) < study.generations:
+            raise InvalidInput(
+                f"pool.fresh needs a text for each of {study.generations} generations, but only {len(fresh)} can be set apart"
+            )
+        if short := [name for name, (texts, _) in zip(names, train, strict=True) if len(texts) < 2]:
+            raise InvalidInput(f"pool.fresh sets the only training example of {short[0]} apart: it needs 2 or more")
         fresh = fresh.select(np.random.default_rng(0).permutation(len(fresh)))
         train = [(texts.select([i for i in range(len(texts)) if i % 4]), share) for texts, share in train]
     private = tuple(texts for texts, _ in train)

@@ -85,5 +85,8 @@ def _choose(
         kept = jnp.cumsum(probabilities) - probabilities < top_p  # the first is always kept
         logits = jnp.where(logits < jnp.where(kept, ordered, jnp.inf).min(), -jnp.inf, logits)
     # One uniform number, not one for each token of the vocabulary as `jax.random.categorical` takes.
-    sums = jnp.cumsum(jax.nn.softmax(logits))
-    return (sums <= jax.random.uniform(jax.random.fold_in(key, step)) * sums[-1]).sum()
+    uniform = jax.random.uniform(jax.random.fold_in(key, step), dtype=logits.dtype)
+    probabilities = jax.nn.softmax(logits)
+    # Rounding lets sums grow at excluded tokens and fall elsewhere: the former are never chosen, the latter shift little.
+    sums = jnp.where(probabilities > 0, jnp.cumsum(probabilities), 0)
+    return jnp.argmax(sums > uniform * sums.max())

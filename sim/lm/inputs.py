@@ -92,7 +92,7 @@ def left_out(study: Study, corpus: Corpus, completed: int) -> Iterator[str]:
     length = study.training.length
     for name, part in zip(corpus.names, corpus.fitting, strict=True):
         if part < 1:
-            yield f"{name}: {100 * (1 - part):.2g} % of the training examples are longer than {length} tokens, and left out"
+            yield f"{name}: {100 * (1 - part):.3g} % of the training examples are longer than {length} tokens, and left out"
     for name, count in zip(corpus.names, corpus.tests_too_long, strict=True):
         if count:
             yield f"{name}: test examples longer than {length} tokens, {count} of them, are left out"

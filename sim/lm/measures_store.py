@@ -1,6 +1,7 @@
 """The measures of a run as one Zarr store."""
 
 import json
+import os
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from .study import Study, from_dict
 from .text_measures import DISTINCT
 
 _MEASURES, _STUDY, _INPUTS = "measures.zarr", "crossfeed_study", "crossfeed_inputs"
+_TRIES = 5
 
 
 def write_measures(
@@ -95,9 +97,14 @@ def open_measures(folder: Path) -> xr.Dataset:
         InvalidInput: there are none, or they cannot be read.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return xr.open_zarr(folder / _MEASURES).load()
+        for _ in range(_TRIES):
+            before = (folder / _MEASURES).stat()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                data = xr.open_zarr(folder / _MEASURES).load()
+            if os.path.samestat(before, (folder / _MEASURES).stat()):
+                return data  # else a run has replaced it meanwhile, and what is missing reads as NaN
+        raise OSError("it is replaced again and again")
     except Exception as error:  # whatever stands at the path
         raise InvalidInput(
             f"cannot open the measures of a run at {folder}: {' '.join(str(error).split())[:200]}"

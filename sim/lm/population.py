@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float
 
 from ...theory.failures import CrossfeedError
 from ..processes import gathered
+from .config import TransformerConfig
 from .generate import complete
 from .study import PoolSettings, TrainingSettings
 from .texts import Rows
@@ -28,8 +30,8 @@ from .training import (
 )
 from .transformer import Transformer
 
-WRITTEN_AT_ONCE = 64
-"""Completions that an entity writes side by side."""
+WRITTEN_AT_ONCE = (8, 64)
+"""Completions that an entity writes side by side: the smaller number where that is all. More sizes would be compiled too."""
 _PROMPT_STEP = 32
 """Prompts are padded to multiples of this, so that few lengths are compiled."""
 
@@ -80,12 +82,23 @@ class Population:
         self.entities = sum(len(group.members) for group in groups)
 
     @classmethod
-    def of(cls, models: Sequence[Transformer], tokenizer: Tokenizer) -> "Population":
+    def of(
+        cls,
+        models: Sequence[Transformer],
+        tokenizer: Tokenizer,
+        stack: Callable[[Sequence[Transformer]], Transformer] = stack,
+    ) -> "Population":
         """Models grouped by their configuration."""
         members: dict[object, list[int]] = {}
         for entity, model in enumerate(models):
             members.setdefault(model.config, []).append(entity)
         return cls([Group(tuple(own), stack([models[i] for i in own])) for own in members.values()], tokenizer)
+
+    @classmethod
+    def shapes(cls, configs: Sequence[TransformerConfig], tokenizer: Tokenizer) -> "Population":
+        """Of models of these configurations the shapes and types alone, which `with_state` fills."""
+        models = [nnx.eval_shape(lambda config=config: Transformer(config, rngs=nnx.Rngs(0))) for config in configs]
+        return cls.of(models, tokenizer, partial(jax.eval_shape, stack))
 
     def model(self, entity: int) -> Transformer:
         """One entity's model."""
@@ -93,7 +106,7 @@ class Population:
         return select(group.models, group.members.index(entity))
 
     @property
-    def state(self) -> dict[str, dict[str, jax.Array]]:
+    def state(self) -> dict[str, dict[str, jax.Array | jax.ShapeDtypeStruct]]:
         """All parameters by their places, group by group."""
         return {
             str(number): {
@@ -162,9 +175,13 @@ class Population:
             # Prompts of like length are written together.
             orders = {i: sorted(range(len(prompts[i])), key=lambda at, i=i: len(prompts[i][at])) for i in group.members}
             most = max(len(order) for order in orders.values())
-            for start in range(0, most, WRITTEN_AT_ONCE):
-                chunks = {i: order[start : start + WRITTEN_AT_ONCE] for i, order in orders.items()}
-                tokens, lengths = self._prompt_block([[prompts[i][at] for at in chunk] for i, chunk in chunks.items()])
+            few, many = WRITTEN_AT_ONCE
+            for start in range(0, most, many):
+                chunks = {i: order[start : start + many] for i, order in orders.items()}
+                block = few if most - start <= few else many
+                tokens, lengths = _prompt_block(
+                    [[prompts[i][at] for at in chunk] for i, chunk in chunks.items()], block
+                )
                 keys = jax.random.split(jax.random.fold_in(of_group, start), lengths.shape)
                 written = gathered(self._complete(group, tokens, lengths, keys, settings))
                 count = 0
@@ -184,18 +201,6 @@ class Population:
         written = self.write([prompts] * self.entities, settings, longest, key, report)
         plain = lambda text, prompt: self.tokenizer.decode(text[len(prompt) :])  # noqa: E731
         return [[plain(text, prompt) for text, prompt in zip(own, prompts, strict=True)] for own in written]
-
-    def _prompt_block(self, prompts: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-        """Prompts as a block of fixed size [entity, WRITTEN_AT_ONCE, length]; places without one have length 0."""
-        longest = max((len(prompt) for own in prompts for prompt in own), default=1)
-        width = -(-longest // _PROMPT_STEP) * _PROMPT_STEP
-        tokens = np.zeros((len(prompts), WRITTEN_AT_ONCE, width), np.int32)
-        lengths = np.zeros((len(prompts), WRITTEN_AT_ONCE), np.int32)
-        for k, own in enumerate(prompts):
-            for i, prompt in enumerate(own):
-                tokens[k, i, : len(prompt)] = prompt
-                lengths[k, i] = len(prompt)
-        return tokens, lengths
 
     def _complete(self, group: Group, tokens, lengths, keys, settings: PoolSettings):
         return complete(
@@ -221,6 +226,19 @@ class Population:
         for group, part in zip(self.groups, parts, strict=True):
             stacked[list(group.members)] = gathered(part)
         return stacked
+
+
+def _prompt_block(prompts: list[list[np.ndarray]], block: int) -> tuple[np.ndarray, np.ndarray]:
+    """Prompts as tokens [entity, block, length] and lengths [entity, block], 0 where there is none."""
+    longest = max((len(prompt) for own in prompts for prompt in own), default=1)
+    width = -(-longest // _PROMPT_STEP) * _PROMPT_STEP
+    tokens = np.zeros((len(prompts), block, width), np.int32)
+    lengths = np.zeros((len(prompts), block), np.int32)
+    for k, own in enumerate(prompts):
+        for i, prompt in enumerate(own):
+            tokens[k, i, : len(prompt)] = prompt
+            lengths[k, i] = len(prompt)
+    return tokens, lengths
 
 
 def _with_slots(models: Transformer, slots: int) -> Transformer:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from ..processes import as_first, first_alone
-from .base import Bases
+from .base import Bases, model_configs
 from .curation import make_completer
 from .inputs import Inputs
 from .measure import Measurer
@@ -41,6 +41,12 @@ class Progress:
     note: str = ""
 
 
+def restored(snapshots: Snapshots, shapes: Population, study: Study) -> Population:
+    """The models that were saved last."""
+    state = snapshots.restore({"models": shapes.state})["models"]
+    return shapes.with_state(state, study.training.batch)
+
+
 Listener = Callable[[Progress], None]
 Measures = dict[str, np.ndarray]
 """As `Measurer.empty` makes them."""
@@ -60,6 +66,7 @@ class Runner:
     def __init__(self, study: Study, inputs: Inputs, folder: Path, listen: Listener):
         self.study, self.corpus, self.folder, self._listen = study, inputs.corpus, folder, listen
         self.fingerprints = inputs.fingerprints()
+        self.tokenizer, self.model_configs = inputs.tokenizer, model_configs(study, inputs)
         self.bases = Bases(study, inputs, folder, self._tell)
         self.measurer = Measurer(study, inputs.corpus, inputs.tokenizer)
         self.cells = [Cell(*place) for place in product(study.seeds, study.alpha, study.beta)]
@@ -91,12 +98,12 @@ class Runner:
 
     def _initial(self, seed: int, beta: float) -> Population:
         """Generation 0: trained on real data alone."""
-        base, first = self.bases.population(seed), Cell(seed, 0.0, beta)
+        first = Cell(seed, 0.0, beta)
         with closing(Snapshots(initial_folder(self.folder, self.study, first))) as snapshots:
             if snapshots.latest is not None:
-                trained = self._restored(snapshots, base)
+                trained = self._restored(snapshots)
             else:
-                measures = self.measurer.empty()
+                base, measures = self.bases.population(seed), self.measurer.empty()
                 trained = self._generation(base, base, first, 0, measures)
                 snapshots.save(0, {"models": trained.state, "measures": measures})
                 for cell in self._cells_after(seed, beta):
@@ -113,7 +120,7 @@ class Runner:
         with closing(Snapshots(self._places[cell])) as snapshots:
             start = snapshots.latest or 0
             if 0 < start < self.study.generations:
-                population = self._restored(snapshots, population)
+                population = self._restored(snapshots)
             self._advance(start)
             for generation in range(start + 1, self.study.generations + 1):
                 trained_from = (
@@ -163,9 +170,8 @@ class Runner:
             if generation == of:
                 measures["coordinates"][moment] = drawn
 
-    def _restored(self, snapshots: Snapshots, like: Population) -> Population:
-        state = snapshots.restore({"models": like.state})["models"]
-        return like.with_state(state, self.study.training.batch)
+    def _restored(self, snapshots: Snapshots) -> Population:
+        return restored(snapshots, Population.shapes(self.model_configs, self.tokenizer), self.study)
 
     def _write(self) -> None:
         measured = {cell: self._measures[place] for cell, place in self._places.items() if place in self._measures}

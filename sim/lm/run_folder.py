@@ -1,21 +1,25 @@
 """A run's folder: where its parts are, and the record of what is run."""
 
 import json
-import os
 import platform
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax
+from filelock import FileLock, Timeout
+
 from ...theory.failures import InvalidInput
-from ...theory.whole_file import whole_file
+from ...theory.whole_file import whole_file, why_not
 from ..differences import differences
+from .config import RopeScaling, TransformerConfig
 from .corpus import Corpus
 from .study import Study, from_dict
+from .tokenizer import Tokenizer, read_tokenizer
 
-_RECORD = "study.json"
+_RECORD, _TOKENIZER, _LOCK = "study.json", "tokenizer.json", ".lock"
 
 
 @dataclass(frozen=True)
@@ -47,32 +51,71 @@ def check_vacant(folder: Path) -> None:
     Raises:
         InvalidInput: something is there already.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(path.name != _LOCK for path in folder.iterdir())):
         raise InvalidInput(f"{folder} exists already: choose another name, or continue it with --resume")
 
 
-def create_run(folder: Path, study: Study, corpus: Corpus, fingerprints: Mapping[str, str]) -> None:
-    """Write down what is run.
+def lock_run(folder: Path) -> FileLock:
+    """Keep others from running into a folder until the lock is released; a process that ends releases it, however it ends.
+
+    Raises:
+        InvalidInput: another process runs into it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK)
+        lock.acquire(blocking=False)
+        return lock
+    except Timeout:
+        raise InvalidInput(f"another process is running into {folder}") from None
+    except OSError as error:
+        raise InvalidInput(f"cannot write {folder}: {why_not(folder, error)}") from error
+
+
+def create_run(
+    folder: Path,
+    study: Study,
+    corpus: Corpus,
+    fingerprints: Mapping[str, str],
+    tokenizer: Tokenizer,
+    configs: Sequence[TransformerConfig],
+) -> None:
+    """Write down what is run, and what its models need to be used later.
 
     Args:
         fingerprints: of `Inputs`.
+        configs: of the entities' models.
 
     Raises:
-        InvalidInput: the folder cannot be written.
+        InvalidInput: something is there already, or the folder cannot be written.
     """
+    check_vacant(folder)
     record = {
         "study": study.as_dict(),
         "fingerprints": dict(fingerprints),
         "part_of_examples_that_fit": dict(zip(corpus.names, corpus.fitting, strict=True)),
-        "versions": {name: version(name) for name in ("crossfeed", "jax", "flax", "optax", "numpy")},
-        "machine": f"{platform.machine()} with {os.cpu_count()} cores, Python {platform.python_version()}",
+        "made_with": _made_with(),
+        "tokenizer": {"bos": tokenizer.bos, "eos": tokenizer.eos},
+        "models": [asdict(config) for config in configs],
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"cannot write {folder}: {error.strerror}") from error
+    with whole_file(folder / _TOKENIZER) as part:
+        tokenizer.save(part)
     with whole_file(folder / _RECORD) as part:
         part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _made_with() -> dict[str, Any]:
+    """What rounding depends on."""
+    return {
+        "versions": {name: version(name) for name in ("crossfeed", "jax", "flax", "optax", "numpy")},
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "devices": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
+    }
+
+
+def changed_since(folder: Path) -> list[str]:
+    """What rounding depends on and is not as it was when a run was started, in words."""
+    return differences(read_record(folder)["made_with"], _made_with(), "this process")
 
 
 def check_settings(folder: Path, study: Study) -> None:
@@ -110,14 +153,32 @@ def read_record(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
         from_dict(record["study"])
-        if "text" in record:  # a run from before checkpoints were recorded
-            record["fingerprints"] = {"texts": record.pop("text")}
-        dict(record["fingerprints"])
+        _configs(record)
+        for part in ("fingerprints", "made_with", "tokenizer"):
+            dict(record[part])
         return record
     except OSError as error:
         raise InvalidInput(f"there is no run at {folder}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{folder / _RECORD} is damaged: {error}") from error
+        raise InvalidInput(f"{folder / _RECORD} is damaged, or of another version of crossfeed: {error}") from error
+
+
+def _configs(record: dict[str, Any]) -> list[TransformerConfig]:
+    configs = []
+    for values in record["models"]:
+        scaling = values["rope_scaling"]
+        configs.append(TransformerConfig(**values | {"rope_scaling": scaling and RopeScaling(**scaling)}))
+    return configs
+
+
+def models_of(folder: Path) -> tuple[list[TransformerConfig], Tokenizer]:
+    """The configurations of a run's models, and their tokenizer.
+
+    Raises:
+        InvalidInput: as `read_record`, or the tokenizer is missing or damaged.
+    """
+    record = read_record(folder)
+    return _configs(record), read_tokenizer(folder / _TOKENIZER, record["tokenizer"]["bos"], record["tokenizer"]["eos"])
 
 
 def study_of(folder: Path) -> Study:

@@ -1,9 +1,11 @@
 """Whole runs: start or resume one, and use the models it ended with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import jax
 import numpy as np
@@ -11,36 +13,53 @@ from jaxtyping import Float
 
 from ...theory.failures import InvalidInput
 from ..processes import check_alike, first_alone, together
-from .base import untrained
 from .inputs import left_out, read_inputs
 from .measure import completion_losses
 from .population import Population
-from .run import Listener, Progress, Runner
+from .run import Listener, Progress, Runner, restored
 from .run_folder import (
     Cell,
     cell_folder,
+    changed_since,
     check_held,
     check_inputs,
     check_settings,
     check_vacant,
     create_run,
     initial_folder,
+    lock_run,
+    models_of,
     study_of,
 )
 from .snapshots import Snapshots
 from .study import Study
 from .task_files import read_examples
-from .tasks import Task, numbered
+from .tasks import Example, numbered
 from .text_measures import accuracy
 from .texts import begin, encode_examples
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
+
+def _single_precision(action: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Models are float32, whatever JAX's default is: double precision would draw other samples."""
+
+    @wraps(action)
+    def in_single_precision(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        with jax.enable_x64(False):  # as a decorator it does not nest
+            return action(*arguments, **named)
+
+    return in_single_precision
+
+
+@_single_precision
 def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> None:
     """Run a study into a folder, or go on with what is there; by all processes of JAX's, which see the same files.
 
     Raises:
         InvalidInput: the processes cannot share a batch, or differ in what they are to run; text, a checkpoint or the embedding
-            cannot be had; the folder is taken, or holds another study.
+            cannot be had; the folder is taken, or holds another study, or another process runs into it.
         CrossfeedError: the disk is full.
     """
     if study.training.batch % jax.process_count():
@@ -54,12 +73,21 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
     corpus, fingerprints = runner.corpus, runner.fingerprints
     for what, fingerprint in fingerprints.items():
         check_alike(fingerprint, f"the {what}")
-    first_alone(
-        lambda: check_inputs(folder, fingerprints) if resume else create_run(folder, study, corpus, fingerprints)
-    )
-    for note in notes:
-        listen(Progress(0, 1, "", 0, note))
-    runner.run()
+    locks = []
+    first_alone(lambda: locks.append(lock_run(folder)))
+    try:
+        if resume:
+            first_alone(lambda: check_inputs(folder, fingerprints))
+            notes += [f"{change}: what is computed from here on may differ" for change in changed_since(folder)]
+        else:
+            models = runner.tokenizer, runner.model_configs
+            first_alone(lambda: create_run(folder, study, corpus, fingerprints, *models))
+        for note in notes:
+            listen(Progress(0, 1, "", 0, note))
+        runner.run()
+    finally:
+        for lock in locks:
+            lock.release()
 
 
 def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, list[str]]:
@@ -72,15 +100,17 @@ class OpenCell:
     """The last models of one cell of a run, those of generation 0 if it has no others yet.
 
     Attributes:
+        folder: of the run.
         generation: that they have reached.
     """
 
+    folder: Path
     study: Study
-    tasks: tuple[Task, ...]
     population: Population
     generation: int
 
 
+@_single_precision
 def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> OpenCell:
     """Load a cell of a run.
 
@@ -91,17 +121,13 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
     seed = study.seeds[0] if seed is None else seed
     for name, value, known in (("seed", seed, study.seeds), ("alpha", alpha, study.alpha), ("beta", beta, study.beta)):
         check_held(name, value, known)
-    inputs = read_inputs(study)
-    check_inputs(folder, inputs.fingerprints())
+    shapes = Population.shapes(*models_of(folder))
     cell = Cell(seed, float(alpha), float(beta))
     for path in (cell_folder(folder, study, cell), initial_folder(folder, study, cell)):
         if path.is_dir():
             with closing(Snapshots(path)) as snapshots:
                 if snapshots.latest is not None:
-                    population = untrained(study, inputs, seed)
-                    state = snapshots.restore({"models": population.state})["models"]
-                    population = population.with_state(state, study.training.batch)
-                    return OpenCell(study, tuple(inputs.material.tasks), population, snapshots.latest)
+                    return OpenCell(folder, study, restored(snapshots, shapes, study), snapshots.latest)
     raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
 
 
@@ -122,15 +148,16 @@ class Evaluation:
     accuracy: Float[np.ndarray, "entity task"]
 
 
+@_single_precision
 def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluation:
     """Loss and accuracy (with the likeliest tokens) on the first examples of JSONL files, or of the run's own tests.
 
     Raises:
-        InvalidInput: a file cannot be read, or `items` is below 1.
+        InvalidInput: a file cannot be read, or `items` is below 1; without files, the run's own texts are not as they were.
     """
     if items < 1:
         raise InvalidInput(f"items is {items}, but must be at least 1")
-    tests = [(file.stem, read_examples(file)) for file in files] or [(task.name, task.test) for task in cell.tasks]
+    tests = [(file.stem, read_examples(file)) for file in files] or _own_tests(cell)
     names = numbered([name for name, _ in tests])
     population, length = cell.population, cell.study.training.length
     greedy = replace(cell.study.pool, temperature=0.0)
@@ -150,6 +177,13 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
     return Evaluation(names, [len(texts) for texts in scored], losses, np.array(right).T)
 
 
+def _own_tests(cell: OpenCell) -> list[tuple[str, tuple[Example, ...]]]:
+    inputs = read_inputs(cell.study)
+    check_inputs(cell.folder, inputs.fingerprints())
+    return [(task.name, task.test) for task in inputs.material.tasks]
+
+
+@_single_precision
 def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> list[str]:
     """What each entity's model writes after a prompt.
 

@@ -75,6 +75,9 @@ class Snapshots:
         try:
             return self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
         except Exception as error:  # Orbax raises errors of many types
+            self._manager.reload()
+            if (newer := self._manager.latest_step()) != step:  # a run goes on, and has replaced what was read
+                return self._read(newer, wanted)
             raise CrossfeedError(
                 f"{self._folder / str(step)} is damaged ({' '.join(str(error).split())[:200]}): "
                 f"delete {self._folder} and go on with --resume, and it is computed again"

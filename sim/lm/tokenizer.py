@@ -94,14 +94,9 @@ def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
     bos, eos = (_mark(folder / "config.json", name) for name in ("bos_token_id", "eos_token_id"))
     if eos is None:
         raise InvalidInput(f"{folder / 'config.json'} has no eos_token_id, but a text must end somewhere")
-    path = folder / "tokenizer.json"
-    if path.exists():
-        content = read_bytes(path).decode(errors="replace")
-        try:
-            backend = tokenizers.Tokenizer.from_str(content)
-        except Exception as error:  # the library raises nothing more specific
-            raise InvalidInput(f"{path} is not a tokenizer: {error}") from error
-    elif (folder / "vocab.json").exists():
+    if (path := folder / "tokenizer.json").exists():
+        return read_tokenizer(path, bos, eos)
+    if (folder / "vocab.json").exists():
         vocabulary, merges = (str(folder / name) for name in ("vocab.json", "merges.txt"))
         try:
             backend = tokenizers.Tokenizer(models.BPE.from_file(vocabulary, merges))
@@ -109,9 +104,21 @@ def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
             raise InvalidInput(f"{folder} holds no tokenizer in vocab.json and merges.txt: {error}") from error
         _byte_level(backend)
         backend.add_special_tokens([token for i in {bos, eos} - {None} if (token := backend.id_to_token(i))])
-    else:
-        raise InvalidInput(f"{folder} holds neither tokenizer.json nor vocab.json")
-    return _made(backend, bos, eos)
+        return _made(backend, bos, eos)
+    raise InvalidInput(f"{folder} holds neither tokenizer.json nor vocab.json")
+
+
+def read_tokenizer(path: Path, bos: int | None, eos: int) -> Tokenizer:
+    """What `Tokenizer.save` or another program wrote as a `tokenizer.json`.
+
+    Raises:
+        InvalidInput: the file is missing or damaged.
+    """
+    content = read_bytes(path).decode(errors="replace")
+    try:
+        return _made(tokenizers.Tokenizer.from_str(content), bos, eos)
+    except Exception as error:  # the library raises nothing more specific
+        raise InvalidInput(f"{path} is not a tokenizer: {error}") from error
 
 
 def _mark(path: Path, name: str) -> int | None:
