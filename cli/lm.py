@@ -34,6 +34,7 @@ class LmRun:
 
     def run(self) -> None:
         """Run, and print the losses."""
+        leave_at_once(lambda: self.resume)  # what follows imports much
         from ..sim.lm import Progress, holds_run, quick_study, read_study, start_run
         from ..sim.processes import together
         from ..theory import InvalidInput
@@ -88,7 +89,7 @@ class LmTable:
         from ..theory.whole_file import whole_file
 
         data = open_runs(self.runs)
-        tables = [loss_table(data), similarity_table(data)]
+        tables = [loss_table(data)] + [similarity_table(data)] * (data.sizes["entity"] > 1)
         try:
             scores = score_lines(data)
         except InvalidInput as reason:
@@ -103,14 +104,15 @@ class LmTable:
 
 
 def _print(table) -> None:
-    rich_table = RichTable(title=Text(table.title), title_justify="left")
+    rich_table = RichTable()
     for name in table.header:
         rich_table.add_column(Text(name), justify="right")
     colours = {-1: "green", 0: "", 1: "red"}
     for row in table.rows:
-        rich_table.add_row(*(Text(cell.text, colours[cell.direction]) for cell in row))
+        rich_table.add_row(*(Text(cell.marked, colours[cell.direction]) for cell in row))
     console = Console()
     console = console if console.is_terminal else Console(width=200)
+    console.print(Text(table.title))
     console.print(rich_table)
 
 

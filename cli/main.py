@@ -1,6 +1,7 @@
 """Entry point: parse the arguments, run one command, turn user errors into one sentence and exit code 2."""
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import tyro
 
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
 from .explore import ExploreCommand
+from .interruption import leave_at_once
 from .limit import LimitCommand
 from .lm import LmEvaluate, LmFigure, LmGenerate, LmRun, LmTable
 from .machine import prepare_jax
@@ -57,6 +59,8 @@ _DESCRIPTION = (
 
 def main() -> None:
     """Run the command line; exits with 2 on bad input."""
+    handler = signal.getsignal(signal.SIGINT)
+    leave_at_once(lambda: False)  # amid imports an exception would end in a traceback, or be swallowed
     command = tyro.cli(
         Command,  # pyright: ignore[reportArgumentType]
         prog="crossfeed",
@@ -68,6 +72,7 @@ def main() -> None:
 
     from ..theory import CrossfeedError
 
+    signal.signal(signal.SIGINT, handler)
     try:
         command.run()
         sys.stdout.flush()

@@ -8,6 +8,8 @@ import xarray as xr
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from sklearn.decomposition import PCA
 
 from ..sim.lm import SCRATCH, check_held, measured_study
 from ..theory import InvalidInput
@@ -45,6 +47,7 @@ def loss_figure(data: xr.Dataset) -> Figure:
                     panel.set_title(title)
                 if row is axes[-1]:
                     panel.set_xlabel("generation")
+                    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=_MOST)
         banded = over_seeds(data.loss)[1].notnull().any()
@@ -113,9 +116,8 @@ def _plane(
     points: Float[np.ndarray, "panel entity item coordinate"],
 ) -> Float[np.ndarray, "panel entity item component=2"]:
     """The first two principal components of all points together."""
-    flat = points.reshape(-1, points.shape[-1])
-    _, vectors = np.linalg.eigh(np.cov(flat.T))
-    return (points - flat.mean(axis=0)) @ vectors[:, :-3:-1]
+    components = PCA(2, svd_solver="full").fit_transform(points.reshape(-1, points.shape[-1]))
+    return components.reshape(*points.shape[:-1], 2)
 
 
 def _clouds(panel: Axes, values: Float[np.ndarray, "entity item component=2"]) -> None:
@@ -127,12 +129,16 @@ def _clouds(panel: Axes, values: Float[np.ndarray, "entity item component=2"]) -
     panel.set(xticks=[], yticks=[])
 
 
+def _layers(count: int) -> str:
+    return f"{count} layer{'s' * (count > 1)}"
+
+
 def setting(data: xr.Dataset) -> str:
     """What made the numbers."""
     study = measured_study(data)
     training, model, first = study.training, study.model, study.initial
     bases = [
-        f"scratch ({entity.layers or model.layers} layers, width {entity.width or model.width})"
+        f"scratch ({_layers(entity.layers or model.layers)}, width {entity.width or model.width})"
         if base == SCRATCH
         else base.rsplit("/", 1)[-1]
         for entity, base in zip(study.entities, study.bases, strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..sim.differences import differences
+from ..sim.differences import differences, summary
 from ..sim.lm import measured_inputs, measured_study, open_measures
 from ..theory import InvalidInput
 
@@ -27,7 +27,7 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
     opened = [open_measures(folder) for folder in folders]
     for other, there in zip(opened[1:], folders[1:], strict=True):
         if changed := differences(_settings(opened[0]), _settings(other), str(there)):
-            raise InvalidInput(f"{folders[0]} and {there} do not fit together: {'; '.join(changed)}")
+            raise InvalidInput(f"{folders[0]} and {there} do not fit together: {summary(changed)}")
         read, theirs = measured_inputs(opened[0]), measured_inputs(other)
         for what in read.keys() & theirs.keys():
             if read[what] != theirs[what]:

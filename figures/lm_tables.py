@@ -23,6 +23,11 @@ class TableCell:
     text: str
     direction: int = 0
 
+    @property
+    def marked(self) -> str:
+        """The text, with ▲ for a rise of more than 0.1 and ▼ for a fall."""
+        return self.text + {-1: " ▼", 0: "", 1: " ▲"}[self.direction]
+
 
 @dataclass(frozen=True)
 class Table:
@@ -39,10 +44,9 @@ class Table:
     rows: tuple[tuple[TableCell, ...], ...]
 
     def markdown(self) -> str:
-        """The table in Markdown; ▲ marks a rise, ▼ a fall, nothing a change of at most 0.1."""
-        marks = {-1: " ▼", 0: "", 1: " ▲"}
+        """The table in Markdown."""
         lines = [f"**{self.title}**", "", _line(self.header), _line("---" for _ in self.header)]
-        lines += [_line(cell.text + marks[cell.direction] for cell in row) for row in self.rows]
+        lines += [_line(cell.marked for cell in row) for row in self.rows]
         return "\n".join(lines) + "\n"
 
 
@@ -174,4 +178,4 @@ def _changes(first: xr.DataArray, last: xr.DataArray, data: xr.Dataset, judged: 
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "…"
+    return f"{round(value, 2) + 0:.2f}" if np.isfinite(value) else "…"  # + 0: no minus before zero

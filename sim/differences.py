@@ -3,6 +3,14 @@
 from itertools import zip_longest
 from typing import Any
 
+_SAID = 4
+
+
+def summary(lines: list[str]) -> str:
+    """The first few differences, and how many more there are."""
+    more = f"; and {len(lines) - _SAID} more" if len(lines) > _SAID else ""
+    return "; ".join(lines[:_SAID]) + more
+
 
 def differences(stored: Any, wanted: Any, source: str, name: str = "") -> list[str]:
     """What differs between two settings made of dicts, lists and plain values, in words.

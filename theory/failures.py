@@ -1,5 +1,8 @@
 """What can go wrong, as one sentence each: the messages name the field and the value."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import jax
 from jax.core import Tracer
 
@@ -18,6 +21,15 @@ class NoLimit(CrossfeedError):
 
 class DependsOnTheta(CrossfeedError):
     """An estimate is biased, so its error depends on a true parameter that was not given."""
+
+
+@contextmanager
+def naming(field: str) -> Iterator[None]:
+    """Say which field bad input came from, where what refuses it cannot know."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{field}: {error}") from error
 
 
 def is_concrete(*values) -> bool:

@@ -83,6 +83,10 @@ def load_model(
     """
     path = Path(source)
     config, values = load_llama2c(path) if path.suffix == ".bin" else _load_folder(_folder(source))
+    if broken := next(
+        (name for name, value in values.items() if not np.isfinite(value.astype(np.float32)).all()), None
+    ):
+        raise InvalidInput(f"{path}: the tensor '{broken}' holds numbers that are not finite")
     if parameter_dtype:
         values = {name: value.astype(parameter_dtype) for name, value in values.items()}
         config = replace(config, parameter_dtype=parameter_dtype)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...theory.failures import InvalidInput
+from ...theory.failures import InvalidInput, naming
 from .builtin_tasks import BUILTIN_TASKS, builtin_task
 from .public_text import python_documentation
 from .study import PYTHON, EntitySettings, Study
@@ -42,14 +42,21 @@ def read_material(study: Study) -> Material:
     Raises:
         InvalidInput: a file is missing or damaged, or nothing is left of a task.
     """
-    tasks = without_duplicates([_task(entity) for entity in study.entities])
-    if study.public == PYTHON:
-        documents = python_documentation()
-    elif Path(study.public).is_absolute():  # paths were resolved when the study was read
-        documents = read_documents(Path(study.public))
-    else:
-        documents = hub_documents(study.public)
+    tasks = []
+    for number, entity in enumerate(study.entities, 1):
+        with naming(f"the task of entity {number}"):
+            tasks.append(_task(entity))
+    with naming("public.text"):
+        documents = _documents(study.public)
+    tasks = without_duplicates(tasks)
     return Material(tasks, *_split_documents(list(dict.fromkeys(documents))))
+
+
+def _documents(public: str) -> list[str]:
+    if public == PYTHON:
+        return python_documentation()
+    # Paths were resolved when the study was read.
+    return read_documents(Path(public)) if Path(public).is_absolute() else hub_documents(public)
 
 
 def _split_documents(documents: list[str]) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from ...theory.failures import InvalidInput
+from ...theory.failures import InvalidInput, naming
 from .checkpoints import Checkpoint, load_checkpoint
 from .corpus import Corpus, Material, make_corpus, read_material
 from .study import SCRATCH, Study
@@ -33,7 +33,10 @@ class Inputs:
         for _, checkpoint in sorted(self.checkpoints.items()):
             for leaf in jax.tree.leaves(checkpoint.model):
                 digest.update(np.asarray(leaf).tobytes())
-        return {"texts": self.corpus.fingerprint(), "checkpoints": digest.hexdigest()}
+        # Tests that are left out now are not in the corpus, but `evaluate` may ask for more.
+        tests = repr([task.test for task in self.material.tasks]).encode()
+        texts = hashlib.sha256(self.corpus.fingerprint().encode() + tests).hexdigest()
+        return {"texts": texts, "checkpoints": digest.hexdigest()}
 
 
 def read_inputs(study: Study) -> Inputs:
@@ -57,13 +60,14 @@ def read_checkpoints(study: Study) -> dict[str, Checkpoint]:
     length, read = study.training.length, {}
     for name in sorted({*study.bases} - {SCRATCH}):
         # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
-        read[name] = load_checkpoint(
-            name,
-            study.tokenizer or None,
-            dtype=study.model.precision,
-            parameter_dtype="float32",
-            remat=study.training.remat,
-        )
+        with naming("base"):
+            read[name] = load_checkpoint(
+                name,
+                study.tokenizer or None,
+                dtype=study.model.precision,
+                parameter_dtype="float32",
+                remat=study.training.remat,
+            )
         if (context := read[name].model.config.context) < length:
             raise InvalidInput(f"training.length is {length}, above the context of {name}, {context}")
     names = list(read)

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from ...theory.failures import InvalidInput
 from ...theory.whole_file import whole_file, why_not
-from ..differences import differences
+from ..differences import differences, summary
 from .config import RopeScaling, TransformerConfig
 from .corpus import Corpus
 from .study import Study, from_dict
@@ -127,7 +127,7 @@ def check_settings(folder: Path, study: Study) -> None:
     record = read_record(folder)
     # A setting that a record does not have was added since, and has its default there.
     if changed := differences(from_dict(record["study"]).as_dict(), study.as_dict(), "the study"):
-        raise InvalidInput(f"{folder} holds another study: {'; '.join(changed)}")
+        raise InvalidInput(f"{folder} holds another study: {summary(changed)}")
 
 
 def check_inputs(folder: Path, fingerprints: Mapping[str, str]) -> None:

@@ -60,6 +60,8 @@ class Snapshots:
         # On a full disk Orbax's threads print pages of errors.
         if (free := shutil.disk_usage(self._folder).free) < needed:
             raise CrossfeedError(f"{cannot}: {free:,} bytes are free, and {needed:,} needed; {until}")
+        for left_by_a_kill in self._folder.glob("*.orbax-checkpoint-tmp"):
+            shutil.rmtree(left_by_a_kill, ignore_errors=True)
         try:
             self._manager.save(generation, args=ocp.args.PyTreeSave(tree))
         except (OSError, ValueError) as error:  # its storage raises a ValueError where the disk is full after all

@@ -165,7 +165,7 @@ class _Reader(TomlReader):
             return
         topics = [name for name in BUILTIN_TASKS if name.startswith(f"{task.partition(':')[0]}:")]
         if known := topics or get_close_matches(task, BUILTIN_TASKS, cutoff=0.8):
-            what = f"is {task!r}, which is neither a file nor built in; built in are {', '.join(known)}"
+            what = f"is {task!r}, which is neither a file nor built in; built in and most like it: {', '.join(known)}"
             self.fail("entity", "task", what, which)
 
     def section(self, name: str, kind: type) -> dict[str, Any]:
@@ -238,6 +238,12 @@ class _Reader(TomlReader):
             self.fail("pool", "prompts", "is 'other', which needs at least 2 entities")
         if study.pool.top_p == 0:
             self.fail("pool", "top_p", "is 0, but must be above 0: no token is left to sample")
+        given = self.content.get("pool", {})
+        if "judge" in given and study.pool.candidates == 1:
+            self.fail("pool", "judge", "applies where pool.candidates is above 1")
+        for key in ("top_p", "candidates"):
+            if study.pool.temperature == 0 and given.get(key, 1) != 1:
+                self.fail("pool", key, f"is {given[key]}, but at temperature 0 every completion is the likeliest")
         if study.pool.new_tokens >= study.training.length:
             what = f"is {study.pool.new_tokens}, but must be below training.length, {study.training.length}"
             self.fail("pool", "new_tokens", what)
@@ -258,6 +264,11 @@ class _Reader(TomlReader):
 
     def check_bases(self, study: Study) -> None:
         bases = {*study.bases}
+        for key in _OF_PRETRAINING:
+            if key in self.content.get("model", {}) and not study.model.pretrain_steps:
+                self.fail(
+                    "model", key, "applies where model.pretrain_steps is above 0; a checkpoint's are 0 unless given"
+                )
         if len(bases) > 1 and SCRATCH in bases:
             which = next(i for i, entity in enumerate(study.entities) if entity.base)
             self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers", which)
@@ -274,9 +285,6 @@ class _Reader(TomlReader):
         for key in _OF_NEW_MODELS:
             if key in given:
                 self.fail("model", key, "applies to a model from scratch only, but every entity has a checkpoint")
-        for key in _OF_PRETRAINING:
-            if key in given and not study.model.pretrain_steps:
-                self.fail("model", key, "applies where model.pretrain_steps is given: a checkpoint's are 0")
         if "vocabulary" in self.content.get("tokenizer", {}):
             self.fail("tokenizer", "vocabulary", "applies to a new tokenizer, but checkpoints bring their own")
 

@@ -38,8 +38,10 @@ def read_documents(path: Path) -> list[str]:
     """Public text: one `.txt` file, or all below a folder, in the order of their names.
 
     Raises:
-        InvalidInput: there is none, or one is empty or not text.
+        InvalidInput: there is none, or one is empty or not text, or named otherwise.
     """
+    if path.suffix != ".txt" and path.is_file():
+        raise InvalidInput(f"{path} is neither a folder nor a .txt file")
     if path.is_dir():
         files = sorted(path.rglob("*.txt"))
         if not files:

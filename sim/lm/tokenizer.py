@@ -140,7 +140,7 @@ def _llama2c_tokenizer(path: Path) -> Tokenizer:
             score, length = struct.unpack_from("<fi", content, start)
             piece = content[start + 8 : start + 8 + length].decode()
         except (struct.error, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{path} is damaged at byte {start}, token {len(pieces)}: {error}") from error
+            raise InvalidInput(f"{path} is damaged at byte {start}, token {len(pieces)}") from error
         if length < 0 or start + 8 + length > len(content):
             raise InvalidInput(f"{path} ends within token {len(pieces)}")
         pieces.append(piece)

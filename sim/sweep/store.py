@@ -20,7 +20,7 @@ from zarr.errors import BaseZarrError
 
 from ...theory.failures import CrossfeedError, InvalidInput
 from ...theory.whole_file import why_not
-from ..differences import differences
+from ..differences import differences, summary
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
 from .spec import Spec
@@ -98,7 +98,7 @@ class Store:
         """
         stored, wanted = _identity(read_spec_of(path)), _identity(plan.spec)
         if changed := differences(stored, wanted, "the spec"):
-            raise InvalidInput(f"{path} holds another sweep: {'; '.join(changed)}")
+            raise InvalidInput(f"{path} holds another sweep: {summary(changed)}")
         if lost := _lost(path, plan):
             with _empty_store_beside(path, plan) as part:
                 for file in lost:

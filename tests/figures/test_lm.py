@@ -76,6 +76,7 @@ def test_runs_join_over_their_cells_and_say_how_many_seeds_each_has(tmp_path):
     assert columns["β=0.5 α=0.5 (3 seeds)"] == "3.00 → 1.90 ± 0.10"
     assert columns["β=1 α=0.5 (1 seed)"] == "3.00 → 1.50"
     assert "nan" not in table.markdown() + similarity_table(data).markdown()
+    assert [cell.marked for cell in table.rows[0][1:3]] == ["3.00 → 3.00", "3.00 → 2.50 ▼"]
     lines = score_lines(data)
     assert lines[0] == "means of 1 to 3 seeds a cell"
     assert sum("pattern score" in line for line in lines) == 2

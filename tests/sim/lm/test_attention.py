@@ -40,7 +40,18 @@ def test_found_and_gradients_of_packed_texts(length):
         np.testing.assert_allclose(mine, other, atol=2e-5)
 
 
-def test_a_query_that_sees_nothing_changes_no_gradient():
+def test_elsewhere_than_on_cpu_it_is_jax_own_attention(monkeypatch):
+    random = np.random.default_rng(3)
+    arrays = inputs(9, 9, random)
+    mask = jnp.asarray(np.tril(np.ones((BATCH, 9, 9), bool)))
+    on_cpu = attend(*arrays, mask, True)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    elsewhere = attend(*arrays, mask, True)
+    np.testing.assert_allclose(elsewhere, on_cpu, atol=2e-6)
+    assert (elsewhere == reference(*arrays, mask)).all()
+
+
+def test_a_query_that_sees_nothing_spoils_no_gradient():
     random = np.random.default_rng(0)
     arrays = inputs(6, 6, random)
     blind = jnp.asarray(np.tril(np.ones((BATCH, 6, 6), bool))).at[:, 4:].set(False)

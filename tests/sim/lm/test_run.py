@@ -181,7 +181,8 @@ def test_a_full_disk_stops_it_and_loses_nothing(saved, run, undisturbed, tmp_pat
         patch.setattr(shutil, "disk_usage", usage)
         with pytest.raises(CrossfeedError, match=r"cannot write to .*: 1,000 bytes are free, and \d+,.* needed; go on"):
             run(tmp_path / "run")
-    xr.testing.assert_identical(run(tmp_path / "run", resume=True), expected)
+    with jax.enable_x64(False):  # whatever JAX's precision is, models have their own
+        xr.testing.assert_identical(run(tmp_path / "run", resume=True), expected)
 
 
 def test_resuming_a_finished_run_changes_nothing(run, undisturbed):

@@ -83,6 +83,10 @@ def test_a_study_survives_being_written_down():
         ("alpha = [0, 0.5]", "alpha = [0, 0]", "line 2: study.alpha holds 0 twice"),
         ("generations = 3", "seeds = [4, 7, 7]", "line 4: study.seeds holds 7 twice"),
         ("generations = 3", "seeds = []", "line 4: study.seeds is an empty list"),
+        ("new_tokens = 16", 'judge = "answer"', "line 24: pool.judge applies where pool.candidates is above 1"),
+        ("new_tokens = 16", "temperature = 0\ntop_p = 0.5", "line 25: pool.top_p is 0.5, but at temperature 0"),
+        ("new_tokens = 16", "temperature = 0\ncandidates = 3", "line 25: pool.candidates is 3, but at temperature 0"),
+        ("heads = 2", "heads = 2\npretrain_steps = 0\npretrain_rate = 1", "line 17: model.pretrain_rate applies where"),
         ("steps = 4", "microbatch = 3", "line 18: training.microbatch is 3, but must divide training.batch, 4"),
         ("steps = 4", "microbatch = 0", "line 18: training.microbatch is 0, but must be at least 1"),
         ("steps = 4", "remat = 1", "line 18: training.remat is 1, but must be of type bool"),
@@ -103,7 +107,11 @@ def test_a_study_survives_being_written_down():
         ("steps = 4", "beta2 = 1.0", r"line 18: training.beta2 is 1.0, but must lie in \[0, 1\)"),
         ('task = "arithmetic"\n', "", "entity.task missing for entity 2"),
         ('"arithmetic"', '" "', "line 10: entity.task is empty"),
-        ('"arithmetic"', '"arithmetics"', "line 10: entity.task is 'arithmetics', which is neither .* are arithmetic$"),
+        (
+            '"arithmetic"',
+            '"arithmetics"',
+            "line 10: entity.task is 'arithmetics', which is neither .* like it: arithmetic$",
+        ),
         ('"science"', '"science:biologie"', "line 7: entity.task is 'science:biologie', .*science:chemistry, "),
         (
             '"arithmetic"\nwidth = 32',
@@ -153,7 +161,7 @@ def test_a_checkpoint_trains_no_further_unless_told():
     further = text.replace('"some/model"', '"some/model"\npretrain_steps = 9\npretrain_private = 0.5')
     assert parse_study(further).model.pretrain_steps == 9
     with pytest.raises(
-        InvalidInput, match=r"line 15: model.pretrain_private applies where model.pretrain_steps is given"
+        InvalidInput, match=r"line 15: model.pretrain_private applies where model.pretrain_steps is above 0"
     ):
         parse_study(further.replace("pretrain_steps = 9\n", "\n"))
 

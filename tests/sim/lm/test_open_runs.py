@@ -1,0 +1,113 @@
+"""Runs while something else uses them, and after what they were made of or with has changed."""
+
+import json
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from crossfeed.sim.lm import (
+    Study,
+    complete_prompt,
+    evaluate_files,
+    open_cell,
+    open_measures,
+    parse_study,
+    start_run,
+)
+from crossfeed.sim.lm.inputs import read_inputs
+from crossfeed.sim.lm.run_folder import lock_run
+from crossfeed.sim.lm.snapshots import Snapshots
+from crossfeed.sim.lm.tasks import question
+from crossfeed.theory import InvalidInput
+
+from .tiny_study import TINY, write_public_text
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[Study, Path]:
+    folder = tmp_path_factory.mktemp("lm")
+    write_public_text(folder)
+    text = TINY.replace("alpha = [0, 1]", "alpha = [1]").replace("generations = 2", "generations = 1")
+    study = parse_study(text, folder=folder)
+    start_run(study, folder / "run", False, lambda now: None)
+    return study, folder / "run"
+
+
+def test_models_are_used_without_the_texts_that_their_own_tests_need(made):
+    study, folder = made
+    cell = open_cell(folder, None, 1.0, 0.5)
+    expected = complete_prompt(cell, "Question:", 0.0)
+    text = Path(study.public).read_text()
+    try:
+        Path(study.public).write_text(text[::-1])
+        assert complete_prompt(open_cell(folder, None, 1.0, 0.5), "Question:", 0.0) == expected
+        with pytest.raises(InvalidInput, match=r"the texts that .* was started with have changed"):
+            evaluate_files(cell, [], 2)
+        Path(study.public).unlink()
+        assert complete_prompt(open_cell(folder, None, 1.0, 0.5), "Question:", 0.0) == expected
+        with pytest.raises(InvalidInput, match=r"public.text: cannot read"):
+            evaluate_files(cell, [], 2)
+    finally:
+        Path(study.public).write_text(text)
+
+
+def test_a_second_process_is_refused_while_one_runs(made):
+    study, folder = made
+    lock = lock_run(folder)
+    with pytest.raises(InvalidInput, match=rf"another process is running into {folder}"):
+        start_run(study, folder, True, lambda now: None)
+    lock.release()
+    start_run(study, folder, True, lambda now: None)
+
+
+def test_what_may_round_otherwise_is_said_on_resume(made):
+    study, folder = made
+    notes = []
+    start_run(study, folder, True, lambda now: notes.append(now.note))
+    assert not any("may differ" in note for note in notes)
+    record = json.loads((folder / "study.json").read_text())
+    record["made_with"]["devices"] = "64 × cpu"
+    (folder / "study.json").write_text(json.dumps(record))
+    start_run(study, folder, True, lambda now: notes.append(now.note))
+    assert [note for note in notes if "may differ" in note] == [
+        "devices is 64 × cpu there and 2 × cpu in this process: what is computed from here on may differ"
+    ]
+
+
+def test_test_examples_beyond_those_measured_count_as_texts(made):
+    study, _ = made
+    inputs = read_inputs(study)
+    task, *others = inputs.material.tasks
+    longer = replace(task, test=(*task.test, question("What is new?", "This.")))
+    changed = replace(inputs, material=replace(inputs.material, tasks=[longer, *others]))
+    assert changed.corpus is inputs.corpus
+    assert changed.fingerprints()["texts"] != inputs.fingerprints()["texts"]
+
+
+def test_a_reader_follows_a_writer(tmp_path):
+    tree = {"weights": np.arange(3.0)}
+    with closing(Snapshots(tmp_path)) as writer:
+        writer.save(1, tree)
+        with closing(Snapshots(tmp_path)) as reader:
+            writer.save(2, {"weights": tree["weights"] + 1})
+            assert reader.restore(tree)["weights"].tolist() == [1, 2, 3]
+
+
+def test_measures_that_are_replaced_while_they_are_read_are_read_again(made, monkeypatch):
+    study, folder = made
+    whole = open_measures(folder)
+    really = xr.open_zarr
+
+    def amid_a_move(path):
+        """The folder that was opened makes way for another before its numbers are read."""
+        monkeypatch.setattr(xr, "open_zarr", really)
+        opened = really(path)
+        path.rename(path.with_name("moved"))
+        start_run(study, folder, True, lambda now: None)
+        return opened
+
+    monkeypatch.setattr(xr, "open_zarr", amid_a_move)
+    xr.testing.assert_identical(open_measures(folder), whole)
