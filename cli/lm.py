@@ -89,7 +89,9 @@ class LmTable:
         from ..theory.whole_file import whole_file
 
         data = open_runs(self.runs)
-        tables = [loss_table(data)] + [similarity_table(data)] * (data.sizes["entity"] > 1)
+        tables = [loss_table(data)]
+        if data.sizes["entity"] > 1:
+            tables.append(similarity_table(data))
         try:
             scores = score_lines(data)
         except InvalidInput as reason:

@@ -60,19 +60,21 @@ _DESCRIPTION = (
 def main() -> None:
     """Run the command line; exits with 2 on bad input."""
     handler = signal.getsignal(signal.SIGINT)
-    leave_at_once(lambda: False)  # amid imports an exception would end in a traceback, or be swallowed
-    command = tyro.cli(
-        Command,  # pyright: ignore[reportArgumentType]
-        prog="crossfeed",
-        description=_DESCRIPTION,
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-    )
-    prepare_jax(small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate))
-    import jax  # only now, so that --help does not wait for it
+    if handler is not signal.SIG_IGN:
+        leave_at_once(lambda: False)  # amid imports an exception would end in a traceback, or be swallowed
+    try:
+        command = tyro.cli(
+            Command,  # pyright: ignore[reportArgumentType]
+            prog="crossfeed",
+            description=_DESCRIPTION,
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        )
+        prepare_jax(small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate))
+        import jax  # only now, so that --help does not wait for it
 
-    from ..theory import CrossfeedError
-
-    signal.signal(signal.SIGINT, handler)
+        from ..theory import CrossfeedError
+    finally:
+        signal.signal(signal.SIGINT, handler)
     try:
         command.run()
         sys.stdout.flush()

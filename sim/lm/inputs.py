@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from ...theory.failures import InvalidInput, naming
+from ...theory.failures import InvalidInput
 from .checkpoints import Checkpoint, load_checkpoint
 from .corpus import Corpus, Material, make_corpus, read_material
 from .study import SCRATCH, Study
@@ -60,14 +60,13 @@ def read_checkpoints(study: Study) -> dict[str, Checkpoint]:
     length, read = study.training.length, {}
     for name in sorted({*study.bases} - {SCRATCH}):
         # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
-        with naming("base"):
-            read[name] = load_checkpoint(
-                name,
-                study.tokenizer or None,
-                dtype=study.model.precision,
-                parameter_dtype="float32",
-                remat=study.training.remat,
-            )
+        read[name] = load_checkpoint(
+            name,
+            study.tokenizer or None,
+            dtype=study.model.precision,
+            parameter_dtype="float32",
+            remat=study.training.remat,
+        )
         if (context := read[name].model.config.context) < length:
             raise InvalidInput(f"training.length is {length}, above the context of {name}, {context}")
     names = list(read)

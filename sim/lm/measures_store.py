@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from .study import Study, from_dict
 from .text_measures import DISTINCT
 
 _MEASURES, _STUDY, _INPUTS = "measures.zarr", "crossfeed_study", "crossfeed_inputs"
-_TRIES = 5
+_LOOKS, _PAUSE = 5, 0.1  # seconds
 
 
 def write_measures(
@@ -96,19 +97,22 @@ def open_measures(folder: Path) -> xr.Dataset:
     Raises:
         InvalidInput: there are none, or they cannot be read.
     """
-    try:
-        for _ in range(_TRIES):
+    failure: Exception = OSError("a run replaces them again and again")
+    for _ in range(_LOOKS):
+        try:
             before = (folder / _MEASURES).stat()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 data = xr.open_zarr(folder / _MEASURES).load()
             if os.path.samestat(before, (folder / _MEASURES).stat()):
-                return data  # else a run has replaced it meanwhile, and what is missing reads as NaN
-        raise OSError("it is replaced again and again")
-    except Exception as error:  # whatever stands at the path
-        raise InvalidInput(
-            f"cannot open the measures of a run at {folder}: {' '.join(str(error).split())[:200]}"
-        ) from error
+                return data
+            # A run has replaced them meanwhile: some numbers may be of the next generation, or missing.
+        except Exception as error:  # whatever stands at the path
+            failure = error
+        time.sleep(_PAUSE)
+    raise InvalidInput(
+        f"cannot open the measures of a run at {folder}: {' '.join(str(failure).split())[:200]}"
+    ) from failure
 
 
 def measured_study(data: xr.Dataset) -> Study:

@@ -30,8 +30,8 @@ from .training import (
 )
 from .transformer import Transformer
 
-WRITTEN_AT_ONCE = (8, 64)
-"""Completions that an entity writes side by side: the smaller number where that is all. More sizes would be compiled too."""
+_MANY, _FEW = 64, 8
+"""Completions that an entity writes side by side: many, or few where no more are left. Other sizes would be compiled too."""
 _PROMPT_STEP = 32
 """Prompts are padded to multiples of this, so that few lengths are compiled."""
 
@@ -86,13 +86,13 @@ class Population:
         cls,
         models: Sequence[Transformer],
         tokenizer: Tokenizer,
-        stack: Callable[[Sequence[Transformer]], Transformer] = stack,
+        combine: Callable[[Sequence[Transformer]], Transformer] = stack,
     ) -> "Population":
         """Models grouped by their configuration."""
         members: dict[object, list[int]] = {}
         for entity, model in enumerate(models):
             members.setdefault(model.config, []).append(entity)
-        return cls([Group(tuple(own), stack([models[i] for i in own])) for own in members.values()], tokenizer)
+        return cls([Group(tuple(own), combine([models[i] for i in own])) for own in members.values()], tokenizer)
 
     @classmethod
     def shapes(cls, configs: Sequence[TransformerConfig], tokenizer: Tokenizer) -> "Population":
@@ -175,10 +175,9 @@ class Population:
             # Prompts of like length are written together.
             orders = {i: sorted(range(len(prompts[i])), key=lambda at, i=i: len(prompts[i][at])) for i in group.members}
             most = max(len(order) for order in orders.values())
-            few, many = WRITTEN_AT_ONCE
-            for start in range(0, most, many):
-                chunks = {i: order[start : start + many] for i, order in orders.items()}
-                block = few if most - start <= few else many
+            for start in range(0, most, _MANY):
+                chunks = {i: order[start : start + _MANY] for i, order in orders.items()}
+                block = _FEW if most - start <= _FEW else _MANY
                 tokens, lengths = _prompt_block(
                     [[prompts[i][at] for at in chunk] for i, chunk in chunks.items()], block
                 )

@@ -41,12 +41,6 @@ class Progress:
     note: str = ""
 
 
-def restored(snapshots: Snapshots, shapes: Population, study: Study) -> Population:
-    """The models that were saved last."""
-    state = snapshots.restore({"models": shapes.state})["models"]
-    return shapes.with_state(state, study.training.batch)
-
-
 Listener = Callable[[Progress], None]
 Measures = dict[str, np.ndarray]
 """As `Measurer.empty` makes them."""
@@ -187,3 +181,9 @@ class Runner:
 
     def _tell(self, what: str, tokens: int) -> None:
         self._listen(Progress(self._done, self._total, what, tokens))
+
+
+def restored(snapshots: Snapshots, shapes: Population, study: Study) -> Population:
+    """The models that were saved last."""
+    state = snapshots.restore({"models": shapes.state})["models"]
+    return shapes.with_state(state, study.training.batch)

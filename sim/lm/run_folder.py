@@ -2,7 +2,8 @@
 
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from filelock import FileLock, Timeout
 from ...theory.failures import InvalidInput
 from ...theory.whole_file import whole_file, why_not
 from ..differences import differences, summary
+from ..processes import first_alone
 from .config import RopeScaling, TransformerConfig
 from .corpus import Corpus
 from .study import Study, from_dict
@@ -51,21 +53,31 @@ def check_vacant(folder: Path) -> None:
     Raises:
         InvalidInput: something is there already.
     """
-    if folder.exists() and (not folder.is_dir() or any(path.name != _LOCK for path in folder.iterdir())):
+    if folder.exists() and (
+        not folder.is_dir() or any(path.name not in (_LOCK, _TOKENIZER) for path in folder.iterdir())
+    ):
         raise InvalidInput(f"{folder} exists already: choose another name, or continue it with --resume")
 
 
-def lock_run(folder: Path) -> FileLock:
-    """Keep others from running into a folder until the lock is released; a process that ends releases it, however it ends.
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep others from running into a folder, which is made if need be; however a process ends, it lets go.
 
     Raises:
         InvalidInput: another process runs into it, or it cannot be written.
     """
+    lock = FileLock(folder / _LOCK)
+    first_alone(lambda: _take(lock, folder))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _take(lock: FileLock, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK)
         lock.acquire(blocking=False)
-        return lock
     except Timeout:
         raise InvalidInput(f"another process is running into {folder}") from None
     except OSError as error:
@@ -107,9 +119,10 @@ def create_run(
 def _made_with() -> dict[str, Any]:
     """What rounding depends on."""
     return {
-        "versions": {name: version(name) for name in ("crossfeed", "jax", "flax", "optax", "numpy")},
+        "versions": {name: version(name) for name in ("crossfeed", "jax", "jaxlib", "flax", "optax", "numpy")},
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "devices": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
+        "processes": jax.process_count(),
     }
 
 

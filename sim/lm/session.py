@@ -1,7 +1,8 @@
 """Whole runs: start or resume one, and use the models it ended with."""
 
+import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -11,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ...theory.failures import InvalidInput
+from ...theory.failures import CrossfeedError, InvalidInput
 from ..processes import check_alike, first_alone, together
 from .inputs import left_out, read_inputs
 from .measure import completion_losses
@@ -26,8 +27,8 @@ from .run_folder import (
     check_settings,
     check_vacant,
     create_run,
+    held,
     initial_folder,
-    lock_run,
     models_of,
     study_of,
 )
@@ -38,6 +39,7 @@ from .tasks import Example, numbered
 from .text_measures import accuracy
 from .texts import begin, encode_examples
 
+_LOOKS, _PAUSE = 5, 0.1  # seconds
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -69,25 +71,27 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
     check_alike(study.fingerprint(), "the settings")
     listen(Progress(0, 1, "reading text", 0))
     first_alone(lambda: check_settings(folder, study) if resume else check_vacant(folder))
-    runner, notes = together(lambda: _runner(study, folder, listen))
-    corpus, fingerprints = runner.corpus, runner.fingerprints
-    for what, fingerprint in fingerprints.items():
-        check_alike(fingerprint, f"the {what}")
-    locks = []
-    first_alone(lambda: locks.append(lock_run(folder)))
-    try:
+    with ExitStack() as stack:
         if resume:
-            first_alone(lambda: check_inputs(folder, fingerprints))
-            notes += [f"{change}: what is computed from here on may differ" for change in changed_since(folder)]
-        else:
-            models = runner.tokenizer, runner.model_configs
-            first_alone(lambda: create_run(folder, study, corpus, fingerprints, *models))
+            stack.enter_context(held(folder))
+        runner, notes = together(lambda: _runner(study, folder, listen))
+        for what, fingerprint in runner.fingerprints.items():
+            check_alike(fingerprint, f"the {what}")
+        if not resume:  # what cannot be run leaves no folder
+            stack.enter_context(held(folder))
+        first_alone(lambda: notes.extend(_go_on(folder, runner)) if resume else _create(folder, runner))
         for note in notes:
             listen(Progress(0, 1, "", 0, note))
         runner.run()
-    finally:
-        for lock in locks:
-            lock.release()
+
+
+def _go_on(folder: Path, runner: Runner) -> list[str]:
+    check_inputs(folder, runner.fingerprints)
+    return [f"{change}: what is computed from here on may differ" for change in changed_since(folder)]
+
+
+def _create(folder: Path, runner: Runner) -> None:
+    create_run(folder, runner.study, runner.corpus, runner.fingerprints, runner.tokenizer, runner.model_configs)
 
 
 def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, list[str]]:
@@ -124,11 +128,31 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
     shapes = Population.shapes(*models_of(folder))
     cell = Cell(seed, float(alpha), float(beta))
     for path in (cell_folder(folder, study, cell), initial_folder(folder, study, cell)):
-        if path.is_dir():
+        if path.is_dir() and (found := _last_models(path, shapes, study)):
+            return OpenCell(folder, study, *found)
+    raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
+
+
+def _last_models(path: Path, shapes: Population, study: Study) -> tuple[Population, int] | None:
+    """The models saved last at a place and their generation, if there are any.
+
+    A run that goes on replaces what is there, and a look amid that finds nothing or half of it: another look helps.
+    """
+    failure = None
+    for _ in range(_LOOKS):
+        try:
             with closing(Snapshots(path)) as snapshots:
                 if snapshots.latest is not None:
-                    return OpenCell(folder, study, restored(snapshots, shapes, study), snapshots.latest)
-    raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
+                    return restored(snapshots, shapes, study), snapshots.latest
+            failure = None
+        except OSError as error:
+            failure = CrossfeedError(f"cannot read {path}: {error.strerror or error}")
+        except CrossfeedError as error:
+            failure = error
+        time.sleep(_PAUSE)
+    if failure:
+        raise failure
+    return None
 
 
 @dataclass(frozen=True)

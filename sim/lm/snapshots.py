@@ -56,12 +56,12 @@ class Snapshots:
 
     def _write(self, generation: int, tree: Any) -> None:
         cannot, until = f"cannot write to {self._folder}", "go on with --resume when there is room"
+        for left_by_a_kill in self._folder.glob("*.orbax-checkpoint-tmp"):
+            shutil.rmtree(left_by_a_kill, ignore_errors=True)
         needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + _RECORDS
         # On a full disk Orbax's threads print pages of errors.
         if (free := shutil.disk_usage(self._folder).free) < needed:
             raise CrossfeedError(f"{cannot}: {free:,} bytes are free, and {needed:,} needed; {until}")
-        for left_by_a_kill in self._folder.glob("*.orbax-checkpoint-tmp"):
-            shutil.rmtree(left_by_a_kill, ignore_errors=True)
         try:
             self._manager.save(generation, args=ocp.args.PyTreeSave(tree))
         except (OSError, ValueError) as error:  # its storage raises a ValueError where the disk is full after all
@@ -77,9 +77,6 @@ class Snapshots:
         try:
             return self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
         except Exception as error:  # Orbax raises errors of many types
-            self._manager.reload()
-            if (newer := self._manager.latest_step()) != step:  # a run goes on, and has replaced what was read
-                return self._read(newer, wanted)
             raise CrossfeedError(
                 f"{self._folder / str(step)} is damaged ({' '.join(str(error).split())[:200]}): "
                 f"delete {self._folder} and go on with --resume, and it is computed again"

@@ -239,8 +239,8 @@ class _Reader(TomlReader):
         if study.pool.top_p == 0:
             self.fail("pool", "top_p", "is 0, but must be above 0: no token is left to sample")
         given = self.content.get("pool", {})
-        if "judge" in given and study.pool.candidates == 1:
-            self.fail("pool", "judge", "applies where pool.candidates is above 1")
+        if given.get("judge", "answer") != "answer" and study.pool.candidates == 1:
+            self.fail("pool", "judge", f"is {given['judge']!r}, which applies where pool.candidates is above 1")
         for key in ("top_p", "candidates"):
             if study.pool.temperature == 0 and given.get(key, 1) != 1:
                 self.fail("pool", key, f"is {given[key]}, but at temperature 0 every completion is the likeliest")

@@ -18,8 +18,8 @@ from .study import TrainingSettings
 from .texts import Rows
 from .transformer import Transformer
 
-_ROWS_AT_ONCE = 2
-"""Rows scored together: what lies between their layers stays in a CPU's cache, their logits fit the memory."""
+_SCORED_ON_CPU, _SCORED = 2, 4
+"""Rows scored together: on CPU what lies between their layers stays in the cache, elsewhere their logits fit the memory."""
 
 
 def stack(models: Sequence[Transformer]) -> Transformer:
@@ -163,4 +163,5 @@ def own_token_losses(
 
 
 def _few_at_once(model: Transformer, *rows: Array) -> Float[Array, "row length"]:
-    return jax.lax.map(lambda row: _row_losses(model, *(x[None] for x in row))[0], rows, batch_size=_ROWS_AT_ONCE)
+    together = _SCORED_ON_CPU if jax.default_backend() == "cpu" else _SCORED
+    return jax.lax.map(lambda row: _row_losses(model, *(x[None] for x in row))[0], rows, batch_size=together)

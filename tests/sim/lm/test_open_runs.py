@@ -1,11 +1,11 @@
 """Runs while something else uses them, and after what they were made of or with has changed."""
 
 import json
-from contextlib import closing
+import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import xarray as xr
 from crossfeed.sim.lm import (
@@ -18,10 +18,10 @@ from crossfeed.sim.lm import (
     start_run,
 )
 from crossfeed.sim.lm.inputs import read_inputs
-from crossfeed.sim.lm.run_folder import lock_run
+from crossfeed.sim.lm.run_folder import held
 from crossfeed.sim.lm.snapshots import Snapshots
 from crossfeed.sim.lm.tasks import question
-from crossfeed.theory import InvalidInput
+from crossfeed.theory import CrossfeedError, InvalidInput
 
 from .tiny_study import TINY, write_public_text
 
@@ -56,10 +56,8 @@ def test_models_are_used_without_the_texts_that_their_own_tests_need(made):
 
 def test_a_second_process_is_refused_while_one_runs(made):
     study, folder = made
-    lock = lock_run(folder)
-    with pytest.raises(InvalidInput, match=rf"another process is running into {folder}"):
+    with held(folder), pytest.raises(InvalidInput, match=rf"another process is running into {folder}"):
         start_run(study, folder, True, lambda now: None)
-    lock.release()
     start_run(study, folder, True, lambda now: None)
 
 
@@ -87,27 +85,57 @@ def test_test_examples_beyond_those_measured_count_as_texts(made):
     assert changed.fingerprints()["texts"] != inputs.fingerprints()["texts"]
 
 
-def test_a_reader_follows_a_writer(tmp_path):
-    tree = {"weights": np.arange(3.0)}
-    with closing(Snapshots(tmp_path)) as writer:
-        writer.save(1, tree)
-        with closing(Snapshots(tmp_path)) as reader:
-            writer.save(2, {"weights": tree["weights"] + 1})
-            assert reader.restore(tree)["weights"].tolist() == [1, 2, 3]
+def test_a_cell_is_looked_at_again_while_a_run_replaces_its_models(made, monkeypatch):
+    """Orbax then fails to list the folder, or finds nothing in it, or what it found is gone."""
+    _, folder = made
+    expected = complete_prompt(open_cell(folder, None, 1.0, 0.5), "Question:", 0.0)
+    looks = []
+
+    class Amid(Snapshots):
+        def __init__(self, path):
+            super().__init__(path)
+            looks.append(path)
+            if len(looks) == 1:
+                raise FileNotFoundError(2, "No such file or directory")
+
+        @property
+        def latest(self):
+            return None if len(looks) == 2 else super().latest
+
+        def restore(self, like):
+            if len(looks) == 3:
+                raise CrossfeedError("damaged")
+            return super().restore(like)
+
+    monkeypatch.setattr("crossfeed.sim.lm.session.Snapshots", Amid)
+    cell = open_cell(folder, None, 1.0, 0.5)
+    assert (cell.generation, len(looks)) == (1, 4)
+    assert complete_prompt(cell, "Question:", 0.0) == expected
 
 
-def test_measures_that_are_replaced_while_they_are_read_are_read_again(made, monkeypatch):
-    study, folder = made
-    whole = open_measures(folder)
-    really = xr.open_zarr
+@pytest.mark.parametrize("moment", ["between two moves", "after it was opened"])
+def test_measures_are_read_again_where_a_run_replaces_them(moment, made, monkeypatch):
+    _, folder = made
+    store, moved = folder / "measures.zarr", folder / "moved"
+    whole, really, opened = open_measures(folder), xr.open_zarr, []
 
-    def amid_a_move(path):
-        """The folder that was opened makes way for another before its numbers are read."""
-        monkeypatch.setattr(xr, "open_zarr", really)
-        opened = really(path)
-        path.rename(path.with_name("moved"))
-        start_run(study, folder, True, lambda now: None)
-        return opened
+    def replaced(path):
+        opened.append(path)
+        if len(opened) > 1:
+            return really(path)
+        if moment == "between two moves":
+            store.rename(moved)
+        data = really(path)
+        store.rename(moved)
+        shutil.copytree(moved, store)
+        shutil.rmtree(store / "loss" / "c")  # its numbers, which then read as NaN
+        return data
 
-    monkeypatch.setattr(xr, "open_zarr", amid_a_move)
+    def finish(_):
+        shutil.rmtree(store, ignore_errors=True)
+        moved.rename(store)
+
+    monkeypatch.setattr(xr, "open_zarr", replaced)
+    monkeypatch.setattr(time, "sleep", finish)
     xr.testing.assert_identical(open_measures(folder), whole)
+    assert len(opened) == 2

@@ -1,5 +1,7 @@
 """Mistakes in a study's file are named with their line."""
 
+from pathlib import Path
+
 import pytest
 from crossfeed.sim.lm import parse_study
 from crossfeed.sim.lm.study import from_dict
@@ -67,6 +69,14 @@ def test_generation_0_has_its_own_training():
     assert plain.initial_beta(1.0) == 1.0
 
 
+def test_the_documented_study_shows_the_defaults(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "language_models.md").read_text(encoding="utf-8")
+    shown = page.split("```toml\n")[1].split("```")[0]
+    weights = "[study]\nalpha = [0, 0.5, 1]\nbeta = [0.5]\n"
+    entities = '[[entity]]\ntask = "science"\n[[entity]]\ntask = "train.jsonl"\ntest = "test.jsonl"\n'
+    assert parse_study(shown, folder=tmp_path) == parse_study(weights + entities, folder=tmp_path)
+
+
 def test_a_study_survives_being_written_down():
     study = parse_study(GOOD)
     assert study.entities[1].width == 32
@@ -83,7 +93,11 @@ def test_a_study_survives_being_written_down():
         ("alpha = [0, 0.5]", "alpha = [0, 0]", "line 2: study.alpha holds 0 twice"),
         ("generations = 3", "seeds = [4, 7, 7]", "line 4: study.seeds holds 7 twice"),
         ("generations = 3", "seeds = []", "line 4: study.seeds is an empty list"),
-        ("new_tokens = 16", 'judge = "answer"', "line 24: pool.judge applies where pool.candidates is above 1"),
+        (
+            "new_tokens = 16",
+            'judge = "likelihood"',
+            "line 24: pool.judge is 'likelihood', which applies where pool.candidates is above 1",
+        ),
         ("new_tokens = 16", "temperature = 0\ntop_p = 0.5", "line 25: pool.top_p is 0.5, but at temperature 0"),
         ("new_tokens = 16", "temperature = 0\ncandidates = 3", "line 25: pool.candidates is 3, but at temperature 0"),
         ("heads = 2", "heads = 2\npretrain_steps = 0\npretrain_rate = 1", "line 17: model.pretrain_rate applies where"),
