@@ -47,7 +47,7 @@ def loss_figure(data: xr.Dataset) -> Figure:
                     panel.set_title(title)
                 if row is axes[-1]:
                     panel.set_xlabel("generation")
-                    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+                    panel.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
             row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=_MOST)
         banded = over_seeds(data.loss)[1].notnull().any()
