@@ -65,7 +65,7 @@ def test_activations_of_half_precision_train_nearly_as_whole_ones(tokenizer):
     assert {leaf.dtype for leaf in jax.tree.leaves(half[0].model(0))} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("microbatch", [1, 2, 3])
+@pytest.mark.parametrize("microbatch", [1, 3])
 def test_microbatches_add_up_to_the_batch(microbatch, tokenizer):
     """Though their rows count unequally many tokens, and one of them none."""
     data = rows(5)
