@@ -1,5 +1,6 @@
 """Every test: float64, shapes in signatures checked, the same examples each time."""
 
+import gc
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when JAX loads LAPACK; two workers share two cores
@@ -21,3 +22,10 @@ settings.register_profile(
     "crossfeed", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("crossfeed")
+
+
+def pytest_collection_finish():
+    """What is imported stays, and tracing makes much that is gone at once: the collector need not look so often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

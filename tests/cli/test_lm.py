@@ -17,14 +17,14 @@ import xarray as xr
 from crossfeed.cli.main import main
 from crossfeed.sim.lm import open_measures
 
-from ..sim.lm.tiny_study import TINY, write_public_text
+from ..sim.lm.tiny_study import TINY, write_texts
 from .addresses import free_address
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("lm")
-    write_public_text(folder)
+    write_texts(folder)
     (folder / "study.toml").write_text(TINY)
     return folder / "study.toml"
 
@@ -229,11 +229,11 @@ def test_tables_and_figures_of_a_run(undisturbed, monkeypatch, tmp_path, capsys)
     call(monkeypatch, "table", undisturbed, "--out", tmp_path / "table.md")
     assert "no pattern score" in capsys.readouterr().out
     written = (tmp_path / "table.md").read_text()
-    assert "| M2 on T1 science:biology |" in written
+    assert "| M2 on T1 biology |" in written
     assert "| on public |" in written
     call(monkeypatch, "figure", undisturbed, "--out", tmp_path / "loss.svg")
     call(monkeypatch, "figure", undisturbed, "--out", tmp_path / "texts.svg", "--beta", "0.5")
-    assert "model 2 on science:biology" in (tmp_path / "loss.svg").read_text()
+    assert "model 2 on biology" in (tmp_path / "loss.svg").read_text()
     assert "generation 2, α = 1" in (tmp_path / "texts.svg").read_text()
 
 

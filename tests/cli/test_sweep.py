@@ -122,8 +122,10 @@ def test_a_full_disk_keeps_what_is_there(spec, undisturbed, tmp_path):
     assert_same(store, undisturbed)
 
 
-def test_status(undisturbed):
-    assert '"points": 96000' in run("status", undisturbed, "--json").stdout
+def test_status(undisturbed, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["crossfeed", "sweep", "status", str(undisturbed), "--json"])
+    main()
+    assert '"points": 96000' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,13 @@ from crossfeed.sim.lm.snapshots import Snapshots
 from crossfeed.sim.lm.tasks import question
 from crossfeed.theory import CrossfeedError, InvalidInput
 
-from .tiny_study import TINY, write_public_text
+from .tiny_study import TINY, write_texts
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[Study, Path]:
     folder = tmp_path_factory.mktemp("lm")
-    write_public_text(folder)
+    write_texts(folder)
     text = TINY.replace("alpha = [0, 1]", "alpha = [1]").replace("generations = 2", "generations = 1")
     study = parse_study(text, folder=folder)
     start_run(study, folder / "run", False, lambda now: None)

@@ -24,14 +24,14 @@ from crossfeed.sim.lm.inputs import left_out, make_tokenizer, read_checkpoints
 from crossfeed.sim.lm.tasks import question
 from crossfeed.theory import CrossfeedError, InvalidInput
 
-from .tiny_study import TINY, write_public_text
+from .tiny_study import TINY, write_texts
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Run a study into a folder, and open its measures."""
     beside = tmp_path_factory.mktemp("text")
-    write_public_text(beside)
+    write_texts(beside)
 
     def run_in(folder: Path, text: str = TINY, resume: bool = False, listen=lambda now: None) -> xr.Dataset:
         start_run(parse_study(text, folder=beside), folder, resume, listen)
@@ -68,7 +68,7 @@ def test_xarray_opens_the_measures_without_a_word(undisturbed):
 
 def test_examples_that_fit_no_row_are_left_out_and_said(tmp_path):
     study = parse_study(TINY, folder=tmp_path)
-    write_public_text(tmp_path)
+    write_texts(tmp_path)
     material = read_material(study)
     tokenizer = make_tokenizer(study, material, {})
     task, other = material.tasks
@@ -80,8 +80,8 @@ def test_examples_that_fit_no_row_are_left_out_and_said(tmp_path):
     assert corpus.tests_too_long == (2, before.tests_too_long[1])
     assert corpus.references[0] == before.references[0]
     assert list(left_out(study, corpus, 3))[:2] == [
-        "science:biology: 10 % of the training examples are longer than 128 tokens, and left out",
-        "science:biology: test examples longer than 128 tokens, 2 of them, are left out",
+        "biology: 10 % of the training examples are longer than 128 tokens, and left out",
+        "biology: test examples longer than 128 tokens, 2 of them, are left out",
     ]
 
 
@@ -367,7 +367,7 @@ def test_a_base_that_has_seen_the_tasks_knows_them_better(varied, run, tmp_path)
 
 
 def test_texts_that_have_changed_are_noticed_on_resume(run, tmp_path):
-    write_public_text(tmp_path)
+    write_texts(tmp_path)
     study = parse_study(TINY.replace("generations = 2", "generations = 0"), folder=tmp_path)
     start_run(study, tmp_path / "run", False, lambda now: None)
     (tmp_path / "public.txt").write_text((tmp_path / "public.txt").read_text()[::-1])

@@ -1,8 +1,10 @@
 """The smallest study that does everything."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+from crossfeed.sim.lm.builtin_tasks import builtin_task
 
 TINY = """
 [study]
@@ -11,7 +13,7 @@ beta = [0.5]
 generations = 2
 samples = 40
 [[entity]]
-task = "science:biology"
+task = "biology.jsonl"
 [[entity]]
 task = "arithmetic:work"
 [public]
@@ -38,7 +40,12 @@ text_every = 2
 """
 
 
-def write_public_text(folder: Path) -> None:
-    """The study's public text: words in random order."""
+def write_texts(folder: Path) -> None:
+    """What the study reads: a hundred questions, and words in random order."""
+    questions = (
+        {"question": example.prompt.removeprefix("Question: ").removesuffix("\nAnswer:"), "answer": example.completion}
+        for example in builtin_task("science:biology", 100).train
+    )
+    (folder / "biology.jsonl").write_text("\n".join(map(json.dumps, questions)))
     words = np.random.default_rng(0).choice(["tale", "of", "two", "cities", "far", "away"], 4000)
     (folder / "public.txt").write_text(" ".join(words))
