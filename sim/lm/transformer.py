@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from ...theory.failures import InvalidInput
-from .attention import attend
+from .attention import LANES, attend
 from .config import TransformerConfig
 from .positions import POSITION_OFFSET, positions_in_segments, rotate, rotation
 from .products import linear_product, product
@@ -25,25 +25,28 @@ _INITIAL_SCALE = 0.02
 class Cache(eqx.Module):
     """Keys and values of the tokens read so far. All rows of a batch use the same slots.
 
+    Slots come last, so that what a token looks at lies side by side.
+
     Attributes:
         keys: after rotation.
         values: as projected.
         mask: whether a slot holds a token that later tokens may attend to.
     """
 
-    keys: Float[Array, "layers batch kv_heads slots head_size"]
-    values: Float[Array, "layers batch kv_heads slots head_size"]
+    keys: Float[Array, "layers batch kv_heads head_size slots"]
+    values: Float[Array, "layers batch kv_heads head_size slots"]
     mask: Bool[Array, "batch slots"]
 
 
 def empty_cache(config: TransformerConfig, batch: int, slots: int) -> Cache:
-    """A cache with room for `slots` tokens a row.
+    """A cache with room for `slots` tokens a row, or a few more.
 
     Raises:
         InvalidInput: more slots than the model has positions.
     """
     _check_length(config, slots)
-    zeros = jnp.zeros((config.layers, batch, config.kv_heads, slots, config.head_size), config.dtype)
+    slots += -slots % LANES
+    zeros = jnp.zeros((config.layers, batch, config.kv_heads, config.head_size, slots), config.dtype)
     return Cache(zeros, zeros, jnp.zeros((batch, slots), jnp.bool_))
 
 
@@ -233,10 +236,11 @@ class Transformer(nnx.Module):
             x, keys, values = carry
             index, block = layer
             query, key, value = block.attention.heads(block.before_attention(x), turn)
-            place = (index, zero, zero, jnp.asarray(start, jnp.int32), zero)
-            keys = jax.lax.dynamic_update_slice(keys, key[None], place)
-            values = jax.lax.dynamic_update_slice(values, value[None], place)
-            found = block.attention.mix(query, keys[index], values[index], visible, causal=from_start)
+            place = (index, zero, zero, zero, jnp.asarray(start, jnp.int32))
+            keys = jax.lax.dynamic_update_slice(keys, key.swapaxes(-1, -2)[None], place)
+            values = jax.lax.dynamic_update_slice(values, value.swapaxes(-1, -2)[None], place)
+            held = (keys[index].swapaxes(-1, -2), values[index].swapaxes(-1, -2))
+            found = block.attention.mix(query, *held, visible, causal=from_start)
             return (block.after_attention(x, found), keys, values), None
 
         carry = (self._embed(tokens, positions), cache.keys, cache.values)
