@@ -80,6 +80,7 @@ def z_scores(prediction: Prediction, simulation: Simulation) -> np.ndarray:
 def decide(scores: Sequence[np.ndarray], false_alarm: float = 1e-3) -> Decision:
     """Whether all comparisons agree, wrong with probability at most `false_alarm` for the whole run (Bonferroni)."""
     comparisons = sum(z.size for z in scores)
+    # scipy.stats says it as norm.isf, and takes half a second to import.
     threshold = float(-ndtri(false_alarm / (2 * comparisons)))
     largest = float(np.max([np.abs(z).max() for z in scores]))  # NaN stays NaN, and does not agree
     return Decision(comparisons, largest, threshold, largest <= threshold)

@@ -16,7 +16,7 @@ _BLOCK = 128
 """Queries at a time: smaller ones skip more masked keys, but each block is compiled by itself."""
 
 LANES = 8
-"""Numbers that a core adds at once: a single query is fastest over a multiple of so many slots."""
+"""Numbers that a core adds at once (AVX2, float32): a single query is fastest over a multiple of so many slots."""
 
 
 def attend(
@@ -75,10 +75,11 @@ def _one_query(
     values: Float[Array, "batch kv_heads slots head_size"],
     mask: Bool[Array, "batch slots"],
 ) -> Float[Array, "batch kv_heads group head_size"]:
-    keys, values = keys.swapaxes(-1, -2), values.swapaxes(-1, -2)  # as a cache holds them
+    keys, values = keys.swapaxes(-1, -2), values.swapaxes(-1, -2)  # as `Transformer.read` had them
     scores = (query[..., None] * keys[:, :, None]).sum(axis=-2, dtype=jnp.float32)
     weights, _ = _exponentials(scores, mask[:, None, None])
-    # XLA would add the slots one after another. So a few sums at once, and the barrier keeps their sum out of that loop.
+    # XLA adds along the last axis one number after another. So `lanes` sums run side by side, and the barrier keeps XLA
+    # from merging their total back into that loop.
     lanes = gcd(weights.shape[-1], LANES)
     weighted, held = (x.reshape(*x.shape[:-1], -1, lanes) for x in (weights, values))
     sums = jax.lax.optimization_barrier((weighted[:, :, :, None] * held[:, :, None]).sum(axis=-2))

@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Int, Key
 from ...theory.failures import InvalidInput
 from .transformer import Transformer, empty_cache
 
-_SUMMED = 64
-"""Numbers that one row of a product sums."""
+_BLOCK = 64
+"""Probabilities summed by one row of a matrix product."""
 
 
 @partial(jax.jit, static_argnames=("new_tokens", "temperature", "top_p", "stop"))
@@ -85,7 +85,7 @@ def _choose(
     if top_p < 1:
         ordered = jnp.sort(logits, descending=True)
         probabilities = jax.nn.softmax(ordered)
-        kept = jnp.cumsum(probabilities) - probabilities < top_p  # the first is always kept
+        kept = _running_sums(probabilities) - probabilities < top_p  # the first is always kept
         logits = jnp.where(logits < jnp.where(kept, ordered, jnp.inf).min(), -jnp.inf, logits)
     # One uniform number, not one for each token of the vocabulary as `jax.random.categorical` takes.
     uniform = jax.random.uniform(jax.random.fold_in(key, step), dtype=logits.dtype)
@@ -96,9 +96,12 @@ def _choose(
 
 
 def _running_sums(values: Float[Array, " count"]) -> Float[Array, " count"]:
-    """`jnp.cumsum` by matrix products, which take a tenth of its time on CPU."""
-    blocks = jnp.pad(values, (0, -len(values) % _SUMMED)).reshape(-1, _SUMMED)
-    triangle = jnp.triu(jnp.ones((_SUMMED, _SUMMED), values.dtype))
+    """`jnp.cumsum`: sums within blocks by one matrix product, and those of the blocks before.
+
+    For 512 probabilities it takes a tenth of the time on CPU. An accelerator's default precision would round the sums.
+    """
+    blocks = jnp.pad(values, (0, -len(values) % _BLOCK)).reshape(-1, _BLOCK)
+    triangle = jnp.triu(jnp.ones((_BLOCK, _BLOCK), values.dtype))
     within = jnp.dot(blocks, triangle, precision=jax.lax.Precision.HIGHEST)
     before = jnp.cumsum(within[:, -1]) - within[:, -1]
     return (before[:, None] + within).reshape(-1)[: len(values)]

@@ -25,7 +25,7 @@ _INITIAL_SCALE = 0.02
 class Cache(eqx.Module):
     """Keys and values of the tokens read so far. All rows of a batch use the same slots.
 
-    Slots come last, so that what a token looks at lies side by side.
+    Slots are the last axis, along which a single query is fastest (see `attend`).
 
     Attributes:
         keys: after rotation.
@@ -39,10 +39,10 @@ class Cache(eqx.Module):
 
 
 def empty_cache(config: TransformerConfig, batch: int, slots: int) -> Cache:
-    """A cache with room for `slots` tokens a row, or a few more.
+    """A cache with room for `slots` tokens a row, rounded up to a multiple of `LANES`.
 
     Raises:
-        InvalidInput: more slots than the model has positions.
+        InvalidInput: more slots, before rounding, than the model has positions.
     """
     _check_length(config, slots)
     slots += -slots % LANES

@@ -63,7 +63,9 @@ def test_a_place_without_a_prompt_stays_empty_and_changes_no_other(models):
     assert written.tolist() == expected.at[0, 1].set(NONE).tolist()
 
 
-@pytest.mark.parametrize("vocabulary", [11, 150])  # the probabilities of the latter are summed in several blocks
+@pytest.mark.parametrize(
+    "vocabulary", [VOCABULARY, 150]
+)  # the probabilities of the latter are summed in several blocks
 def test_sampling_follows_the_softmax_of_the_most_likely_tokens(vocabulary):
     rows, temperature, top_p = 4000, 1.7, 0.7
     first = jax.tree.map(lambda leaf: leaf[:1], make(replace(CONFIG, vocabulary=vocabulary)))
@@ -88,7 +90,7 @@ def test_sampling_follows_the_softmax_of_the_most_likely_tokens(vocabulary):
     counts = np.bincount(np.asarray(written).ravel(), minlength=vocabulary)
     assert counts[law == 0].sum() == 0
     z = (counts - rows * law)[law > 0] / np.sqrt(rows * law * (1 - law))[law > 0]
-    assert abs(z).max() < 4.5  # 161 comparisons: a false alarm in 1,000 runs; the keys are fixed
+    assert abs(z).max() < 4.5  # at most 161 comparisons: a false alarm in 1,000 runs; the key is fixed
     uniform = (counts - rows / len(kept))[law > 0] / np.sqrt(rows / len(kept))
     assert abs(uniform).max() > 4.5  # the test tells laws apart
 

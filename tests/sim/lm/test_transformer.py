@@ -77,13 +77,14 @@ def test_reading_step_by_step_equals_reading_at_once(model):
     """A prompt padded on the left or on the right, then one token after another."""
     text = tokens(2, 9)
     whole = logits(model, text)
-    step = jax.jit(lambda model, *read: model.step(*read))
+    first = jax.jit(lambda model, tokens, mask: model.step(tokens, empty_cache(model.config, 2, 11), 0, mask))
+    step = jax.jit(lambda model, tokens, cache, start: model.step(tokens, cache, start))
     for padded, mask in (
         (jnp.pad(text[:, :5], ((0, 0), (2, 0))), [[False] * 2 + [True] * 5] * 2),
         (jnp.pad(text[:, :5], ((0, 0), (0, 2))), [[True] * 5 + [False] * 2] * 2),
     ):
         mask = jnp.array(mask)
-        got, cache = step(model, padded, empty_cache(model.config, 2, 11), jnp.int32(0), mask)
+        got, cache = first(model, padded, mask)
         np.testing.assert_allclose(got[mask].reshape(2, 5, -1), whole[:, :5], atol=1e-5)
         for at in range(5, 9):
             got, cache = step(model, text[:, at : at + 1], cache, jnp.int32(at + 2))

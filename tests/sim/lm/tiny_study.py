@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from crossfeed.sim.lm.builtin_tasks import builtin_task
+from crossfeed.sim.lm.task_files import read_examples
 
 TINY = """
 [study]
@@ -42,10 +43,12 @@ text_every = 2
 
 def write_texts(folder: Path) -> None:
     """What the study reads: a hundred questions, and words in random order."""
+    examples = builtin_task("science:biology", 100).train
     questions = (
         {"question": example.prompt.removeprefix("Question: ").removesuffix("\nAnswer:"), "answer": example.completion}
-        for example in builtin_task("science:biology", 100).train
+        for example in examples
     )
     (folder / "biology.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    assert read_examples(folder / "biology.jsonl") == examples
     words = np.random.default_rng(0).choice(["tale", "of", "two", "cities", "far", "away"], 4000)
     (folder / "public.txt").write_text(" ".join(words))
