@@ -96,13 +96,13 @@ class LmTable:
             scores = score_lines(data)
         except InvalidInput as reason:
             scores = [f"no pattern score: {reason}"]
-        for table in tables:
-            _print(table)
-        print("\n".join(scores))
-        if self.out:
+        if self.out:  # first, because what reads the printed tables may stop reading
             text = "\n".join([*(table.markdown() for table in tables), *(f"    {line}" for line in scores)]) + "\n"
             with whole_file(self.out) as part:
                 part.write_text(text, encoding="utf-8")
+        for table in tables:
+            _print(table)
+        print("\n".join(scores))
 
 
 def _print(table) -> None:

@@ -122,7 +122,7 @@ def _folder(source: str | Path) -> Path:
     path = Path(source)
     if path.is_dir():
         return path
-    if str(source).count("/") != 1 or path.exists():
+    if path.is_absolute() or len(path.parts) != 2 or path.exists():
         raise InvalidInput(f"cannot read {source}: it is neither a folder, a .bin file nor a name on the hub")
     from huggingface_hub import snapshot_download
 

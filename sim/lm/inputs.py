@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from ...theory.failures import InvalidInput
+from ...theory.failures import InvalidInput, naming
 from .checkpoints import Checkpoint, load_checkpoint
 from .corpus import Corpus, Material, make_corpus, read_material
 from .study import SCRATCH, Study
@@ -59,14 +59,15 @@ def read_checkpoints(study: Study) -> dict[str, Checkpoint]:
     """
     length, read = study.training.length, {}
     for name in sorted({*study.bases} - {SCRATCH}):
-        # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
-        read[name] = load_checkpoint(
-            name,
-            study.tokenizer or None,
-            dtype=study.model.precision,
-            parameter_dtype="float32",
-            remat=study.training.remat,
-        )
+        with naming("model.base" if name == study.model.base else f"the base of entity {study.bases.index(name) + 1}"):
+            # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
+            read[name] = load_checkpoint(
+                name,
+                study.tokenizer or None,
+                dtype=study.model.precision,
+                parameter_dtype="float32",
+                remat=study.training.remat,
+            )
         if (context := read[name].model.config.context) < length:
             raise InvalidInput(f"training.length is {length}, above the context of {name}, {context}")
     names = list(read)

@@ -248,6 +248,7 @@ def test_tables_and_figures_of_a_run(undisturbed, monkeypatch, tmp_path, capsys)
         (["table"], "runs is missing"),
         (["figure", "--out", "x.png"], "runs is missing"),
         (["table", "nothing"], "cannot open the measures of a run at nothing"),
+        (["table", "RUN", "--out", "nothing/table.md"], "cannot write nothing/table.md"),
         (["table", "RUN", "RUN"], "share a cell: seed 0, α = 0, β = 0.5"),
         (["figure", "RUN", "--out", "x.png", "--beta", "0.3"], "beta is 0.3, but the run holds 0.5"),
         (["figure", "RUN", "--out", "x.doc"], "must end in .png, .svg or .pdf"),
@@ -261,7 +262,8 @@ def test_mistakes(arguments, says, config, undisturbed, monkeypatch, tmp_path, c
     with pytest.raises(SystemExit) as stopped:
         call(monkeypatch, *(given.get(word, word) for word in arguments))
     assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert says in said
-    assert "Traceback" not in said
+    shown = capsys.readouterr()
+    assert says in shown.err
+    assert "Traceback" not in shown.err
+    assert arguments[0] != "table" or not shown.out
     assert not list(tmp_path.iterdir())

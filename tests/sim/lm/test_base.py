@@ -105,3 +105,16 @@ def test_models_recompute_their_blocks_where_the_study_says_so(base, tmp_path):
         text = STUDY.replace("steps = 1", f"steps = 1\nremat = {str(remat).lower()}", 1).replace('base = "second"', "")
         text = text.replace('base = "first"', f'base = "{base}"' + "\npretrain_steps = 0" * (base == "scratch"))
         assert population(parse_study(text, folder=tmp_path), tmp_path).model(0).config.remat is remat
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (STUDY.replace('base = "first"', 'base = "nothing/"'), "model.base: cannot read nothing/: it is neither"),
+        (STUDY.replace('base = "second"', 'base = "nothing/"'), "the base of entity 2: cannot read nothing/"),
+    ],
+)
+def test_a_checkpoint_that_is_not_there_is_named_with_its_field(text, says, tmp_path):
+    write_folder(tmp_path / "first", "to be or not to be")
+    with pytest.raises(InvalidInput, match=says):
+        read_checkpoints(parse_study(text, folder=tmp_path))
