@@ -62,10 +62,9 @@ class Bases:
 
     def __init__(self, study: Study, inputs: Inputs, folder: Path, tell: Callable[[str, int], None]):
         self._study, self._inputs, self._folder, self._tell = study, inputs, folder, tell
-        again = (
-            study.training.start == "base"
-        )  # else only generation 0 starts from them, and they need no memory after it
-        self.population = lru_cache(maxsize=int(again))(self._population)
+        # Otherwise only generation 0 starts from them, and they need no memory after it.
+        kept = 1 if study.training.start == "base" else 0
+        self.population = lru_cache(maxsize=kept)(self._population)
 
     def _population(self, seed: int) -> Population:
         kinds, models = _untrained(self._study, self._inputs, seed)

@@ -63,10 +63,9 @@ def test_a_place_without_a_prompt_stays_empty_and_changes_no_other(models):
     assert written.tolist() == expected.at[0, 1].set(NONE).tolist()
 
 
-@pytest.mark.parametrize(
-    "vocabulary", [VOCABULARY, 150]
-)  # the probabilities of the latter are summed in several blocks
+@pytest.mark.parametrize("vocabulary", [VOCABULARY, 150])
 def test_sampling_follows_the_softmax_of_the_most_likely_tokens(vocabulary):
+    """Also where probabilities are summed in several blocks, as those of 150 tokens are."""
     rows, temperature, top_p = 4000, 1.7, 0.7
     first = jax.tree.map(lambda leaf: leaf[:1], make(replace(CONFIG, vocabulary=vocabulary)))
     prompt = PROMPTS[:1, :1]
