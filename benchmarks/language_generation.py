@@ -13,11 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from crossfeed.sim.lm.checkpoints import save_checkpoint
 from crossfeed.sim.lm.config import llama_config
+from crossfeed.sim.lm.devices import entity_mesh, place_models, place_rows, stack
 from crossfeed.sim.lm.generate import complete
 from crossfeed.sim.lm.study import TrainingSettings
 from crossfeed.sim.lm.texts import Rows
 from crossfeed.sim.lm.tokenizer import train_tokenizer
-from crossfeed.sim.lm.training import entity_mesh, place_models, place_rows, rows_at_once, stack, token_losses, train
+from crossfeed.sim.lm.training import rows_at_once, token_losses, train
 from crossfeed.sim.lm.transformer import Transformer
 from flax import nnx
 from timing import Claim, interleaved

@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from crossfeed.sim.lm.config import TransformerConfig, llama_config, opt_config
+from crossfeed.sim.lm.devices import entity_mesh, place_models, place_rows, stack
 from crossfeed.sim.lm.study import TrainingSettings
 from crossfeed.sim.lm.texts import Rows
-from crossfeed.sim.lm.training import entity_mesh, place_models, place_rows, rows_at_once, stack, train
+from crossfeed.sim.lm.training import rows_at_once, train
 from crossfeed.sim.lm.transformer import Transformer
 from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec

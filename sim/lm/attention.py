@@ -6,17 +6,18 @@ them; in the backward pass the scores are made again. A single query, as in writ
 matrix products are too small to be worth calling one by one. Elsewhere it is JAX's own attention.
 """
 
+from collections.abc import Callable
 from math import gcd
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-_BLOCK = 128
+_BLOCK = 64
 """Queries at a time: smaller ones skip more masked keys, but each block is compiled by itself."""
 
-LANES = 8
-"""Numbers that a core adds at once (AVX2, float32): a single query is fastest over a multiple of so many slots."""
+LANES = 16
+"""Numbers that a core takes at once (AVX-512, float32): sums and maxima are fastest over a multiple of so many slots."""
 
 
 def attend(
@@ -64,7 +65,7 @@ def _one_head(
         return _one_block(query, keys, values, mask)
     found = []
     for start in range(0, query.shape[1], _BLOCK):
-        stop = start + _BLOCK
+        stop = min(start + _BLOCK, query.shape[1])
         found.append(_one_block(query[:, start:stop], keys[:stop], values[:stop], mask[start:stop, :stop]))
     return jnp.concatenate(found, axis=1)
 
@@ -78,12 +79,8 @@ def _one_query(
     keys, values = keys.swapaxes(-1, -2), values.swapaxes(-1, -2)  # as `Transformer.read` had them
     scores = (query[..., None] * keys[:, :, None]).sum(axis=-2, dtype=jnp.float32)
     weights, _ = _exponentials(scores, mask[:, None, None])
-    # XLA adds along the last axis one number after another. So `lanes` sums run side by side, and the barrier keeps XLA
-    # from merging their total back into that loop.
-    lanes = gcd(weights.shape[-1], LANES)
-    weighted, held = (x.reshape(*x.shape[:-1], -1, lanes) for x in (weights, values))
-    sums = jax.lax.optimization_barrier((weighted[:, :, :, None] * held[:, :, None]).sum(axis=-2))
-    return (sums.sum(axis=-1) / weights.sum(axis=-1, keepdims=True)).astype(query.dtype)
+    sums = _side_by_side(jnp.sum, weights[:, :, :, None] * values[:, :, None])[..., 0]
+    return (sums / _side_by_side(jnp.sum, weights)).astype(query.dtype)
 
 
 @jax.custom_vjp
@@ -98,7 +95,7 @@ def _one_block(
 
 def _forward(query, keys, values, mask):
     weights, peak = _exponentials(_scores(query, keys), mask)
-    total = weights.sum(axis=-1, keepdims=True)
+    total = _side_by_side(jnp.sum, weights)
     found = (jnp.dot(weights.astype(values.dtype), values) / total).astype(query.dtype)
     return found, (query, keys, values, mask, found, peak, total)
 
@@ -124,8 +121,18 @@ def _scores(query: Array, keys: Array) -> Array:
 def _exponentials(scores: Array, mask: Array, peak: Array | None = None) -> tuple[Array, Array]:
     """Unnormalised weights, and the highest score of each query, which they are relative to."""
     scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
-    peak = scores.max(axis=-1, keepdims=True) if peak is None else peak
+    peak = _side_by_side(jnp.max, scores) if peak is None else peak
     return jnp.exp(scores - peak), peak
+
+
+def _side_by_side(reduce: Callable[..., Array], values: Float[Array, "*rest slots"]) -> Float[Array, "*rest 1"]:
+    """`reduce` along the last axis, which XLA for CPU takes one number after another.
+
+    So it is taken for many parts of the axis side by side. The barrier keeps XLA from merging them back into that loop.
+    """
+    lanes = gcd(values.shape[-1], LANES)
+    parts = reduce(values.reshape(*values.shape[:-1], -1, lanes), axis=-2)
+    return reduce(jax.lax.optimization_barrier(parts), axis=-1, keepdims=True)
 
 
 def _sum_of_products(

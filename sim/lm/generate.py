@@ -1,12 +1,13 @@
-"""Completions of a whole population at once: one compiled loop over tokens, with a cache of keys and values."""
+"""Completions of a whole population: one compiled program that loops over tokens, with a cache of keys and values."""
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from ...theory.failures import InvalidInput
+from .devices import each_entity
 from .transformer import Transformer, empty_cache
 
 _BLOCK = 64
@@ -25,7 +26,7 @@ def complete(
     temperature: float = 1.0,
     top_p: float = 1.0,
 ) -> Int[Array, "entity batch {new_tokens}"]:
-    """Each model completes its own prompts; the loop ends when all have written `stop`.
+    """Each model completes its own prompts, until all have written `stop`.
 
     A row depends on its own prompt and key only, up to rounding: not on the other rows, nor on the padding.
 
@@ -48,32 +49,53 @@ def complete(
         raise InvalidInput(f"top_p is {top_p}, but must be above 0 and at most 1")
     if new_tokens < 1:
         raise InvalidInput(f"new_tokens is {new_tokens}, but must be at least 1")
-    entities, batch, prompt = tokens.shape
-    cache = empty_cache(models.config, batch, prompt + new_tokens)
+    settings = {"new_tokens": new_tokens, "stop": stop, "temperature": temperature, "top_p": top_p}
+    return each_entity(partial(_complete, **settings), models, tokens, lengths, keys)
+
+
+def _complete(
+    model: Transformer,
+    tokens: Int[Array, "batch prompt"],
+    lengths: Int[Array, " batch"],
+    keys: Key[Array, " batch"],
+    *,
+    new_tokens: int,
+    stop: int,
+    temperature: float,
+    top_p: float,
+) -> Int[Array, "batch {new_tokens}"]:
+    batch, prompt = tokens.shape
     begun = jnp.maximum(lengths, 1)
-    read = jnp.arange(prompt) < begun[..., None]
-    hidden, cache = jax.vmap(lambda model, new, mask: model.read(new, cache, 0, mask))(models, tokens, read)
-    last = jnp.take_along_axis(hidden, begun[..., None, None] - 1, axis=2)[:, :, 0]
-    choose = partial(_choose, temperature=temperature, top_p=top_p)
+    read = jnp.arange(prompt) < begun[:, None]
+    hidden, cache = model.read(tokens, empty_cache(model.config, batch, prompt + new_tokens), 0, read)
+    last = jnp.take_along_axis(hidden, begun[:, None, None] - 1, axis=1)[:, 0]
+    choose = jax.vmap(partial(_choose, temperature=temperature, top_p=top_p), (0, 0, None))
 
     def unfinished(state):
         step, _, _, _, ended = state
-        return (step < new_tokens) & ~ended.all()
+        return (step < new_tokens) & ~_all(ended)
 
     def write(state):
         step, logits, cache, written, ended = state
-        chosen = jax.vmap(jax.vmap(choose, (0, 0, None)), (0, 0, None))(logits, keys, step)
-        chosen = jnp.where(ended, stop, chosen).astype(written.dtype)
-        written = jax.lax.dynamic_update_slice_in_dim(written, chosen[..., None], step, axis=2)
-        following, cache = jax.vmap(lambda model, new, cache: model.step(new, cache, prompt + step))(
-            models, chosen[..., None], cache
-        )
-        return step + 1, following[:, :, 0], cache, written, ended | (chosen == stop)
+        chosen = jnp.where(ended, stop, choose(logits, keys, step)).astype(written.dtype)
+        written = jax.lax.dynamic_update_slice_in_dim(written, chosen[:, None], step, axis=1)
+        following, cache = model.step(chosen[:, None], cache, prompt + step)
+        return step + 1, following[:, 0], cache, written, ended | (chosen == stop)
 
-    written = jnp.full((entities, batch, new_tokens), stop, tokens.dtype)
-    first = jax.vmap(lambda model, hidden: model.head(hidden))(models, last)
-    state = (jnp.int32(0), first, cache, written, lengths == 0)
+    written = jnp.full((batch, new_tokens), stop, tokens.dtype)
+    state = (jnp.int32(0), model.head(last), cache, written, lengths == 0)
     return jax.lax.while_loop(unfinished, write, state)[3]
+
+
+@jax.custom_batching.custom_vmap
+def _all(ended: Bool[Array, " batch"]) -> Bool[Array, ""]:
+    return ended.all()
+
+
+@_all.def_vmap
+def _all_together(_count, _batched, ended):
+    """Entities that write together stop together: a condition for each would copy the caches of all in every step."""
+    return _all(ended.reshape(-1)), False
 
 
 def _choose(

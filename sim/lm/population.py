@@ -12,22 +12,12 @@ from jaxtyping import Float
 from ...theory.failures import CrossfeedError
 from ..processes import gathered
 from .config import TransformerConfig
+from .devices import Batches, entity_mesh, place_models, place_rows, select, stack
 from .generate import complete
 from .study import PoolSettings, TrainingSettings
 from .texts import Rows
 from .tokenizer import Tokenizer
-from .training import (
-    Batches,
-    entity_mesh,
-    own_token_losses,
-    place_models,
-    place_rows,
-    rows_at_once,
-    select,
-    stack,
-    token_losses,
-    train,
-)
+from .training import own_token_losses, rows_at_once, token_losses, train
 from .transformer import Transformer
 
 _MANY, _FEW = 64, 8

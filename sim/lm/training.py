@@ -1,47 +1,21 @@
-"""K models as one: every parameter has a leading entity axis, and training and scoring are one compiled program each."""
+"""K models as one: training and scoring are one compiled program each."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from math import gcd
 from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
-from ..processes import gathered
+from .devices import Batches, each_entity
 from .study import TrainingSettings
-from .texts import Rows
 from .transformer import Transformer
 
-_SCORED_ON_CPU, _SCORED = 2, 4
-"""Rows scored together: on CPU what lies between their layers stays in the cache, elsewhere their logits fit the memory."""
-
-
-def stack(models: Sequence[Transformer]) -> Transformer:
-    """Models of one configuration as a population."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
-
-
-def select(models: Transformer, index: int) -> Transformer:
-    """One model of a population."""
-    return jax.tree.map(lambda leaf: leaf[index], models)
-
-
-def entity_mesh(entities: int, batch: int) -> Mesh:
-    """All processes' devices as a mesh of entities × data: as many as share out the entities, the rest share the batch.
-
-    Every process has equally many in it, since `batch` is a multiple of their number.
-    """
-    devices = np.array(jax.devices()).reshape(jax.process_count(), -1)
-    across = gcd(entities, devices.size)
-    data = gcd(batch, devices.size // across)
-    used = devices[:, : across * data // len(devices)].reshape(across, data)
-    return Mesh(used, ("entity", "data"), axis_types=(AxisType.Auto, AxisType.Auto))
+_SCORED = 4
+"""Rows scored together where their logits need not fit a cache, but the memory."""
 
 
 def rows_at_once(training: TrainingSettings, mesh: Mesh) -> TrainingSettings:
@@ -49,45 +23,6 @@ def rows_at_once(training: TrainingSettings, mesh: Mesh) -> TrainingSettings:
     if training.microbatch or jax.default_backend() != "cpu":
         return training
     return replace(training, microbatch=mesh.shape["data"])
-
-
-def _put(values: jax.Array | np.ndarray, sharding: NamedSharding) -> jax.Array:
-    """Values that every process has, or that are shared out already, shared out like this."""
-    if sharding.is_fully_addressable or (
-        isinstance(values, jax.Array) and values.sharding.device_set == sharding.device_set
-    ):
-        return jax.device_put(values, sharding)
-    here = gathered(values)  # `device_put` would send all of it to all processes, to compare
-    return jax.make_array_from_callback(here.shape, sharding, here.__getitem__)
-
-
-def place_models(models: Transformer, mesh: Mesh) -> Transformer:
-    """Put each entity on its devices; where several share one, matrices are split by columns, and gathered as they are used."""
-
-    def place(leaf):
-        split = leaf.ndim > 2 and leaf.shape[-1] % mesh.shape["data"] == 0
-        spec = ("entity", *(None,) * (leaf.ndim - 2), "data" if split else None) if leaf.ndim > 1 else ("entity",)
-        return _put(leaf, NamedSharding(mesh, PartitionSpec(*spec)))
-
-    return jax.tree.map(place, models)
-
-
-def place_rows(rows: Sequence[Rows], steps: int, mesh: Mesh) -> "Batches":
-    """Rows of every entity as batches of its steps, on its devices."""
-    sharding = NamedSharding(mesh, PartitionSpec("entity", None, "data"))
-
-    def place(name):
-        values = np.stack([getattr(own, name) for own in rows])
-        return _put(values.reshape(len(rows), steps, -1, values.shape[-1]), sharding)
-
-    return place("tokens"), place("segments"), place("counted")
-
-
-Batches = tuple[
-    Int[Array, "entity step batch length"],
-    Int[Array, "entity step batch length"],
-    Bool[Array, "entity step batch length"],
-]
 
 
 def make_optimiser(training: TrainingSettings) -> optax.GradientTransformation:
@@ -123,7 +58,7 @@ def train(
         (model, _), losses = jax.lax.scan(step, (model, optimiser.init(cast(Any, model))), own)
         return model, losses
 
-    return jax.vmap(one)(models, batches)
+    return each_entity(one, models, batches)
 
 
 def _mean_loss_and_gradient(model: Transformer, batch, microbatch: int):
@@ -135,9 +70,11 @@ def _mean_loss_and_gradient(model: Transformer, batch, microbatch: int):
 
 def _row_losses(model: Transformer, tokens, segments, counted):
     """Cross-entropy of each counted token given those before it in its text, in nats; 0 elsewhere."""
-    logits = model(tokens, segments)[:, :-1]
-    losses = optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, 1:])
-    return jnp.pad(jnp.where(counted[:, 1:], losses, 0), ((0, 0), (1, 0)))
+    # As a barrier keeps it, XLA for CPU takes the maximum of the logits several times faster.
+    logits = jax.lax.optimization_barrier(model(tokens, segments))
+    following = jnp.roll(tokens, -1, axis=1)
+    losses = jnp.roll(optax.softmax_cross_entropy_with_integer_labels(logits, following), 1, axis=1)
+    return jnp.where(counted.at[:, 0].set(False), losses, 0)
 
 
 @jax.jit
@@ -148,7 +85,7 @@ def token_losses(
     counted: Bool[Array, "row length"],
 ) -> Float[Array, "entity row length"]:
     """Cross-entropy of every counted token of common rows under every model, in nats; 0 elsewhere."""
-    return jax.vmap(_few_at_once, in_axes=(0, None, None, None))(models, tokens, segments, counted)
+    return each_entity(lambda model: _few_at_once(model, tokens, segments, counted), models)
 
 
 @jax.jit
@@ -159,9 +96,9 @@ def own_token_losses(
     counted: Bool[Array, "entity row length"],
 ) -> Float[Array, "entity row length"]:
     """Cross-entropy of every counted token of each model's own rows, in nats; 0 elsewhere."""
-    return jax.vmap(_few_at_once)(models, tokens, segments, counted)
+    return each_entity(_few_at_once, models, tokens, segments, counted)
 
 
 def _few_at_once(model: Transformer, *rows: Array) -> Float[Array, "row length"]:
-    together = _SCORED_ON_CPU if jax.default_backend() == "cpu" else _SCORED
+    together = None if jax.default_backend() == "cpu" else _SCORED
     return jax.lax.map(lambda row: _row_losses(model, *(x[None] for x in row))[0], rows, batch_size=together)

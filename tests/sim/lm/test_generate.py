@@ -1,6 +1,7 @@
 """Completions: of each row by itself, by the law that temperature and top_p define."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -55,6 +56,18 @@ def test_nothing_but_stop_follows_stop(models):
     for before, after in zip(free.reshape(4, -1).tolist(), stopped.reshape(4, -1).tolist(), strict=True):
         cut = before.index(stop) if stop in before else len(before)
         assert after == before[:cut] + [stop] * (len(before) - cut)
+
+
+def test_populations_write_together_as_each_by_itself(models):
+    """Under `jax.vmap` the loop goes on until the last has ended, and those that ended earlier write nothing more."""
+    turned = jax.tree.map(lambda leaf: leaf[::-1], models)
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), models, turned)
+    prompts, lengths = jnp.stack([PROMPTS, PROMPTS[::-1]]), jnp.stack([LENGTHS, LENGTHS[::-1]])
+    free = complete(models, PROMPTS, LENGTHS, keys(2, 2), new_tokens=12, stop=NONE)
+    write = partial(complete, new_tokens=12, stop=int(free[0, 0, 3]))
+    together = jax.vmap(write)(both, prompts, lengths, keys(2, 2, 2))
+    for i, population in enumerate((models, turned)):
+        assert together[i].tolist() == write(population, prompts[i], lengths[i], keys(2, 2, 2)[i]).tolist()
 
 
 def test_a_place_without_a_prompt_stays_empty_and_changes_no_other(models):

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.sim.lm.config import llama_config
+from crossfeed.sim.lm.devices import entity_mesh
 from crossfeed.sim.lm.population import Population
 from crossfeed.sim.lm.study import TrainingSettings
 from crossfeed.sim.lm.texts import Rows
 from crossfeed.sim.lm.tokenizer import train_tokenizer
-from crossfeed.sim.lm.training import entity_mesh, make_optimiser
+from crossfeed.sim.lm.training import make_optimiser
 from crossfeed.sim.lm.transformer import Transformer
 from flax import nnx
 
