@@ -11,7 +11,7 @@ from math import gcd
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 _BLOCK = 64
 """Queries at a time: smaller ones skip more masked keys, but each block is compiled by itself."""
@@ -51,6 +51,26 @@ def attend(
 
     found = jax.lax.map(one_row, (grouped.transpose(0, 2, 3, 1, 4), keys, values, mask))
     return found.transpose(0, 3, 1, 2, 4).reshape(query.shape)
+
+
+def attend_filled(
+    query: Float[Array, "batch 1 heads head_size"],
+    held: Callable[[int], tuple[Array, Array]],
+    mask: Bool[Array, "batch 1 slots"],
+    filled: int | Int[Array, ""],
+) -> Float[Array, "batch 1 heads head_size"]:
+    """`attend` of a single query, which on CPU reads only those quarters of the keys and values that have filled slots.
+
+    Args:
+        held: the keys and values of so many first slots.
+        filled: the slots after so many are masked.
+    """
+    slots = mask.shape[-1]
+    if jax.default_backend() != "cpu":
+        return attend(query, *held(slots), mask, causal=False)
+    bounds = sorted({min(-(-slots * quarters // (4 * LANES)) * LANES, slots) for quarters in range(1, 5)})
+    among = [lambda end=end: attend(query, *held(end), mask[..., :end], causal=False) for end in bounds]
+    return jax.lax.switch((jnp.array(bounds) < filled).sum(), among)
 
 
 def _one_head(

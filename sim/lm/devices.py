@@ -77,22 +77,28 @@ def place_rows(rows: Sequence[Rows], steps: int, mesh: Mesh) -> Batches:
     return place("tokens"), place("segments"), place("counted")
 
 
-def each_entity(function: Callable[..., _Result], models: Transformer, *own: PyTree[Array]) -> _Result:
+def each_entity(
+    function: Callable[..., _Result], models: Transformer, *data: PyTree[Array], share_data: bool = False
+) -> _Result:
     """What a function makes of every entity's model and data, each with a leading entity axis.
 
     On CPU, every device takes its entities one after the other: what lies between the layers of one stays in the cache, and
-    no entity or device waits for another. Elsewhere all go at once.
+    no entity waits for another. Elsewhere all go at once.
+
+    Args:
+        share_data: devices that have the same entities share their data out as it is placed. Else each of them takes all of
+            it, so that they need not wait for each other either.
     """
     if jax.default_backend() != "cpu":
-        return jax.vmap(function)(models, *own)
+        return jax.vmap(function)(models, *data)
 
     def in_turn(*arguments):
         return jax.lax.map(lambda one: function(*one), arguments)
 
-    mesh = jax.typeof(jax.tree.leaves(models)[0]).sharding.mesh
-    if not mesh.empty:
+    leaf = jax.tree.leaves(models)[0]
+    mesh = jax.typeof(leaf).sharding.mesh
+    if "entity" in mesh.axis_names and len(leaf) % mesh.shape["entity"] == 0:
         spec = PartitionSpec("entity")
-        in_turn = jax.shard_map(
-            in_turn, mesh=mesh, in_specs=spec, out_specs=spec, axis_names={"entity"}, check_vma=False
-        )
-    return in_turn(models, *own)
+        axes = {"entity"} if share_data else set(mesh.axis_names)
+        in_turn = jax.shard_map(in_turn, mesh=mesh, in_specs=spec, out_specs=spec, axis_names=axes, check_vma=False)
+    return in_turn(models, *data)

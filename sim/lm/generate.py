@@ -49,8 +49,8 @@ def complete(
         raise InvalidInput(f"top_p is {top_p}, but must be above 0 and at most 1")
     if new_tokens < 1:
         raise InvalidInput(f"new_tokens is {new_tokens}, but must be at least 1")
-    settings = {"new_tokens": new_tokens, "stop": stop, "temperature": temperature, "top_p": top_p}
-    return each_entity(partial(_complete, **settings), models, tokens, lengths, keys)
+    own = partial(_complete, new_tokens=new_tokens, stop=stop, temperature=temperature, top_p=top_p)
+    return each_entity(own, models, tokens, lengths, keys)
 
 
 def _complete(
@@ -69,15 +69,17 @@ def _complete(
     read = jnp.arange(prompt) < begun[:, None]
     hidden, cache = model.read(tokens, empty_cache(model.config, batch, prompt + new_tokens), 0, read)
     last = jnp.take_along_axis(hidden, begun[:, None, None] - 1, axis=1)[:, 0]
-    choose = jax.vmap(partial(_choose, temperature=temperature, top_p=top_p), (0, 0, None))
+    choose = jax.vmap(partial(_choose, temperature=temperature, top_p=top_p))
+    draw = lambda key, step: jax.random.uniform(jax.random.fold_in(key, step), dtype=jnp.float32)  # noqa: E731
+    uniforms = jax.vmap(jax.vmap(draw, (0, None)), (None, 0))(keys, jnp.arange(new_tokens, dtype=jnp.int32))
 
     def unfinished(state):
         step, _, _, _, ended = state
-        return (step < new_tokens) & ~_all(ended)
+        return (step < new_tokens) & ~_all_ended(ended)
 
     def write(state):
         step, logits, cache, written, ended = state
-        chosen = jnp.where(ended, stop, choose(logits, keys, step)).astype(written.dtype)
+        chosen = jnp.where(ended, stop, choose(logits, uniforms[step])).astype(written.dtype)
         written = jax.lax.dynamic_update_slice_in_dim(written, chosen[:, None], step, axis=1)
         following, cache = model.step(chosen[:, None], cache, prompt + step)
         return step + 1, following[:, 0], cache, written, ended | (chosen == stop)
@@ -88,18 +90,18 @@ def _complete(
 
 
 @jax.custom_batching.custom_vmap
-def _all(ended: Bool[Array, " batch"]) -> Bool[Array, ""]:
+def _all_ended(ended: Bool[Array, " batch"]) -> Bool[Array, ""]:
     return ended.all()
 
 
-@_all.def_vmap
+@_all_ended.def_vmap
 def _all_together(_count, _batched, ended):
     """Entities that write together stop together: a condition for each would copy the caches of all in every step."""
-    return _all(ended.reshape(-1)), False
+    return _all_ended(ended.reshape(-1)), False
 
 
 def _choose(
-    logits: Float[Array, " vocabulary"], key: Key[Array, ""], step: Int[Array, ""], temperature: float, top_p: float
+    logits: Float[Array, " vocabulary"], uniform: Float[Array, ""], temperature: float, top_p: float
 ) -> Int[Array, ""]:
     if temperature == 0:
         return jnp.argmax(logits)
@@ -110,7 +112,6 @@ def _choose(
         kept = _running_sums(probabilities) - probabilities < top_p  # the first is always kept
         logits = jnp.where(logits < jnp.where(kept, ordered, jnp.inf).min(), -jnp.inf, logits)
     # One uniform number, not one for each token of the vocabulary as `jax.random.categorical` takes.
-    uniform = jax.random.uniform(jax.random.fold_in(key, step), dtype=logits.dtype)
     probabilities = jax.nn.softmax(logits)
     # Rounding lets sums grow at excluded tokens and fall elsewhere: the former are never chosen, the latter shift little.
     sums = jnp.where(probabilities > 0, _running_sums(probabilities), 0)

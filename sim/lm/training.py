@@ -15,7 +15,7 @@ from .study import TrainingSettings
 from .transformer import Transformer
 
 _SCORED = 4
-"""Rows scored together where their logits need not fit a cache, but the memory."""
+"""Rows scored together on accelerators, whose memory their logits fit. On CPU it is one, whose logits fit the cache."""
 
 
 def rows_at_once(training: TrainingSettings, mesh: Mesh) -> TrainingSettings:
@@ -58,7 +58,7 @@ def train(
         (model, _), losses = jax.lax.scan(step, (model, optimiser.init(cast(Any, model))), own)
         return model, losses
 
-    return each_entity(one, models, batches)
+    return each_entity(one, models, batches, share_data=True)
 
 
 def _mean_loss_and_gradient(model: Transformer, batch, microbatch: int):

@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from ...theory.failures import InvalidInput
-from .attention import LANES, attend
+from .attention import LANES, attend, attend_filled
 from .config import TransformerConfig
 from .positions import POSITION_OFFSET, positions_in_segments, rotate, rotation
 from .products import linear_product, product
@@ -70,9 +70,8 @@ class Attention(nnx.Module):
             query, key = rotate(query, turn), rotate(key, turn)
         return query, key.swapaxes(1, 2), value.swapaxes(1, 2)
 
-    def mix(self, query, keys, values, mask, causal):
-        """What the queries find, projected back; `mask` and `causal` as in `attend`."""
-        found = attend(query, keys, values, mask, causal)
+    def mix(self, found):
+        """What the heads' queries found, projected back."""
         return self.output(found.reshape(*found.shape[:2], -1))
 
 
@@ -121,8 +120,8 @@ class Block(nnx.Module):
 
     def __call__(self, x, turn, mask):
         """A whole sequence; `mask` must be causal."""
-        found = self.attention.mix(*self.attention.heads(self.before_attention(x), turn), mask, causal=True)
-        return self.after_attention(x, found)
+        found = attend(*self.attention.heads(self.before_attention(x), turn), mask, causal=True)
+        return self.after_attention(x, self.attention.mix(found))
 
 
 class Transformer(nnx.Module):
@@ -225,10 +224,11 @@ class Transformer(nnx.Module):
             cache.mask.sum(axis=1, dtype=jnp.int32, keepdims=True) + jnp.cumsum(new, axis=1, dtype=jnp.int32) - 1
         )
         turn = self._turn(positions)
+        length = tokens.shape[1]
         from_start = isinstance(start, int) and start == 0  # then a slot's number is its token's
         filled = jax.lax.dynamic_update_slice_in_dim(cache.mask, new, start, axis=1)
         slots = jnp.arange(filled.shape[1])
-        visible = filled[:, None] & (slots <= start + jnp.arange(tokens.shape[1])[:, None])
+        visible = filled[:, None] & (slots <= start + jnp.arange(length)[:, None])
 
         zero = jnp.int32(0)
 
@@ -239,9 +239,15 @@ class Transformer(nnx.Module):
             place = (index, zero, zero, zero, jnp.asarray(start, jnp.int32))
             keys = jax.lax.dynamic_update_slice(keys, key.swapaxes(-1, -2)[None], place)
             values = jax.lax.dynamic_update_slice(values, value.swapaxes(-1, -2)[None], place)
-            held = (keys[index].swapaxes(-1, -2), values[index].swapaxes(-1, -2))
-            found = block.attention.mix(query, *held, visible, causal=from_start)
-            return (block.after_attention(x, found), keys, values), None
+
+            def held(count):
+                return keys[index, ..., :count].swapaxes(-1, -2), values[index, ..., :count].swapaxes(-1, -2)
+
+            if length == 1:
+                found = attend_filled(query, held, visible, start + 1)
+            else:
+                found = attend(query, *held(visible.shape[-1]), visible, causal=from_start)
+            return (block.after_attention(x, block.attention.mix(found)), keys, values), None
 
         carry = (self._embed(tokens, positions), cache.keys, cache.values)
         (x, keys, values), _ = jax.lax.scan(

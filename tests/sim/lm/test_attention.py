@@ -18,7 +18,7 @@ def reference(query, keys, values, mask):
     return jax.nn.dot_product_attention(query, keys.swapaxes(1, 2), values.swapaxes(1, 2), mask=mask[:, None])
 
 
-@pytest.mark.parametrize("length", [5, 128, 200])
+@pytest.mark.parametrize("length", [5, 64, 65, 200])
 def test_found_and_gradients_of_packed_texts(length):
     random = np.random.default_rng(length)
     *arrays, weight = (
@@ -64,7 +64,7 @@ def test_a_query_that_sees_nothing_spoils_no_gradient():
         assert not gradient[:, 4:].any() if gradient.shape[1] == 6 else not gradient[:, :, 4:].any()
 
 
-@pytest.mark.parametrize("slots", [1, 12, 40])
+@pytest.mark.parametrize("slots", [1, 12, 40, 48])
 def test_a_single_query_over_a_cache(slots):
     random = np.random.default_rng(1)
     arrays = inputs(1, slots, random)
