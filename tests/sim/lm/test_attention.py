@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim.lm.attention import attend
+from crossfeed.sim.lm.attention import attend, attend_filled
 
 BATCH, HEADS, KV_HEADS, HEAD_SIZE = 2, 4, 2, 8
 
@@ -70,3 +70,13 @@ def test_a_single_query_over_a_cache(slots):
     arrays = inputs(1, slots, random)
     mask = jnp.asarray(random.random((BATCH, 1, slots)) < 0.5).at[..., 0].set(True)
     np.testing.assert_allclose(attend(*arrays, mask, False), reference(*arrays, mask), atol=2e-6)
+
+
+@pytest.mark.parametrize("filled", [1, 16, 17, 33, 69, 70])
+def test_a_single_query_over_what_is_filled_of_a_cache(filled):
+    """Quarters of 70 slots end at 32, 48, 64 and 70; the newest slot is always seen."""
+    query, keys, values = inputs(1, 70, np.random.default_rng(2))
+    mask = jnp.broadcast_to(jnp.arange(70) < filled, (BATCH, 1, 70))
+    held = lambda count: (keys[:, :, :count], values[:, :, :count])  # noqa: E731
+    found = jax.jit(lambda filled: attend_filled(query, held, mask, filled))(filled)
+    np.testing.assert_allclose(found, reference(query, keys, values, mask), atol=2e-6)

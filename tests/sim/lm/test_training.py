@@ -12,7 +12,7 @@ from crossfeed.sim.lm.population import Population
 from crossfeed.sim.lm.study import TrainingSettings
 from crossfeed.sim.lm.texts import Rows
 from crossfeed.sim.lm.tokenizer import train_tokenizer
-from crossfeed.sim.lm.training import make_optimiser
+from crossfeed.sim.lm.training import make_optimiser, token_losses
 from crossfeed.sim.lm.transformer import Transformer
 from flax import nnx
 
@@ -86,6 +86,16 @@ def test_training_leaves_the_old_population_as_it_was(tokenizer):
     before = population.losses(rows(1))
     population.train([rows(0), rows(1)], SETTINGS)
     np.testing.assert_array_equal(population.losses(rows(1)), before)
+
+
+def test_a_part_of_a_population_scores_as_in_the_whole(tokenizer):
+    """Its models still lie on the devices of two entities, which one entity cannot share."""
+    models = [Transformer(config(), rngs=nnx.Rngs(i)) for i in range(2)]
+    population, _ = Population.of(models, tokenizer).train([rows(0), rows(1)], SETTINGS)
+    data = rows(2)
+    part = jax.tree.map(lambda leaf: leaf[1:], population.groups[0].models)
+    found = token_losses(part, data.tokens, data.segments, data.counted)
+    np.testing.assert_allclose(found[0], population.losses(data)[1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("entities", [2, 3])
