@@ -13,7 +13,7 @@ figures: $(READY)
 	$(BIN)/crossfeed figures --out results/figures
 
 ledger: $(READY)
-	$(BIN)/crossfeed verify --out results
+	$(BIN)/crossfeed verify ledger --out results
 	cp results/ledger.md docs/ledger.md
 
 test: $(READY)
@@ -25,14 +25,17 @@ bench: $(READY)
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/link_tree.py
+	cd build/tree && ../../$(BIN)/lint-imports ../../pyproject.toml
 	$(BIN)/basedpyright
 
 wheel: $(READY)
 	sh .ci/wheel_check $(BIN)/python
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt constraints-dev.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -c constraints-dev.txt -e '.[all]' --group test --group check
 	touch $@
 
 clean:

@@ -11,15 +11,15 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from crossfeed.sim.lm.checkpoints import save_checkpoint
-from crossfeed.sim.lm.config import llama_config
-from crossfeed.sim.lm.devices import entity_mesh, place_models, place_rows, stack
-from crossfeed.sim.lm.generate import complete
-from crossfeed.sim.lm.study import TrainingSettings
-from crossfeed.sim.lm.texts import Rows
-from crossfeed.sim.lm.tokenizer import train_tokenizer
-from crossfeed.sim.lm.training import rows_at_once, token_losses, train
-from crossfeed.sim.lm.transformer import Transformer
+from crossfeed.sim.lm.data.texts import Rows
+from crossfeed.sim.lm.data.tokenizer import train_tokenizer
+from crossfeed.sim.lm.model.config import llama_config
+from crossfeed.sim.lm.model.formats.pretrained import save_pretrained
+from crossfeed.sim.lm.model.generate import complete
+from crossfeed.sim.lm.model.placement import entity_mesh, place_models, place_rows, stack
+from crossfeed.sim.lm.model.transformer import Transformer
+from crossfeed.sim.lm.study.study import TrainingSettings
+from crossfeed.sim.lm.train.training import rows_at_once, token_losses, train
 from flax import nnx
 from timing import Claim, interleaved
 
@@ -101,13 +101,13 @@ def torch_generation(models, rows, prompts, tests):
 
     results = []
     for model, own_rows, own_prompts in zip(models, rows, prompts, strict=True):
-        optimiser = torch.optim.AdamW(model.parameters(), TRAINING.learning_rate, weight_decay=0.0)
+        optimizer = torch.optim.AdamW(model.parameters(), TRAINING.learning_rate, weight_decay=0.0)
         model.train()
         for batch in torch.from_numpy(own_rows).long().split(TRAINING.batch):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             model(input_ids=batch, labels=batch).loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), TRAINING.clip)
-            optimiser.step()
+            optimizer.step()
         model.eval()
         ids = torch.from_numpy(own_prompts).long()
         settings = {"do_sample": True, "top_k": 0, "max_new_tokens": NEW, "min_new_tokens": NEW, "pad_token_id": 0}
@@ -131,5 +131,5 @@ def _as_torch(model: Transformer):
     from transformers import AutoModelForCausalLM
 
     with tempfile.TemporaryDirectory() as folder:
-        save_checkpoint(model, train_tokenizer(["a"], 257), Path(folder))
+        save_pretrained(model, train_tokenizer(["a"], 257), Path(folder))
         return AutoModelForCausalLM.from_pretrained(folder)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from baselines import NumpyConsensus, ScipyLifted
-from crossfeed.sim import spread
+from crossfeed.sim import sharded_vmap
 from crossfeed.theory import Weights, limit, mse, mspe, random_gaussian
 from timing import Claim, assert_agree, compiled, interleaved
 
@@ -22,7 +22,7 @@ def measure() -> list[Claim]:
         law = limit(ecosystem, Weights(alpha, beta))
         return mse(law), mspe(law), law.spectral_radius
 
-    grid, compile_seconds = compiled(lambda *pairs: spread(point, *pairs), alphas, betas)
+    grid, compile_seconds = compiled(lambda *pairs: sharded_vmap(point, *pairs), alphas, betas)
     results = grid(alphas, betas)
     claims = []
     for baseline, target, sample in ((NumpyConsensus, 12, SAMPLE), (ScipyLifted, 50, SLOW_SAMPLE)):

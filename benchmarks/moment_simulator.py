@@ -2,7 +2,7 @@
 
 import jax
 import numpy as np
-from crossfeed.sim import make_moment_sampler, merge_stack, run_tally, spread, summarise
+from crossfeed.sim import make_moment_sampler, merge_stack, sharded_vmap, simulate_moments, summarize
 from crossfeed.theory import Features, Weights, ecosystem_from_features, mse, trajectory
 from timing import Claim, compiled, interleaved
 
@@ -56,10 +56,10 @@ def measure() -> list[Claim]:
     weights, sampler = Weights(ALPHA, BETA), make_moment_sampler(ecosystem)
 
     def part(key):
-        return run_tally(sampler, weights, GENERATIONS, REPLICATES // PARTS, key)
+        return simulate_moments(sampler, weights, GENERATIONS, REPLICATES // PARTS, key)
 
     def moments(key):
-        simulation = summarise(sampler, weights, merge_stack(spread(part, jax.random.split(key, PARTS), tile=1)))
+        simulation = summarize(sampler, weights, merge_stack(sharded_vmap(part, jax.random.split(key, PARTS), tile=1)))
         return simulation.mse, simulation.mse_se
 
     run, compile_seconds = compiled(moments, jax.random.key(0))

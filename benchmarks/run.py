@@ -7,7 +7,7 @@ latter needs the extra `parity`.
 import argparse
 import importlib
 
-from crossfeed.cli.machine import prepare_jax
+from crossfeed.cli.jax_setup import set_up_jax
 from rich.console import Console
 from rich.table import Table
 
@@ -25,7 +25,7 @@ def main() -> None:
     of_language = {name in LANGUAGE for name in names}
     if len(of_language) > 1:
         parser.error(f"{' and '.join(LANGUAGE)} do not run with others: they set JAX up differently")
-    prepare_jax(small_matrices=of_language == {False})  # as the command does
+    set_up_jax(small_matrices=of_language == {False})  # as the command does
 
     from timing import write  # after x64 is on
 

@@ -1,6 +1,6 @@
 """How much of its device a training step of four language models uses, and what takes the time.
 
-Model FLOP utilisation: the multiplications and additions that the models' mathematics needs a second, over what large matrix
+Model FLOP utilization: the multiplications and additions that the models' mathematics needs a second, over what large matrix
 products of the same precision reach on the same devices in the same run. On CPU with the model of docs/language_models.md in
 float32, on accelerators with models of the size of OPT-350m in bfloat16. A profile of one generation says which operations take the
 time; results/benchmarks/profile holds it whole, for XProf or Perfetto.
@@ -13,12 +13,12 @@ from collections import Counter
 import jax
 import jax.numpy as jnp
 import numpy as np
-from crossfeed.sim.lm.config import TransformerConfig, llama_config, opt_config
-from crossfeed.sim.lm.devices import entity_mesh, place_models, place_rows, stack
-from crossfeed.sim.lm.study import TrainingSettings
-from crossfeed.sim.lm.texts import Rows
-from crossfeed.sim.lm.training import rows_at_once, train
-from crossfeed.sim.lm.transformer import Transformer
+from crossfeed.sim.lm.data.texts import Rows
+from crossfeed.sim.lm.model.config import TransformerConfig, llama_config, opt_config
+from crossfeed.sim.lm.model.placement import entity_mesh, place_models, place_rows, stack
+from crossfeed.sim.lm.model.transformer import Transformer
+from crossfeed.sim.lm.study.study import TrainingSettings
+from crossfeed.sim.lm.train.training import rows_at_once, train
 from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 from timing import RESULTS, Claim, interleaved
@@ -76,7 +76,7 @@ def _measure(config: TransformerConfig, training: TrainingSettings, size: int) -
         "time_in_products": sum(part for kind, part in kinds.items() if _PRODUCTS.search(kind)),
         "time_by_kind": dict(Counter(kinds).most_common(KINDS)),
     }
-    statement = "model FLOP utilisation of training 4 models, against large matrix products"
+    statement = "model FLOP utilization of training 4 models, against large matrix products"
     return Claim(statement, pairs.ratio * needed / of_products, TARGET, details=details)
 
 

@@ -15,14 +15,16 @@ MOST_REPLICATES = 10**10
 EntityWeights = Annotated[tuple[float, ...], tyro.conf.arg(metavar="W [W ...]")]
 
 
-def checked_count(name: str, value: int, most: int) -> int:
+def checked_count(name: str, value: int, most: int, least: int | None = None) -> int:
     """A count that this machine could work off.
 
     Raises:
-        InvalidInput: it is above `most`.
+        InvalidInput: it is above `most`, or below `least`.
     """
-    from ..theory import InvalidInput
+    from crossfeed.errors import InvalidInput
 
+    if least is not None and not least <= value <= most:
+        raise InvalidInput(f"{name} is {value}, but must lie between {least} and {most}")
     if value > most:
         raise InvalidInput(f"{name} is {value}, but must be at most {most}")
     return value
@@ -34,7 +36,7 @@ def checked_seed(seed: int) -> int:
     Raises:
         InvalidInput: the seed does not fit 64 bits.
     """
-    from ..theory import InvalidInput
+    from crossfeed.errors import InvalidInput
 
     if not -(2**63) <= seed < 2**63:
         raise InvalidInput(f"seed is {seed}, but has to lie between -2**63 and 2**63 - 1")
@@ -45,7 +47,9 @@ def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...], entities: i
     """One value for all entities, or one an entity."""
     import numpy as np
 
-    from ..theory import InvalidInput, Weights
+    from crossfeed.errors import InvalidInput
+
+    from ..theory import Weights
 
     for name, values in (("alpha", alpha), ("beta", beta)):
         if len(values) not in (1, entities):

@@ -99,7 +99,7 @@ class FileEcosystem:
 
 def _check_new(path: Path) -> None:
     """See, before any work, that nothing would be overwritten."""
-    from ..theory import InvalidInput
+    from crossfeed.errors import InvalidInput
 
     if path.exists():
         raise InvalidInput(f"{path} exists already: choose another name")

@@ -4,8 +4,6 @@ import logging
 import signal
 from dataclasses import dataclass
 
-from .progress import progress_bar
-
 
 @dataclass(frozen=True)
 class ExploreCommand:
@@ -22,6 +20,7 @@ class ExploreCommand:
     def run(self) -> None:
         """Serve until interrupted."""
         from ..figures.explore import Programs, make_server
+        from .progress import progress_bar
 
         # A shell starts what runs in its background with interrupts ignored; a server must end by one all the same.
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,13 +10,13 @@ def make_folder(path: Path) -> Path:
     Raises:
         InvalidInput: it cannot be created or written.
     """
-    from ..theory import InvalidInput
-    from ..theory.whole_file import why_not
+    from crossfeed.atomic_write import why_unwritable
+    from crossfeed.errors import InvalidInput
 
     try:
         path.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise InvalidInput(f"cannot write to the folder {path}: {why_not(path, error)}") from error
+        raise InvalidInput(f"cannot write to the folder {path}: {why_unwritable(path, error)}") from error
     return path

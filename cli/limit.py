@@ -31,7 +31,7 @@ class LimitCommand:
         import equinox as eqx
         import numpy as np
 
-        from ..theory import homogenisation, limit, load_ecosystem, mse, mspe, relative_efficiency
+        from ..theory import homogenization, limit, load_ecosystem, mse, mspe, relative_efficiency
 
         ecosystem = load_ecosystem(self.eco)
         weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
@@ -45,7 +45,7 @@ class LimitCommand:
                 "mse": mse(law),
                 "mspe": mspe(law),
                 "relative_efficiency": relative_efficiency(law),
-                "homogenisation": homogenisation(law),
+                "homogenization": homogenization(law),
             }
 
         result = {name: np.asarray(value) for name, value in measure(ecosystem, weights).items()}
@@ -53,9 +53,9 @@ class LimitCommand:
         if self.json:
             print_json(result | ({"notes": notes} if notes else {}))
             return
-        radius, alike = result["spectral_radius"], result["homogenisation"]
+        radius, alike = result["spectral_radius"], result["homogenization"]
         print_table(
-            f"limit: spectral radius {shown(radius)}, homogenisation {shown(alike)}",
+            f"limit: spectral radius {shown(radius)}, homogenization {shown(alike)}",
             ["entity", "MSE", "efficiency", *(f"MSPE task {m + 1}" for m in range(ecosystem.entities))],
             (
                 (k + 1, result["mse"][k], result["relative_efficiency"][k], *result["mspe"][k])

@@ -4,14 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from .interruption import leave_at_once
 from .output import print_json, print_table
 from .processes import Processes
-from .progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -34,10 +30,13 @@ class LmRun:
 
     def run(self) -> None:
         """Run, and print the losses."""
+        from .progress import progress_bar
+
         leave_at_once(lambda: self.resume)  # what follows imports much
+        from crossfeed.errors import InvalidInput
+        from crossfeed.multihost import together
+
         from ..sim.lm import Progress, holds_run, quick_study, read_study, start_run
-        from ..sim.processes import together
-        from ..theory import InvalidInput
 
         if (self.config is None) != self.quick:
             raise InvalidInput("give either CONFIG.toml or --quick")
@@ -83,10 +82,11 @@ class LmTable:
 
     def run(self) -> None:
         """Print, and write."""
-        from ..figures.lm_runs import open_runs
-        from ..figures.lm_tables import loss_table, score_lines, similarity_table
-        from ..theory import InvalidInput
-        from ..theory.whole_file import whole_file
+        from crossfeed.atomic_write import atomic_write
+        from crossfeed.errors import InvalidInput
+
+        from ..figures.lm.runs import open_runs
+        from ..figures.lm.tables import loss_table, score_lines, similarity_table
 
         data = open_runs(self.runs)
         tables = [loss_table(data)]
@@ -98,7 +98,7 @@ class LmTable:
             scores = [f"no pattern score: {reason}"]
         if self.out:  # first, because what reads the printed tables may stop reading
             text = "\n".join([*(table.markdown() for table in tables), *(f"    {line}" for line in scores)]) + "\n"
-            with whole_file(self.out) as part:
+            with atomic_write(self.out) as part:
                 part.write_text(text, encoding="utf-8")
         for table in tables:
             _print(table)
@@ -106,12 +106,16 @@ class LmTable:
 
 
 def _print(table) -> None:
-    rich_table = RichTable()
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rich_table = Table()
     for name in table.header:
         rich_table.add_column(Text(name), justify="right")
-    colours = {-1: "green", 0: "", 1: "red"}
+    colors = {-1: "green", 0: "", 1: "red"}
     for row in table.rows:
-        rich_table.add_row(*(Text(cell.marked, colours[cell.direction]) for cell in row))
+        rich_table.add_row(*(Text(cell.marked, colors[cell.direction]) for cell in row))
     console = Console()
     console = console if console.is_terminal else Console(width=200)
     console.print(Text(table.title))
@@ -131,8 +135,8 @@ class LmFigure:
 
     def run(self) -> None:
         """Draw and write."""
-        from ..figures.lm_figures import embedding_figure, loss_figure
-        from ..figures.lm_runs import open_runs
+        from ..figures.lm.plots import embedding_figure, loss_figure
+        from ..figures.lm.runs import open_runs
         from ..figures.report import write_figure
 
         data = open_runs(self.runs)

@@ -7,19 +7,25 @@ from typing import Annotated
 
 import tyro
 
+from crossfeed import __version__
+from crossfeed.errors import CrossfeedError
+
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
 from .explore import ExploreCommand
+from .extras import missing_extra
 from .interruption import leave_at_once
+from .jax_setup import set_up_jax
 from .limit import LimitCommand
 from .lm import LmEvaluate, LmFigure, LmGenerate, LmRun, LmTable
-from .machine import prepare_jax
+from .old_spellings import current_spelling
 from .plot import PlotCommand
 from .predict import PredictCommand
 from .reproduce import FiguresCommand, ReproduceCommand
 from .simulate import SimulateCommand
-from .sweep import SweepCommand
+from .sweep import SweepRun, SweepStatus
 from .trajectory import TrajectoryCommand
-from .verify import VerifyCommand
+from .verify import VerifyLedger
+from .verify_lemma1 import VerifyLemma1
 
 Ecosystem = Annotated[
     Annotated[RandomEcosystem, tyro.conf.subcommand("random")]
@@ -27,6 +33,16 @@ Ecosystem = Annotated[
     | Annotated[FileEcosystem, tyro.conf.subcommand("files")],
     tyro.conf.subcommand(
         "ecosystem", description="Make an ecosystem file: random, from a real data set, or from files."
+    ),
+]
+Sweep = Annotated[
+    Annotated[SweepRun, tyro.conf.subcommand("run")] | Annotated[SweepStatus, tyro.conf.subcommand("status")],
+    tyro.conf.subcommand("sweep", description="Sweep any grid of weights and ecosystems: run, or look how far one is."),
+]
+Verify = Annotated[
+    Annotated[VerifyLedger, tyro.conf.subcommand("ledger")] | Annotated[VerifyLemma1, tyro.conf.subcommand("lemma1")],
+    tyro.conf.subcommand(
+        "verify", description="Decide every claim of the ledger by running code, or try Lemma 1 on random ecosystems."
     ),
 ]
 LanguageModels = Annotated[
@@ -44,21 +60,25 @@ Command = (
     | Annotated[TrajectoryCommand, tyro.conf.subcommand("trajectory")]
     | Annotated[SimulateCommand, tyro.conf.subcommand("simulate")]
     | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
-    | Annotated[SweepCommand, tyro.conf.subcommand("sweep")]
+    | Sweep
     | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
     | Annotated[ExploreCommand, tyro.conf.subcommand("explore")]
-    | Annotated[VerifyCommand, tyro.conf.subcommand("verify")]
+    | Verify
     | Ecosystem
     | LanguageModels
 )
 
 _DESCRIPTION = (
-    "What happens when generative models train recursively on each other's outputs: exact, simulated, learned."
+    "What happens when generative models train recursively on each other's outputs: exact, simulated, learned. "
+    "--version prints the version."
 )
 
 
 def main() -> None:
     """Run the command line; exits with 2 on bad input."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"crossfeed {__version__}")
+        return
     handler = signal.getsignal(signal.SIGINT)
     if handler is not signal.SIG_IGN:
         leave_at_once(lambda: False)  # amid imports an exception would end in a traceback, or be swallowed
@@ -67,33 +87,39 @@ def main() -> None:
             Command,  # pyright: ignore[reportArgumentType]
             prog="crossfeed",
             description=_DESCRIPTION,
+            args=current_spelling(sys.argv[1:]),
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
-        prepare_jax(small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate))
-        import jax  # only now, so that --help does not wait for it
-
-        from ..theory import CrossfeedError
+        set_up_jax(small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate))
     finally:
         signal.signal(signal.SIGINT, handler)
     try:
         command.run()
         sys.stdout.flush()
     except CrossfeedError as error:
-        print(f"crossfeed: {error}", file=sys.stderr)
-        sys.exit(2)
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+        _refuse(str(error))
+    except ModuleNotFoundError as error:
+        if (advice := missing_extra(command, error)) is None:
             raise
-        print(
-            "crossfeed: this does not fit the memory: ask for less (entities, features, generations, rows of a batch)",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+        _refuse(advice)
     except BrokenPipeError:  # the reader, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
     except OSError as error:
-        print(f"crossfeed: cannot write the output: {error.strerror or error}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(2)
+        _discard_output()
+        _refuse(f"cannot write the output: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except RuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):  # a JaxRuntimeError
+            raise
+        _refuse("this does not fit the memory: ask for less (entities, features, generations, rows of a batch)")
+
+
+def _refuse(sentence: str) -> None:
+    print(f"crossfeed: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _discard_output() -> None:
+    """Nobody reads stdout any more; what is still buffered must not fail when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

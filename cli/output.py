@@ -5,23 +5,28 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    import numpy as np
+
+# NumPy and Rich are imported where they are used, so that `--help` does not wait for them.
 
 _COLUMN = 14  # characters a column needs
 _WIDTH_IN_FILES = 160
 
 
 def print_json(values: Mapping[str, object]) -> None:
-    """One JSON object; arrays become lists, and what is not a finite number becomes null."""
+    """Print one JSON object; arrays become lists, and what is not a finite number becomes null."""
     print(json.dumps({name: _plain(value) for name, value in values.items()}, allow_nan=False))
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on stdout; columns that do not fit are left out, saying so."""
+    """Print a table on stdout; columns that do not fit are left out, and the caption says so."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_IN_FILES)
     fitting = console.width // _COLUMN
     left_out = len(header) - fitting
@@ -36,13 +41,15 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def print_notes(notes: Sequence[str]) -> None:
-    """What a person should know of the numbers, on stderr."""
+    """Print on stderr what a person should know about the numbers."""
     for note in notes:
-        Console(stderr=True).print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+        print(f"note: {note}", file=sys.stderr)
 
 
-def biased_notes(mse, path: Path) -> list[str]:
-    """Say where numbers are missing because θ is."""
+def biased_notes(mse: "np.ndarray", path: Path) -> list[str]:
+    """A note where numbers are missing because the ecosystem has no θ."""
+    import numpy as np
+
     generations, entities = np.nonzero(np.isnan(mse))
     if not len(generations):
         return []
@@ -52,8 +59,8 @@ def biased_notes(mse, path: Path) -> list[str]:
     ]
 
 
-def print_errors(kind: str, mse, mspe) -> None:
-    """MSE by generation, and MSPE at the last one."""
+def print_errors(kind: str, mse: "np.ndarray", mspe: "np.ndarray") -> None:
+    """Print the MSE by generation, and the MSPE at the last one."""
     entities = mse.shape[1]
     print_table(
         f"MSE, {kind}",
@@ -67,16 +74,17 @@ def print_errors(kind: str, mse, mspe) -> None:
     )
 
 
+def shown(value: object) -> str:
+    """A number as people read it; a dash where there is none."""
+    plain = value.tolist() if hasattr(value, "tolist") else value  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(plain, float):
+        return f"{plain:.6g}" if math.isfinite(plain) else "-"
+    return str(plain)
+
+
 def _plain(value: object) -> object:
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())  # pyright: ignore[reportAttributeAccessIssue]
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def shown(value: object) -> str:
-    """A number as people read it; a dash where there is none."""
-    if isinstance(value, float | np.floating | np.ndarray):
-        return f"{value:.6g}" if math.isfinite(value) else "-"
-    return str(value)

@@ -37,7 +37,7 @@ class PlotCommand:
 
 
 def _held(text: str) -> tuple[str, float]:
-    from ..theory import InvalidInput
+    from crossfeed.errors import InvalidInput
 
     name, _, value = text.partition("=")
     try:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from .arguments import checked_seed
 from .folder import make_folder
-from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..figures.report import Report
@@ -57,6 +56,8 @@ class FiguresCommand:
 
 def _make(names: list[str], figures: Iterator[tuple[str, Report]], out: Path) -> None:
     """Draw figure after figure and say what each says."""
+    from .progress import progress_bar
+
     with progress_bar() as progress:
         task = progress.add_task(names[0], total=len(names))
         for done, (_, report) in enumerate(figures, 1):

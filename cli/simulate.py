@@ -1,7 +1,6 @@
 """`crossfeed simulate`: the same errors by Monte Carlo, with standard errors."""
 
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Literal
 
@@ -9,10 +8,6 @@ import tyro
 
 from .arguments import MOST_GENERATIONS, MOST_REPLICATES, EntityWeights, checked_count, checked_seed, parse_weights
 from .output import biased_notes, print_errors, print_json, print_notes, print_table
-from .progress import progress_bar
-
-_PARTS = 24  # of a large run: what cores share and the progress bar counts
-_SMALL = 2400  # replicates that are drawn in one go
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,7 @@ class SimulateCommand:
         from ..theory import load_ecosystem
 
         checked_count("generations", self.generations, MOST_GENERATIONS)
-        checked_count("replicates", self.replicates, MOST_REPLICATES)
+        checked_count("replicates", self.replicates, MOST_REPLICATES, 2)  # one has no standard error
         ecosystem = load_ecosystem(self.eco)
         drawn = self._draw(ecosystem, parse_weights(self.alpha, self.beta, ecosystem.entities))
         result = {name: np.asarray(getattr(drawn, name)) for name in ("mse", "mse_se", "mspe", "mspe_se")}
@@ -60,32 +55,20 @@ class SimulateCommand:
         print_notes(notes)
 
     def _draw(self, ecosystem, weights):
-        import equinox as eqx
         import jax
-        import jax.numpy as jnp
 
-        from ..sim import make_moment_sampler, make_row_sampler, merge, merge_stack, run_tally, spread, summarise
-        from ..theory import InvalidInput
+        from ..sim import make_moment_sampler, make_row_sampler, simulate_on_devices
+        from .progress import progress_bar
 
-        if self.replicates < 2:
-            raise InvalidInput(f"replicates is {self.replicates}, but a standard error needs at least 2")
         sampler = (make_moment_sampler if self.mode == "moments" else make_row_sampler)(ecosystem)
-        parts = _PARTS if self.replicates > _SMALL else 1
-        share, rest = divmod(self.replicates, parts)
-        *keys, last = jax.random.split(jax.random.key(checked_seed(self.seed)), parts + 1)
-        run = eqx.filter_jit(run_tally)
-        on_cores = jax.jit(
-            lambda keys: merge_stack(
-                spread(lambda key: run(sampler, weights, self.generations, share, key), keys, tile=1)
-            )
-        )
-        together = jax.local_device_count()
+        key = jax.random.key(checked_seed(self.seed))
         with progress_bar() as progress:
             task = progress.add_task("replicates", total=self.replicates)
-            tallies = []
-            for start in range(0, parts, together):
-                tallies.append(jax.block_until_ready(on_cores(jnp.stack(keys[start : start + together]))))
-                progress.update(task, completed=min(start + together, parts) * share)
-            if rest:
-                tallies.append(run(sampler, weights, self.generations, rest, last))
-        return summarise(sampler, weights, reduce(merge, tallies))
+            return simulate_on_devices(
+                sampler,
+                weights,
+                self.generations,
+                self.replicates,
+                key,
+                lambda done: progress.update(task, completed=done),
+            )

@@ -1,10 +1,10 @@
-"""`crossfeed verify`: decide every claim of the ledger again."""
+"""`crossfeed verify ledger`: decide every claim of the ledger again."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,6 @@ import tyro
 
 from .folder import make_folder
 from .output import print_json
-from .progress import progress_bar
-from .verify_lemma1 import TrialOptions
 
 if TYPE_CHECKING:
     from ..proofs_check.ledger import Outcome, Statement
@@ -22,11 +20,10 @@ _RESULTS = Path("results")
 
 
 @dataclass(frozen=True)
-class VerifyCommand:
+class VerifyLedger:
     """Decide the claims of the paper and of this project by running code: symbolic, exact or certified where that can be.
 
     Exits with 1 if a verdict differs from the recorded one, a claim has no check, or a check lets a mutation pass.
-    `crossfeed verify lemma1 --trials N` instead draws N ecosystems and holds their spectral radius against Lemma 1.
     """
 
     claims: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -39,14 +36,10 @@ class VerifyCommand:
     """Print one JSON object."""
     out: Path | None = None
     """Folder for ledger.md, ledger.json and ledger.html; results if not given and all claims are decided."""
-    lemma1: TrialOptions = field(default_factory=TrialOptions)
 
     def run(self) -> None:
         """Decide, with progress on stderr, print, write, and exit with 1 if something does not stand."""
         self._check()
-        if self.lemma1.trials is not None:
-            self.lemma1.run(self.json, self.out)
-            return
         from ..proofs_check import claims as _  # noqa: F401  attaches the checks
         from ..proofs_check.ledger import CHECKS, read_statements, select
         from ..proofs_check.ledger_page import content, summary, write_ledger
@@ -76,15 +69,8 @@ class VerifyCommand:
 
     def _check(self) -> None:
         """Refuse options that would have no effect."""
-        from ..theory import InvalidInput
+        from crossfeed.errors import InvalidInput
 
-        trials = self.lemma1.trials
-        if trials is not None and (self.claims != ("lemma1",) or self.list or self.quick):
-            raise InvalidInput(
-                f"trials is {trials}, but trials are of lemma1 alone: crossfeed verify lemma1 --trials N"
-            )
-        if trials is None and self.lemma1 != TrialOptions():
-            raise InvalidInput("trials is missing: seed, entities-max and features-max belong to it")
         if self.quick and self.claims:
             raise InvalidInput("quick leaves out claims that take long: ask for it or for claims by name, not for both")
         if self.list and (self.json or self.out):
@@ -93,6 +79,7 @@ class VerifyCommand:
 
 def _decide(statements: Sequence[Statement]) -> Sequence[Outcome]:
     from ..proofs_check.ledger import verify
+    from .progress import progress_bar
 
     outcomes = []
     with progress_bar() as progress:

@@ -57,18 +57,18 @@ def fit(
     def loss(guess):
         return (residuals(guess) ** 2).sum()
 
-    optimiser = optax.lbfgs(memory_size=30)
+    optimizer = optax.lbfgs(memory_size=30)
     value_and_grad = optax.value_and_grad_from_state(loss)
 
     def step(carry, _):
         guess, state = carry
         value, gradient = value_and_grad(guess, state=state)
-        update, state = optimiser.update(gradient, state, guess, value=value, grad=gradient, value_fn=loss)
+        update, state = optimizer.update(gradient, state, guess, value=value, grad=gradient, value_fn=loss)
         return (optax.apply_updates(guess, update), state), None
 
     @jax.jit
     def run(start):
-        (guess, _), _ = jax.lax.scan(step, (start, optimiser.init(start)), None, length=steps)
+        (guess, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=steps)
         return guess, residuals(guess)
 
     return run(start)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..proofs_check.lemma1 import Sizes, survey
 from .report import Report, Request, save
-from .style import COLOURS, DASHES, grid_of_axes, styled
+from .style import COLORS, DASHES, grid_of_axes, styled
 
 SIZES = Sizes(least_entities=2, most_entities=8, least_features=2, most_features=4)
 _GROUPS = ((2, 3), (4, 5), (6, 8))  # of K, shown apart
@@ -30,8 +30,8 @@ def draw(request: Request) -> Report:
         shown = slice(None, None, max(1, len(radius) // 6000))
         lowest = 1e-6
         gaps = [np.maximum(1 - values[shown], lowest) for values in (bound, radius)]
-        axes[0].plot(*gaps, ".", color=COLOURS[1], markersize=2, alpha=0.5, rasterized=True)
-        axes[0].plot([lowest, 1], [lowest, 1], color=COLOURS[0], label="ρ(Q) = bound")
+        axes[0].plot(*gaps, ".", color=COLORS[1], markersize=2, alpha=0.5, rasterized=True)
+        axes[0].plot([lowest, 1], [lowest, 1], color=COLORS[0], label="ρ(Q) = bound")
         axes[0].set(
             xlabel=f"1 - bound of Lemma 1 (drawn at {lowest:g} if less)",
             ylabel="1 - ρ(Q)",
@@ -42,7 +42,7 @@ def draw(request: Request) -> Report:
         axes[0].legend(loc="lower right")
         for number, (name, values) in enumerate(excess.items()):
             above = 1 - np.arange(len(values)) / len(values)
-            axes[1].plot(np.sort(values), above, DASHES[number], color=COLOURS[number], label=name)
+            axes[1].plot(np.sort(values), above, DASHES[number], color=COLORS[number], label=name)
         axes[1].set(
             xlabel="ρ(Q) - 1, growth a generation",
             ylabel="fraction of ecosystems above",

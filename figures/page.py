@@ -5,7 +5,8 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..theory.whole_file import whole_file
+from crossfeed.atomic_write import atomic_write
+
 from .report import Report
 
 _STYLE = """
@@ -35,7 +36,7 @@ def write_page(path: Path, reports: Sequence[Report], summary: str) -> None:
 </body>
 </html>
 """
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8")
 
 

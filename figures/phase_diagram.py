@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..sim import spread_grid
+from ..sim import sharded_grid
 from ..theory import Weights, limit, random_gaussian, relative_efficiency
 from .relative_efficiency import DIMENSION, ENTITIES, RANK
 from .report import Report, Request, save
@@ -21,7 +21,7 @@ def draw(request: Request) -> Report:
         law = limit(ecosystem, Weights(alpha, beta))
         return law.spectral_radius, relative_efficiency(law).mean()
 
-    over_grid = jax.jit(lambda *axes: spread_grid(both, *axes))
+    over_grid = jax.jit(lambda *axes: sharded_grid(both, *axes))
     radius, efficiency = (np.asarray(x) for x in over_grid(betas, alphas))
     at_half = float(both(jnp.array(0.5), jnp.array(0.5))[1])
     row, column = np.unravel_index(np.nanargmax(efficiency), efficiency.shape)

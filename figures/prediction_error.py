@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..sim import decide, make_moment_sampler, simulate, spread_grid
+from ..sim import decide, make_moment_sampler, sharded_grid, simulate
 from ..theory import Weights, mspe, random_gaussian, trajectory
 from .report import Report, Request, save
 from .style import grid_of_axes, line, plain_log_axis, points, styled
@@ -27,7 +27,7 @@ def draw(request: Request) -> Report:
         return trajectory(ecosystem, weights, GENERATIONS, mspe), drawn.mspe, drawn.mspe_se
 
     grid = jnp.array(VALUES)
-    over_grid = jax.jit(lambda *axes: spread_grid(both, *axes, tile=1))
+    over_grid = jax.jit(lambda *axes: sharded_grid(both, *axes, tile=1))
     exact, estimate, error = (np.asarray(x) for x in over_grid(grid, grid))
     generations = np.arange(GENERATIONS + 1)
 

@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..sim import bundled_ecosystem, spread_grid
-from ..theory import DependsOnTheta, Ecosystem, InvalidInput, NoLimit, Weights, limit, mspe, save_ecosystem
+from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
+
+from ..sim import bundled_ecosystem, sharded_grid
+from ..theory import Ecosystem, Weights, limit, mspe, save_ecosystem
 from .report import Report, Request, save
 from .style import grid_of_axes, heat_map, styled
 
@@ -90,7 +92,7 @@ def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: st
 
 def _errors(ecosystem: Ecosystem, alphas, betas) -> Float[np.ndarray, "beta alpha entity task"]:
     error = lambda beta, alpha: mspe(limit(ecosystem, Weights(alpha, beta)))  # noqa: E731
-    over_grid = jax.jit(lambda *axes: spread_grid(error, *axes))
+    over_grid = jax.jit(lambda *axes: sharded_grid(error, *axes))
     return np.asarray(over_grid(jnp.asarray(betas), jnp.asarray(alphas)))
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..sim import decide, make_moment_sampler, simulate, spread_grid
+from ..sim import decide, make_moment_sampler, sharded_grid, simulate
 from ..theory import Ecosystem, Weights, limit, minimum_variance, mse, random_gaussian, relative_efficiency, trajectory
 from .report import Report, Request, save, save_table
 from .style import grid_of_axes, line, points, styled
@@ -39,7 +39,7 @@ def draw(request: Request) -> Report:
         drawn = simulate(sampler, weights, generations, replicates, key_replicates)
         return drawn.mse[-1], drawn.mse_se[-1], trajectory(ecosystem, weights, generations, mse)[-1]
 
-    over_grid = jax.jit(lambda *axes: spread_grid(monte_carlo, *axes, tile=1))
+    over_grid = jax.jit(lambda *axes: sharded_grid(monte_carlo, *axes, tile=1))
     error, error_se, exact = (np.asarray(x) for x in over_grid(betas, sampled))
     best = float(minimum_variance(ecosystem))
     estimate, estimate_se = best / error, best / error**2 * error_se

@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from ..theory import InvalidInput
-from ..theory.whole_file import whole_file
+from crossfeed.atomic_write import atomic_write
+from crossfeed.errors import InvalidInput
+
 from .style import note, styled
 
 
@@ -74,14 +75,14 @@ def write_figure(figure: Figure, path: Path) -> None:
     if path.suffix not in dates:
         raise InvalidInput(f"{path.name} must end in .png, .svg or .pdf")
     date = dates[path.suffix]
-    with styled(), whole_file(path) as part:
+    with styled(), atomic_write(path) as part:
         figure.savefig(part, dpi=150, metadata={date: None} if date else None)
 
 
 def save_table(path: Path, columns: Mapping[str, ArrayLike]) -> None:
     """Write columns that broadcast against each other as one long table with a header."""
     arrays = np.broadcast_arrays(*(np.asarray(column) for column in columns.values()))
-    with whole_file(path) as part, part.open("w", newline="") as file:
+    with atomic_write(path) as part, part.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*(array.ravel().tolist() for array in arrays), strict=True))

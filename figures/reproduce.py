@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
-from ..theory.whole_file import whole_file
+from crossfeed.atomic_write import atomic_write
+
 from . import calibration, lemma1, phase_diagram, prediction_error, real_data, relative_efficiency
 from .page import write_page
 from .report import Report, Request
@@ -43,7 +44,7 @@ def reproduce(request: Request) -> Iterator[tuple[str, Report]]:
             for r in reports
         },
     }
-    with whole_file(request.folder / "report.json") as part:
+    with atomic_write(request.folder / "report.json") as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     stack = ", ".join(f"{name} {number}" for name, number in versions.items())
     write_page(request.folder / "index.html", reports, f"Seed {request.seed}; {machine}; {stack}.")

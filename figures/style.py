@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-COLOURS = ("#111111", "#2f6fb0", "#e08a2e", "#7ab87a")
+COLORS = ("#111111", "#2f6fb0", "#e08a2e", "#7ab87a")
 DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D")
-HEAT = "cividis"  # lightness rises evenly, for colour-blind readers and for print
+HEAT = "cividis"  # lightness rises evenly, for color-blind readers and for print
 
 _LABEL_WIDTH = 30  # characters
 _NOTE_LETTERS = 16  # of a note that fit an inch
@@ -50,7 +50,7 @@ def grid_of_axes(rows: int, columns: int, size: tuple[float, float], **kwargs) -
 
 def line(axes: Axes, number: int, x, y, label: str | None = None) -> None:
     """The exact curve of series `number`."""
-    axes.plot(x, y, DASHES[number], color=COLOURS[number], label=label)
+    axes.plot(x, y, DASHES[number], color=COLORS[number], label=label)
 
 
 def points(axes: Axes, number: int, x, y, error=None) -> None:
@@ -60,7 +60,7 @@ def points(axes: Axes, number: int, x, y, error=None) -> None:
         y,
         yerr=None if error is None else 2 * error,
         fmt=MARKERS[number],
-        color=COLOURS[number],
+        color=COLORS[number],
         markerfacecolor="white",
         markersize=3.5,
         linewidth=0.9,
@@ -69,7 +69,7 @@ def points(axes: Axes, number: int, x, y, error=None) -> None:
 
 
 def plain_log_axis(axes: Axes) -> None:
-    """A logarithmic y axis labelled 10, 20, 50, … instead of powers."""
+    """A logarithmic y axis labeled 10, 20, 50, … instead of powers."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -77,7 +77,7 @@ def plain_log_axis(axes: Axes) -> None:
 
 
 def heat_map(axes: Axes, x, y, values, levels, **kwargs) -> QuadMesh:
-    """Values over x and y with labelled contours; the image, for a colour bar."""
+    """Values over x and y with labeled contours; the image, for a color bar."""
     image = axes.pcolormesh(x, y, values, cmap=HEAT, shading="nearest", rasterized=True, **kwargs)
     # White lines with a dark edge show on both ends of the scale.
     contours = axes.contour(x, y, values, levels=levels, colors="white", linewidths=0.8)
@@ -89,12 +89,12 @@ def heat_map(axes: Axes, x, y, values, levels, **kwargs) -> QuadMesh:
     return image
 
 
-def colour_scale(low: float, high: float) -> Normalize:
+def color_scale(low: float, high: float) -> Normalize:
     """Logarithmic where values are positive and span more than two powers of ten, else linear."""
     return LogNorm(low, high) if 0 < 100 * low < high else Normalize(low, high)
 
 
-def colour_bar(figure: Figure, axes: list[Axes], values, scale: Normalize, label: str) -> None:
+def color_bar(figure: Figure, axes: list[Axes], values, scale: Normalize, label: str) -> None:
     """One bar for panels that share a scale; an arrow, which the label explains, where values lie beyond it."""
     below, above = bool(np.nanmin(values) < scale.vmin), bool(np.nanmax(values) > scale.vmax)
     extend = ("both" if above else "min") if below else ("max" if above else "neither")

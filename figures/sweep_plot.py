@@ -11,11 +11,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from ..sim.sweep import finished_points
-from ..theory import InvalidInput
-from .style import COLOURS, colour_bar, colour_scale, grid_of_axes, heat_map, line, note, styled, wrapped
+from crossfeed.errors import InvalidInput
 
-_MOST_LINES = len(COLOURS)
+from ..sim.sweep import finished_points
+from .style import COLORS, color_bar, color_scale, grid_of_axes, heat_map, line, note, styled, wrapped
+
+_MOST_LINES = len(COLORS)
 _MOST_PANELS = 12
 _MOST_COLUMNS = 4
 _LEVELS = 7
@@ -58,12 +59,14 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     values, held = _held(data, variable, chosen)
     share = float(values.finished.mean())
     if share == 0:
-        raise InvalidInput(f"{variable} is not computed yet here: go on with crossfeed sweep SPEC --out STORE --resume")
+        raise InvalidInput(
+            f"{variable} is not computed yet here: go on with crossfeed sweep run SPEC --out STORE --resume"
+        )
     try:
         values = values.load()
     except (RuntimeError, ValueError, OSError) as error:  # as Zarr's codecs raise
         raise InvalidInput(
-            f"{variable} cannot be read, since a chunk is damaged: crossfeed sweep SPEC --out STORE --resume names it"
+            f"{variable} cannot be read, since a chunk is damaged: crossfeed sweep run SPEC --out STORE --resume names it"
         ) from error
     if "draw" in values.dims:
         values = mean_over_draws(values)
@@ -183,7 +186,7 @@ def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
     panels = _panels(values, rest)
     figure, axes = _grid(len(panels), 2.7, 2.4)
     low, high = np.nanpercentile(values, [0.5, 99.5])
-    scale = colour_scale(low, high)
+    scale = color_scale(low, high)
     locator = LogLocator(subs=(1, 3)) if isinstance(scale, LogNorm) else MaxNLocator(_LEVELS)
     levels = locator.tick_values(low, high)
     if values.name == "spectral_radius":
@@ -200,7 +203,7 @@ def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
         else:
             _say_why_empty(panel, part)
     _name_axes(axes, _label(values[x]), _label(values[y]))
-    colour_bar(figure, axes, values, scale, _label(values))
+    color_bar(figure, axes, values, scale, _label(values))
     return figure
 
 

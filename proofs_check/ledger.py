@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ..theory import InvalidInput
+from crossfeed.errors import InvalidInput
 
 Kind = Literal["symbolic", "exact", "certified", "searched"]
 Verdict = Literal["holds", "false as printed", "open", "refuted", "unchecked", "failed"]
@@ -26,7 +26,7 @@ class Statement:
     """One claim as the record has it.
 
     Attributes:
-        id: what `crossfeed verify` calls it.
+        id: what `crossfeed verify ledger` calls it.
         where: section, theorem or equation.
         statement: what is claimed, in the form that should hold.
         verdict: the recorded one: holds, false as printed, or open.
@@ -148,7 +148,7 @@ def select(statements: Mapping[str, Statement], names: Iterable[str]) -> list[St
     for name in names:
         called = {id for id in statements if id == name or id.startswith(f"{name}.")}
         if not called:
-            raise InvalidInput(f"there is no claim {name!r}: see crossfeed verify --list")
+            raise InvalidInput(f"there is no claim {name!r}: see crossfeed verify ledger --list")
         wanted |= called
     waiting = list(wanted)
     while waiting:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from ..theory.whole_file import whole_file
+from crossfeed.atomic_write import atomic_write
+
 from .ledger import Outcome
 
 _INTRODUCTION = """\
@@ -17,7 +18,7 @@ are misprints and gaps of the paper: E1-E13 were known when the checks were writ
 printed and is made precise. Ids that begin with B are claims of this project's own notes that the checks found false as
 first stated.
 
-`crossfeed verify` decides all claims again. It fails if a verdict differs from the one recorded here, if a claim has no
+`crossfeed verify ledger` decides all claims again. It fails if a verdict differs from the one recorded here, if a claim has no
 check, or if a check lets a mutation of the formula pass. This page is its output (`make ledger`).
 
 What a verdict rests on differs, and each check says which cases it decides:
@@ -46,7 +47,7 @@ def write_ledger(folder: Path, outcomes: Sequence[Outcome]) -> list[Path]:
     paths = []
     for kind, text in texts.items():
         paths.append(folder / f"ledger.{kind}")
-        with whole_file(paths[-1]) as part:
+        with atomic_write(paths[-1]) as part:
             part.write_text(text, encoding="utf-8")
     return paths
 
@@ -87,7 +88,7 @@ def section(outcome: Outcome) -> str:
         lines.append(f"- Check: {_cell(check.decide.__doc__ or '')}")
         refuted = "; ".join(name for name in check.mutations if name not in outcome.survivors)
         lines.append(f"- Refuted mutations: {_cell(refuted)}")
-    lines.append(f"- Run again: `crossfeed verify {statement.id}`")
+    lines.append(f"- Run again: `crossfeed verify ledger {statement.id}`")
     lines.append(f"- Found: {_cell(outcome.says)}")
     return "\n".join(lines) + "\n"
 
@@ -149,7 +150,7 @@ def _entry(outcome: Outcome) -> dict:
         if check
         else {},
         "complaint": outcome.complaint,
-        "command": f"crossfeed verify {statement.id}",
+        "command": f"crossfeed verify ledger {statement.id}",
         "seconds": round(outcome.seconds, 3),
     }
 

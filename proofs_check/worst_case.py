@@ -7,8 +7,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..sim import spread
-from ..theory import Ecosystem, InvalidInput, Weights, equal_shares, spectral_radius
+from crossfeed.errors import InvalidInput
+
+from ..sim import sharded_vmap
+from ..theory import Ecosystem, Weights, equal_shares, spectral_radius
 
 _MOST_LOGARITHM = 10.0
 """Weights of data, and odds of β, stay within e^±10: as good as infinite to the accuracy asked for, and G is no worse
@@ -49,23 +51,23 @@ def ascend(key: PRNGKeyArray, size: int, starts: int, steps: int) -> Ascents:
     for name, value in (("size", size), ("starts", starts), ("steps", steps)):
         if value < 1:
             raise InvalidInput(f"{name} is {value}, but must be at least 1")
-    optimiser = optax.adam(optax.cosine_decay_schedule(_STEP, steps))
+    optimizer = optax.adam(optax.cosine_decay_schedule(_STEP, steps))
     downhill = jax.value_and_grad(lambda free: -spectral_radius(*_constrained(free)))
 
     def step(carry, _):
         free, state = carry
         negative, gradient = downhill(free)
-        updates, state = optimiser.update(gradient, state)
+        updates, state = optimizer.update(gradient, state)
         return (optax.apply_updates(free, updates), state), -negative
 
     def one(key):
         free = _random(key, size)
-        (free, _), met = jax.lax.scan(step, (free, optimiser.init(free)), None, length=steps)
+        (free, _), met = jax.lax.scan(step, (free, optimizer.init(free)), None, length=steps)
         found = _constrained(free)
         end = spectral_radius(*found)
         return Ascents(*found, end, jnp.maximum(met.max(), end))
 
-    return spread(one, jax.random.split(key, starts))
+    return sharded_vmap(one, jax.random.split(key, starts))
 
 
 def snap(ecosystem: Ecosystem, weights: Weights) -> tuple[Ecosystem, Weights]:

@@ -11,7 +11,7 @@ from ..theory.consensus import trajectory
 from ..theory.ecosystem import Ecosystem
 from ..theory.measures import bias_map, joint_covariance
 from ..theory.weights import Weights
-from .simulate import Simulation
+from .monte_carlo import Simulation
 
 _DETERMINED = 1e-10
 """An entry with a smaller relative variance is determined: it must agree to this accuracy, not statistically."""

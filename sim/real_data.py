@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from crossfeed.errors import InvalidInput
+
 from ..theory.ecosystem import Ecosystem
-from ..theory.failures import InvalidInput
 from ..theory.features import ecosystem_from_features, stack_features
 
 DATASETS = ("breast_cancer", "diabetes", "digits", "iris", "wine")
@@ -28,7 +29,7 @@ def bundled_ecosystem(name: str = "diabetes", entities: int = 3) -> Ecosystem:
     rows, target = getattr(datasets, f"load_{name}")(return_X_y=True)
     if not 1 <= entities <= len(rows) // 4:
         raise InvalidInput(f"entities is {entities}, but {name} has rows for 1 to {len(rows) // 4}")
-    rows = standardise(rows)
+    rows = standardize(rows)
     main_axis = np.linalg.svd(rows, full_matrices=False)[2][0]
     order = np.argsort(rows @ main_axis, kind="stable")
     slices = np.array_split(order, entities)
@@ -39,31 +40,31 @@ def bundled_ecosystem(name: str = "diabetes", entities: int = 3) -> Ecosystem:
 def table_ecosystem(
     private: Sequence[Float[np.ndarray, "_ d"]],
     public: Float[np.ndarray, "public_rows d"],
-    labelled: tuple[Float[np.ndarray, "all_rows d"], Float[np.ndarray, " all_rows"]] | None = None,
+    labeled: tuple[Float[np.ndarray, "all_rows d"], Float[np.ndarray, " all_rows"]] | None = None,
 ) -> Ecosystem:
     """An ecosystem from feature rows; entities publish on their own private inputs.
 
     Args:
-        labelled: all rows with their targets: θ is their least-squares fit, after centring, and the noise variance what
+        labeled: all rows with their targets: θ is their least-squares fit, after centring, and the noise variance what
             it leaves. None: θ is unknown and the noise variance is 1.
 
     Raises:
         InvalidInput: columns that disagree, or too few rows to estimate the noise.
     """
     features = stack_features(private, public)
-    if labelled is None:
+    if labeled is None:
         return ecosystem_from_features(features)
-    rows, target = labelled
+    rows, target = labeled
     spare = len(rows) - rows.shape[1] - 1
     if spare < 1:
         raise InvalidInput(f"the target has {len(rows)} rows, too few to fit {rows.shape[1]} features and their noise")
-    centred = target - target.mean()
-    theta = np.linalg.lstsq(rows, centred, rcond=None)[0]
-    noise_variance = float(((centred - rows @ theta) ** 2).sum() / spare)
+    centerd = target - target.mean()
+    theta = np.linalg.lstsq(rows, centerd, rcond=None)[0]
+    noise_variance = float(((centerd - rows @ theta) ** 2).sum() / spare)
     return ecosystem_from_features(features, noise_variance=noise_variance, theta=theta)
 
 
-def standardise(rows: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows kept"]:
+def standardize(rows: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows kept"]:
     """Columns with mean zero and variance one; constant columns are dropped.
 
     Raises:

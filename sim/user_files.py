@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from crossfeed.errors import InvalidInput
+from crossfeed.reading import json_lines, read_text_file
+
 from ..theory.ecosystem import Ecosystem
-from ..theory.failures import InvalidInput
-from .files import json_lines, read_text_file
-from .real_data import standardise, table_ecosystem
+from .real_data import standardize, table_ecosystem
 
 _PASSAGE = 1000  # characters: about the length of one question with its answer
 _SUFFIXES = (".txt", ".jsonl", ".csv")
@@ -23,7 +24,7 @@ def ecosystem_from_files(
     """An ecosystem in which entity k owns the contents of `private[k]`.
 
     Text becomes features by TF-IDF and its `dimension` leading singular directions, one row a record or passage of some
-    1000 characters; θ is then unknown. Tables hold numbers only; their columns are standardised over all files, and
+    1000 characters; θ is then unknown. Tables hold numbers only; their columns are standardized over all files, and
     `target`, if given, is the label.
 
     Args:
@@ -80,12 +81,12 @@ def _from_tables(groups: list[list[Path]], target: str | None) -> Ecosystem:
     together = np.concatenate(values)
     cuts = np.cumsum([len(rows) for rows in values])[:-1]
     if target is None:
-        parts = np.split(standardise(together), cuts)
+        parts = np.split(standardize(together), cuts)
         return table_ecosystem(parts[:-1], parts[-1])
     if target not in header:
         raise InvalidInput(f"target is '{target}', but the columns are {', '.join(header)}")
     column = header.index(target)
-    rows = standardise(np.delete(together, column, axis=1))
+    rows = standardize(np.delete(together, column, axis=1))
     parts = np.split(rows, cuts)
     return table_ecosystem(parts[:-1], parts[-1], (rows, together[:, column]))
 

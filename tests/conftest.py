@@ -1,20 +1,24 @@
-"""Every test: float64, shapes in signatures checked, the same examples each time."""
+"""Every test: float64, shapes in signatures checked, no silent promotion, the same examples each time."""
 
 import gc
 import os
+import tempfile
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when JAX loads LAPACK; two workers share two cores
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="crossfeed-tests-")  # commands that tests start keep programs here
 
-# Most of the time goes into compiling small programs, also in the commands that tests start.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1")
+from crossfeed.cli.jax_setup import set_up_jax
+
+set_up_jax()
 
 import jax
+import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", 2)  # so that sharing out over devices is tested where it matters
+jax.config.update("jax_enable_compilation_cache", False)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
 
 install_import_hook(["crossfeed.theory", "crossfeed.sim", "crossfeed.proofs_check"], "beartype.beartype")
 
@@ -22,6 +26,21 @@ settings.register_profile(
     "crossfeed", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("crossfeed")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _optimizer(request):
+    """Programs are compiled without most of XLA's optimizations, except in modules marked `optimized`.
+
+    Most of the suite's time goes into compiling small programs. Commands that tests start are compiled as users' are.
+    """
+    optimized = request.node.get_closest_marker("optimized") is not None
+    jax.config.update("jax_disable_most_optimizations", not optimized)
+    if optimized:
+        jax.clear_caches()
+    yield
+    if optimized:
+        jax.clear_caches()
 
 
 def pytest_collection_finish():

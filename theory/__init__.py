@@ -1,5 +1,10 @@
 """Exact results: what happens when K linear models train on each other's outputs."""
 
+from crossfeed.errors import CrossfeedError as CrossfeedError
+from crossfeed.errors import DependsOnTheta as DependsOnTheta
+from crossfeed.errors import InvalidInput as InvalidInput
+from crossfeed.errors import NoLimit as NoLimit
+
 from .consensus import Law as Law
 from .consensus import Pool as Pool
 from .consensus import limit as limit
@@ -10,10 +15,6 @@ from .ecosystem import Ecosystem as Ecosystem
 from .ecosystem import equal_shares as equal_shares
 from .ecosystem_file import load_ecosystem as load_ecosystem
 from .ecosystem_file import save_ecosystem as save_ecosystem
-from .failures import CrossfeedError as CrossfeedError
-from .failures import DependsOnTheta as DependsOnTheta
-from .failures import InvalidInput as InvalidInput
-from .failures import NoLimit as NoLimit
 from .families import random_gaussian as random_gaussian
 from .families import symmetric_ecosystem as symmetric_ecosystem
 from .families import worst_case as worst_case
@@ -21,12 +22,12 @@ from .features import Features as Features
 from .features import ecosystem_from_features as ecosystem_from_features
 from .features import smallest_features as smallest_features
 from .features import stack_features as stack_features
-from .likeness import disagreement as disagreement
-from .likeness import distribution_distance as distribution_distance
-from .likeness import homogenisation as homogenisation
-from .likeness import mean_distance as mean_distance
-from .likeness import row_block_spread as row_block_spread
-from .likeness import transfer as transfer
+from .homogenization import disagreement as disagreement
+from .homogenization import distribution_distance as distribution_distance
+from .homogenization import homogenization as homogenization
+from .homogenization import mean_distance as mean_distance
+from .homogenization import row_block_spread as row_block_spread
+from .homogenization import transfer as transfer
 from .measures import bias as bias
 from .measures import bias_map as bias_map
 from .measures import bias_map_norm as bias_map_norm

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from .ecosystem import Ecosystem
+from .estimators import Training, kernel_table, train, train_once
 from .linear_algebra import RANK_TOLERANCE, spectral_radius_of
 from .stein import has_limit, refuse_unit_root, stable_stein
-from .training import Training, kernel_table, train, train_once
 from .weights import Weights
 
 

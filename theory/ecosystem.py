@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .failures import InvalidInput, is_concrete
+from crossfeed.errors import InvalidInput
+
+from .tracing import is_concrete
 
 SYMMETRY_TOLERANCE = 1e-10  # relative to the largest entry: above the rounding of files and of X'X
 SHARE_TOLERANCE = 1e-9

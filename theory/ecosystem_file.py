@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from crossfeed.atomic_write import atomic_write
+from crossfeed.errors import InvalidInput
+
 from .ecosystem import Ecosystem
-from .failures import InvalidInput
-from .whole_file import whole_file
 
 _REQUIRED = ("private", "public", "synthetic")
 _OPTIONAL = ("shares", "noise_variance", "theta")
@@ -52,7 +53,10 @@ def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike) -> None:
     arrays = {name: np.asarray(getattr(ecosystem, name)) for name in _REQUIRED + _OPTIONAL[:2]}
     if ecosystem.theta is not None:
         arrays["theta"] = np.asarray(ecosystem.theta)
-    with whole_file(path) as part, part.open("wb") as file:  # opened here, because NumPy would add .npz to another name
+    with (
+        atomic_write(path) as part,
+        part.open("wb") as file,
+    ):  # opened here, because NumPy would add .npz to another name
         np.savez(file, allow_pickle=False, **arrays)
 
 

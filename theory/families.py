@@ -1,11 +1,12 @@
-"""Families of ecosystems: random ones as in the paper's figures, and those whose behaviour is known in closed form."""
+"""Families of ecosystems: random ones as in the paper's figures, and those whose behavior is known in closed form."""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from crossfeed.errors import InvalidInput
+
 from .ecosystem import Ecosystem, equal_shares
-from .failures import InvalidInput
 
 
 def random_gaussian(

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from crossfeed.errors import InvalidInput
+
 from .ecosystem import Ecosystem, as_array, check_finite, equal_shares
-from .failures import InvalidInput
 from .linear_algebra import square_root
 
 

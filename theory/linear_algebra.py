@@ -107,7 +107,7 @@ def _spectral_radius_jvp(primals, tangents):
 
 @custom_vmap
 def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
-    unit, size = _normalised(matrix)
+    unit, size = _normalized(matrix)
 
     def going(state):
         step, _, _, _, alone, _ = state
@@ -122,7 +122,7 @@ def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch
         rest = _norm(squared - trace[..., None, None] * power)
         found = ~alone & (rest < _RANK_ONE * jnp.abs(trace) * _norm(power))
         quotient = jnp.abs((power * unit.mT).sum((-2, -1)) / jnp.where(found, trace, 1))
-        power, loss = _normalised(squared)
+        power, loss = _normalized(squared)
         logarithm = logarithm + jnp.log(loss) * 0.5 ** (_SQUARINGS_A_STEP * (step + 1.0))
         lowest, dominant = jnp.minimum(lowest, loss), jax.lax.select(found, quotient, dominant)
         return step + 1, power, logarithm, lowest, alone | found, dominant
@@ -149,7 +149,7 @@ def _norm(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
     return jnp.sqrt((matrix * matrix).sum((-2, -1)) / matrix.shape[-1])
 
 
-def _normalised(matrix: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch"]]:
+def _normalized(matrix: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch"]]:
     """The matrix at norm one, and the norm it had."""
     size = _norm(matrix)
     return matrix / jnp.where(size > 0, size, 1)[..., None, None], size

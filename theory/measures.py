@@ -3,10 +3,12 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from crossfeed.errors import CrossfeedError, DependsOnTheta
+
 from .consensus import Law
 from .ecosystem import Ecosystem
-from .failures import CrossfeedError, DependsOnTheta, is_concrete
 from .linear_algebra import kernel_projector
+from .tracing import is_concrete
 
 NEGLIGIBLE_BIAS = 1e-12
 """A bias map of smaller norm is rounding: the error then counts as independent of θ."""

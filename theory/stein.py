@@ -6,8 +6,10 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
-from .failures import CrossfeedError, NoLimit, is_concrete
+from crossfeed.errors import CrossfeedError, NoLimit
+
 from .linear_algebra import spectral_radius_of
+from .tracing import is_concrete
 
 UNIT_ROOT_TOLERANCE = 1e-10
 """A spectral radius closer to one than this cannot be told from one in float64: no limit is reported."""

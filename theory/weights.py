@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from crossfeed.errors import InvalidInput
+
 from .ecosystem import as_array, require_float64
-from .failures import InvalidInput, is_concrete
+from .tracing import is_concrete
 
 _AXES = "() for all, (K) per entity, (T+1, 1) per generation 0..T, or (T+1, K) for both"
 

@@ -6,11 +6,11 @@ from bokeh.plotting import figure
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
-from ..style import COLOURS, HEAT
+from ..style import COLORS, HEAT
 
-INK = COLOURS[0]
+INK = COLORS[0]
 PAPER = "#ffffff"
-_PALETTE = [to_hex(colour) for colour in colormaps[HEAT](np.arange(256))]
+_PALETTE = [to_hex(color) for color in colormaps[HEAT](np.arange(256))]
 _HEIGHT = 330  # pixels
 
 
@@ -26,16 +26,16 @@ def canvas(x_label: str, y_label: str, **kwargs) -> figure:
 
 
 def heat_scale(plot: figure) -> LinearColorMapper:
-    """Colours for an image of a plot, with a bar beside it; white where there is no number."""
+    """Colors for an image of a plot, with a bar beside it; white where there is no number."""
     mapper = LinearColorMapper(palette=_PALETTE, low=0, high=1, nan_color=PAPER)
     plot.grid.visible = False
     plot.add_layout(ColorBar(color_mapper=mapper, width=10, label_standoff=4), "right")
     return mapper
 
 
-def image(plot: figure, source: ColumnDataSource, colours: LinearColorMapper, **place) -> GlyphRenderer:
+def image(plot: figure, source: ColumnDataSource, colors: LinearColorMapper, **place) -> GlyphRenderer:
     """The image that a source holds."""
-    return plot.image("image", source=source, color_mapper=colours, **place)  # pyright: ignore[reportCallIssue]
+    return plot.image("image", source=source, color_mapper=colors, **place)  # pyright: ignore[reportCallIssue]
 
 
 def rounded_up(value: float) -> float:

@@ -8,7 +8,9 @@ from bokeh.document import Document
 from bokeh.events import ConnectionLost, DocumentReady, Pan, Tap
 from bokeh.models import ColumnDataSource, CustomJS
 
-from ...sim.explore import (
+from . import words
+from .latest_only import Newest
+from .model import (
     FEATURES,
     GENERATIONS,
     GRID,
@@ -21,8 +23,6 @@ from ...sim.explore import (
     Setting,
     state,
 )
-from . import words
-from .newest import Newest
 from .phase_diagram import PhaseDiagram
 from .trajectories import Trajectories
 from .transfer_matrix import TransferMatrix

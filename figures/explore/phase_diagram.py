@@ -7,9 +7,9 @@ from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting.contour import contour_data
 from scipy.ndimage import distance_transform_edt
 
-from ...sim.explore import GRID, Diagram, Setting, best_weights
 from ...theory.stein import UNIT_ROOT_TOLERANCE
 from .canvas import INK, PAPER, canvas, heat_scale, image, rounded_up
+from .model import GRID, Diagram, Setting, best_weights
 
 _AXIS = np.linspace(0, 1, GRID)
 _HALF = 0.5 / (GRID - 1)  # of a cell
@@ -22,10 +22,10 @@ class PhaseDiagram:
     def __init__(self):
         side = (-_HALF, 1 + _HALF)
         self.plot = canvas("α, weight of synthetic data", "β, weight of private data", x_range=side, y_range=side)
-        self.colours = heat_scale(self.plot)
+        self.colors = heat_scale(self.plot)
         self.image = ColumnDataSource({"image": [], "radius": [], "efficiency": []})
         size = 1 + 2 * _HALF
-        heat = image(self.plot, self.image, self.colours, x=-_HALF, y=-_HALF, dw=size, dh=size)
+        heat = image(self.plot, self.image, self.colors, x=-_HALF, y=-_HALF, dw=size, dh=size)
         self.edge, self.label, self.best, self.current = (ColumnDataSource({"x": [], "y": []}) for _ in range(4))
         self.plot.line("x", "y", source=self.edge, color=INK, line_width=4.5)
         self.plot.line("x", "y", source=self.edge, color=PAPER, line_width=2)
@@ -40,7 +40,7 @@ class PhaseDiagram:
     def show(self, diagram: Diagram, variable: str) -> None:
         """Draw a new plane, or another variable of it."""
         values = getattr(diagram, variable)
-        self.colours.high = rounded_up(np.nanmax(values))
+        self.colors.high = rounded_up(np.nanmax(values))
         self.image.data = {"image": [values], "radius": [diagram.spectral_radius], "efficiency": [diagram.efficiency]}
         self.edge.data = _edge(diagram)
         self.label.data = _roomy_place(diagram)

@@ -10,8 +10,9 @@ from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.server import Server
 
-from ...sim.explore import Diagram, Prediction, Setting, predict, scan_weights
-from ...theory import InvalidInput
+from crossfeed.errors import InvalidInput
+
+from .model import Diagram, Prediction, Setting, predict, scan_weights
 from .page import DEFAULT, Page
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, LogTickFormatter, Range1d
 
-from ...sim.explore import GENERATIONS, Prediction, Setting, state
-from ..style import COLOURS, DASHES
+from ..style import COLORS, DASHES
 from .canvas import canvas
+from .model import GENERATIONS, Prediction, Setting, state
 
 _DASHES = {"-": "solid", "--": "dashed", "-.": "dashdot", ":": "dotted"}
 _STEPS = 5  # of the axis in a decade, so that it stands still while a dial moves a little
@@ -27,9 +27,9 @@ class Trajectories:
         self.mean = ColumnDataSource({"x": [], "y": []})
         self.levels = [ColumnDataSource({"x": [], "y": []}) for _ in range(2)]
         lines = self.plot.multi_line("xs", "ys", source=self.each, color="#888888", legend_label="each entity")
-        mean = self.plot.line("x", "y", source=self.mean, color=COLOURS[0], line_width=2.5, legend_label="mean")
+        mean = self.plot.line("x", "y", source=self.mean, color=COLORS[0], line_width=2.5, legend_label="mean")
         for number, label in enumerate(("limit of the mean", "best that all real data allows"), 1):
-            look: dict[str, Any] = {"color": COLOURS[number], "line_dash": _DASHES[DASHES[number]], "line_width": 2}
+            look: dict[str, Any] = {"color": COLORS[number], "line_dash": _DASHES[DASHES[number]], "line_width": 2}
             self.plot.line("x", "y", source=self.levels[number - 1], legend_label=label, **look)
         self.plot.add_layout(self.plot.legend[0], "above")
         self.plot.legend.update(

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
-from ...sim.explore import Prediction, Setting, state
 from .canvas import INK, PAPER, canvas, heat_scale, image
+from .model import Prediction, Setting, state
 
 _MOST_ENTITIES_WITH_NUMBERS = 10
 _MOST_TICKS = 10
@@ -20,9 +20,9 @@ class TransferMatrix:
     def __init__(self):
         self.columns, self.rows = Range1d(start=-0.5, end=1.5), Range1d(start=1.5, end=0.5)
         self.plot = canvas("whose data", "entity", x_range=self.columns, y_range=self.rows)
-        self.colours = heat_scale(self.plot)
+        self.colors = heat_scale(self.plot)
         self.image = ColumnDataSource({"image": [], "dw": [], "dh": []})
-        heat = image(self.plot, self.image, self.colours, x=-0.5, y=0.5, dw="dw", dh="dh")
+        heat = image(self.plot, self.image, self.colors, x=-0.5, y=0.5, dw="dw", dh="dh")
         self.cells = ColumnDataSource({"x": [], "y": [], "text": [], "color": []})
         place: dict[str, Any] = {"text_align": "center", "text_baseline": "middle", "text_font_size": "11px"}
         self.plot.text("x", "y", text="text", color="color", source=self.cells, **place)
@@ -39,10 +39,10 @@ class TransferMatrix:
         if state(here) == "settles":
             private = weights[:, 1:]
             lowest = private.min()
-            self.colours.update(low=-_scale(-lowest) if lowest < -_ROUNDING else 0.0, high=_scale(private.max()))
+            self.colors.update(low=-_scale(-lowest) if lowest < -_ROUNDING else 0.0, high=_scale(private.max()))
             self.cells.data = self._numbers(weights) if count <= _MOST_ENTITIES_WITH_NUMBERS else _NOTHING
         else:
-            self.colours.update(low=0.0, high=1.0)
+            self.colors.update(low=0.0, high=1.0)
             self.cells.data = {"x": [count / 2], "y": [count / 2 + 0.5], "text": ["no limit"], "color": [INK]}
         self.image.data = {"image": [weights], "dw": [count + 1], "dh": [count]}
 
@@ -53,7 +53,7 @@ class TransferMatrix:
         self.datasets.ticks = [0, *self.entities.ticks]
 
     def _numbers(self, weights: np.ndarray) -> dict[str, Any]:
-        middle = ((self.colours.low or 0.0) + (self.colours.high or 0.0)) / 2
+        middle = ((self.colors.low or 0.0) + (self.colors.high or 0.0)) / 2
         cells = list(np.ndenumerate(weights))
         return {
             "x": [column for (_, column), _ in cells],
@@ -67,5 +67,5 @@ _NOTHING: dict[str, Any] = {"x": [], "y": [], "text": [], "color": []}
 
 
 def _scale(largest: float) -> float:
-    """The next quarter of a decade, so that colours keep their meaning while a dial moves a little."""
+    """The next quarter of a decade, so that colors keep their meaning while a dial moves a little."""
     return float(10 ** (np.ceil(4 * np.log10(max(largest, 1e-6))) / 4))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ...sim.explore import GENERATIONS, Diagram, Prediction, Setting, best_weights, state, weight_shares
+from .model import GENERATIONS, Diagram, Prediction, Setting, best_weights, state, weight_shares
 
 
 def caption(setting: Setting) -> str:
@@ -94,7 +94,7 @@ def numbers(setting: Setting, here: Prediction) -> dict[str, str]:
         "limit_mse": digits(here.limit_mse),
         "minimum_variance": digits(here.minimum_variance),
         "efficiency": digits(here.efficiency),
-        "homogenisation": digits(here.homogenisation),
+        "homogenization": digits(here.homogenization),
         "own": digits(own),
         "others": digits(others),
         "public": digits(public),

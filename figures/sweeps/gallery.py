@@ -10,7 +10,7 @@ from . import phase_diagrams, stability, trajectories, volume
 GALLERY: dict[str, Callable[[Request], Report]] = {
     "phase diagrams: ρ(Q)": partial(phase_diagrams.draw, variable="spectral_radius"),
     "phase diagrams: efficiency": partial(phase_diagrams.draw, variable="mean_relative_efficiency"),
-    "phase diagrams: homogenisation": partial(phase_diagrams.draw, variable="homogenisation"),
+    "phase diagrams: homogenization": partial(phase_diagrams.draw, variable="homogenization"),
     "phase diagrams: transfer": partial(phase_diagrams.draw, variable="mean_transfer"),
     "best weights against K": phase_diagrams.draw_optimum,
     "MSE to generation 100": trajectories.draw,

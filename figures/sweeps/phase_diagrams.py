@@ -1,4 +1,4 @@
-"""α-β phase diagrams of ρ(Q), efficiency, homogenisation and transfer for many K, and the best weights against K."""
+"""α-β phase diagrams of ρ(Q), efficiency, homogenization and transfer for many K, and the best weights against K."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from .stores import swept
 
 _SPEC = """
 [sweep]
-quantities = ["spectral_radius", "mean_relative_efficiency", "homogenisation", "mean_transfer"]
+quantities = ["spectral_radius", "mean_relative_efficiency", "homogenization", "mean_transfer"]
 seed = {seed}
 [ecosystem]
 draws = {draws}

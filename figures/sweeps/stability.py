@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from ...theory import Weights, spectral_radius, worst_case
 from ..report import Report, Request, save
-from ..style import COLOURS, colour_bar, colour_scale, grid_of_axes, heat_map, line, styled
+from ..style import COLORS, color_bar, color_scale, grid_of_axes, heat_map, line, styled
 from .stores import swept
 
 _SPEC = """
@@ -34,7 +34,7 @@ beta = {{ from = 0.0, to = 1.0, points = {points} }}
 _QUICK_SIZE, _SIZE = (21, 20), (41, 40)  # points of an axis, ecosystems
 _STRENGTHS = np.geomspace(1e-2, 1e4, 61)
 _SIZES = (2, 3, 5, 9)
-_LOWEST = 0.7  # end of the colour scale of ρ(Q)
+_LOWEST = 0.7  # end of the color scale of ρ(Q)
 _LEMMA, _BEYOND = "///", "..."  # hatches
 _DOTS: dict[str, Any] = {
     "linestyle": "",
@@ -104,7 +104,7 @@ def _regions_figure(worst: xr.DataArray, promised: dict[str, xr.DataArray]) -> F
             panel.plot(beta[where[:, 1]], mixing[where[:, 0]], **_DOTS)
             panel.set(title=f"misalignment {misalignment:g}", xlabel="β, weight of private data")
         axes[0].set_ylabel("λ, private part of what\nis published about")
-        colour_bar(figure, axes, worst, colour_scale(_LOWEST, highest), "largest ρ(Q) of all draws")
+        color_bar(figure, axes, worst, color_scale(_LOWEST, highest), "largest ρ(Q) of all draws")
         promises = [
             Patch(facecolor="none", edgecolor="black", hatch=_LEMMA, label="Lemma 1: β ≤ λ"),
             Patch(facecolor="none", edgecolor="black", hatch=_BEYOND, label="Lemma 1 without β ≤ λ (docs/theory.md)"),
@@ -126,7 +126,7 @@ def draw_worst_case(request: Request) -> Report:
         for number, (entities, radius) in enumerate(zip(_SIZES, radii, strict=True)):
             bound = (1 + np.sqrt(entities)) / 2
             line(panel, number, _STRENGTHS, radius, f"K = d = {entities}, bound {bound:.3f}")
-            panel.axhline(bound, color=COLOURS[number], linewidth=0.6)
+            panel.axhline(bound, color=COLORS[number], linewidth=0.6)
         panel.axhline(1, color="#888888", linewidth=0.8)
         panel.set(
             xscale="log", xlabel="ℓ = āL/α, strength of private data", ylabel="spectral radius ρ(Q)", ylim=(0.95, 2.1)

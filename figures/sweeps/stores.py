@@ -7,9 +7,10 @@ from pathlib import Path
 
 import xarray as xr
 
+from crossfeed.atomic_write import atomic_write
+from crossfeed.errors import InvalidInput
+
 from ...sim.sweep import Spec, create_sweep, parse_spec, run_sweep
-from ...theory import InvalidInput
-from ...theory.whole_file import whole_file
 from ..report import Request
 from ..sweep_plot import open_sweep
 
@@ -28,7 +29,7 @@ def swept(request: Request, name: str, spec: str) -> xr.Dataset:
     if not path.exists() or origin.read_text() != wanted:
         if path.exists():
             shutil.rmtree(path)
-        with whole_file(origin) as part:
+        with atomic_write(origin) as part:
             part.write_text(wanted)
         create_sweep(parsed, path)
     run_sweep(parsed, path)

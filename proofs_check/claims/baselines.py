@@ -31,7 +31,7 @@ from sympy import (
 
 from ..exact import feature_inverse, gram, random_matrix, stack, zero
 from ..ledger import Finding, check
-from ..words import all_hold, letters, reduce, same, scalars, symmetric
+from ..noncommutative import all_hold, letters, reduce, same, scalars, symmetric
 
 
 def _rounded(value, told: str) -> bool:
@@ -275,12 +275,12 @@ def gaussian_fitting(formula) -> Finding:
 
 
 @check(
-    "baseline.overparametrised",
+    "baseline.overparameterized",
     "symbolic",
     lambda phi, n: 1 - phi ** (-n),
     mutations={"1 - φ⁻²ⁿ": lambda phi, n: 1 - phi ** (-2 * n), "φ⁻ⁿ": lambda phi, n: phi ** (-n)},
 )
-def overparametrised(formula) -> Finding:
+def overparameterized(formula) -> Finding:
     """Words: w_n = P_n ⋯ P_1w_0 with independent projections P_i of rank T_0 in random directions, unrolled for n = 1 … 5. By
     isotropy E P = cI, and the trace gives cd = T_0. In (w_n - w_0)'(w_n - w_0) every P_i is reduced by P_iP_i = P_i and replaced by
     its mean, the last first, in units of ‖w_0‖²."""

@@ -9,8 +9,8 @@ from sympy import Matrix, Rational, diag, eye, simplify, sqrt, zeros
 
 from ..exact import beside, gram, identity, is_stable, outer, random_gram, random_matrix, random_rational, zero
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, inverse_rules, letters, same, scalars, symmetric
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse, total
-from ..words import all_hold, inverse_rules, letters, same, scalars, symmetric
 
 
 @check(
@@ -240,7 +240,7 @@ def shared_anchor(formula) -> Finding:
     "common.anchor",
     "symbolic",
     lambda A, D, Z: (D - Z).adjoint() * A * (D - Z),
-    mutations={"not centred": lambda A, D, Z: D * A * D},
+    mutations={"not centerd": lambda A, D, Z: D * A * D},
 )
 def anchor(formula) -> Finding:
     """Words with C_j = C + D_j, Σ A_j = I, K = 1 … 4: Z = C + Σ A_jD_j, and Σ D_jA_jD_j - |Σ A_jD_j|² is a sum of

@@ -18,8 +18,8 @@ from ..exact import (
     stack,
 )
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, letters, same, scalars, symmetric
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse, total
-from ..words import all_hold, letters, same, scalars, symmetric
 
 
 @check(

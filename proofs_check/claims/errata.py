@@ -25,8 +25,8 @@ from ..exact import (
     zero,
 )
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, letters, same, symmetric
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
-from ..words import all_hold, letters, same, symmetric
 
 
 def _proportional(rng: random.Random, private_ranks, public: fmpq_mat, alpha: fmpq, beta: fmpq) -> RationalEcosystem:

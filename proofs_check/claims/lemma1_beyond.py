@@ -13,8 +13,8 @@ from sympy import Symbol, simplify
 
 from ..exact import is_stable, random_rational
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, same, scalars, symmetric
 from ..rational import consensus_feedback
-from ..words import all_hold, same, scalars, symmetric
 from .lemma1_condition import SHAPES, Setting, mixture
 
 
@@ -67,7 +67,7 @@ def feedback(formula) -> Finding:
     "lemma1.beyond.convex",
     "symbolic",
     lambda inverse, mean_inverse: inverse - mean_inverse,
-    mutations={"plus": lambda inverse, mean_inverse: inverse + mean_inverse, "not centred": lambda inverse, _: inverse},
+    mutations={"plus": lambda inverse, mean_inverse: inverse + mean_inverse, "not centerd": lambda inverse, _: inverse},
 )
 def convexity(formula) -> Finding:
     """Words, K = 1 … 4: Σ w_jK_j⁻¹ - K̄⁻¹ with K̄ = Σ w_jK_j is the sum of w_j(K_j⁻¹ - K̄⁻¹)K_j(K_j⁻¹ - K̄⁻¹) ⪰ 0."""

@@ -10,18 +10,10 @@ import random
 from flint import fmpq, fmpq_mat, fmpq_poly
 from sympy import Symbol, adjoint, diff, simplify
 
-from ..exact import (
-    block_diagonal,
-    identity,
-    kron,
-    random_gram,
-    random_matrix,
-    random_rational,
-    zero,
-)
+from ..exact import block_diagonal, identity, kron, random_gram, random_matrix, random_rational, zero
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, inverse_rules, letters, same, scalars, symmetric
 from ..rational import pseudo_inverse, total
-from ..words import all_hold, inverse_rules, letters, same, scalars, symmetric
 
 
 def _gram(surplus) -> Finding:

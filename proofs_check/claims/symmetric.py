@@ -11,8 +11,8 @@ from sympy import Poly, Rational, cancel, fraction, symbols
 from ..exact import gram as gram_of
 from ..exact import identity, random_gram, random_rational, solve_stein, trace
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, same, scalars, symmetric
 from ..rational import RationalEcosystem, consensus_feedback, total
-from ..words import all_hold, same, scalars, symmetric
 
 
 def relative_error(a, b, K):

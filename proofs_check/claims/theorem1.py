@@ -21,8 +21,8 @@ from ..exact import (
     zero,
 )
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, letters, same
 from ..rational import pseudo_inverse
-from ..words import all_hold, letters, same
 
 _GENERATIONS = 3
 

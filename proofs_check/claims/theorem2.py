@@ -5,8 +5,8 @@ from sympy import Symbol, adjoint, simplify
 
 from ..exact import block_diagonal, column, gram, identity, kron, operators, outer, power, stack, zero
 from ..ledger import Finding, check
+from ..noncommutative import inverse_rules, letters, same, scalars, symmetric
 from ..rational import RationalEcosystem, pseudo_inverse
-from ..words import inverse_rules, letters, same, scalars, symmetric
 from .theorem1 import Run, generation_operators, run_workflow
 
 _GENERATIONS = 3

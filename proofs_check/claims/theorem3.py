@@ -19,8 +19,8 @@ from ..exact import (
     zero,
 )
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, inverse_rules, letters, same, symmetric
 from ..rational import RationalEcosystem, pseudo_inverse
-from ..words import all_hold, inverse_rules, letters, same, symmetric
 
 _GENERATIONS = 6
 

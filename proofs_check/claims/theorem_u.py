@@ -10,18 +10,10 @@ import random
 from flint import fmpq
 from sympy import adjoint
 
-from ..exact import (
-    block,
-    identity,
-    is_semidefinite,
-    random_gram,
-    random_rational,
-    trace,
-    zero,
-)
+from ..exact import block, identity, is_semidefinite, random_gram, random_rational, trace, zero
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, inverse_rules, letters, same, scalars, symmetric
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
-from ..words import all_hold, inverse_rules, letters, same, scalars, symmetric
 from .theorem_u_tight import near_worst_case
 
 _ENTITIES = (1, 2, 3, 4)
@@ -163,7 +155,7 @@ def _partition(count: int) -> list:
     mutations={
         "plus for minus": lambda A, C, Z: (C + Z).adjoint() * A * (C + Z),
         "A_j left out": lambda A, C, Z: (C - Z).adjoint() * (C - Z),
-        "C_j not centred": lambda A, C, Z: C * A * C,
+        "C_j not centerd": lambda A, C, Z: C * A * C,
     },
 )
 def schwarz(formula) -> Finding:

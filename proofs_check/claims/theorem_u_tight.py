@@ -5,8 +5,8 @@ from sympy import Rational, limit, oo, simplify, sqrt, together
 
 from ..exact import beside, identity, is_definite, kron, operators, outer, stack, zero
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, same, scalars, symmetric
 from ..rational import RationalEcosystem, consensus_feedback
-from ..words import all_hold, same, scalars, symmetric
 
 
 def near_worst_case(size: int, strength: fmpq) -> RationalEcosystem:

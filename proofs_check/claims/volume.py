@@ -11,8 +11,8 @@ from sympy import Rational, Symbol, limit, oo
 
 from ..exact import random_gram, trace
 from ..ledger import Finding, check
+from ..noncommutative import all_hold, letters, same, scalars, symmetric
 from ..rational import RationalEcosystem, total
-from ..words import all_hold, letters, same, scalars, symmetric
 from .symmetric import limit_errors
 
 

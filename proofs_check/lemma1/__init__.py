@@ -11,7 +11,7 @@ from .draws import Sizes as Sizes
 from .draws import draw_outside as draw_outside
 from .draws import draw_within as draw_within
 from .summary import slack_histogram as slack_histogram
-from .summary import summarise_survey as summarise_survey
+from .summary import summarize_survey as summarize_survey
 from .survey import EXCESS as EXCESS
 from .survey import MOST_TRIALS as MOST_TRIALS
 from .survey import Survey as Survey

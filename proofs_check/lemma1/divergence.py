@@ -6,8 +6,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from crossfeed.errors import InvalidInput
+
 from ...sim import make_moment_sampler, simulate
-from ...theory import Ecosystem, InvalidInput, Weights, mse, trajectory
+from ...theory import Ecosystem, Weights, mse, trajectory
 
 _GROWTH = math.log(1e5)  # of the error over the whole run, when the largest eigenvalue alone is left
 _FEWEST, _MOST = 20, 400  # generations

@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ...theory import Ecosystem, InvalidInput, Weights
+from crossfeed.errors import InvalidInput
+
+from ...theory import Ecosystem, Weights
 
 OUTSIDE = ("unrelated prompts", "β > λ")
 """How an ecosystem may leave the condition: S is no mixture of S~ and S_*, or β exceeds λ."""

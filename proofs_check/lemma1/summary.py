@@ -12,7 +12,7 @@ _SMALLEST = -16  # power of ten where the histogram of slacks begins
 _BINS_A_POWER = 2
 
 
-def summarise_survey(found: Survey, divergence: Divergence | None) -> dict[str, object]:
+def summarize_survey(found: Survey, divergence: Divergence | None) -> dict[str, object]:
     """The numbers of a survey and of its diverging ecosystem, if there is one."""
     slack = found.slack
     extremal, worst = found.extremal, found.worst

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from ...theory import InvalidInput
+from crossfeed.errors import InvalidInput
+
 from ..certified import Enclosure, certify
 from .certificate import BoundCertificate, certify_bound
 from .draws import OUTSIDE, Draw, Sizes

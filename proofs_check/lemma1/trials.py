@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
-from ...sim import spread
+from ...sim import sharded_vmap
 from ...theory import lemma1, lemma1_bound, spectral_radius_once
 from .draws import Draw, Sizes, draw_outside, draw_within
 
@@ -48,7 +48,7 @@ def run_trials(keys: Key[Array, " trial"], sizes: Sizes, within: bool) -> Trials
         InvalidInput: sizes that cannot be.
     """
     sizes.check()
-    return spread(lambda key: one_trial(key, sizes, within), keys, tile=_TILE)
+    return sharded_vmap(lambda key: one_trial(key, sizes, within), keys, tile=_TILE)
 
 
 def trial_keys(seed: int, first: int | Array, count: int) -> Key[Array, " trial"]:

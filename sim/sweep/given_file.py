@@ -5,9 +5,10 @@ from hashlib import sha256
 import jax
 import numpy as np
 
+from crossfeed.errors import InvalidInput
+
 from ...theory.ecosystem import Ecosystem
 from ...theory.ecosystem_file import load_ecosystem
-from ...theory.failures import InvalidInput
 
 
 def description(path: str) -> dict[str, str | int]:

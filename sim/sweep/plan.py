@@ -6,7 +6,8 @@ from math import prod
 
 import numpy as np
 
-from ...theory.failures import InvalidInput
+from crossfeed.errors import InvalidInput
+
 from .families import given_ecosystem, largest_ecosystem
 from .quantities import QUANTITIES
 from .spec import Spec

@@ -9,12 +9,12 @@ from jaxtyping import Array, PRNGKeyArray
 
 from ...theory.consensus import Law, limit, trajectory
 from ...theory.ecosystem import Ecosystem
-from ...theory.likeness import homogenisation, transfer
+from ...theory.homogenization import homogenization, transfer
 from ...theory.measures import mse, mspe, relative_efficiency
 from ...theory.stability import common_prompts, lemma1, universal_bound
 from ...theory.weights import Weights
-from ..simulate import Simulation, simulate
-from ..workflow import make_moment_sampler
+from ..monte_carlo import Simulation, simulate
+from ..samplers import make_moment_sampler
 from .padded import PaddedEcosystem
 
 
@@ -102,8 +102,8 @@ QUANTITIES: dict[str, Quantity] = {
     "mean_relative_efficiency": Quantity(
         "mean relative efficiency", "1", lambda p: p.mean(relative_efficiency(p.limit))
     ),
-    "homogenisation": Quantity(
-        "homogenisation (mean error correlation)", "1", lambda p: homogenisation(p.limit, p.present)
+    "homogenization": Quantity(
+        "homogenization (mean error correlation)", "1", lambda p: homogenization(p.limit, p.present)
     ),
     "transfer": Quantity("transfer (weight on each dataset)", "1", _transfer, ("entity", "dataset")),
     "mean_transfer": Quantity("transfer (weight on others' private data)", "1", _from_others),

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...theory.weights import Weights
-from ..spread import over_devices
+from ..sharding import over_devices
 from .families import make_family
 from .plan import Plan
 from .quantities import QUANTITIES, Point

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..files import read_text_file
+from crossfeed.reading import read_text_file
+from crossfeed.toml_reader import TomlReader, parse_toml
+
 from ..real_data import DATASETS
-from ..toml_reader import TomlReader, parse_toml
 from .given_file import description
 from .quantities import QUANTITIES
 

@@ -18,9 +18,10 @@ from jaxtyping import Bool
 from zarr.codecs import ZstdCodec
 from zarr.errors import BaseZarrError
 
-from ...theory.failures import CrossfeedError, InvalidInput
-from ...theory.whole_file import why_not
-from ..differences import differences, summary
+from crossfeed.atomic_write import why_unwritable
+from crossfeed.differences import differences, summary
+from crossfeed.errors import CrossfeedError, InvalidInput
+
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
 from .spec import Spec
@@ -68,7 +69,7 @@ class Store:
         self.path, self.plan = path, plan
         if lost := _lost(path, plan):
             raise InvalidInput(
-                f"{path} has lost {', '.join(map(str, lost))}: crossfeed sweep SPEC --out STORE --resume makes them anew"
+                f"{path} has lost {', '.join(map(str, lost))}: crossfeed sweep run SPEC --out STORE --resume makes them anew"
             )
         group = zarr.open_group(path, mode="r+")
         # A tile of NaN is finished too, so its chunk must be there.
@@ -237,7 +238,7 @@ def _empty_store_beside(path: Path, plan: Plan) -> Iterator[Path]:
         _make_empty(part, plan)
         yield part
     except OSError as error:
-        raise InvalidInput(f"cannot write {path}: {why_not(path, error)}") from error
+        raise InvalidInput(f"cannot write {path}: {why_unwritable(path, error)}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -102,7 +102,7 @@ def test_output_folder_that_cannot_be(monkeypatch, capsys, tmp_path):
         ("reproduce", "--out", file),
         ("figures", "--out", file / "figures"),
         ("ecosystem", "random", file / "eco.npz"),
-        ("sweep", spec, "--out", file / "store.zarr"),
+        ("sweep", "run", spec, "--out", file / "store.zarr"),
     ):
         assert in_the_way in fail(monkeypatch, capsys, *arguments)
     missing = tmp_path / "missing" / "eco.npz"

@@ -47,7 +47,7 @@ def test_limit_prints_the_exact_limit(crossfeed, eco):
     code, out, err = crossfeed("limit", eco, "--alpha", 0.5, "--beta", 0.25, 0.75, "--json")
     found = json.loads(out)
     assert (code, err) == (0, "")
-    assert set(found) == {"spectral_radius", "converged", "mse", "mspe", "relative_efficiency", "homogenisation"}
+    assert set(found) == {"spectral_radius", "converged", "mse", "mspe", "relative_efficiency", "homogenization"}
     assert found["converged"] is True
     law = limit(load_ecosystem(eco), Weights(0.5, np.array([0.25, 0.75])))
     np.testing.assert_allclose(found["mspe"], mspe(law), rtol=1e-10)

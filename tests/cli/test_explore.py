@@ -11,9 +11,10 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from crossfeed import theory
 from crossfeed.cli.main import main
-from crossfeed.sim.explore import GENERATIONS, Setting, turned_ecosystem
+from crossfeed.figures.explore.model import GENERATIONS, Setting, turned_ecosystem
+
+from crossfeed import theory
 
 from .chromium import CHROMIUM, Chromium
 

@@ -198,7 +198,7 @@ def test_a_process_that_cannot_save_stops_both(left_by_two, tmp_path):
 OTHER_TEXT = """
 import sys
 from crossfeed.cli.main import main
-from crossfeed.sim.lm import corpus
+from crossfeed.sim.lm.study import corpus
 
 if sys.argv[-1] == "1":
     corpus.read_documents = lambda path: ["a tale that no other process reads " * 300]

@@ -1,4 +1,4 @@
-"""`crossfeed verify` as a user meets it."""
+"""`crossfeed verify ledger` as a user meets it."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ def verify(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["crossfeed", "verify", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["crossfeed", "verify", "ledger", *map(str, arguments)])
         try:
             main()
             code = 0
@@ -58,7 +58,7 @@ def test_list_decides_nothing(verify, monkeypatch):
 def test_unknown_claim(verify):
     code, out, err = verify("theorem9")
     assert (code, out) == (2, "")
-    assert err == "crossfeed: there is no claim 'theorem9': see crossfeed verify --list\n"
+    assert err == "crossfeed: there is no claim 'theorem9': see crossfeed verify ledger --list\n"
 
 
 def test_a_deleted_check_fails(verify, monkeypatch):

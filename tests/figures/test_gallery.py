@@ -43,7 +43,7 @@ def test_files_are_those_of_the_reports(folder, reports):
     assert all(html.escape(report.setting) in page for report in reports.values())
 
 
-@pytest.mark.parametrize("name", ["spectral_radius", "mean_relative_efficiency", "mean_transfer", "homogenisation"])
+@pytest.mark.parametrize("name", ["spectral_radius", "mean_relative_efficiency", "mean_transfer", "homogenization"])
 def test_phase_diagrams_hold_the_mean_over_draws(folder, reports, name):
     stored = open_sweep(folder / "phase_diagrams.zarr")[name]
     expected = stored.mean("draw").transpose("entities", "beta", "alpha").values

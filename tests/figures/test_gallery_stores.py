@@ -7,7 +7,8 @@ from inspect import getfile
 import pytest
 from crossfeed.figures.report import Request
 from crossfeed.figures.sweeps import stores
-from crossfeed.theory import InvalidInput
+
+from crossfeed.errors import InvalidInput
 
 SPEC = """
 [sweep]

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from crossfeed.cli.lm import LmTable
-from crossfeed.figures.lm_figures import embedding_figure, loss_figure, setting
-from crossfeed.figures.lm_runs import open_runs
-from crossfeed.figures.lm_tables import loss_table, score_lines, similarity_table
+from crossfeed.figures.lm.plots import embedding_figure, loss_figure, setting
+from crossfeed.figures.lm.runs import open_runs
+from crossfeed.figures.lm.tables import loss_table, score_lines, similarity_table
 from crossfeed.sim.lm import parse_study
-from crossfeed.theory import InvalidInput
 from matplotlib.collections import PolyCollection
+
+from crossfeed.errors import InvalidInput
 
 STUDY = parse_study('[study]\nalpha = [0]\nbeta = [0]\n[[entity]]\ntask = "science"\n[[entity]]\ntask = "arithmetic"')
 LEVELS = (0.0, 0.5, 1.0)

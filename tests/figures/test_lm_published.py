@@ -1,7 +1,7 @@
 """The published tables of losses, and the pattern score."""
 
 import numpy as np
-from crossfeed.figures.lm_published import FIRST, direction, pattern_score, published_directions
+from crossfeed.figures.lm.published import FIRST, direction, pattern_score, published_directions
 
 
 def test_published_tables_agree_in_32_cells():

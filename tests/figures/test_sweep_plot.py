@@ -11,13 +11,14 @@ from crossfeed.figures.report import write_figure
 from crossfeed.figures.sweep_plot import mean_over_draws, open_sweep, plot_sweep
 from crossfeed.figures.sweeps.phase_diagrams import symmetric_optimum
 from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
-from crossfeed.theory import InvalidInput
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.contour import ContourSet
 
+from crossfeed.errors import InvalidInput
+
 SPEC = """
 [sweep]
-quantities = ["mean_mse", "homogenisation", "mean_mse_trajectory"]
+quantities = ["mean_mse", "homogenization", "mean_mse_trajectory"]
 generations = 4
 [ecosystem]
 draws = 2
@@ -68,7 +69,7 @@ def test_a_picture_shows_no_mean_where_a_draw_has_no_value(data):
     held = {"volume": 1, "entities": 3}
     one_missing = (data.draw == 1) & (data.alpha == 0.5) & (data.beta == 0.2)
     figure = plot_sweep(
-        data.assign(homogenisation=data.homogenisation.where(~one_missing)), "homogenisation", held, None, None
+        data.assign(homogenization=data.homogenization.where(~one_missing)), "homogenization", held, None, None
     )
     shown = np.ma.filled(figure.axes[0].collections[0].get_array(), np.nan)
     np.testing.assert_array_equal(np.isnan(shown), [[False, True, False], [False, False, False]])
@@ -110,7 +111,7 @@ def test_trajectories_run_over_generations(data):
         ("mean_mse", {}, ("alpha", "alpha"), "x and y are both 'alpha'"),
         ("mean_mse", {"alpha": 0.1, "volume": 1, "entities": 1}, (None, "beta"), "'beta' is the only free axis"),
         ("mean_mse_trajectory", {}, (None, None), "panels, and 12 fit"),
-        ("homogenisation", {"entities": 1}, (None, None), "no finite value"),
+        ("homogenization", {"entities": 1}, (None, None), "no finite value"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(data, variable, held, axes, says):
@@ -120,7 +121,7 @@ def test_what_cannot_be_drawn_is_refused(data, variable, held, axes, says):
 
 MANY = """
 [sweep]
-quantities = ["homogenisation"]
+quantities = ["homogenization"]
 seed = 123456789012345678
 [axes]
 entities = [1, 2, 3]
@@ -144,7 +145,7 @@ def many(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("held", [{}, {"volume": 1}, {"volume": 1, "entities": 2}], ids=["9", "3", "1"])
 def test_words_in_small_panels_do_not_collide(many, held):
-    figure = plot_sweep(open_sweep(many), "homogenisation", held, "mixing", "misalignment")
+    figure = plot_sweep(open_sweep(many), "homogenization", held, "mixing", "misalignment")
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw(renderer)
     texts = [text for axes in figure.axes for text in (axes.xaxis.label, axes.yaxis.label, axes.title)]
@@ -154,33 +155,33 @@ def test_words_in_small_panels_do_not_collide(many, held):
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 for box in boxes)
 
 
-def test_the_colour_bar_explains_its_arrows(many):
-    figure = plot_sweep(open_sweep(many), "homogenisation", {"volume": 1, "entities": 2}, "mixing", "misalignment")
+def test_the_color_bar_explains_its_arrows(many):
+    figure = plot_sweep(open_sweep(many), "homogenization", {"volume": 1, "entities": 2}, "mixing", "misalignment")
     assert "arrow: values beyond the scale" in figure.axes[-1].get_ylabel()
 
 
 def test_what_is_not_computed_is_told_from_what_has_no_value(many, tmp_path):
     store = Path(shutil.copytree(many, tmp_path / "unfinished.zarr"))
-    shutil.rmtree(store / "homogenisation" / "c" / "1")  # K = 2
+    shutil.rmtree(store / "homogenization" / "c" / "1")  # K = 2
     held = {"volume": 1}
-    figure = plot_sweep(open_sweep(store), "homogenisation", held, "mixing", "misalignment")
+    figure = plot_sweep(open_sweep(store), "homogenization", held, "mixing", "misalignment")
     said = [[text.get_text() for text in axes.texts] for axes in figure.axes if axes.get_title()]
     assert said[:2] == [["no value"], ["not computed yet"]]
     assert "not computed yet" not in said[2]
     assert "unfinished: 66.7% of the points are computed" in figure.get_supxlabel().replace("\n", " ")
     with pytest.raises(InvalidInput, match=r"not computed yet here: go on with .* --resume"):
-        plot_sweep(open_sweep(store), "homogenisation", held | {"entities": 2}, "mixing", None)
+        plot_sweep(open_sweep(store), "homogenization", held | {"entities": 2}, "mixing", None)
 
 
 def test_a_damaged_chunk_is_named_in_a_sentence(many, tmp_path):
     store = Path(shutil.copytree(many, tmp_path / "damaged.zarr"))
-    for chunk in (store / "homogenisation" / "c").rglob("*"):
+    for chunk in (store / "homogenization" / "c").rglob("*"):
         if chunk.is_file():
             chunk.write_bytes(chunk.read_bytes()[:-3])
     with pytest.raises(
-        InvalidInput, match=r"homogenisation cannot be read, since a chunk is damaged: .* --resume names it"
+        InvalidInput, match=r"homogenization cannot be read, since a chunk is damaged: .* --resume names it"
     ):
-        plot_sweep(open_sweep(store), "homogenisation", {"volume": 1}, "mixing", "misalignment")
+        plot_sweep(open_sweep(store), "homogenization", {"volume": 1}, "mixing", "misalignment")
 
 
 def test_files_have_known_suffixes(data, tmp_path):

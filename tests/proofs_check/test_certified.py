@@ -4,13 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed import theory
 from crossfeed.proofs_check.certified import certify, enclose_spectral_radius
 from crossfeed.proofs_check.exact import operators
 from crossfeed.proofs_check.rational import pseudo_inverse, rational_ecosystem, rational_matrix
 from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from crossfeed import theory
 
 TINY = fmpq(1, 2**80)  # far below float64's resolution at one
 

@@ -18,7 +18,8 @@ from crossfeed.proofs_check.ledger import (
     verify,
 )
 from crossfeed.proofs_check.ledger_page import markdown
-from crossfeed.theory import InvalidInput
+
+from crossfeed.errors import InvalidInput
 
 STATEMENTS = read_statements()
 QUICK = [id for id, check in CHECKS.items() if check.quick]

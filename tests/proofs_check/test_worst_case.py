@@ -3,10 +3,11 @@
 import jax
 import numpy as np
 import pytest
-from crossfeed import theory
 from crossfeed.proofs_check.certified import certify
 from crossfeed.proofs_check.rational import rational_ecosystem
 from crossfeed.proofs_check.worst_case import ascend, snap
+
+from crossfeed import theory
 
 BOUND = (1 + np.sqrt(2)) / 2
 

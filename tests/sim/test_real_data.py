@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from crossfeed.sim import DATASETS, bundled_ecosystem, ecosystem_from_files
-from crossfeed.theory import InvalidInput, Weights, limit, mspe, relative_efficiency
+from crossfeed.theory import Weights, limit, mspe, relative_efficiency
+
+from crossfeed.errors import InvalidInput
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -15,7 +17,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 def test_bundled_rows_are_all_used_once(name):
     ecosystem = bundled_ecosystem(name, 3)
     total = np.asarray(ecosystem.private.sum(0) + ecosystem.public)
-    # Standardised columns: their squares sum to the number of rows.
+    # Standardized columns: their squares sum to the number of rows.
     assert np.ptp(np.diagonal(total)) < 1e-6 * total[0, 0]
     assert np.isfinite(relative_efficiency(limit(ecosystem, Weights(0.5, 0.5)))).all()
 

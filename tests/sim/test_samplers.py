@@ -6,15 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.sim import decide, make_moment_sampler, make_row_sampler, predict, simulate, z_scores
-from crossfeed.theory import (
-    Ecosystem,
-    Features,
-    InvalidInput,
-    Weights,
-    ecosystem_from_features,
-    random_gaussian,
-    stack_features,
-)
+from crossfeed.theory import Ecosystem, Features, Weights, ecosystem_from_features, random_gaussian, stack_features
+
+from crossfeed.errors import InvalidInput
 
 FALSE_ALARM = 1e-3  # of this file, shared by its two tests that compare random numbers, three decisions in all
 SHARE = FALSE_ALARM / 3

@@ -6,8 +6,9 @@ A missing entity has share 0 and knows and publishes nothing; a missing dimensio
 from typing import NamedTuple
 
 import numpy as np
-from crossfeed import theory
 from hypothesis import strategies as st
+
+from crossfeed import theory
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -4,10 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed import theory
 from crossfeed.theory import lifted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from crossfeed import theory
 
 from .ecosystems import SEEDS, Case, conditioning, random_batch, random_case
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+
 from crossfeed import theory
 
 from .ecosystems import random_ecosystem

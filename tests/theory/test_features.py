@@ -3,9 +3,10 @@
 import jax
 import numpy as np
 import pytest
-from crossfeed import theory
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from crossfeed import theory
 
 from .ecosystems import SEEDS, random_ecosystem, relative_gap
 

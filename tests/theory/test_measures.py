@@ -4,10 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed import theory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
+
+from crossfeed import theory
 
 from .ecosystems import SEEDS, random_ecosystem, relative_gap
 
@@ -18,7 +19,7 @@ NEED_THETA = [
     theory.mse,
     theory.mspe,
     theory.relative_efficiency,
-    theory.homogenisation,
+    theory.homogenization,
     theory.disagreement,
     theory.mean_distance,
     theory.distribution_distance,
@@ -88,10 +89,10 @@ def test_mspe(found):
         assert found["mspe"][entity, task] == pytest.approx(wanted, rel=1e-12)
 
 
-def test_homogenisation(found):
+def test_homogenization(found):
     inner = inner_products(found)
     wanted = (inner.sum() - np.trace(inner)) / (2 * np.trace(inner))
-    assert found["homogenisation"] == pytest.approx(wanted, rel=1e-12)
+    assert found["homogenization"] == pytest.approx(wanted, rel=1e-12)
 
 
 def test_disagreement(found):
@@ -161,7 +162,7 @@ GENERATIONS = 300
 @jax.jit
 def trajectory(ecosystem, weights):
     """Some measures at generations 0..T by name."""
-    measures = theory.mse, theory.mspe, theory.mean_map, theory.homogenisation, theory.row_block_spread
+    measures = theory.mse, theory.mspe, theory.mean_map, theory.homogenization, theory.row_block_spread
     report = lambda law: {measure.__name__: measure(law) for measure in measures}  # noqa: E731
     return theory.trajectory(ecosystem, weights, GENERATIONS, report)
 
@@ -170,7 +171,7 @@ def test_trajectory_tends_to_the_limit():
     ecosystem = random_ecosystem(4, rank=2, theta=True)
     late = trajectory(ecosystem, WEIGHTS)
     wanted = measured(ecosystem, WEIGHTS)
-    for name in ("mse", "mspe", "mean_map", "homogenisation"):
+    for name in ("mse", "mspe", "mean_map", "homogenization"):
         assert relative_gap(late[name][0], wanted[name]) > 0.01
         assert relative_gap(late[name][-1], wanted[name]) < 1e-10
 
@@ -184,11 +185,11 @@ def test_pure_recursion():
     np.testing.assert_allclose(np.diff(found["mse"][1:], axis=0), growth, rtol=1e-9)
     assert found["row_block_spread"][0] > 0.01
     np.testing.assert_allclose(found["row_block_spread"][1:], 0, atol=1e-12)
-    np.testing.assert_allclose(found["homogenisation"][1:], 1, atol=1e-12)
+    np.testing.assert_allclose(found["homogenization"][1:], 1, atol=1e-12)
 
 
 def test_a_lone_model_has_nobody_to_resemble():
-    assert np.isnan(theory.homogenisation(limit(random_ecosystem(2, 1), theory.Weights(0.5, 0.5))))
+    assert np.isnan(theory.homogenization(limit(random_ecosystem(2, 1), theory.Weights(0.5, 0.5))))
 
 
 def biased_ecosystem(theta):
@@ -254,7 +255,7 @@ NO_LIMIT = {
     "mean_map": np.nan,
     "bias_map": np.nan,
     "relative_efficiency": np.nan,
-    "homogenisation": np.nan,
+    "homogenization": np.nan,
 }
 
 
@@ -271,7 +272,7 @@ def test_results_where_there_is_no_limit():
 @jax.jit
 def error_and_task_error(ecosystem, weights):
     law = theory.limit(ecosystem, weights)
-    return theory.mse(law), theory.mspe(law), theory.homogenisation(law)
+    return theory.mse(law), theory.mspe(law), theory.homogenization(law)
 
 
 @settings(max_examples=20)

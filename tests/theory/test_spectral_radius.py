@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from crossfeed import theory
 
 RNG = np.random.default_rng(3)

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed import theory
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from crossfeed import theory
 
 from .ecosystems import SEEDS, Case, random_batch, random_case, random_gram, random_shares, stack
 

@@ -4,10 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed import theory
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import solve_discrete_lyapunov
+
+from crossfeed import theory
 
 from .derivatives import assert_derivatives
 from .ecosystems import SEEDS, random_gram

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed import theory
 from crossfeed.theory import symmetric
 from scipy.optimize import minimize
+
+from crossfeed import theory
 
 from .ecosystems import random_gram
 

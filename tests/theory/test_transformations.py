@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from crossfeed import theory
 
 from .derivatives import assert_derivatives
@@ -15,7 +16,7 @@ MEASURES = [
     theory.mse,
     theory.mspe,
     theory.relative_efficiency,
-    theory.homogenisation,
+    theory.homogenization,
     theory.disagreement,
     theory.distribution_distance,
     theory.transfer,
@@ -75,7 +76,7 @@ def test_gradients_of_the_limit():
         ecosystem = theory.ecosystem_from_features(features, shares, 1.0, jnp.arange(4.0))
         ecosystem = eqx.tree_at(lambda e: e.noise_variance, ecosystem, noise_variance)
         law = theory.limit(ecosystem, theory.Weights(alpha, beta))
-        measures = theory.mse, theory.mspe, theory.relative_efficiency, theory.homogenisation
+        measures = theory.mse, theory.mspe, theory.relative_efficiency, theory.homogenization
         return jnp.concatenate([measure(law).ravel() for measure in measures])
 
     private = np.random.default_rng(0).normal(size=(3, 2, 4))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim.lm.attention import attend, attend_filled
+from crossfeed.sim.lm.model.attention import attend, attend_filled
 
 BATCH, HEADS, KV_HEADS, HEAD_SIZE = 2, 4, 2, 8
 

@@ -6,14 +6,14 @@ import jax
 import numpy as np
 import pytest
 from crossfeed.sim.lm import parse_study
-from crossfeed.sim.lm.config import llama_config
-from crossfeed.sim.lm.curation import best_candidates, likelihoods, make_completer
-from crossfeed.sim.lm.pool import Published
-from crossfeed.sim.lm.population import Population
-from crossfeed.sim.lm.tasks import answer_of
-from crossfeed.sim.lm.texts import Texts, pack_all
-from crossfeed.sim.lm.tokenizer import train_tokenizer
-from crossfeed.sim.lm.transformer import Transformer
+from crossfeed.sim.lm.data.tasks import answer_of
+from crossfeed.sim.lm.data.texts import Texts, pack_all
+from crossfeed.sim.lm.data.tokenizer import train_tokenizer
+from crossfeed.sim.lm.exchange.curation import best_candidates, likelihoods, make_completer
+from crossfeed.sim.lm.exchange.pool import Published
+from crossfeed.sim.lm.model.config import llama_config
+from crossfeed.sim.lm.model.transformer import Transformer
+from crossfeed.sim.lm.train.population import Population
 from flax import nnx
 
 STUDY = parse_study("""

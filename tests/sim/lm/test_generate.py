@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim.lm.config import TransformerConfig, llama_config
-from crossfeed.sim.lm.devices import select
-from crossfeed.sim.lm.generate import complete
-from crossfeed.sim.lm.transformer import Transformer
-from crossfeed.theory import InvalidInput
+from crossfeed.sim.lm.model.config import TransformerConfig, llama_config
+from crossfeed.sim.lm.model.generate import complete
+from crossfeed.sim.lm.model.placement import select
+from crossfeed.sim.lm.model.transformer import Transformer
 from flax import nnx
+
+from crossfeed.errors import InvalidInput
 
 VOCABULARY = 11
 CONFIG = llama_config(vocabulary=VOCABULARY, hidden=12, layers=2, heads=3, feed_forward=20, context=40)

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.sim.lm import parse_study
-from crossfeed.sim.lm.config import llama_config
-from crossfeed.sim.lm.inputs import Inputs, read_inputs
-from crossfeed.sim.lm.measure import Measurer, completion_losses
-from crossfeed.sim.lm.population import Population
-from crossfeed.sim.lm.study import Study
-from crossfeed.sim.lm.texts import Texts
-from crossfeed.sim.lm.transformer import Transformer
+from crossfeed.sim.lm.data.texts import Texts
+from crossfeed.sim.lm.evaluation.measure import Measurer, completion_losses
+from crossfeed.sim.lm.model.config import llama_config
+from crossfeed.sim.lm.model.transformer import Transformer
+from crossfeed.sim.lm.run.inputs import Inputs, read_inputs
+from crossfeed.sim.lm.study.study import Study
+from crossfeed.sim.lm.train.population import Population
 from flax import nnx
 
 from .tiny_study import TINY, write_texts

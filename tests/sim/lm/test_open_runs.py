@@ -8,20 +8,13 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from crossfeed.sim.lm import (
-    Study,
-    complete_prompt,
-    evaluate_files,
-    open_cell,
-    open_measures,
-    parse_study,
-    start_run,
-)
-from crossfeed.sim.lm.inputs import read_inputs
-from crossfeed.sim.lm.run_folder import held
-from crossfeed.sim.lm.snapshots import Snapshots
-from crossfeed.sim.lm.tasks import question
-from crossfeed.theory import CrossfeedError, InvalidInput
+from crossfeed.sim.lm import Study, complete_prompt, evaluate_files, open_cell, open_measures, parse_study, start_run
+from crossfeed.sim.lm.data.tasks import question
+from crossfeed.sim.lm.run.checkpointing import Checkpoints
+from crossfeed.sim.lm.run.inputs import read_inputs
+from crossfeed.sim.lm.run.run_folder import held
+
+from crossfeed.errors import CrossfeedError, InvalidInput
 
 from .tiny_study import TINY, write_texts
 
@@ -91,7 +84,7 @@ def test_a_cell_is_looked_at_again_while_a_run_replaces_its_models(made, monkeyp
     expected = complete_prompt(open_cell(folder, None, 1.0, 0.5), "Question:", 0.0)
     looks = []
 
-    class Amid(Snapshots):
+    class Amid(Checkpoints):
         def __init__(self, path):
             super().__init__(path)
             looks.append(path)
@@ -107,7 +100,7 @@ def test_a_cell_is_looked_at_again_while_a_run_replaces_its_models(made, monkeyp
                 raise CrossfeedError("damaged")
             return super().restore(like)
 
-    monkeypatch.setattr("crossfeed.sim.lm.session.Snapshots", Amid)
+    monkeypatch.setattr("crossfeed.sim.lm.run.start.Checkpoints", Amid)
     cell = open_cell(folder, None, 1.0, 0.5)
     assert (cell.generation, len(looks)) == (1, 4)
     assert complete_prompt(cell, "Question:", 0.0) == expected

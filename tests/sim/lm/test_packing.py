@@ -1,7 +1,7 @@
 """Rows packed with texts: every token once, in its place, and counted as asked."""
 
 import numpy as np
-from crossfeed.sim.lm.texts import Texts, pack, pack_all, places
+from crossfeed.sim.lm.data.texts import Texts, pack, pack_all, places
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim.lm.checkpoints import load_model
-from crossfeed.sim.lm.generate import complete
+from crossfeed.sim.lm.model.formats.pretrained import load_model
+from crossfeed.sim.lm.model.generate import complete
 
 from . import tiny_models
 from .tiny_models import BATCH, CONFIGS, LENGTHS, NEW_TOKENS, PROMPT

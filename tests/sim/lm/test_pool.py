@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from crossfeed.sim.lm import parse_study
-from crossfeed.sim.lm.corpus import Corpus
-from crossfeed.sim.lm.pool import SOURCES, draw_texts, publish, training_sets
-from crossfeed.sim.lm.texts import Texts
+from crossfeed.sim.lm.data.texts import Texts
+from crossfeed.sim.lm.exchange.pool import SOURCES, draw_texts, publish, training_sets
+from crossfeed.sim.lm.study.corpus import Corpus
 
 STUDY = parse_study("""
 [study]

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim.lm.config import llama_config, opt_config
-from crossfeed.sim.lm.population import Population
-from crossfeed.sim.lm.study import PoolSettings
-from crossfeed.sim.lm.tokenizer import train_tokenizer
-from crossfeed.sim.lm.transformer import Transformer
+from crossfeed.sim.lm.data.tokenizer import train_tokenizer
+from crossfeed.sim.lm.model.config import llama_config, opt_config
+from crossfeed.sim.lm.model.transformer import Transformer
+from crossfeed.sim.lm.study.study import PoolSettings
+from crossfeed.sim.lm.train.population import Population
 from flax import nnx
 
 CONTEXT = 40
@@ -27,7 +27,7 @@ def write(population: Population, prompts: list[np.ndarray]) -> list[list[int]]:
     return [text.tolist() for text in written]
 
 
-def test_a_long_neighbour_takes_no_room_from_a_completion(population):
+def test_a_long_neighbor_takes_no_room_from_a_completion(population):
     short, long = np.arange(1, 6, dtype=np.int32), np.arange(1, 36, dtype=np.int32)
     (alone,) = write(population, [short])
     beside, other = write(population, [short, long])

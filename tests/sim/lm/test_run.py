@@ -16,13 +16,14 @@ from crossfeed.sim.lm import (
     open_cell,
     open_measures,
     parse_study,
-    save_checkpoint,
+    save_pretrained,
     start_run,
 )
-from crossfeed.sim.lm.corpus import make_corpus, read_material
-from crossfeed.sim.lm.inputs import left_out, make_tokenizer, read_checkpoints
-from crossfeed.sim.lm.tasks import question
-from crossfeed.theory import CrossfeedError, InvalidInput
+from crossfeed.sim.lm.data.tasks import question
+from crossfeed.sim.lm.run.inputs import left_out, make_tokenizer, read_checkpoints
+from crossfeed.sim.lm.study.corpus import make_corpus, read_material
+
+from crossfeed.errors import CrossfeedError, InvalidInput
 
 from .tiny_study import TINY, write_texts
 
@@ -236,7 +237,7 @@ def test_the_last_models_are_evaluated_on_other_files(last, tmp_path):
 
 
 def test_the_last_models_are_saved_as_checkpoints_to_start_from(last, tmp_path):
-    save_checkpoint(last.population.model(1), last.population.tokenizer, tmp_path / "model")
+    save_pretrained(last.population.model(1), last.population.tokenizer, tmp_path / "model")
     text = (
         TINY.split("[public]")[0]
         + f'[model]\nbase = "{tmp_path / "model"}"\n[training]\nlength = 128\n[pool]\nnew_tokens = 6\n'
@@ -252,10 +253,10 @@ def test_a_checkpoint_that_has_changed_is_noticed_on_resume(last, run, tmp_path)
     text = (
         text.split("[model]")[0] + f'[model]\nbase = "{tmp_path / "model"}"\n[training]' + text.split("[training]")[1]
     )
-    save_checkpoint(last.population.model(0), last.population.tokenizer, tmp_path / "model")
+    save_pretrained(last.population.model(0), last.population.tokenizer, tmp_path / "model")
     data = run(tmp_path / "run", text)
     xr.testing.assert_identical(run(tmp_path / "run", text, resume=True), data)
-    save_checkpoint(last.population.model(1), last.population.tokenizer, tmp_path / "model")
+    save_pretrained(last.population.model(1), last.population.tokenizer, tmp_path / "model")
     with pytest.raises(InvalidInput, match=r"the checkpoints that .* was started with have changed"):
         run(tmp_path / "run", text, resume=True)
 

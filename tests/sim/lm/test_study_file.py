@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from crossfeed.sim.lm import parse_study
-from crossfeed.sim.lm.study import from_dict
-from crossfeed.theory import InvalidInput
+from crossfeed.sim.lm.study.study import from_dict
+
+from crossfeed.errors import InvalidInput
 
 GOOD = """[study]
 alpha = [0, 0.5]

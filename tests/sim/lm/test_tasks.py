@@ -7,14 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 from crossfeed.sim.lm import parse_study
-from crossfeed.sim.lm.builtin_tasks import BUILTIN_TASKS, builtin_task
-from crossfeed.sim.lm.corpus import read_material
-from crossfeed.sim.lm.public_text import python_documentation
-from crossfeed.sim.lm.task_files import hub_examples, read_documents, read_examples
-from crossfeed.sim.lm.tasks import Example, Task, answers_exactly, numbered, question, without_duplicates
-from crossfeed.theory import InvalidInput
+from crossfeed.sim.lm.data.builtin_tasks import BUILTIN_TASKS, builtin_task
+from crossfeed.sim.lm.data.public_text import python_documentation
+from crossfeed.sim.lm.data.task_files import hub_examples, read_documents, read_examples
+from crossfeed.sim.lm.data.tasks import Example, Task, answers_exactly, numbered, question, without_duplicates
+from crossfeed.sim.lm.study.corpus import read_material
 from hypothesis import given
 from hypothesis import strategies as st
+
+from crossfeed.errors import InvalidInput
 
 
 @pytest.mark.parametrize("name", BUILTIN_TASKS)

@@ -4,8 +4,9 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from crossfeed.sim.lm.text_measures import Embedding, accuracy, distinct_n, similarity, vendi_score
-from crossfeed.theory import InvalidInput
+from crossfeed.sim.lm.evaluation.text_measures import Embedding, accuracy, distinct_n, similarity, vendi_score
+
+from crossfeed.errors import InvalidInput
 
 TEXTS = ["the cat sat on the mat", "water boils at a hundred degrees", "six apples cost nine dollars", ""]
 

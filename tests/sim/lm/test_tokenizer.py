@@ -4,10 +4,11 @@ import json
 import struct
 
 import pytest
-from crossfeed.sim.lm.tokenizer import load_tokenizer, train_tokenizer
-from crossfeed.theory import InvalidInput
+from crossfeed.sim.lm.data.tokenizer import load_tokenizer, train_tokenizer
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from crossfeed.errors import InvalidInput
 
 TEXTS = ["the cat sat on the mat", "the dog ate the cat's food", "12 + 30 = 42"] * 5
 TRAINED = train_tokenizer(TEXTS, 300)

@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim.lm.config import llama_config
-from crossfeed.sim.lm.devices import entity_mesh
-from crossfeed.sim.lm.population import Population
-from crossfeed.sim.lm.study import TrainingSettings
-from crossfeed.sim.lm.texts import Rows
-from crossfeed.sim.lm.tokenizer import train_tokenizer
-from crossfeed.sim.lm.training import make_optimiser, token_losses
-from crossfeed.sim.lm.transformer import Transformer
+from crossfeed.sim.lm.data.texts import Rows
+from crossfeed.sim.lm.data.tokenizer import train_tokenizer
+from crossfeed.sim.lm.model.config import llama_config
+from crossfeed.sim.lm.model.placement import entity_mesh
+from crossfeed.sim.lm.model.transformer import Transformer
+from crossfeed.sim.lm.study.study import TrainingSettings
+from crossfeed.sim.lm.train.population import Population
+from crossfeed.sim.lm.train.training import make_optimizer, token_losses
 from flax import nnx
 
 SETTINGS = TrainingSettings(steps=3, batch=2, length=8, learning_rate=1e-2, warmup=0.4)
@@ -113,12 +113,12 @@ def test_a_trained_state_restores_bit_by_bit_on_its_devices(entities, tokenizer)
 
 def test_the_learning_rate_rises_and_falls():
     training = replace(SETTINGS, steps=10, warmup=0.3, learning_rate=1.0, clip=1e9)
-    optimiser = make_optimiser(training)
+    optimizer = make_optimizer(training)
     weight = jnp.zeros(())
-    state = optimiser.init(weight)
+    state = optimizer.init(weight)
     sizes = []
     for _ in range(10):
-        change, state = optimiser.update(jnp.ones(()), state, weight)
+        change, state = optimizer.update(jnp.ones(()), state, weight)
         sizes.append(-float(change))  # Adam's step for a constant gradient is the rate
     np.testing.assert_allclose(sizes[:4], [0.25, 0.5, 0.75, 1.0], rtol=1e-3)
     np.testing.assert_allclose(np.diff(sizes[3:]), -1 / 7, rtol=1e-3)
@@ -129,11 +129,11 @@ def test_a_step_is_that_of_adamw_after_clipping():
     training = replace(
         SETTINGS, steps=4, warmup=0.0, learning_rate=0.1, weight_decay=0.3, beta1=0.8, beta2=0.9, clip=2.0
     )
-    optimiser = make_optimiser(training)
+    optimizer = make_optimizer(training)
     weight = np.array([1.0, -2.0])
-    state, first, second = optimiser.init(jnp.asarray(weight)), np.zeros(2), np.zeros(2)
+    state, first, second = optimizer.init(jnp.asarray(weight)), np.zeros(2), np.zeros(2)
     for step, gradient in enumerate((np.array([3.0, 4.0]), np.array([-0.3, 0.4]))):
-        change, state = optimiser.update(jnp.asarray(gradient), state, jnp.asarray(weight))
+        change, state = optimizer.update(jnp.asarray(gradient), state, jnp.asarray(weight))
         gradient = gradient * min(1, 2.0 / np.linalg.norm(gradient))
         first, second = 0.8 * first + 0.2 * gradient, 0.9 * second + 0.1 * gradient**2
         direction = first / (1 - 0.8 ** (step + 1)) / (np.sqrt(second / (1 - 0.9 ** (step + 1))) + 1e-8)

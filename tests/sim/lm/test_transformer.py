@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim.lm.config import TransformerConfig, llama_config, opt_config
-from crossfeed.sim.lm.transformer import Transformer, empty_cache
-from crossfeed.theory import InvalidInput
+from crossfeed.sim.lm.model.config import TransformerConfig, llama_config, opt_config
+from crossfeed.sim.lm.model.transformer import Transformer, empty_cache
 from flax import nnx
+
+from crossfeed.errors import InvalidInput
 
 # Odd and different sizes: swapped axes cannot pass.
 LLAMA = llama_config(vocabulary=53, hidden=20, layers=3, heads=6, feed_forward=28, context=300, kv_heads=3, head_size=4)

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from crossfeed.sim.lm.builtin_tasks import builtin_task
-from crossfeed.sim.lm.task_files import read_examples
+from crossfeed.sim.lm.data.builtin_tasks import builtin_task
+from crossfeed.sim.lm.data.task_files import read_examples
 
 TINY = """
 [study]

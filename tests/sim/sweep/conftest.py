@@ -7,7 +7,7 @@ from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
 
 SMALL = """
 [sweep]
-quantities = ["spectral_radius", "mean_mse_trajectory", "mse", "homogenisation", "transfer", "mean_relative_efficiency"]
+quantities = ["spectral_radius", "mean_mse_trajectory", "mse", "homogenization", "transfer", "mean_relative_efficiency"]
 generations = 3
 seed = 7
 

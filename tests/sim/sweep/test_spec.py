@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from crossfeed.sim.sweep import QUANTITIES, parse_spec
 from crossfeed.sim.sweep.spec import AXES
-from crossfeed.theory import InvalidInput
+
+from crossfeed.errors import InvalidInput
 
 GOOD = """[sweep]
 quantities = ["mse"]

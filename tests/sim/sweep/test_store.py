@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from crossfeed.sim.sweep import Share, create_sweep, finished_points, parse_spec, run_sweep, status_of
-from crossfeed.theory import CrossfeedError, InvalidInput, save_ecosystem, worst_case
+from crossfeed.theory import save_ecosystem, worst_case
+
+from crossfeed.errors import CrossfeedError, InvalidInput
 
 from .conftest import SMALL
 

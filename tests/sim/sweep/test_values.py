@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from crossfeed import theory
 from crossfeed.sim.sweep import QUANTITIES, create_sweep, parse_spec, run_sweep
 from crossfeed.sim.sweep.families import make_family
 from crossfeed.theory import symmetric
+
+from crossfeed import theory
 
 from .conftest import SMALL
 
@@ -52,7 +53,7 @@ def measure(ecosystem, weights):
         "spectral_radius": law.spectral_radius,
         "mse": theory.mse(law),
         "mean_relative_efficiency": theory.relative_efficiency(law).mean(),
-        "homogenisation": theory.homogenisation(law),
+        "homogenization": theory.homogenization(law),
         "mean_mse_trajectory": theory.trajectory(ecosystem, weights, 3, theory.mse).mean(1),
     }
 

@@ -1,0 +1,28 @@
+"""Commands as they were spelled before 0.2: they keep working, with a hint on stderr."""
+
+import sys
+from collections.abc import Sequence
+
+_HELP = ("-h", "--help")
+_OF_LEMMA1 = (*_HELP, "--trials", "--entities-max", "--features-max", "--seed")
+
+
+def current_spelling(arguments: Sequence[str]) -> list[str]:
+    """The arguments as commands take them now.
+
+    Args:
+        arguments: what follows the program's name.
+    """
+    command, rest = arguments[:1], list(arguments[1:])
+    if command == ["sweep"] and rest and rest[0] not in ("run", "status", *_HELP):
+        return _hinted("sweep", "run", rest)
+    if command == ["verify"] and (not rest or rest[0] not in ("ledger", "lemma1", *_HELP)):
+        return _hinted("verify", "ledger", rest)
+    if command == ["verify"] and rest[0] == "lemma1" and not any(one.split("=")[0] in _OF_LEMMA1 for one in rest):
+        return _hinted("verify", "ledger", rest)  # the claims whose ids begin with it
+    return list(arguments)
+
+
+def _hinted(command: str, subcommand: str, rest: list[str]) -> list[str]:
+    print(f"note: `crossfeed {command} …` is now `crossfeed {command} {subcommand} …`", file=sys.stderr)
+    return [command, subcommand, *rest]

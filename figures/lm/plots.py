@@ -1,0 +1,155 @@
+"""Pictures of language-model runs: loss against generation (Figures 5 to 7) and embeddings of completions (Figure 3)."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from sklearn.decomposition import PCA
+
+from crossfeed.errors import InvalidInput
+
+from ...sim.lm import SCRATCH, check_held, measured_study
+from ..style import COLORS, MARKERS, grid_of_axes, line, note, styled
+from .runs import over_seeds
+
+_MOST = 4
+
+
+def loss_figure(data: xr.Dataset) -> Figure:
+    """Test loss against generation: a row for each β, a column for each model and task, a line for each α.
+
+    With more than two entities the columns are means over entities: of their own tasks, and of all others'. Lines are means over
+    the seeds that have come so far, bands one standard deviation to both sides where there are several.
+
+    Raises:
+        InvalidInput: more α than fit one picture.
+    """
+    if data.sizes["alpha"] > _MOST:
+        raise InvalidInput(f"the figure has room for {_MOST} α, and the runs have {data.sizes['alpha']}")
+    columns = _loss_columns(data)
+    with styled():
+        size = (2.1 * len(columns) + 0.6, 1.9 * data.sizes["beta"] + 0.8)
+        figure, axes = grid_of_axes(data.sizes["beta"], len(columns), size, sharex=True, sharey="col")
+        for row, beta in zip(axes, data.beta.values, strict=True):
+            for panel, (title, loss) in zip(row, columns.items(), strict=True):
+                mean, deviation = over_seeds(loss.sel(beta=beta))
+                for number, alpha in enumerate(data.alpha.values):
+                    middle, band = mean.sel(alpha=alpha), deviation.sel(alpha=alpha)
+                    line(panel, number, data.generation, middle, f"α = {alpha:g}")
+                    if band.notnull().any():
+                        low, high = middle - band, middle + band
+                        panel.fill_between(data.generation, low, high, color=COLORS[number], alpha=0.2, linewidth=0)
+                if row is axes[0]:
+                    panel.set_title(title)
+                if row is axes[-1]:
+                    panel.set_xlabel("generation")
+                    panel.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
+        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=_MOST)
+        banded = over_seeds(data.loss)[1].notnull().any()
+        bands = "bands: one standard deviation over seeds; " if banded else ""
+        means = f"means over {data.sizes['entity']} models; " if data.sizes["entity"] > 2 else ""
+        note(figure, f"{means}{bands}{setting(data)}")
+    return figure
+
+
+def _loss_columns(data: xr.Dataset) -> dict[str, xr.DataArray]:
+    """What each column shows, and its losses."""
+    if data.sizes["entity"] <= 2:
+        pairs = product(data.entity.values, data.task.values)
+        return {f"model {k} on {task}": data.loss.sel(entity=k, dataset=task) for k, task in pairs}
+    tasks = data.loss.sel(dataset=data.task.values)
+    own = xr.DataArray(np.eye(data.sizes["entity"], dtype=bool), dims=("entity", "dataset"))
+    return {
+        "own task": tasks.where(own).mean(("entity", "dataset")),
+        "others' tasks": tasks.where(~own).mean(("entity", "dataset")),
+    }
+
+
+def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
+    """The first two principal components of the completions' embeddings, and their means: rows by dataset, columns by α.
+
+    Components are those of all completions of a dataset shown, so that panels of a row compare. The first seed that is
+    finished at this β is drawn.
+
+    Raises:
+        InvalidInput: no such β, or nothing was written yet.
+    """
+    check_held("beta", beta, data.beta.values)
+    seed, drawn = _first_finished(data["coordinates"].sel(beta=beta))
+    shown = [("first", float(data.alpha[0]))] + [("last", float(alpha)) for alpha in data.alpha.values]
+    last = int(data.generation[-1])
+    titles = ["generation 0", *(f"generation {last}, α = {alpha:g}" for _, alpha in shown[1:])]
+    with styled():
+        size = (2.1 * len(shown) + 0.6, 1.9 * data.sizes["dataset"] + 0.8)
+        figure, axes = grid_of_axes(data.sizes["dataset"], len(shown), size, sharex="row", sharey="row")
+        for row, dataset in zip(axes, data.dataset.values, strict=True):
+            plane = _plane(np.stack([drawn.sel(moment=m, alpha=a, dataset=dataset).values for m, a in shown]))
+            for panel, values in zip(row, plane, strict=True):
+                _clouds(panel, values)
+            row[0].set_ylabel(f"completions of {dataset}\n2nd component")
+        for panel, title in zip(axes[0], titles, strict=True):
+            panel.set_title(title)
+        for panel in axes[-1]:
+            panel.set_xlabel("1st component")
+        pairs = axes[0][0].get_legend_handles_labels()
+        figure.legend(*pairs, loc="outside upper right", ncols=len(pairs[0]) // 2)
+        left_out = data.sizes["entity"] - len(MARKERS)
+        which = f"models 1 to {len(MARKERS)} of {data.sizes['entity']}; " if left_out > 0 else ""
+        note(figure, f"{which}β = {beta:g}; {setting(data.isel(seed=[seed]))}")
+    return figure
+
+
+def _first_finished(coordinates: xr.DataArray) -> tuple[int, xr.DataArray]:
+    """Place and coordinates of the first seed that has all."""
+    finished = np.flatnonzero(coordinates.notnull().all([name for name in coordinates.dims if name != "seed"]))
+    if not len(finished):
+        raise InvalidInput("the run is not finished: some of its texts are not there yet")
+    return int(finished[0]), coordinates.isel(seed=finished[0])
+
+
+def _plane(
+    points: Float[np.ndarray, "panel entity item coordinate"],
+) -> Float[np.ndarray, "panel entity item component=2"]:
+    """The first two principal components of all points together."""
+    components = PCA(2, svd_solver="full").fit_transform(points.reshape(-1, points.shape[-1]))
+    return components.reshape(*points.shape[:-1], 2)
+
+
+def _clouds(panel: Axes, values: Float[np.ndarray, "entity item component=2"]) -> None:
+    """The completions of each entity, and their mean."""
+    for number, own in enumerate(values[: len(MARKERS)]):
+        look: dict[str, Any] = {"color": COLORS[number], "marker": MARKERS[number], "linestyle": "none"}
+        panel.plot(*own.T, **look, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
+        panel.plot(*own.mean(axis=0), **look, markersize=9, markeredgecolor="white", label="its mean")
+    panel.set(xticks=[], yticks=[])
+
+
+def _layers(count: int) -> str:
+    return f"{count} layer{'s' * (count > 1)}"
+
+
+def setting(data: xr.Dataset) -> str:
+    """What made the numbers."""
+    study = measured_study(data)
+    training, model, first = study.training, study.model, study.initial
+    bases = [
+        f"scratch ({_layers(entity.layers or model.layers)}, width {entity.width or model.width})"
+        if base == SCRATCH
+        else base.rsplit("/", 1)[-1]
+        for entity, base in zip(study.entities, study.bases, strict=True)
+    ]
+    began = [f"{first.steps} steps"] if first.steps else []
+    began += [f"learning rate {first.learning_rate:g}"] if first.learning_rate else []
+    began += [f"β = {first.beta:g}"] if first.beta >= 0 else []
+    differs = f" (generation 0: {', '.join(began)})" if began else ""
+    seeds = f"seed{'s' * (data.sizes['seed'] > 1)} {', '.join(map(str, data.seed.values))}"
+    return (
+        f"base {', '.join(dict.fromkeys(bases))}; {training.steps} steps of {training.batch} × {training.length} tokens, "
+        f"learning rate {training.learning_rate:g}{differs}; prompts {study.pool.prompts}; {seeds}"
+    )

@@ -1,0 +1,182 @@
+"""Tables of language-model runs: losses as in Tables 3, 6 and 7 of the paper, likeness as in Table 4, and the pattern score."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import xarray as xr
+
+from crossfeed.errors import InvalidInput
+
+from .published import FIRST, LEVELS, PAIRS, direction, pattern_score, published_directions
+from .runs import over_seeds
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """One cell of a table.
+
+    Attributes:
+        text: what it shows.
+        direction: -1 better, 1 worse, 0 constant or no judgment.
+    """
+
+    text: str
+    direction: int = 0
+
+    @property
+    def marked(self) -> str:
+        """The text, with ▲ for a rise of more than 0.1 and ▼ for a fall."""
+        return self.text + {-1: " ▼", 0: "", 1: " ▲"}[self.direction]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for people.
+
+    Attributes:
+        title: what it shows, and from how many seeds.
+        header: of the columns.
+        rows: each with its name first.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[TableCell, ...], ...]
+
+    def markdown(self) -> str:
+        """The table in Markdown."""
+        lines = [f"**{self.title}**", "", _line(self.header), _line("---" for _ in self.header)]
+        lines += [_line(cell.marked for cell in row) for row in self.rows]
+        return "\n".join(lines) + "\n"
+
+
+def _line(cells) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def loss_table(data: xr.Dataset) -> Table:
+    """First → last test loss of every entity on every task, in nats a token; means over seeds, ± their standard deviation."""
+    first, last = _ends(data.loss.sel(dataset=data.task.values))
+    rows = []
+    for entity, (place, task) in product(data.entity.values, enumerate(data.task.values)):
+        at = {"entity": entity, "dataset": task}
+        name = f"M{entity} on T{place + 1} {task}"
+        rows.append((TableCell(name), *_changes(first.sel(at), last.sel(at), data, judged=True)))
+    return Table(f"Test loss, first → last generation{_seeds(data)}", _header(data), tuple(rows))
+
+
+def similarity_table(data: xr.Dataset) -> Table:
+    """First → last cosine similarity between two models' completions, mean over pairs of models; seeds as in `loss_table`."""
+    first, last = _ends(_between(data.similarity))
+    rows = []
+    for dataset in data.dataset.values:
+        at = {"dataset": dataset}
+        rows.append((TableCell(f"on {dataset}"), *_changes(first.sel(at), last.sel(at), data, judged=False)))
+    return Table(f"Similarity between models{_seeds(data)}", _header(data), tuple(rows))
+
+
+def _between(similarity: xr.DataArray) -> xr.DataArray:
+    """Mean over pairs of different entities."""
+    return similarity.where(similarity.entity != similarity.other).mean(("entity", "other"))
+
+
+def score_lines(data: xr.Dataset) -> list[str]:
+    """The pattern score against each published table, and the cells that disagree.
+
+    Raises:
+        InvalidInput: the run is not of the paper's form: two entities, α and β of 0, 0.5 and 1.
+    """
+    directions = run_directions(data)
+    counts = _finished(data)
+    lines = [f"means of {min(counts)} to {max(counts)} seeds a cell"] if len(set(counts)) > 1 else []
+    for model in FIRST:
+        lines.append(f"pattern score against {model}: {pattern_score(directions, model)} of 36")
+        published = published_directions(model)
+        for (row, (entity, task)), (column, (beta, alpha)) in product(
+            enumerate(PAIRS), enumerate(product(LEVELS, LEVELS))
+        ):
+            ours, theirs = directions[row, column], published[row, column]
+            if ours != theirs:
+                words = {-1: "falls", 0: "is constant", 1: "rises"}
+                lines.append(
+                    f"  M{entity} on T{task}, β={beta:g}, α={alpha:g}: {words[ours]}, published {words[theirs]}"
+                )
+    return lines
+
+
+def run_directions(data: xr.Dataset) -> np.ndarray:
+    """Directions of a run's mean losses, [pair, (β, α)].
+
+    Raises:
+        InvalidInput: as `score_lines`.
+    """
+    levels = set(LEVELS)
+    if data.sizes["entity"] != 2 or not levels <= set(data.alpha.values) or not levels <= set(data.beta.values):
+        raise InvalidInput("the pattern score is for two entities and α and β of 0, 0.5 and 1")
+    first, last = (values.mean("seed") for values in _ends(data.loss.sel(dataset=data.task.values)))
+    if last.sel(alpha=list(LEVELS), beta=list(LEVELS)).isnull().any():
+        raise InvalidInput("the run is not finished: some of its losses are not there yet")
+    tasks = data.task.values
+    ends = [
+        np.array(
+            [
+                [values.sel(entity=k, dataset=tasks[m - 1], alpha=a, beta=b) for b, a in product(LEVELS, LEVELS)]
+                for k, m in PAIRS
+            ]
+        )
+        for values in (first, last)
+    ]
+    return direction(ends[0], ends[1])
+
+
+def _ends(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Values of the first and the last generation; of the first only where the last is there too, if it is for any seed."""
+    first, last = values.isel(generation=0), values.isel(generation=-1)
+    finished = last.notnull()
+    return first.where(finished | ~finished.any("seed")), last
+
+
+def _columns(data: xr.Dataset) -> list[dict[str, float]]:
+    return [{"beta": b, "alpha": a} for b, a in product(data.beta.values.tolist(), data.alpha.values.tolist())]
+
+
+def _finished(data: xr.Dataset) -> list[int]:
+    """How many seeds have come to the last generation, by column."""
+    done = data.loss.isel(generation=-1).notnull().all(("entity", "dataset")).sum("seed")
+    return [int(done.sel(weights)) for weights in _columns(data)]
+
+
+def _header(data: xr.Dataset) -> tuple[str, ...]:
+    """Names of the columns, with the number of seeds where it differs between them."""
+    counts = _finished(data)
+    tell = len(set(counts)) > 1
+    names = [f"β={weights['beta']:g} α={weights['alpha']:g}" for weights in _columns(data)]
+    return (
+        "",
+        *(f"{name} ({n} seed{'s' * (n != 1)})" if tell else name for name, n in zip(names, counts, strict=True)),
+    )
+
+
+def _seeds(data: xr.Dataset) -> str:
+    if data.sizes["seed"] == 1:
+        return f", seed {data.seed.values[0]}"
+    counts = set(_finished(data))
+    several = f"{min(counts)} finished seed{'s' * (counts != {1})}" if len(counts) == 1 else "the finished seeds"
+    return f", mean ± standard deviation of {several}"
+
+
+def _changes(first: xr.DataArray, last: xr.DataArray, data: xr.Dataset, judged: bool) -> list[TableCell]:
+    """A row of a table: what was at first and at last, by column."""
+    one, (other, deviation) = first.mean("seed"), over_seeds(last)
+    cells = []
+    for weights in _columns(data):
+        begun, ended, spread = (float(values.sel(weights)) for values in (one, other, deviation))
+        text = f"{_number(begun)} → {_number(ended)}" + (f" ± {spread:.2f}" if np.isfinite(spread) else "")
+        moved = int(direction(np.array(begun), np.array(ended))) if judged and np.isfinite(ended) else 0
+        cells.append(TableCell(text, moved))
+    return cells
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 2) + 0:.2f}" if np.isfinite(value) else "…"  # + 0: no minus before zero

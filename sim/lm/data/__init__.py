@@ -1,0 +1,1 @@
+"""What models read: private tasks, public text, held-out tests, and their tokens."""

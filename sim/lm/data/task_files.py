@@ -1,0 +1,118 @@
+"""Tasks and public text from a user's files, or from the `datasets` library by name."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from crossfeed.errors import InvalidInput
+from crossfeed.reading import json_lines, read_text_file
+
+from .tasks import Example, question
+
+_CALCULATOR = re.compile(r"<<[^>]*>>")
+_LAYOUTS = "GSM8K and SciQ have question with answer or correct_answer, ARC has question, choices and answerKey"
+
+
+def read_examples(path: Path) -> tuple[Example, ...]:
+    """Examples from a JSONL file in the layout of GSM8K, SciQ (short or full) or ARC.
+
+    GSM8K's calculator marks <<…>> are left out: they call a tool that the models do not have.
+
+    Raises:
+        InvalidInput: the file is missing, empty or damaged; the message names file and line.
+    """
+    return tuple(_example(record, where) for where, record in json_lines(path))
+
+
+def hub_examples(name: str, split: str) -> tuple[Example, ...]:
+    """Examples of a data set of the `datasets` library: 'owner/name' or 'owner/name:configuration'.
+
+    Raises:
+        InvalidInput: the library is not installed, or it cannot load the data set.
+    """
+    records = _hub(name, split)
+    return tuple(_example(record, f"{name} {split} record {number}") for number, record in enumerate(records, 1))
+
+
+def read_documents(path: Path) -> list[str]:
+    """Public text: one `.txt` file, or all below a folder, in the order of their names.
+
+    Raises:
+        InvalidInput: there is none, or one is empty or not text, or named otherwise.
+    """
+    if path.suffix != ".txt" and path.is_file():
+        raise InvalidInput(f"{path} is neither a folder nor a .txt file")
+    if path.is_dir():
+        files = sorted(path.rglob("*.txt"))
+        if not files:
+            raise InvalidInput(f"{path} holds no file ending in .txt")
+    else:
+        files = [path]
+    return [read_text_file(file) for file in files]
+
+
+def hub_documents(name: str, split: str = "train", most: int = 50_000) -> list[str]:
+    """The first `most` texts of a data set of the `datasets` library.
+
+    Raises:
+        InvalidInput: as `hub_examples`, or its records hold no `text`.
+    """
+    texts = []
+    for number, record in zip(range(most), _hub(name, split), strict=False):
+        if not isinstance(record.get("text"), str):
+            raise InvalidInput(f"{name} {split} record {number + 1} has no field 'text' with text in it")
+        texts.append(record["text"])
+    return texts
+
+
+def _hub(name: str, split: str) -> Iterator[dict[str, Any]]:
+    try:
+        from datasets import load_dataset  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise InvalidInput(
+            f"{name!r} is neither a file nor built in, and to load it by name the library 'datasets' must be installed"
+        ) from None
+    owner, _, configuration = name.partition(":")
+    try:
+        # Records come over the network one by one.
+        yield from load_dataset(owner, configuration or None, split=split, streaming=True)
+    except Exception as error:  # whatever the network or the hub says
+        raise InvalidInput(f"cannot load the data set {name!r}: {' '.join(str(error).split())[:200]}") from error
+
+
+def _example(record: Any, where: str) -> Example:
+    if not isinstance(record, dict):
+        raise InvalidInput(f"{where} is not an object: {_LAYOUTS}")
+    if "choices" in record:
+        return _arc(record, where)
+    asked = record.get("question")
+    answer = record.get("correct_answer", record.get("answer"))
+    for field, value in (("question", asked), ("answer", answer)):
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidInput(f"{where} has no text in '{field}': {_LAYOUTS}")
+    assert isinstance(asked, str)
+    assert isinstance(answer, str)
+    return question(asked, _CALCULATOR.sub("", answer))
+
+
+def _arc(record: dict[str, Any], where: str) -> Example:
+    """ARC's choices as a table of columns or a list of records; the question as text or with its stem."""
+    try:
+        asked, choices = record["question"], record["choices"]
+        asked = asked["stem"] if isinstance(asked, dict) else asked
+        pairs = list(_choices(choices))
+        answer = dict(pairs)[record["answerKey"]]
+        shown = " ".join(f"({label}) {text}" for label, text in pairs)
+        return question(f"{asked.strip()} {shown}", answer)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InvalidInput(
+            f"{where} is not an ARC record: question, choices (text and label) and an answerKey among the labels"
+        ) from error
+
+
+def _choices(choices: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(choices, dict):
+        yield from zip(choices["label"], choices["text"], strict=True)
+    else:
+        yield from ((choice["label"], choice["text"]) for choice in choices)

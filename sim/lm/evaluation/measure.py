@@ -1,0 +1,141 @@
+"""What is measured after a generation: losses, right answers, likeness and diversity, as arrays with named axes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from ..data.texts import Texts, pack_all
+from ..data.tokenizer import Tokenizer
+from ..exchange.pool import SOURCES
+from ..study.corpus import Corpus
+from ..study.study import Study
+from ..train.population import Population, Report
+from .text_measures import DISTINCT, DRAWN, Embedding, accuracy, coordinates, distinct_n, similarity, vendi_score
+
+AXES: dict[str, tuple[str, ...]] = {
+    "loss": ("entity", "dataset"),
+    "accuracy": ("entity", "task"),
+    "similarity": ("dataset", "entity", "other"),
+    "distinct": ("entity", "dataset", "n"),
+    "vendi": ("entity", "dataset"),
+    "training_loss": ("entity",),
+    "tokens_read": ("entity", "source"),
+    "tokens_counted": ("entity",),
+}
+"""Axes of every measure after `generation`."""
+DRAWN_AXES = ("moment", "entity", "dataset", "item", "coordinate")
+"""Axes of `coordinates`, kept for the first and the last generation."""
+LABELS = {
+    "loss": ("test loss", "nats a token"),
+    "accuracy": ("exact answers", "1"),
+    "similarity": ("cosine similarity of completions", "1"),
+    "distinct": ("distinct-n of completions", "1"),
+    "vendi": ("Vendi score of completions", "texts"),
+    "training_loss": ("training loss, mean of the generation", "nats a token"),
+    "tokens_read": ("tokens trained on in the generation", "tokens"),
+    "tokens_counted": ("tokens that the training loss counts", "tokens"),
+    "coordinates": ("random projection of embeddings", "1"),
+}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Lengths of the axes of a study's measures."""
+
+    entity: int
+    task: int
+    dataset: int
+    item: int
+
+    def shape(self, axes: Sequence[str]) -> tuple[int, ...]:
+        """The shape of an array with these axes."""
+        fixed = {"other": self.entity, "n": len(DISTINCT), "source": len(SOURCES), "moment": 2, "coordinate": DRAWN}
+        return tuple(fixed.get(axis) or getattr(self, axis) for axis in axes)
+
+
+class Measurer:
+    """Takes the measures of populations on a study's held-out texts.
+
+    Raises:
+        InvalidInput: the embedding that the study names cannot be had.
+    """
+
+    def __init__(self, study: Study, corpus: Corpus, tokenizer: Tokenizer):
+        self._study = study
+        self._datasets = [*corpus.tests, corpus.public_test]
+        items = min(study.measures.text_items, *map(len, self._datasets))
+        self._completed = [_first(texts, items) for texts in self._datasets]
+        self._scored = [*corpus.tests, self._completed[-1]]
+        self._references = [references[:items] for references in corpus.references]
+        self.sizes = Sizes(len(corpus.private), len(corpus.tests), len(self._datasets), items)
+        references = [texts[i][texts.prompts[i] :] for texts in self._completed for i in range(len(texts))]
+        plain = [tokenizer.decode(text) for text in references]
+        self._embedding = Embedding(study.measures.embedding, plain)
+
+    def empty(self) -> dict[str, np.ndarray]:
+        """Arrays for all generations, NaN where nothing was measured yet."""
+        generations = self._study.generations + 1
+        arrays = {name: np.full((generations, *self.sizes.shape(axes)), np.nan) for name, axes in AXES.items()}
+        return arrays | {"coordinates": np.full(self.sizes.shape(DRAWN_AXES), np.nan, np.float32)}
+
+    def writes(self, generation: int) -> bool:
+        """Whether texts are completed in this generation."""
+        return generation % self._study.measures.text_every == 0 or generation == self._study.generations
+
+    def losses(self, population: Population) -> Float[np.ndarray, "entity dataset"]:
+        """Mean loss of a token of the completions: of tests, and of passages of public text after their beginning."""
+        return completion_losses(population, self._scored, self._study.training.length)
+
+    def texts(self, population: Population, key: jax.Array, report: Report) -> dict[str, np.ndarray]:
+        """Every measure of what the models write, and `coordinates` of its embeddings."""
+        study = self._study
+        prompts = [texts.prompt(i) for texts in self._completed for i in range(len(texts))]
+        plain = population.write_plain(prompts, study.pool, study.training.length, key, report)
+        shape = (self.sizes.entity, self.sizes.dataset, self.sizes.item)
+        by_dataset = [np.reshape(np.array(own, dtype=object), shape[1:]).tolist() for own in plain]
+        alike, different, drawn = self._embedded(by_dataset)
+        return {
+            "similarity": alike,
+            "accuracy": np.array(
+                [[accuracy(own[m], self._references[m]) for m in range(self.sizes.task)] for own in by_dataset]
+            ),
+            "distinct": np.array([[[distinct_n(texts, n) for n in DISTINCT] for texts in own] for own in by_dataset]),
+            "vendi": different.T,
+            "coordinates": drawn.reshape(shape[1], shape[0], shape[2], -1).swapaxes(0, 1).astype(np.float32),
+        }
+
+    def _embedded(self, texts: list[list[list[str]]]) -> list[np.ndarray]:
+        """Similarity, Vendi scores and coordinates of texts by entity, dataset and item; datasets come first.
+
+        One dataset at a time, since the embeddings of all would fill the memory.
+        """
+        found = []
+        for dataset in range(self.sizes.dataset):
+            embedded = self._embedding([text for own in texts for text in own[dataset]])
+            of_entities = embedded.reshape(self.sizes.entity, self.sizes.item, -1)
+            different = [vendi_score(own) for own in of_entities]
+            found.append((similarity(of_entities), different, coordinates(embedded)))
+        return [np.array(values) for values in zip(*found, strict=True)]
+
+
+def completion_losses(
+    population: Population, datasets: Sequence[Texts], length: int
+) -> Float[np.ndarray, "entity dataset"]:
+    """Mean loss of a token of the completions of each dataset, in nats.
+
+    Args:
+        length: of the rows that texts are packed into; no text is longer.
+    """
+    rows = pack_all(Texts.concatenate(datasets), length)
+    dataset_of = np.repeat(np.arange(len(datasets)), [len(texts) for texts in datasets])
+    # Segments number the texts from 1; what is not counted has no loss.
+    dataset = np.append(dataset_of, -1)[rows.segments - 1][rows.counted]
+    totals = [np.bincount(dataset, own[rows.counted]) for own in population.losses(rows)]
+    return np.stack(totals) / np.bincount(dataset)
+
+
+def _first(texts: Texts, count: int) -> Texts:
+    return texts.select(range(min(count, len(texts))))

@@ -1,0 +1,1 @@
+"""Who publishes what, and who reads it: prompts, the pool, and curation."""

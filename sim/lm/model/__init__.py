@@ -1,0 +1,1 @@
+"""The decoder: its configuration, attention, generation, and placement on devices."""

@@ -1,0 +1,167 @@
+"""Scaled dot-product attention with grouped heads.
+
+On CPU, the scores of all heads at once are far larger than the caches, and passing over them again and again takes most of
+the time of a small model. There, one row and head is taken at a time, in blocks of queries that see only the keys before
+them; in the backward pass the scores are made again. A single query, as in writing, multiplies and sums instead: its
+matrix products are too small to be worth calling one by one. Elsewhere it is JAX's own attention.
+"""
+
+from collections.abc import Callable
+from math import gcd
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+_BLOCK = 64
+"""Queries at a time: smaller ones skip more masked keys, but each block is compiled by itself."""
+
+LANES = 16
+"""Numbers that a core takes at once (AVX-512, float32): sums and maxima are fastest over a multiple of so many slots."""
+
+
+def attend(
+    query: Float[Array, "batch length heads head_size"],
+    keys: Float[Array, "batch kv_heads slots head_size"],
+    values: Float[Array, "batch kv_heads slots head_size"],
+    mask: Bool[Array, "batch length slots"],
+    causal: bool,
+) -> Float[Array, "batch length heads head_size"]:
+    """What each query finds: the values, weighted by the softmax of its scaled scores.
+
+    Args:
+        query: head h looks at keys of head h // (heads / kv_heads).
+        keys: as many heads or fewer.
+        values: as keys.
+        mask: which slots a query may look at.
+        causal: promises that slot j is masked for every query before the j-th, so that it need not be looked at.
+    """
+    if jax.default_backend() != "cpu":
+        keys, values = keys.swapaxes(1, 2), values.swapaxes(1, 2)
+        return jax.nn.dot_product_attention(query, keys, values, mask=mask[:, None])
+    batch, length, heads, head_size = query.shape
+    kv_heads = keys.shape[1]
+    grouped = (query * head_size**-0.5).reshape(batch, length, kv_heads, heads // kv_heads, head_size)
+    if length == 1:
+        return _one_query(grouped[:, 0], keys, values, mask[:, 0]).reshape(query.shape)
+
+    def one_row(row):
+        *own, row_mask = row
+        return jax.lax.map(lambda head: _one_head(head, row_mask, causal), tuple(own))
+
+    found = jax.lax.map(one_row, (grouped.transpose(0, 2, 3, 1, 4), keys, values, mask))
+    return found.transpose(0, 3, 1, 2, 4).reshape(query.shape)
+
+
+def attend_filled(
+    query: Float[Array, "batch 1 heads head_size"],
+    held: Callable[[int], tuple[Array, Array]],
+    mask: Bool[Array, "batch 1 slots"],
+    filled: int | Int[Array, ""],
+) -> Float[Array, "batch 1 heads head_size"]:
+    """`attend` of a single query, which on CPU reads only those quarters of the keys and values that have filled slots.
+
+    Args:
+        held: the keys and values of so many first slots.
+        filled: the slots after so many are masked.
+    """
+    slots = mask.shape[-1]
+    if jax.default_backend() != "cpu":
+        return attend(query, *held(slots), mask, causal=False)
+    bounds = sorted({min(-(-slots * quarters // (4 * LANES)) * LANES, slots) for quarters in range(1, 5)})
+    among = [lambda end=end: attend(query, *held(end), mask[..., :end], causal=False) for end in bounds]
+    return jax.lax.switch((jnp.array(bounds) < filled).sum(), among)
+
+
+def _one_head(
+    head: tuple[
+        Float[Array, "group length head_size"], Float[Array, "slots head_size"], Float[Array, "slots head_size"]
+    ],
+    mask: Bool[Array, "length slots"],
+    causal: bool,
+) -> Float[Array, "group length head_size"]:
+    query, keys, values = head
+    if not causal:
+        return _one_block(query, keys, values, mask)
+    found = []
+    for start in range(0, query.shape[1], _BLOCK):
+        stop = min(start + _BLOCK, query.shape[1])
+        found.append(_one_block(query[:, start:stop], keys[:stop], values[:stop], mask[start:stop, :stop]))
+    return jnp.concatenate(found, axis=1)
+
+
+def _one_query(
+    query: Float[Array, "batch kv_heads group head_size"],
+    keys: Float[Array, "batch kv_heads slots head_size"],
+    values: Float[Array, "batch kv_heads slots head_size"],
+    mask: Bool[Array, "batch slots"],
+) -> Float[Array, "batch kv_heads group head_size"]:
+    keys, values = keys.swapaxes(-1, -2), values.swapaxes(-1, -2)  # as `Transformer.read` had them
+    scores = (query[..., None] * keys[:, :, None]).sum(axis=-2, dtype=jnp.float32)
+    weights, _ = _exponentials(scores, mask[:, None, None])
+    sums = _side_by_side(jnp.sum, weights[:, :, :, None] * values[:, :, None])[..., 0]
+    return (sums / _side_by_side(jnp.sum, weights)).astype(query.dtype)
+
+
+@jax.custom_vjp
+def _one_block(
+    query: Float[Array, "group length head_size"],
+    keys: Float[Array, "slots head_size"],
+    values: Float[Array, "slots head_size"],
+    mask: Bool[Array, "length slots"],
+) -> Float[Array, "group length head_size"]:
+    return _forward(query, keys, values, mask)[0]
+
+
+def _forward(query, keys, values, mask):
+    weights, peak = _exponentials(_scores(query, keys), mask)
+    total = _side_by_side(jnp.sum, weights)
+    found = (jnp.dot(weights.astype(values.dtype), values) / total).astype(query.dtype)
+    return found, (query, keys, values, mask, found, peak, total)
+
+
+def _backward(saved, cotangent):
+    query, keys, values, mask, found, peak, total = saved
+    weights, _ = _exponentials(_scores(query, keys), mask, peak)
+    cotangent = (cotangent / total).astype(query.dtype)  # instead of the weights, which are many more
+    along = (cotangent * found).sum(axis=-1, keepdims=True, dtype=jnp.float32)
+    of_scores = (weights * (_scores(cotangent, values) - along)).astype(query.dtype)
+    of_keys = _sum_of_products(query, of_scores)
+    of_values = _sum_of_products(cotangent, weights.astype(query.dtype))
+    return jnp.dot(of_scores, keys), of_keys.astype(keys.dtype), of_values.astype(values.dtype), None
+
+
+_one_block.defvjp(_forward, _backward)
+
+
+def _scores(query: Array, keys: Array) -> Array:
+    return jnp.dot(query, keys.T, preferred_element_type=jnp.float32)
+
+
+def _exponentials(scores: Array, mask: Array, peak: Array | None = None) -> tuple[Array, Array]:
+    """Unnormalized weights, and the highest score of each query, which they are relative to."""
+    scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
+    peak = _side_by_side(jnp.max, scores) if peak is None else peak
+    return jnp.exp(scores - peak), peak
+
+
+def _side_by_side(reduce: Callable[..., Array], values: Float[Array, "*rest slots"]) -> Float[Array, "*rest 1"]:
+    """`reduce` along the last axis, which XLA for CPU takes one number after another.
+
+    So it is taken for many parts of the axis side by side. The barrier keeps XLA from merging them back into that loop.
+    """
+    lanes = gcd(values.shape[-1], LANES)
+    parts = reduce(values.reshape(*values.shape[:-1], -1, lanes), axis=-2)
+    return reduce(jax.lax.optimization_barrier(parts), axis=-1, keepdims=True)
+
+
+def _sum_of_products(
+    vectors: Float[Array, "group length head_size"], weights: Float[Array, "group length slots"]
+) -> Float[Array, "slots head_size"]:
+    """For each slot, the sum of the vectors times their weights.
+
+    The barrier keeps the narrow matrix on the left: XLA would turn the product around, and transposing the wide one costs as
+    much as all else.
+    """
+    product = jnp.einsum("glh,gls->hs", vectors, weights, preferred_element_type=jnp.float32)
+    return jax.lax.optimization_barrier(product).T

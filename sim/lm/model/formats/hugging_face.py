@@ -1,0 +1,243 @@
+"""How Hugging Face writes an OPT or a Llama: the entries of `config.json`, and the names of the tensors."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flax import nnx
+
+from crossfeed.errors import InvalidInput
+
+from ..config import RopeScaling, TransformerConfig, llama_config, opt_config
+from ..transformer import Transformer
+
+_OPT = {
+    "embedding": "model.decoder.embed_tokens",
+    "position_embedding": "model.decoder.embed_positions",
+    "project_in": "model.decoder.project_in",
+    "project_out": "model.decoder.project_out",
+    "final_norm": "model.decoder.final_layer_norm",
+    "layers.attention.query": "model.decoder.layers.{}.self_attn.q_proj",
+    "layers.attention.key": "model.decoder.layers.{}.self_attn.k_proj",
+    "layers.attention.value": "model.decoder.layers.{}.self_attn.v_proj",
+    "layers.attention.output": "model.decoder.layers.{}.self_attn.out_proj",
+    "layers.attention_norm": "model.decoder.layers.{}.self_attn_layer_norm",
+    "layers.feed_forward.up": "model.decoder.layers.{}.fc1",
+    "layers.feed_forward.down": "model.decoder.layers.{}.fc2",
+    "layers.feed_forward_norm": "model.decoder.layers.{}.final_layer_norm",
+}
+_LLAMA = {
+    "embedding": "model.embed_tokens",
+    "final_norm": "model.norm",
+    "output": "lm_head",
+    "layers.attention.query": "model.layers.{}.self_attn.q_proj",
+    "layers.attention.key": "model.layers.{}.self_attn.k_proj",
+    "layers.attention.value": "model.layers.{}.self_attn.v_proj",
+    "layers.attention.output": "model.layers.{}.self_attn.o_proj",
+    "layers.attention_norm": "model.layers.{}.input_layernorm",
+    "layers.feed_forward.gate": "model.layers.{}.mlp.gate_proj",
+    "layers.feed_forward.up": "model.layers.{}.mlp.up_proj",
+    "layers.feed_forward.down": "model.layers.{}.mlp.down_proj",
+    "layers.feed_forward_norm": "model.layers.{}.post_attention_layernorm",
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How one parameter is stored.
+
+    Attributes:
+        path: of the parameter in the model.
+        names: its tensors, one for each layer, or one.
+        shape: of each of them.
+        transposed: whether they are.
+    """
+
+    path: tuple[str, ...]
+    names: list[str]
+    shape: tuple[int, ...]
+    transposed: bool
+
+
+def stored(config: TransformerConfig) -> list[Stored]:
+    """Every parameter of a model of this configuration, as a file holds it."""
+    modules = _OPT if config.positions == "learned" else _LLAMA
+    state = nnx.state(nnx.eval_shape(lambda: Transformer(config, rngs=nnx.Rngs(0))))
+    found = []
+    for path, leaf in nnx.to_flat_state(state):
+        *module, kind = map(str, path)
+        name = f"{modules['.'.join(module)]}.{'bias' if kind == 'bias' else 'weight'}"
+        stacked = module[0] == "layers"
+        shape = leaf.shape[1:] if stacked else leaf.shape
+        transposed = kind == "kernel"
+        names = [name.format(i) for i in range(config.layers)] if stacked else [name]
+        found.append(Stored((*module, kind), names, shape[::-1] if transposed else shape, transposed))
+    return found
+
+
+def read_config(record: dict[str, Any], path: Path, **choices) -> TransformerConfig:
+    """The configuration that a `config.json` describes.
+
+    Args:
+        record: its content.
+        path: where it was read, for messages.
+        choices: fields of the configuration that the file does not settle, such as `dtype`.
+
+    Raises:
+        InvalidInput: another family, a missing entry, or a variant that `Transformer` does not have.
+    """
+    entry = _Entries(record, path)
+    family = entry("model_type", str)
+    if family not in ("opt", "llama"):
+        raise InvalidInput(f"{path}: model_type is '{family}', but must be 'opt' or 'llama'")
+    try:
+        return _read_opt(entry, choices) if family == "opt" else _read_llama(entry, choices)
+    except InvalidInput as error:
+        raise error if str(path) in str(error) else InvalidInput(f"{path}: {error}") from error
+
+
+class _Entries:
+    """The entries of a `config.json`, each asked for with its type."""
+
+    def __init__(self, record: dict[str, Any], path: Path):
+        self.record = record
+        self._path = path
+
+    def __call__(self, name: str, kind: type, default: Any = None) -> Any:
+        value = self.record.get(name)
+        value = default if value is None else value
+        if value is None:
+            raise InvalidInput(f"{self._path} has no entry '{name}'")
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise InvalidInput(f"{self._path}: {name} is {value!r}, but must be of type {kind.__name__}")
+        return value
+
+    def require(self, name: str, value: Any, otherwise: str) -> None:
+        """Refuse a variant: entry `name`, where given, must be `value`."""
+        found = self.record.get(name, value)
+        if found != value:
+            raise InvalidInput(f"{self._path}: {name} is {found!r}, but {otherwise}")
+
+
+def _read_opt(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
+    entry.require("activation_function", "relu", "only 'relu' is supported")
+    entry.require("layer_norm_elementwise_affine", True, "norms without parameters are not supported")
+    entry.require("tie_word_embeddings", True, "an OPT's head is always tied")
+    norm_first = entry("do_layer_norm_before", bool, True)
+    bias = entry("enable_bias", bool, True)
+    return opt_config(
+        vocabulary=entry("vocab_size", int),
+        hidden=entry("hidden_size", int),
+        layers=entry("num_hidden_layers", int),
+        heads=entry("num_attention_heads", int),
+        feed_forward=entry("ffn_dim", int),
+        context=entry("max_position_embeddings", int),
+        word_embedding=entry("word_embed_proj_dim", int, entry("hidden_size", int)),
+        norm_first=norm_first,
+        final_norm=norm_first and not entry("_remove_final_layer_norm", bool, False),
+        attention_bias=bias,
+        feed_forward_bias=bias,
+        **choices,
+    )
+
+
+def _read_llama(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
+    entry.require("hidden_act", "silu", "only 'silu' is supported")
+    heads, hidden = entry("num_attention_heads", int), entry("hidden_size", int)
+    # Newer files keep the base and the scaling together, older ones apart.
+    rope = _Entries(entry("rope_parameters", dict, entry.record.get("rope_scaling") or {}), entry._path)
+    return llama_config(
+        vocabulary=entry("vocab_size", int),
+        hidden=hidden,
+        layers=entry("num_hidden_layers", int),
+        heads=heads,
+        feed_forward=entry("intermediate_size", int),
+        context=entry("max_position_embeddings", int),
+        kv_heads=entry("num_key_value_heads", int, heads),
+        tied_head=entry("tie_word_embeddings", bool, False),
+        head_size=None if entry.record.get("head_dim") is None else entry("head_dim", int),
+        attention_bias=entry("attention_bias", bool, False),
+        feed_forward_bias=entry("mlp_bias", bool, False),
+        norm_epsilon=entry("rms_norm_eps", float, 1e-6),
+        rope_theta=rope("rope_theta", float, entry("rope_theta", float, 10_000.0)),
+        rope_scaling=_read_scaling(rope),
+        **choices,
+    )
+
+
+def _read_scaling(rope: _Entries) -> RopeScaling | None:
+    kind = rope("rope_type", str, rope.record.get("type") or "default")
+    if kind == "default":
+        return None
+    if kind != "llama3":
+        raise InvalidInput(f"rope_type is '{kind}', but must be 'llama3' or 'default'")
+    return RopeScaling(
+        factor=rope("factor", float),
+        low_frequency_factor=rope("low_freq_factor", float),
+        high_frequency_factor=rope("high_freq_factor", float),
+        original_context=rope("original_max_position_embeddings", int),
+    )
+
+
+def write_config(config: TransformerConfig, bos: int | None, eos: int) -> dict[str, Any]:
+    """The content of a `config.json`, as `read_config` and `transformers` read it.
+
+    Raises:
+        InvalidInput: a mixture of the two families' choices, which neither can describe.
+    """
+    common = {
+        "vocab_size": config.vocabulary,
+        "hidden_size": config.hidden,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "max_position_embeddings": config.context,
+        "tie_word_embeddings": config.tied_head,
+        "torch_dtype": config.parameter_dtype,
+        "bos_token_id": bos,
+        "eos_token_id": eos,
+    }
+    family = _opt_entries(config) if config.positions == "learned" else _llama_entries(config)
+    record = common | family
+    choices = {"dtype": config.dtype, "parameter_dtype": config.parameter_dtype, "remat": config.remat}
+    if read_config(record, Path("config.json"), **choices) != config:
+        raise InvalidInput("the model mixes choices of OPT and Llama, so no config.json describes it")
+    return record
+
+
+def _opt_entries(config: TransformerConfig) -> dict[str, Any]:
+    return {
+        "architectures": ["OPTForCausalLM"],
+        "model_type": "opt",
+        "ffn_dim": config.feed_forward,
+        "word_embed_proj_dim": config.word_embedding,
+        "do_layer_norm_before": config.norm_first,
+        "_remove_final_layer_norm": config.norm_first and not config.final_norm,
+        "activation_function": "relu",
+        "enable_bias": config.attention_bias,
+    }
+
+
+def _llama_entries(config: TransformerConfig) -> dict[str, Any]:
+    scaling = config.rope_scaling
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "intermediate_size": config.feed_forward,
+        "num_key_value_heads": config.kv_heads,
+        "head_dim": config.head_size,
+        "hidden_act": "silu",
+        "attention_bias": config.attention_bias,
+        "mlp_bias": config.feed_forward_bias,
+        "rms_norm_eps": config.norm_epsilon,
+        "rope_theta": config.rope_theta,
+        "rope_scaling": scaling
+        and {
+            "rope_type": "llama3",
+            "factor": scaling.factor,
+            "low_freq_factor": scaling.low_frequency_factor,
+            "high_freq_factor": scaling.high_frequency_factor,
+            "original_max_position_embeddings": scaling.original_context,
+        },
+    }

@@ -1,0 +1,201 @@
+"""Models in files: Hugging Face folders of the OPT and Llama families, read and written, and llama2.c's `.bin`, read."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from safetensors import SafetensorError, safe_open
+from safetensors.flax import save_file
+
+from crossfeed.atomic_write import atomic_write
+from crossfeed.errors import InvalidInput
+from crossfeed.reading import read_json
+
+from ...data.tokenizer import Tokenizer, load_tokenizer
+from ..config import TransformerConfig
+from ..transformer import Transformer
+from .hugging_face import read_config, stored, write_config
+from .llama2c import load_llama2c
+
+_IGNORED = ("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached")
+"""Older Llama files hold these, which follow from the configuration."""
+
+_WANTED = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json", "vocab.json", "merges.txt"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model and the tokenizer it was trained with."""
+
+    model: Transformer
+    tokenizer: Tokenizer
+
+
+def load_pretrained(
+    source: str | Path,
+    tokenizer: str | Path | None = None,
+    *,
+    dtype: str = "float32",
+    parameter_dtype: str | None = None,
+    remat: bool = False,
+) -> Checkpoint:
+    """Read a model and its tokenizer.
+
+    Args:
+        source: as in `load_model`.
+        tokenizer: another folder, or a llama2.c tokenizer; a `.bin` model needs one.
+        dtype: as in `load_model`, as the next two.
+        parameter_dtype: of parameters.
+        remat: whether training recomputes the blocks.
+
+    Raises:
+        InvalidInput: as `load_model`; or the tokenizer is missing, damaged, or has tokens that the model does not.
+    """
+    path = Path(source)
+    if path.suffix == ".bin" and tokenizer is None:
+        raise InvalidInput(f"{path} is a llama2.c model, which needs a tokenizer: give its .bin file too")
+    path = path if path.suffix == ".bin" else _folder(source)
+    model = load_model(path, dtype=dtype, parameter_dtype=parameter_dtype, remat=remat)
+    read = load_tokenizer(Path(tokenizer or path))
+    if read.size > model.config.vocabulary:
+        raise InvalidInput(f"{path}: the model has {model.config.vocabulary} tokens, but its tokenizer {read.size}")
+    if (most := max(read.bos or 0, read.eos)) >= model.config.vocabulary:
+        raise InvalidInput(f"{path}: the model has {model.config.vocabulary} tokens, but a text's mark is token {most}")
+    return Checkpoint(model, read)
+
+
+def load_model(
+    source: str | Path, *, dtype: str = "float32", parameter_dtype: str | None = None, remat: bool = False
+) -> Transformer:
+    """Read a model alone.
+
+    Args:
+        source: a Hugging Face folder, the name of one on the hub, or a llama2.c `.bin` file.
+        dtype: of activations.
+        parameter_dtype: of parameters; as in the file if None.
+        remat: whether training recomputes the blocks.
+
+    Raises:
+        InvalidInput: the file and the tensor that are missing, of the wrong shape, damaged or not understood.
+    """
+    path = Path(source)
+    config, values = load_llama2c(path) if path.suffix == ".bin" else _load_folder(_folder(source))
+    if broken := next(
+        (name for name, value in values.items() if not np.isfinite(value.astype(np.float32)).all()), None
+    ):
+        raise InvalidInput(f"{path}: the tensor '{broken}' holds numbers that are not finite")
+    if parameter_dtype:
+        values = {name: value.astype(parameter_dtype) for name, value in values.items()}
+        config = replace(config, parameter_dtype=parameter_dtype)
+    return _model(replace(config, dtype=dtype, remat=remat), values)
+
+
+def save_pretrained(model: Transformer, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write a Hugging Face folder: `config.json`, `model.safetensors` and `tokenizer.json`; reading it gives the same bits.
+
+    Raises:
+        InvalidInput: the folder cannot be written, or the model mixes the two families' choices.
+    """
+    record = write_config(model.config, tokenizer.bos, tokenizer.eos)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"cannot write {folder}: {error.strerror or error}") from error
+    state = dict(nnx.to_flat_state(nnx.state(model)))
+    tensors = {}
+    for kept in stored(model.config):
+        value = state[kept.path][...]
+        for name, part in zip(kept.names, value if kept.path[0] == "layers" else [value], strict=True):
+            tensors[name] = part.T if kept.transposed else part
+    with atomic_write(folder / "model.safetensors") as part:
+        save_file(tensors, part, metadata={"format": "pt"})
+    with atomic_write(folder / "tokenizer.json") as part:
+        tokenizer.save(part)
+    with atomic_write(folder / "config.json") as part:
+        part.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _folder(source: str | Path) -> Path:
+    path = Path(source)
+    if path.is_dir():
+        return path
+    if path.is_absolute() or len(path.parts) != 2 or path.exists():
+        raise InvalidInput(f"cannot read {source}: it is neither a folder, a .bin file nor a name on the hub")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(str(source), allow_patterns=_WANTED))
+    except Exception as error:  # the library's errors, and those of what it fetches with
+        message = str(error).strip().split("\n")[0]
+        raise InvalidInput(
+            f"'{source}' is no folder, and cannot be had from the Hugging Face hub: {message}"
+        ) from error
+
+
+def _load_folder(folder: Path) -> tuple[TransformerConfig, dict[str, np.ndarray]]:
+    config = read_config(read_json(folder / "config.json"), folder / "config.json")
+    expected = {name: kept.shape for kept in stored(config) for name in kept.names}
+    found = dict(_tensors(folder))
+    values = {}
+    for name, (file, value) in found.items():
+        if name not in expected:
+            _check_extra(config, name, file, value, found)
+            continue
+        if value.shape != expected[name]:
+            have, want = (" × ".join(map(str, shape)) for shape in (value.shape, expected[name]))
+            raise InvalidInput(f"{file}: the tensor '{name}' is {have}, but config.json makes it {want}")
+        values[name] = value
+    if missing := next((name for name in expected if name not in values), None):
+        raise InvalidInput(f"{folder} lacks the tensor '{missing}', which its config.json calls for")
+    return replace(config, parameter_dtype=next(iter(values.values())).dtype.name), values
+
+
+def _check_extra(config: TransformerConfig, name: str, file: Path, value: np.ndarray, found: Mapping) -> None:
+    if name.endswith(_IGNORED):
+        return
+    if name == "lm_head.weight" and config.tied_head:
+        tied = found.get("model.embed_tokens.weight") or found.get("model.decoder.embed_tokens.weight")
+        if tied is not None and np.array_equal(tied[1], value):
+            return
+        raise InvalidInput(f"{file}: config.json ties 'lm_head.weight' to the embeddings, but the two differ")
+    raise InvalidInput(f"{file} holds the tensor '{name}', which a model of its config.json does not have")
+
+
+def _tensors(folder: Path) -> Iterator[tuple[str, tuple[Path, np.ndarray]]]:
+    """Every tensor of a folder by its name in a whole model, with the file it comes from."""
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        names = read_json(index).get("weight_map")
+        if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
+            raise InvalidInput(f"{index} has no entry 'weight_map' with the file of every tensor")
+        files = [folder / file for file in dict.fromkeys(names.values())]
+    else:
+        files = [folder / "model.safetensors"]
+        if not files[0].exists() and (folder / "pytorch_model.bin").exists():
+            raise InvalidInput(f"{folder} holds pytorch_model.bin but no model.safetensors; convert it first")
+    for file in files:
+        if not file.exists():
+            raise InvalidInput(f"cannot read {file}: No such file or directory")
+        try:
+            with safe_open(file, framework="flax") as tensors:
+                for name in tensors.keys():  # noqa: SIM118 (not a mapping)
+                    # A folder of the bare decoder leaves the first part of the names out.
+                    whole = name if name.startswith(("model.", "lm_head.")) else f"model.{name}"
+                    yield whole, (file, np.asarray(tensors.get_tensor(name)))
+        except (SafetensorError, OSError) as error:
+            raise InvalidInput(f"{file} is not a whole safetensors file: {error}") from error
+
+
+def _model(config: TransformerConfig, values: Mapping[str, np.ndarray]) -> Transformer:
+    """The transformer that these tensors, named as Hugging Face does, make up."""
+    graph, state = nnx.split(nnx.eval_shape(lambda: Transformer(config, rngs=nnx.Rngs(0))))
+    leaves = dict(nnx.to_flat_state(state))
+    for kept in stored(config):
+        parts = [values[name].T if kept.transposed else values[name] for name in kept.names]
+        whole = np.stack(parts) if kept.path[0] == "layers" else parts[0]
+        leaves[kept.path] = leaves[kept.path].replace(jnp.asarray(whole))
+    return nnx.merge(graph, nnx.from_flat_state(leaves))

@@ -1,0 +1,87 @@
+"""Orbax checkpoints of a run, one after every generation."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from crossfeed.errors import CrossfeedError
+from crossfeed.multihost import as_first, first_alone, gathered, together
+
+_RECORDS = 2**20
+"""Bytes that a checkpoint takes beside its arrays, at most."""
+
+
+class Checkpoints:
+    """Pytrees of arrays, one a generation, each there whole or not at all; only the last is kept.
+
+    Of several processes all read, and the first writes.
+
+    Raises:
+        CrossfeedError: from `save`, the disk is full or cannot be written; what was saved before stays. From `restore`, what is
+            saved is damaged, or a process does not see it.
+    """
+
+    def __init__(self, folder: Path):
+        here = jax.process_index()
+        first_alone(lambda: folder.mkdir(parents=True, exist_ok=True))
+        # Each process has a manager of its own, which waits for no other process.
+        alone = ocp.options.MultiprocessingOptions(here, {here}, f"process{here}")
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=1,
+            enable_async_checkpointing=False,
+            create=False,
+            multiprocessing_options=alone,
+        )
+        self._folder = folder
+        self._manager = ocp.CheckpointManager(
+            folder.resolve(),
+            options=options,
+            item_handlers=ocp.PyTreeCheckpointHandler(multiprocessing_options=alone),
+        )
+
+    @property
+    def latest(self) -> int | None:
+        """The last generation that was saved, as process 0 sees it: files reach the others late."""
+        step = as_first(-1 if (here := self._manager.latest_step()) is None else here)
+        return step if step >= 0 else None
+
+    def save(self, generation: int, tree: Any) -> None:
+        """Save a pytree."""
+        here = jax.tree.map(gathered, tree)
+        first_alone(lambda: self._write(generation, here))
+
+    def _write(self, generation: int, tree: Any) -> None:
+        cannot, until = f"cannot write to {self._folder}", "go on with --resume when there is room"
+        for left_by_a_kill in self._folder.glob("*.orbax-checkpoint-tmp"):
+            shutil.rmtree(left_by_a_kill, ignore_errors=True)
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + _RECORDS
+        # On a full disk Orbax's threads print pages of errors.
+        if (free := shutil.disk_usage(self._folder).free) < needed:
+            raise CrossfeedError(f"{cannot}: {free:,} bytes are free, and {needed:,} needed; {until}")
+        try:
+            self._manager.save(generation, args=ocp.args.PyTreeSave(tree))
+        except (OSError, ValueError) as error:  # its storage raises a ValueError where the disk is full after all
+            raise CrossfeedError(f"{cannot}: {' '.join(str(error).split())[:200]}; {until}") from error
+
+    def restore(self, like: Any) -> Any:
+        """The last pytree, or as much of it as `like` has: its structure and types, and nothing else is read."""
+        wanted = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), like)
+        step = self.latest
+        return together(lambda: self._read(step, wanted))
+
+    def _read(self, step: int | None, wanted: Any) -> Any:
+        try:
+            return self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
+        except Exception as error:  # Orbax raises errors of many types
+            raise CrossfeedError(
+                f"{self._folder / str(step)} is damaged ({' '.join(str(error).split())[:200]}): "
+                f"delete {self._folder} and go on with --resume, and it is computed again"
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._manager.close()

@@ -1,0 +1,126 @@
+"""The measures of a run as one Zarr store."""
+
+import json
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from crossfeed.errors import CrossfeedError, InvalidInput
+
+from ..evaluation.measure import AXES, DRAWN_AXES, LABELS
+from ..evaluation.text_measures import DISTINCT
+from ..exchange.pool import SOURCES
+from ..study.corpus import Corpus
+from ..study.study import Study, from_dict
+from .run_folder import Cell
+
+_MEASURES, _STUDY, _INPUTS = "measures.zarr", "crossfeed_study", "crossfeed_inputs"
+_LOOKS, _PAUSE = 5, 0.1  # seconds
+
+
+def write_measures(
+    folder: Path,
+    study: Study,
+    corpus: Corpus,
+    fingerprints: Mapping[str, str],
+    cells: Mapping[Cell, dict[str, np.ndarray]],
+) -> None:
+    """The measures of all cells as far as they are there, NaN elsewhere; replaces those written before.
+
+    Args:
+        fingerprints: of `Inputs`.
+    """
+    shape = (len(study.seeds), len(study.alpha), len(study.beta))
+    variables = {}
+    for name, example in next(iter(cells.values())).items():
+        axes = DRAWN_AXES if name == "coordinates" else ("generation", *AXES[name])
+        stacked = np.full((*shape, *example.shape), np.nan, example.dtype)
+        for cell, measures in cells.items():
+            at = (study.seeds.index(cell.seed), study.alpha.index(cell.alpha), study.beta.index(cell.beta))
+            stacked[at] = measures[name]
+        label, units = LABELS[name]
+        variables[name] = (("seed", "alpha", "beta", *axes), stacked, {"long_name": label, "units": units})
+    entities = np.arange(len(study.entities)) + 1
+    coordinates = {
+        "seed": list(study.seeds),
+        "alpha": ("alpha", list(study.alpha), {"long_name": "α, weight of synthetic data"}),
+        "beta": ("beta", list(study.beta), {"long_name": "β, weight of private data"}),
+        "generation": np.arange(study.generations + 1),
+        "entity": entities,
+        "other": entities,
+        "task": list(corpus.names),
+        "dataset": [*corpus.names, "public"],
+        "source": list(SOURCES),
+        "n": list(DISTINCT),
+        "moment": ["first", "last"],
+    }
+    attributes = {
+        _STUDY: json.dumps(study.as_dict()),
+        _INPUTS: json.dumps(dict(fingerprints)),
+        "test_examples_too_long": list(corpus.tests_too_long),  # of each task; left out
+    }
+    data = xr.Dataset(variables, coordinates, attributes)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # text and consolidated metadata are extensions of Zarr 3, which xarray reads
+            _replace(folder / _MEASURES, lambda part: data.to_zarr(part, consolidated=True))
+    except OSError as error:
+        raise CrossfeedError(
+            f"cannot write {folder / _MEASURES}: {error.strerror or error}; go on with --resume"
+        ) from error
+
+
+def _replace(whole: Path, write: Callable[[Path], object]) -> None:
+    """Write a folder anew; the one before stays until the new one is complete, also if a kill cuts in."""
+    part, old = (whole.with_name(f".{whole.name}.{ending}") for ending in ("part", "old"))
+    if old.exists() and not whole.exists():
+        old.rename(whole)
+    for left_by_a_kill in (part, old):
+        shutil.rmtree(left_by_a_kill, ignore_errors=True)
+    write(part)
+    if whole.exists():
+        whole.rename(old)
+    part.rename(whole)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def open_measures(folder: Path) -> xr.Dataset:
+    """The measures of a run, in memory.
+
+    Raises:
+        InvalidInput: there are none, or they cannot be read.
+    """
+    failure: Exception = OSError("a run replaces them again and again")
+    for _ in range(_LOOKS):
+        try:
+            before = (folder / _MEASURES).stat()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                data = xr.open_zarr(folder / _MEASURES).load()
+            if os.path.samestat(before, (folder / _MEASURES).stat()):
+                return data
+            # A run has replaced them meanwhile: some numbers may be of the next generation, or missing.
+        except Exception as error:  # whatever stands at the path
+            failure = error
+        time.sleep(_PAUSE)
+    raise InvalidInput(
+        f"cannot open the measures of a run at {folder}: {' '.join(str(failure).split())[:200]}"
+    ) from failure
+
+
+def measured_study(data: xr.Dataset) -> Study:
+    """The study that measures are of."""
+    return from_dict(json.loads(data.attrs[_STUDY]))
+
+
+def measured_inputs(data: xr.Dataset) -> dict[str, str]:
+    """The fingerprints of `Inputs` that measures are of, as far as they say."""
+    return json.loads(data.attrs.get(_INPUTS, "{}"))

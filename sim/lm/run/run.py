@@ -1,0 +1,190 @@
+"""Running a study: generation 0 of every β and seed, then every cell generation by generation, saved after each."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from crossfeed.multihost import as_first, first_alone
+
+from ..evaluation.measure import Measurer
+from ..exchange.curation import make_completer
+from ..exchange.pool import draw_texts, publish, training_sets
+from ..study.study import Study
+from ..train.population import Population, Report, check_finite
+from .checkpointing import Checkpoints
+from .initial_models import Bases, model_configs
+from .inputs import Inputs
+from .measures_store import write_measures
+from .run_folder import Cell, cell_folder, initial_folder
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        done: generations finished, of all cells.
+        total: generations of all cells.
+        doing: what is being done.
+        tokens: tokens trained on or written since the last report.
+        note: what to know of the run, a sentence.
+    """
+
+    done: int
+    total: int
+    doing: str
+    tokens: int
+    note: str = ""
+
+
+Listener = Callable[[Progress], None]
+Measures = dict[str, np.ndarray]
+"""As `Measurer.empty` makes them."""
+
+
+class Runner:
+    """Runs the cells of a study.
+
+    Args:
+        folder: of the run; `create_run` makes it before `run` is called.
+        listen: is told how far the run is.
+
+    Raises:
+        InvalidInput: the embedding that the study names cannot be had.
+    """
+
+    def __init__(self, study: Study, inputs: Inputs, folder: Path, listen: Listener):
+        self.study, self.corpus, self.folder, self._listen = study, inputs.corpus, folder, listen
+        self.fingerprints = inputs.fingerprints()
+        self.tokenizer, self.model_configs = inputs.tokenizer, model_configs(study, inputs)
+        self.bases = Bases(study, inputs, folder, self._tell)
+        self.measurer = Measurer(study, inputs.corpus, inputs.tokenizer)
+        self.cells = [Cell(*place) for place in product(study.seeds, study.alpha, study.beta)]
+        self._places = {cell: cell_folder(folder, study, cell) for cell in self.cells}
+        self._first = sorted({(cell.seed, study.initial_beta(cell.beta)) for cell in self.cells})
+        self._total = len(self._first) + len(self.cells) * study.generations
+        self._done = 0
+
+    def run(self) -> None:
+        """Run what is missing; however often that is interrupted, the measures end the same."""
+        self._measures = self._measured_before()
+        if self._measures:
+            self._write()  # a kill may have come between a checkpoint and its measures
+        for seed, beta in self._first:
+            initial = self._initial(seed, beta)
+            for cell in self._cells_after(seed, beta):
+                self._cell(cell, initial)
+
+    def _measured_before(self) -> dict[Path, Measures]:
+        """What has been saved of every cell, by its folder; generation 0 alone where no more is there."""
+        found = {}
+        for cell, place in self._places.items():
+            for folder in (initial_folder(self.folder, self.study, cell), place):
+                if as_first(folder.is_dir()):
+                    with closing(Checkpoints(folder)) as snapshots:
+                        if snapshots.latest is not None:
+                            found[place] = snapshots.restore({"measures": self.measurer.empty()})["measures"]
+        return found
+
+    def _initial(self, seed: int, beta: float) -> Population:
+        """Generation 0: trained on real data alone."""
+        first = Cell(seed, 0.0, beta)
+        with closing(Checkpoints(initial_folder(self.folder, self.study, first))) as snapshots:
+            if snapshots.latest is not None:
+                trained = self._restored(snapshots)
+            else:
+                base, measures = self.bases.population(seed), self.measurer.empty()
+                trained = self._generation(base, base, first, 0, measures)
+                snapshots.save(0, {"models": trained.state, "measures": measures})
+                for cell in self._cells_after(seed, beta):
+                    self._measures.setdefault(
+                        self._places[cell], {name: values.copy() for name, values in measures.items()}
+                    )
+                self._write()
+        self._advance(1)
+        return trained
+
+    def _cell(self, cell: Cell, population: Population) -> None:
+        """Generations 1 to T of a cell, from the last that was saved."""
+        measures = self._measures[self._places[cell]]
+        with closing(Checkpoints(self._places[cell])) as snapshots:
+            start = snapshots.latest or 0
+            if 0 < start < self.study.generations:
+                population = self._restored(snapshots)
+            self._advance(start)
+            for generation in range(start + 1, self.study.generations + 1):
+                trained_from = (
+                    population if self.study.training.start == "previous" else self.bases.population(cell.seed)
+                )
+                population = self._generation(population, trained_from, cell, generation, measures)
+                snapshots.save(generation, {"models": population.state, "measures": measures})
+                self._write()
+                self._advance(1)
+
+    def _generation(
+        self, writers: Population, learners: Population, cell: Cell, generation: int, measures: Measures
+    ) -> Population:
+        """Draw, write what is read of the pool, train, measure; the measures are written into their arrays."""
+        study, corpus = self.study if generation else self.study.at_first, self.corpus
+        alpha = cell.alpha if generation else 0.0
+        exchange = f"α {alpha:g}, " if generation else ""
+        where = f"seed {cell.seed}, {exchange}β {cell.beta:g}, generation {generation}"
+        key = jax.random.fold_in(jax.random.key(cell.seed), generation)
+        key_pool, key_measure = jax.random.split(key)
+        published = publish(study, corpus, cell.seed, generation)
+        draws = draw_texts(study, corpus, alpha, cell.beta, cell.seed, generation)
+        tell = lambda what, tokens: self._tell(f"{where}: {what}", tokens)  # noqa: E731
+        complete = make_completer(writers, study, published, key_pool, tell)
+        sets = training_sets(study, corpus, draws, published, complete, cell.seed, generation)
+        tell("training", 0)
+        trained, losses = learners.train([one.rows for one in sets], study.training)
+        check_finite(losses, where)
+        tell("measuring", int(sum(one.tokens.sum() for one in sets)))
+        measures["training_loss"][generation] = losses.mean(axis=1)
+        measures["tokens_read"][generation] = [one.tokens for one in sets]
+        measures["tokens_counted"][generation] = [one.counted for one in sets]
+        measures["loss"][generation] = self.measurer.losses(trained)
+        check_finite(measures["loss"][generation], where)  # the last step's result is in no training loss
+        if self.measurer.writes(generation):
+            self._measure_texts(trained, generation, key_measure, measures, tell)
+        return trained
+
+    def _measure_texts(
+        self, trained: Population, generation: int, key: jax.Array, measures: Measures, tell: Report
+    ) -> None:
+        texts = self.measurer.texts(trained, key, tell)
+        drawn = texts.pop("coordinates")
+        for name, values in texts.items():
+            measures[name][generation] = values
+        for moment, of in ((0, 0), (1, self.study.generations)):
+            if generation == of:
+                measures["coordinates"][moment] = drawn
+
+    def _restored(self, snapshots: Checkpoints) -> Population:
+        return restored(snapshots, Population.shapes(self.model_configs, self.tokenizer), self.study)
+
+    def _write(self) -> None:
+        measured = {cell: self._measures[place] for cell, place in self._places.items() if place in self._measures}
+        first_alone(lambda: write_measures(self.folder, self.study, self.corpus, self.fingerprints, measured))
+
+    def _cells_after(self, seed: int, beta: float) -> list[Cell]:
+        """The cells that go on from one generation 0."""
+        return [cell for cell in self.cells if (cell.seed, self.study.initial_beta(cell.beta)) == (seed, beta)]
+
+    def _advance(self, generations: int) -> None:
+        self._done += generations
+        self._listen(Progress(self._done, self._total, "", 0))
+
+    def _tell(self, what: str, tokens: int) -> None:
+        self._listen(Progress(self._done, self._total, what, tokens))
+
+
+def restored(snapshots: Checkpoints, shapes: Population, study: Study) -> Population:
+    """The models that were saved last."""
+    state = snapshots.restore({"models": shapes.state})["models"]
+    return shapes.with_state(state, study.training.batch)

@@ -1,0 +1,1 @@
+"""What to run: the settings of a study, and the TOML file that states them."""

@@ -1,0 +1,121 @@
+"""What training starts from: checkpoints of any precision, with one tokenizer."""
+
+import json
+from pathlib import Path
+
+import jax
+import ml_dtypes
+import numpy as np
+import pytest
+from crossfeed.sim.lm import parse_study
+from crossfeed.sim.lm.data.texts import Texts, pack
+from crossfeed.sim.lm.data.tokenizer import train_tokenizer
+from crossfeed.sim.lm.run.initial_models import Bases
+from crossfeed.sim.lm.run.inputs import Inputs, read_checkpoints
+from crossfeed.sim.lm.study.corpus import Corpus, Material
+from crossfeed.sim.lm.study.study import Study
+from crossfeed.sim.lm.train.population import Population
+from safetensors.numpy import save_file
+
+from crossfeed.errors import InvalidInput
+
+from .tiny_models import tensors, write_checkpoint
+
+STUDY = """
+[study]
+alpha = [0]
+beta = [1]
+[[entity]]
+task = "science"
+[[entity]]
+task = "science"
+base = "second"
+[model]
+base = "first"
+[training]
+steps = 1
+batch = 2
+length = 16
+learning_rate = 1e-3
+[pool]
+new_tokens = 8
+"""
+_NAME, _VOCABULARY = "llama_tied", 300
+
+
+def write_folder(folder: Path, words: str, dtype: type = np.float32) -> None:
+    """A checkpoint whose tokenizer is trained on these words."""
+    write_checkpoint(folder, _NAME, vocab_size=_VOCABULARY, eos_token_id=0, bos_token_id=0)
+    values = {name: value.astype(dtype) for name, value in tensors(_NAME).items()}
+    embedding = "model.embed_tokens.weight"
+    values[embedding] = np.resize(values[embedding], (_VOCABULARY, values[embedding].shape[1]))
+    save_file(values, folder / "model.safetensors", metadata={"format": "pt"})
+    train_tokenizer([words], 260).save(folder / "tokenizer.json")
+
+
+def population(study: Study, folder: Path) -> Population:
+    checkpoints = read_checkpoints(study)
+    tokenizer = next(iter(checkpoints.values())).tokenizer if checkpoints else train_tokenizer(["some words"], 260)
+    nothing = Texts.join([], [])
+    corpus = Corpus((), (), nothing, nothing, nothing, (), nothing, (), (), ())
+    inputs = Inputs(Material([], [], []), corpus, tokenizer, checkpoints)
+    return Bases(study, inputs, folder, lambda what, tokens: None).population(0)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_checkpoints_of_half_precision_train_in_single_precision(dtype, tmp_path):
+    for name in ("first", "second"):
+        write_folder(tmp_path / name, "to be or not to be", dtype)
+    study = parse_study(STUDY, folder=tmp_path)
+    base = population(study, tmp_path)
+    texts = Texts.join([np.arange(1, 16)] * 2, [0, 0])
+    rows = pack([texts[i] for i in range(2)], texts.prompts, 2, 16, np.ones(2, bool))
+    trained, losses = base.train([rows, rows], study.training)
+    assert np.isfinite(losses).all()
+    for before, after in zip(jax.tree.leaves(base.model(0)), jax.tree.leaves(trained.model(0)), strict=True):
+        assert after.dtype == np.float32
+        if before.ndim > 1:
+            # Adam's first step is the learning rate wherever the gradient is not tiny.
+            assert 0.5e-3 < np.abs(np.asarray(after) - np.asarray(before)).max() < 2e-3
+
+
+def test_checkpoints_with_other_tokenizers_are_refused(tmp_path):
+    write_folder(tmp_path / "first", "to be or not to be")
+    write_folder(tmp_path / "second", "all the world is a stage")
+    study = parse_study(STUDY, folder=tmp_path)
+    with pytest.raises(InvalidInput, match=r"tokenizers of .*first and .*second differ"):
+        read_checkpoints(study)
+    settings = json.loads((tmp_path / "first" / "config.json").read_text()) | {"eos_token_id": 1}
+    write_folder(tmp_path / "second", "to be or not to be")
+    (tmp_path / "second" / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(InvalidInput, match="differ"):
+        read_checkpoints(study)
+
+
+def test_a_checkpoint_with_less_room_than_a_row_is_refused(tmp_path):
+    for name in ("first", "second"):
+        write_folder(tmp_path / name, "to be or not to be")
+    with pytest.raises(InvalidInput, match=r"training.length is 4096, above the context of .*first, \d+"):
+        read_checkpoints(parse_study(STUDY.replace("length = 16", "length = 4096"), folder=tmp_path))
+
+
+@pytest.mark.parametrize("base", ["first", "scratch"])
+def test_models_recompute_their_blocks_where_the_study_says_so(base, tmp_path):
+    write_folder(tmp_path / "first", "some words")
+    for remat in (True, False):
+        text = STUDY.replace("steps = 1", f"steps = 1\nremat = {str(remat).lower()}", 1).replace('base = "second"', "")
+        text = text.replace('base = "first"', f'base = "{base}"' + "\npretrain_steps = 0" * (base == "scratch"))
+        assert population(parse_study(text, folder=tmp_path), tmp_path).model(0).config.remat is remat
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (STUDY.replace('base = "first"', 'base = "nothing/"'), "model.base: cannot read nothing/: it is neither"),
+        (STUDY.replace('base = "second"', 'base = "nothing/"'), "the base of entity 2: cannot read nothing/"),
+    ],
+)
+def test_a_checkpoint_that_is_not_there_is_named_with_its_field(text, says, tmp_path):
+    write_folder(tmp_path / "first", "to be or not to be")
+    with pytest.raises(InvalidInput, match=says):
+        read_checkpoints(parse_study(text, folder=tmp_path))

@@ -1,0 +1,151 @@
+"""Streaming moments equal NumPy's on all replicates at once, however these are split into batches."""
+
+import importlib
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from crossfeed.sim import MomentSampler, make_moment_sampler, merge, simulate, simulate_moments, summarize
+from crossfeed.sim.running_moments import batch_moments, empty_like
+from crossfeed.theory import Weights, random_gaussian
+
+ENTITIES, DIMENSION, GENERATIONS = 3, 2, 2
+CLOSE = {"rtol": 1e-11, "atol": 1e-11}
+WEIGHTS = Weights(0.6, 0.5)
+
+summary = eqx.filter_jit(summarize)
+simulate_module = importlib.import_module("crossfeed.sim.monte_carlo")  # the package's name `simulate` is the function
+
+
+@pytest.fixture(scope="module")
+def sampler() -> MomentSampler:
+    return make_moment_sampler(random_gaussian(jax.random.key(3), ENTITIES, DIMENSION, 1))
+
+
+@pytest.fixture(scope="module")
+def estimates() -> np.ndarray:
+    """Far from zero, so that a formula which cancels would lose digits."""
+    return 100 + np.random.default_rng(0).standard_normal((41, ENTITIES, DIMENSION))
+
+
+def expected(sampler, estimates) -> dict[str, np.ndarray]:
+    """Everything a `Simulation` holds of one generation, from all replicates at once."""
+    count = len(estimates)
+    flat = estimates.reshape(count, -1)
+    joint = np.cov(flat, rowvar=False).reshape(ENTITIES, DIMENSION, ENTITIES, DIMENSION).transpose(0, 2, 1, 3)
+    own = joint[np.arange(ENTITIES), np.arange(ENTITIES)]
+    error = estimates - np.asarray(sampler.theta)
+    private = np.asarray(sampler.ecosystem.private)
+    squared = (error**2).sum(-1)
+    prediction = np.einsum("rka,mab,rkb->rkm", error, private, error)
+    return {
+        "mean": estimates.mean(0),
+        "joint_covariance": joint,
+        "covariance": own,
+        "mse": squared.mean(0),
+        "mse_se": [gaussian_se(np.eye(DIMENSION), e, c, count) for e, c in zip(error.mean(0), own, strict=True)],
+        "mspe": prediction.mean(0),
+        "mspe_se": [[gaussian_se(s, e, c, count) for s in private] for e, c in zip(error.mean(0), own, strict=True)],
+    }
+
+
+def gaussian_se(gram, error, covariance, count) -> float:
+    """Standard error of the mean of e'Se for Gaussian e."""
+    product = gram @ covariance
+    return np.sqrt((2 * np.trace(product @ product) + 4 * error @ product @ gram @ error) / count)
+
+
+def assert_tallies_equal(left, right):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **CLOSE), left, right)
+
+
+def one_generation(moments):
+    return jax.tree.map(lambda leaf: leaf[None], moments)
+
+
+@pytest.mark.parametrize("joint", [True, False])
+@pytest.mark.parametrize("cuts", [[], [1, 2, 40], [7, 14, 21, 28, 35]])
+def test_batches_add_up_to_numpy_on_everything(sampler, estimates, joint, cuts):
+    parts = [batch_moments(jnp.moveaxis(jnp.asarray(part), 0, -1), joint) for part in np.split(estimates, cuts)]
+    total = parts[0]
+    for part in parts[1:]:
+        total = merge(total, part)
+
+    found = summary(sampler, WEIGHTS, one_generation(total))
+
+    assert found.replicates == len(estimates)
+    for name, value in expected(sampler, estimates).items():
+        if joint or name != "joint_covariance":
+            np.testing.assert_allclose(getattr(found, name)[0], value, err_msg=name, **CLOSE)
+    if not joint:
+        assert found.joint_covariance is None
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_merging_is_associative_commutative_and_has_a_neutral_element(sampler, estimates, joint):
+    a, b, c = (batch_moments(jnp.moveaxis(jnp.asarray(part), 0, -1), joint) for part in np.split(estimates, [5, 17]))
+    assert_tallies_equal(merge(merge(a, b), c), merge(a, merge(b, c)))
+    assert_tallies_equal(merge(a, b), merge(b, a))
+    assert_tallies_equal(merge(empty_like(a), a), a)
+
+
+class RecordingSampler(MomentSampler):
+    """Shows every batch of estimates to a list, in the order of drawing."""
+
+    record: list
+
+    def train(self, trainer, initial, pool):
+        estimates = super().train(trainer, initial, pool)
+        jax.debug.callback(
+            lambda batch: self.record.append(np.moveaxis(np.asarray(batch), -1, 0)), estimates, ordered=True
+        )
+        return estimates
+
+
+@pytest.mark.parametrize("replicates", [40, 44, 7])  # whole batches; a rest; less than one batch
+def test_drawing_in_batches_tallies_every_replicate_once(sampler, monkeypatch, replicates):
+    largest = 2 * (ENTITIES + 1) * DIMENSION  # real moments, the pool, estimates
+    monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 10 * largest)
+    recording = RecordingSampler(**vars(sampler), record=[])
+
+    found = simulate(recording, WEIGHTS, GENERATIONS, replicates, jax.random.key(0), joint=True)
+
+    jax.effects_barrier()
+    batches = [recording.record[start :: GENERATIONS + 1] for start in range(GENERATIONS + 1)]
+    assert len(batches[0]) == -(-replicates // 10)
+    assert found.replicates == replicates
+    for generation, drawn in enumerate(batches):
+        drawn = np.concatenate(drawn)
+        assert len(drawn) == replicates
+        assert len(np.unique(drawn)) == drawn.size, "two batches drew the same numbers"
+        for name, value in expected(sampler, drawn).items():
+            np.testing.assert_allclose(getattr(found, name)[generation], value, err_msg=name, **CLOSE)
+
+
+def test_runs_merge_into_one_run(sampler):
+    first, second = (
+        eqx.filter_jit(simulate_moments)(sampler, WEIGHTS, GENERATIONS, n, jax.random.key(n), joint=True)
+        for n in (30, 50)
+    )
+    together = summary(sampler, WEIGHTS, merge(first, second))
+    alone = [summary(sampler, WEIGHTS, moments) for moments in (first, second)]
+    assert together.replicates == 80
+    np.testing.assert_allclose(together.mean, (30 * alone[0].mean + 50 * alone[1].mean) / 80, **CLOSE)
+    gap = alone[0].mean - alone[1].mean
+    between = 30 * 50 / 80 * jnp.einsum("tka,tlb->tklab", gap, gap)
+    within = 29 * alone[0].joint_covariance + 49 * alone[1].joint_covariance
+    np.testing.assert_allclose(together.joint_covariance, (within + between) / 79, **CLOSE)
+
+
+def test_memory_does_not_depend_on_replicates(sampler, monkeypatch):
+    monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 16_000)  # batches of 1000
+
+    def temporary_bytes(replicates: int) -> int:
+        run = jax.jit(lambda key: simulate_moments(sampler, WEIGHTS, GENERATIONS, replicates, key))
+        return run.lower(jax.random.key(0)).compile().memory_analysis().temp_size_in_bytes
+
+    few, many = temporary_bytes(2_000), temporary_bytes(200_000)
+    keys = 2 * 8 * 200  # a key for each batch, made twice
+    assert many < 1.05 * few + 4 * keys
