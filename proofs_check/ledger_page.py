@@ -1,12 +1,13 @@
 """The ledger as a page to read (Markdown, HTML) and as JSON. The pages hold no times, so that they change only with the
 ledger."""
 
-import html
 import json
 import re
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
+
+from markdown_it import MarkdownIt
 
 from crossfeed.atomic_write import atomic_write
 
@@ -37,7 +38,8 @@ the proof for all is in words, or in the lines that the claim rests on.
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #111; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { margin: 2.5rem 0 0.3rem; } h3 { margin: 1.6rem 0 0.2rem; font-size: 1rem; }
-p, ul { margin: 0.2rem 0; } code { background: #eee; padding: 0 0.2em; } .wrong { color: #a00; font-weight: bold; }
+p, ul { margin: 0.6rem 0; } ul { padding-left: 1.2rem; } li { margin: 0.2rem 0; }
+code { background: #eee; padding: 0 0.2em; } .wrong { color: #a00; }
 """
 
 
@@ -110,24 +112,19 @@ def content(outcomes: Sequence[Outcome]) -> dict:
 
 def page(outcomes: Sequence[Outcome]) -> str:
     """The Markdown page as one self-contained HTML file."""
-    text = markdown(outcomes)
-    body = []
-    for line in text.splitlines():
-        level = len(line) - len(line.lstrip("#"))
-        shown = _inline(line[level:].strip().removeprefix("- "))
-        if level:
-            body.append(f'<h{level} id="{anchor(line[level:].strip())}">{shown}</h{level}>')
-        elif line.startswith("- "):
-            body.append(f"<p>• {shown}</p>")
-        else:
-            body.append(shown if line else "<br>")
+    parser = MarkdownIt("commonmark", {"html": False})  # what a check reports is text, also where it looks like a tag
+    tokens = parser.parse(markdown(outcomes))
+    for opening, heading in pairwise(tokens):
+        if opening.type == "heading_open" and opening.tag == "h3":
+            opening.attrSet("id", anchor(heading.content))
+    body = parser.renderer.render(tokens, parser.options, {})
+    body = body.replace("<strong>Wrong</strong>", '<strong class="wrong">Wrong</strong>')
     return f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>crossfeed: ledger of claims</title><style>{_STYLE}</style></head>
 <body>
-{chr(10).join(body)}
-</body>
+{body}</body>
 </html>
 """
 
@@ -158,14 +155,3 @@ def _entry(outcome: Outcome) -> dict:
 def _cell(text: str) -> str:
     """One line, in which S_* and S~ do not begin emphasis."""
     return re.sub(r"([*_~])", r"\\\1", " ".join(text.split()))
-
-
-def _inline(text: str) -> str:
-    """The few marks of Markdown that the page uses."""
-    text = html.escape(text)
-    text = re.sub(r"\*\*Wrong\*\*", '<span class="wrong">Wrong</span>', text)
-    text = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", text)
-    text = re.sub(r"(?<!\\)\*(\w+)\*", r"<i>\1</i>", text)
-    text = re.sub(r"`(.+?)`", r"<code>\1</code>", text)
-    text = re.sub(r"\[(.+?)\]\((.+?)\)", r'<a href="\2">\1</a>', text)
-    return re.sub(r"\\([*_~])", r"\1", text)
