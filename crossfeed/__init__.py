@@ -43,6 +43,6 @@ def __dir__() -> list[str]:
 
 
 def _public(room: str) -> dict[str, object]:
-    """What a package offers by name, without its modules."""
+    """Public names of a package and what they stand for, without its modules."""
     names = vars(import_module(f".{room}", __name__)).items()
     return {name: value for name, value in names if not name.startswith("_") and not isinstance(value, ModuleType)}

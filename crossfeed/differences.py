@@ -1,23 +1,48 @@
-"""Saying how two settings differ."""
+"""Differences between two nested settings, as text for error messages."""
 
 from itertools import zip_longest
 from typing import Any
 
-_SAID = 4
+_SHOWN = 4
 
 
 def summary(lines: list[str]) -> str:
-    """The first few differences, and how many more there are."""
-    more = f"; and {len(lines) - _SAID} more" if len(lines) > _SAID else ""
-    return "; ".join(lines[:_SAID]) + more
+    """One line with the first few differences, and the number of those left out.
+
+    Args:
+        lines: differences, as from `differences`.
+
+    Returns:
+        The first four, separated by semicolons.
+
+    Example:
+        >>> from crossfeed.differences import summary
+        >>> summary(["a is 1 there and 2 here", "b is 3 there and 4 here"])
+        'a is 1 there and 2 here; b is 3 there and 4 here'
+        >>> summary(list("abcdef"))
+        'a; b; c; d; and 2 more'
+    """
+    more = f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+    return "; ".join(lines[:_SHOWN]) + more
 
 
 def differences(stored: Any, wanted: Any, source: str, name: str = "") -> list[str]:
-    """What differs between two settings made of dicts, lists and plain values, in words.
+    """Differences between stored settings and wanted ones, one phrase per value that differs.
 
     Args:
-        source: what to call the place of the wanted ones.
-        name: of the value looked at, within the whole.
+        stored: the settings found in a file: dicts and lists, nested, of plain values.
+        wanted: the settings to compare with, of the same kind.
+        source: where the wanted settings come from, as it shall be called in the text.
+        name: dotted path of these settings within larger ones; empty at the top.
+
+    Returns:
+        Phrases "NAME is X there and Y in SOURCE" in the order of the keys; of a list, only the first entry that differs.
+        Empty if the settings are equal. A missing key counts as None.
+
+    Example:
+        >>> from crossfeed.differences import differences
+        >>> differences({"axes": {"beta": [0.5, 0.9]}}, {"axes": {"beta": [0.5]}, "seed": 1}, "the spec")
+        ['axes.beta[1] is 0.9 there and nothing in the spec', 'seed is None there and 1 in the spec']
     """
     if isinstance(stored, dict) and isinstance(wanted, dict):
         keys = sorted(stored.keys() | wanted.keys())
@@ -30,6 +55,9 @@ def differences(stored: Any, wanted: Any, source: str, name: str = "") -> list[s
         return []
     if isinstance(stored, list) and isinstance(wanted, list):
         first = next(i for i, (a, b) in enumerate(zip_longest(stored, wanted)) if a != b)
-        show = lambda values: values[first] if first < len(values) else "nothing"  # noqa: E731
-        return [f"{name}[{first}] is {show(stored)} there and {show(wanted)} in {source}"]
+        return [f"{name}[{first}] is {_entry(stored, first)} there and {_entry(wanted, first)} in {source}"]
     return [f"{name} is {stored} there and {wanted} in {source}"]
+
+
+def _entry(values: list[Any], index: int) -> Any:
+    return values[index] if index < len(values) else "nothing"

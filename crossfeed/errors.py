@@ -1,28 +1,87 @@
-"""What can go wrong, as one sentence each: the messages name the field and the value."""
+"""Exceptions that crossfeed raises on purpose. Each message is one sentence that names the field and the value."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class CrossfeedError(ValueError):
-    """Base of every error a user can cause or that the theory demands."""
+    """Base class of all exceptions that crossfeed raises on purpose.
+
+    Raised itself where neither the input nor a missing limit is to blame, such as for data that are too ill-conditioned for
+    float64. Its message is one sentence, fit to be shown to a user as it is.
+
+    Example:
+        >>> from crossfeed import CrossfeedError, InvalidInput
+        >>> issubclass(InvalidInput, CrossfeedError), issubclass(CrossfeedError, ValueError)
+        (True, True)
+    """
 
 
 class InvalidInput(CrossfeedError):
-    """An input field holds a value outside its domain."""
+    """Exception for an input whose value lies outside its domain, or a file that cannot be read or written.
+
+    Example:
+        >>> from crossfeed import InvalidInput, Weights
+        >>> try:
+        ...     Weights(alpha=1.5, beta=0.5)
+        ... except InvalidInput as error:
+        ...     print(error)
+        alpha is 1.5, but must lie in [0, 1]
+    """
 
 
 class NoLimit(CrossfeedError):
-    """The workflow has no limit law: the spectral radius of Q is at least one."""
+    """Exception for a workflow whose estimates have no limit law, because the spectral radius of Q is at least one.
+
+    Example:
+        >>> from crossfeed import NoLimit, Weights, limit, worst_case
+        >>> try:
+        ...     limit(worst_case(4, 1.0), Weights(0.5, 1.0))
+        ... except NoLimit as error:
+        ...     print(error)
+        there is no limit: the spectral radius is 1.25, and a limit needs a value below 1
+    """
 
 
 class DependsOnTheta(CrossfeedError):
-    """An estimate is biased, so its error depends on a true parameter that was not given."""
+    """Exception for a biased estimate, whose error depends on a true parameter that was not given.
+
+    Example:
+        One sample per entity and one public sample leave a direction of three unseen.
+
+        >>> import numpy as np
+        >>> from crossfeed import DependsOnTheta, Weights, ecosystem_from_features, limit, mse, stack_features
+        >>> row = np.eye(3)
+        >>> law = limit(ecosystem_from_features(stack_features([row[:1], row[:1]], row[1:2])), Weights(0.5, 0.5))
+        >>> try:
+        ...     mse(law)
+        ... except DependsOnTheta as error:
+        ...     print(error)
+        the estimate of entity 0 is biased, so its error depends on theta, which is not given
+    """
 
 
 @contextmanager
 def naming(field: str) -> Iterator[None]:
-    """Say which field bad input came from, where what refuses it cannot know."""
+    """Context manager that puts the name of a field in front of the message of any `InvalidInput` raised inside it.
+
+    For checks that are shared by several fields and cannot know which of them they look at.
+
+    Args:
+        field: name of the field as the user knows it.
+
+    Raises:
+        InvalidInput: the one raised inside, with the longer message.
+
+    Example:
+        >>> from crossfeed.errors import InvalidInput, naming
+        >>> try:
+        ...     with naming("public.text"):
+        ...         raise InvalidInput("the file is empty")
+        ... except InvalidInput as error:
+        ...     print(error)
+        public.text: the file is empty
+    """
     try:
         yield
     except InvalidInput as error:

@@ -1,4 +1,7 @@
-"""Several processes, on one host or many, that run the same program over all their devices."""
+"""One program run by several processes, on one host or many, over the devices of all (`jax.distributed`).
+
+Every function here also works in a process that runs alone, where it has nobody to wait for.
+"""
 
 import socket
 import time
@@ -14,19 +17,25 @@ from crossfeed.errors import CrossfeedError, InvalidInput
 _Result = TypeVar("_Result")
 
 _PATIENCE = 300
-"""Seconds that a process waits for process 0 to start."""
+"""Seconds for which a process waits for process 0 to accept connections."""
 
 
 def join_processes(coordinator: str | None, processes: int, process: int) -> None:
-    """Wait for the other processes, if there are any; JAX then sees the devices of all.
+    """Connect this process to the others of its run, after which JAX sees the devices of all of them.
+
+    To be called before anything asks JAX for its devices.
 
     Args:
-        coordinator: HOST:PORT of process 0; None for a process alone.
-        processes: how many there are.
-        process: which of them this is, from 0.
+        coordinator: HOST:PORT of process 0; None for a process that runs alone.
+        processes: number of processes, at least 1.
+        process: index of this process, from 0 to `processes` - 1.
 
     Raises:
-        InvalidInput: an argument is out of its range or missing, or the others cannot be reached.
+        InvalidInput: an argument is out of its range or missing, or the other processes cannot be reached.
+
+    Example:
+        >>> from crossfeed.multihost import join_processes
+        >>> join_processes(None, processes=1, process=0)  # alone: nothing to do
     """
     if processes < 1:
         raise InvalidInput(f"processes is {processes}, but must be at least 1")
@@ -40,18 +49,18 @@ def join_processes(coordinator: str | None, processes: int, process: int) -> Non
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise InvalidInput(f"coordinator is {coordinator!r}, but must be HOST:PORT")
     try:
-        # JAX would end the program with pages of errors.
+        # Checked here, because JAX would end the program with pages of errors.
         if process == 0:
             socket.create_server(("", int(port))).close()
         else:
             _await(host, int(port))
         jax.distributed.initialize(coordinator, processes, process)
-    except (OSError, RuntimeError, UnicodeError) as error:  # a host's name may be none
+    except (OSError, RuntimeError, UnicodeError) as error:  # UnicodeError: not a host name
         raise InvalidInput(f"cannot join the others at {coordinator}: {' '.join(str(error).split())[:200]}") from error
 
 
 def _await(host: str, port: int) -> None:
-    """Wait until somebody listens; an OSError if that takes too long, or there is no such host."""
+    """Wait until process 0 accepts connections; raises an OSError if that takes too long or the host is unknown."""
     end = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -63,18 +72,27 @@ def _await(host: str, port: int) -> None:
 
 
 def together(action: Callable[[], _Result]) -> _Result:
-    """What every process does by itself, such as reading; if one fails, all stop.
+    """Result of an action that every process carries out by itself, such as reading a file; if one fails, all stop.
 
     Args:
-        action: waits for no other process. What ends a process, such as Ctrl-C, is not passed on.
+        action: a function that waits for no other process. Only an `Exception` it raises stops the other processes; an
+            interrupt such as Ctrl-C does not.
+
+    Returns:
+        What `action` returned in this process.
 
     Raises:
-        CrossfeedError: another process failed. Where it failed: what it raised.
+        CrossfeedError: `action` failed in another process. A process where it failed raises the original exception.
+
+    Example:
+        >>> from crossfeed.multihost import together
+        >>> together(lambda: 1 + 1)
+        2
     """
     failure = result = None
     try:
         result = action()
-    except Exception as error:  # whatever it is, the others must not wait for ever
+    except Exception as error:  # any failure: the other processes must not wait forever
         failure = error
     failed = np.flatnonzero(multihost_utils.process_allgather(np.array(failure is not None)))
     if len(failed):
@@ -83,28 +101,49 @@ def together(action: Callable[[], _Result]) -> _Result:
 
 
 def first_alone(action: Callable[[], object]) -> None:
-    """Process 0 acts, the others wait for it and stop if it fails.
+    """Carry out an action in process 0 only, while the others wait for it and stop if it fails.
+
+    Args:
+        action: a function that waits for no other process; its result is dropped.
 
     Raises:
-        CrossfeedError: process 0 failed. There: what it raised.
+        CrossfeedError: `action` failed. Process 0 raises the original exception.
+
+    Example:
+        >>> from crossfeed.multihost import first_alone
+        >>> first_alone(lambda: print("written once"))
+        written once
     """
     together(lambda: action() if jax.process_index() == 0 else None)
 
 
 def as_first(value: int) -> int:
-    """Process 0's value, where each has its own."""
+    """Value that process 0 passed, in every process.
+
+    Args:
+        value: this process's own value, from -2³¹ to 2³¹ - 1.
+
+    Example:
+        >>> from crossfeed.multihost import as_first
+        >>> as_first(7)
+        7
+    """
     return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
 
 
 def check_alike(fingerprint: str, what: str) -> None:
-    """See that all processes have the same.
+    """Refuse to go on unless all processes hold the same data or settings.
 
     Args:
-        fingerprint: of what each has, hexadecimal and equally long.
-        what: it is, for the message.
+        fingerprint: hash of what this process holds, in hexadecimal digits, of the same length in every process.
+        what: name of it in the message; a plural such as "the settings".
 
     Raises:
-        InvalidInput: a process has another than process 0.
+        InvalidInput: the fingerprint of a process differs from that of process 0.
+
+    Example:
+        >>> from crossfeed.multihost import check_alike
+        >>> check_alike("c0ffee", "the settings")
     """
     of_all = multihost_utils.process_allgather(np.frombuffer(bytes.fromhex(fingerprint), np.uint8))
     if len(others := np.flatnonzero((of_all != of_all[0]).any(axis=1))):
@@ -112,7 +151,22 @@ def check_alike(fingerprint: str, what: str) -> None:
 
 
 def gathered(values: jax.Array | np.ndarray) -> np.ndarray:
-    """An array in this process's memory, wherever its parts are; all processes call it for the same arrays in the same order."""
+    """NumPy copy of an array whose parts may lie on the devices of other processes.
+
+    All processes have to call it for the same arrays in the same order.
+
+    Args:
+        values: an array of any shape, sharded or not.
+
+    Returns:
+        The whole array, with the same shape and type, in the memory of every process.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.multihost import gathered
+        >>> gathered(jnp.arange(3))
+        array([0, 1, 2])
+    """
     if isinstance(values, jax.Array) and not values.is_fully_addressable:
         return multihost_utils.process_allgather(values, tiled=True)
     return np.asarray(values)

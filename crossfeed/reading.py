@@ -1,4 +1,4 @@
-"""Reading a user's files, with mistakes in one sentence that names file and line."""
+"""Readers of users' files, whose errors are one sentence that names the file and the line."""
 
 import json
 from collections.abc import Iterator
@@ -9,10 +9,23 @@ from crossfeed.errors import InvalidInput
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file.
+    """Content of a file, as bytes.
+
+    Args:
+        path: the file.
 
     Raises:
-        InvalidInput: it cannot be read.
+        InvalidInput: the file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from crossfeed.reading import read_bytes
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.bin")
+        ...     _ = path.write_bytes(b"abc")
+        ...     read_bytes(path)
+        b'abc'
     """
     try:
         return path.read_bytes()
@@ -21,25 +34,51 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
+    """JSON object that a file holds.
+
+    Args:
+        path: the file.
 
     Raises:
-        InvalidInput: the file cannot be read, or holds something else.
+        InvalidInput: the file cannot be read, or holds anything but one JSON object.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from crossfeed.reading import read_json
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.json")
+        ...     _ = path.write_text('{"layers": 2}')
+        ...     read_json(path)
+        {'layers': 2}
     """
     try:
         record = json.loads(read_bytes(path))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not JSON: {error}") from error
     if not isinstance(record, dict):
-        raise InvalidInput(f"{path} holds no JSON object")
+        raise InvalidInput(f"{path} does not hold a JSON object")
     return record
 
 
 def read_text_file(path: Path) -> str:
-    """The content of a UTF-8 file, without a byte order mark.
+    """Content of a UTF-8 text file, without a byte order mark and with `\\n` at the end of every line.
+
+    Args:
+        path: the file.
 
     Raises:
-        InvalidInput: the file is missing, empty or not UTF-8.
+        InvalidInput: the file cannot be read, holds nothing but white space, or is not UTF-8.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from crossfeed.reading import read_text_file
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.txt")
+        ...     _ = path.write_bytes("one\\r\\ntwo".encode("utf-8-sig"))
+        ...     read_text_file(path)
+        'one\\ntwo'
     """
     try:
         content = read_bytes(path).decode("utf-8-sig")
@@ -52,10 +91,26 @@ def read_text_file(path: Path) -> str:
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    """Every record of a JSONL file, with where it stands; blank lines are passed over.
+    """Iterator over the records of a JSON Lines file, each with its place in the file; blank lines are skipped.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Pairs of "PATH line NUMBER", for messages, and the parsed record.
 
     Raises:
-        InvalidInput: as `read_text_file`, or a line is not JSON, or holds half a character.
+        InvalidInput: as `read_text_file`; or a line is not JSON, or holds an unpaired surrogate, which no text can hold.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from crossfeed.reading import json_lines
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.jsonl")
+        ...     _ = path.write_text('{"text": "one"}\\n\\n{"text": "two"}\\n')
+        ...     [(place.removeprefix(f"{path} "), record) for place, record in json_lines(path)]
+        [('line 1', {'text': 'one'}), ('line 3', {'text': 'two'})]
     """
     for number, line in enumerate(read_text_file(path).split("\n"), 1):
         if not line.strip():
@@ -67,6 +122,6 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
         except json.JSONDecodeError as error:
             raise InvalidInput(f"{where} is not JSON: {error.msg} (column {error.colno})") from error
         except UnicodeEncodeError as error:
-            half = error.object[error.start]
-            raise InvalidInput(f"{where} holds half a character: \\u{ord(half):04x} stands alone") from error
+            surrogate = error.object[error.start]
+            raise InvalidInput(f"{where} holds \\u{ord(surrogate):04x}, an unpaired surrogate") from error
         yield where, record

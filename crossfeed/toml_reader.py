@@ -1,4 +1,4 @@
-"""Reading TOML whose mistakes are named with their line."""
+"""Reader of TOML settings whose errors name the line at fault."""
 
 import re
 import tomllib
@@ -9,10 +9,19 @@ from crossfeed.errors import InvalidInput
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
-    """The content of a TOML text.
+    """Tables that a TOML text holds.
+
+    Args:
+        text: the TOML text.
+        source: where it comes from, such as the name of its file; messages begin with it.
 
     Raises:
-        InvalidInput: it is not TOML.
+        InvalidInput: the text is not TOML.
+
+    Example:
+        >>> from crossfeed.toml_reader import parse_toml
+        >>> parse_toml("[sweep]\\nseed = 1", "sweep.toml")
+        {'sweep': {'seed': 1}}
     """
     try:
         return tomllib.loads(text)
@@ -22,12 +31,24 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class TomlReader:
-    """A parsed TOML text, with what it takes to point at a line of it.
+    """Parsed TOML settings together with their text, so that errors can name the line at fault.
 
     Attributes:
-        content: the parsed tables.
-        text: what they were parsed from.
-        source: what to call it in messages.
+        content: the parsed tables, as from `parse_toml`.
+        text: the TOML text they were parsed from.
+        source: where it comes from, such as the name of its file; messages begin with it.
+
+    Example:
+        >>> from crossfeed.toml_reader import TomlReader, parse_toml
+        >>> text = "[sweep]\\nseed = 1"
+        >>> reader = TomlReader(parse_toml(text, "sweep.toml"), text, "sweep.toml")
+        >>> reader.table("sweep", {"seed": int})
+        {'seed': 1}
+        >>> try:
+        ...     reader.table("sweep", {"seed": str})
+        ... except ValueError as error:
+        ...     print(error)
+        sweep.toml, line 2: sweep.seed is 1, but must be of type str
     """
 
     content: dict[str, Any]
@@ -35,7 +56,15 @@ class TomlReader:
     source: str
 
     def table(self, name: str, kinds: dict[str, type]) -> dict[str, Any]:
-        """A table with known keys of known types; empty if it is missing."""
+        """Copy of one table, after a check of its keys and types; empty if the table is missing.
+
+        Args:
+            name: name of the table.
+            kinds: every key it may have, with the type of its value; a float may be written as a whole number.
+
+        Raises:
+            InvalidInput: it is not a table, or `check_kinds` refuses it.
+        """
         table = self.content.get(name, {})
         if not isinstance(table, dict):
             self.fail("", name, "must be a table")
@@ -43,10 +72,20 @@ class TomlReader:
         return dict(table)
 
     def check_kinds(self, name: str, table: dict[str, Any], kinds: dict[str, type], which: int = 0) -> None:
-        """Refuse unknown keys, wrong types, empty texts and numbers beyond TOML's in the `which`-th table of this name."""
+        """Refuse unknown keys, values of the wrong type, empty strings and integers beyond TOML's 64 bits.
+
+        Args:
+            name: name of the table.
+            table: its content.
+            kinds: every key it may have, with the type of its value; a float may be written as a whole number.
+            which: index of the table, from 0, within an array of tables.
+
+        Raises:
+            InvalidInput: a key or value is refused.
+        """
         for key, value in table.items():
             if key not in kinds:
-                self.fail(name, key, f"unknown: there are {', '.join(kinds)}", which)
+                self.fail(name, key, f"unknown: the known keys are {', '.join(kinds)}", which)
             wanted = (int, float) if kinds[key] is float else kinds[key]
             if not isinstance(value, wanted) or (isinstance(value, bool) and kinds[key] is not bool):
                 self.fail(name, key, f"is {value!r}, but must be of type {kinds[key].__name__}", which)
@@ -56,13 +95,29 @@ class TomlReader:
                 self.fail(name, key, "is empty", which)
 
     def fail(self, table: str, key: str, what: str, which: int = 0) -> NoReturn:
-        """Raise with the line on which the key stands, or the table, or none where it is missing."""
+        """Raise `InvalidInput` with a message that names the source, the line, the key and what is wrong with it.
+
+        Args:
+            table: name of the table that holds the key; empty for a table or key at the top.
+            key: the key at fault. Without such a key in the text, the message names the line of a table of that name, or none.
+            what: end of the sentence that begins with the key.
+            which: index of the table, from 0, within an array of tables.
+
+        Raises:
+            InvalidInput: always.
+        """
         where = f"{table}.{key}" if table else key
         line = self.line(table, key, which)
         raise InvalidInput(f"{self.source}{f', line {line}' if line else ''}: {where} {what}")
 
     def line(self, table: str, key: str, which: int = 0) -> int | None:
-        """The line of a key; `which` counts tables of one name in an array of tables."""
+        """Number of the line, from 1, on which a key or a table of that name stands; None if it stands nowhere.
+
+        Args:
+            table: name of the table that holds the key; empty for a table or key at the top.
+            key: the key.
+            which: index of the table, from 0, within an array of tables.
+        """
         current, seen = "", -1
         for number, line in enumerate(self.text.splitlines(), 1):
             if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):

@@ -121,7 +121,7 @@ GOOD = json.dumps(LAYOUTS["SciQ"][0]) + "\n"
         (GOOD + '{"question": "Q"}\n', "line 2 has no text in 'answer'"),
         (GOOD + '{"question": 3, "answer": "x"}\n', "line 2 has no text in 'question'"),
         (GOOD + "[1]\n", "line 2 is not an object"),
-        (GOOD + '{"question": "Q\\ud83d", "answer": "x"}\n', r"line 2 holds half a character: \\ud83d stands alone"),
+        (GOOD + '{"question": "Q\\ud83d", "answer": "x"}\n', r"line 2 holds \\ud83d, an unpaired surrogate"),
         (GOOD + '{"question": "Q", "choices": [], "answerKey": "A"}\n', "line 2 is not an ARC record"),
         ("\n", "is empty"),
         (GOOD.encode() + b"\xff\n", "line 2 is not UTF-8 text: byte 0xff"),
