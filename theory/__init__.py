@@ -1,4 +1,22 @@
-"""Exact results: what happens when K linear models train on each other's outputs."""
+"""Exact results for K linear models that train recursively on each other's outputs.
+
+An `Ecosystem` says what data every entity has, and `Weights` how much it trusts each kind. `trajectory` follows the law of all
+estimates through generations 0..T, and `limit` gives the law that they tend to. Everything else is a function of such a `Law`:
+errors (`mse`, `mspe`, `relative_efficiency`), moments (`bias`, `covariance` and others), similarity of the entities
+(`homogenization` and distances) and their use of each dataset (`transfer`); or a statement about stability (`spectral_radius`,
+`lemma1`, `universal_bound`, `common_prompts`).
+
+Symbols: K entities, d features, θ the true parameter, θ̂_k the estimate of entity k, and σ² the variance of the noise of one label.
+S~_k, S_* and S_k are the Gram matrices X'X of private, public and synthetic data, w_k are the shares of the pool, and
+S̲ = Σ_k w_k S_k. α_k and β_k are the weights, and ā = 1 - α. A⁺ is the Moore-Penrose inverse of A, and ρ(A) the spectral radius.
+Sections, theorems, equations and figures named without a source are those of arXiv 2505.21677 v3; `docs/theory.md` derives the
+rest.
+
+Covariances and mean squared errors are in squared units of θ; as long as no estimate is biased, they are proportional to σ².
+
+All functions are pure, and can be compiled, mapped over and differentiated by JAX. They need float64: first call
+`jax.config.update("jax_enable_x64", True)`.
+"""
 
 from crossfeed.errors import CrossfeedError as CrossfeedError
 from crossfeed.errors import DependsOnTheta as DependsOnTheta
@@ -26,8 +44,7 @@ from .homogenization import disagreement as disagreement
 from .homogenization import distribution_distance as distribution_distance
 from .homogenization import homogenization as homogenization
 from .homogenization import mean_distance as mean_distance
-from .homogenization import row_block_spread as row_block_spread
-from .homogenization import transfer as transfer
+from .lapack_threads import guard_lapack as _guard_lapack
 from .measures import bias as bias
 from .measures import bias_map as bias_map
 from .measures import bias_map_norm as bias_map_norm
@@ -48,4 +65,8 @@ from .stability import lemma1_bound as lemma1_bound
 from .stability import universal_bound as universal_bound
 from .stein import SteinSolution as SteinSolution
 from .stein import solve_stein as solve_stein
+from .transfer import row_block_spread as row_block_spread
+from .transfer import transfer as transfer
 from .weights import Weights as Weights
+
+_guard_lapack()
