@@ -1,4 +1,6 @@
-"""The ecosystem: K entities, what each knows, what each publishes about, and how the pool is shared."""
+"""The ecosystem: K entities, their data, the inputs they publish labels for, and their shares of the pool."""
+
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,22 +11,32 @@ from crossfeed.errors import InvalidInput
 
 from .tracing import is_concrete
 
-SYMMETRY_TOLERANCE = 1e-10  # relative to the largest entry: above the rounding of files and of X'X
+SYMMETRY_TOLERANCE = 1e-10
+"""Largest asymmetry, and largest negative eigenvalue, that count as rounding, relative to the largest entry of the matrix."""
+
 SHARE_TOLERANCE = 1e-9
+"""Largest deviation of the sum of the shares from 1 that counts as rounding."""
 
 
-def as_array(value) -> Array:
-    """Convert to a JAX array of floats; text, ragged lists and the like become `InvalidInput`."""
+def as_array(value: Any) -> Array:
+    """JAX array of numbers, of which integers become floats.
+
+    Args:
+        value: a number, an array, or nested sequences of numbers.
+
+    Raises:
+        InvalidInput: it is none of these, such as text or a ragged list.
+    """
     try:
         array = jnp.asarray(value)
         kind = float if jnp.issubdtype(array.dtype, jnp.integer) else array.dtype
-        return jnp.asarray(array, dtype=kind)  # a Python number would stay weakly typed, and recompile its users
+        return jnp.asarray(array, dtype=kind)  # without dtype, a Python number stays weakly typed: one more compilation
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"expected an array of numbers, got {value!r}") from error
 
 
 def require_float64(name: str, array: Array) -> None:
-    """Raise unless the array is float64, saying how to get there."""
+    """Refuse an array of another type than float64, with a message that says how to get that type."""
     if array.dtype != jnp.float64:
         raise InvalidInput(
             f"{name} has type {array.dtype}, but the exact theory needs float64: give floating-point numbers, and call "
@@ -33,19 +45,30 @@ def require_float64(name: str, array: Array) -> None:
 
 
 class Ecosystem(eqx.Module):
-    """K entities in the linear model of §5: Gram matrices X'X, pool shares and label noise.
+    """Data of K entities in the linear model of §5: Gram matrices X'X, shares of the pool and label noise.
+
+    Everything may be given as float64 arrays, NumPy arrays or nested lists.
 
     Attributes:
-        private: S~_k, Gram matrix of entity k's private features; symmetric, positive semi-definite.
-        public: S_*, Gram matrix of the public features.
-        synthetic: S_k, Gram matrix of the features entity k publishes labels for.
-        shares: w_k ≥ 0 with Σ w_k = 1, entity k's part of the pool (1/K each in the paper).
-        noise_variance: σ² > 0, the variance of every real and synthetic label.
-        theta: the true parameter of all real data, needed only where an estimate is biased; or None.
+        private: S~_k, the Gram matrix of entity k's private data; symmetric and positive semi-definite.
+        public: S_*, the Gram matrix of the public data.
+        synthetic: S_k, the Gram matrix of the inputs that entity k publishes labels for at every generation.
+        shares: w_k ≥ 0 with Σ_k w_k = 1, the share of entity k in the pool; 1/K each in the paper.
+        noise_variance: σ² > 0, the variance of the noise of every label, real or synthetic.
+        theta: θ, the true parameter of all real data; needed only where an estimate is biased, otherwise None.
 
     Raises:
-        InvalidInput: at construction, when shapes or types disagree, and, for values that are not traced, when one is
-            not finite, a Gram matrix is asymmetric or indefinite, or shares are negative or do not sum to 1.
+        InvalidInput: at construction, if shapes or types do not fit; and, unless traced, if a value is not finite, a Gram
+            matrix is asymmetric or indefinite, or shares are negative or do not sum to 1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Ecosystem, equal_shares
+        >>> gram = jnp.diag(jnp.array([3.0, 2.0, 1.0]))
+        >>> grams = jnp.stack([gram, gram])
+        >>> ecosystem = Ecosystem(private=grams, public=gram, synthetic=grams, shares=equal_shares(2))
+        >>> ecosystem.entities, ecosystem.dimension
+        (2, 3)
     """
 
     private: Float[Array, "entity d d"] = eqx.field(converter=as_array)
@@ -67,15 +90,15 @@ class Ecosystem(eqx.Module):
 
     @property
     def pool_gram(self) -> Float[Array, "d d"]:
-        """S̲ = Σ_k w_k S_k, the Gram matrix of the pool."""
+        """S̲ = Σ_k w_k S_k, the Gram matrix of the pool's inputs."""
         return jnp.einsum("k,kij->ij", self.shares, self.synthetic)
 
     @property
     def pool_noise(self) -> Float[Array, "d d"]:
-        """N = σ² Σ_k w_k² S_k, the covariance that fresh label noise gives the pool's moment X'y."""
+        """N = σ² Σ_k w_k² S_k, the covariance of the pool's moment that is due to the label noise of one generation."""
         return self.noise_variance * jnp.einsum("k,kij->ij", self.shares**2, self.synthetic)
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         check_shapes(self)
         if is_concrete(self):
             for name in ("private", "public", "synthetic"):
@@ -87,12 +110,24 @@ class Ecosystem(eqx.Module):
 
 
 def equal_shares(entities: int) -> Float[Array, " entity"]:
-    """The paper's pool: every entity holds 1/K of it."""
+    """Equal shares of the pool, 1/K for every entity, as in the paper.
+
+    Args:
+        entities: K, at least 1.
+
+    Returns:
+        Array of shape (K); its entries sum to 1.
+
+    Example:
+        >>> from crossfeed.theory import equal_shares
+        >>> print(equal_shares(4))
+        [0.25 0.25 0.25 0.25]
+    """
     return jnp.full(entities, 1 / entities)
 
 
 def check_shapes(ecosystem: Ecosystem) -> None:
-    """Static checks: they hold for traced values too."""
+    """Refuse arrays whose shapes or types do not fit together; values are not looked at, so traced arrays are checked too."""
     shape = ecosystem.private.shape
     if len(shape) != 3 or 0 in shape or shape[1] != shape[2]:
         raise InvalidInput(f"private must have shape (K, d, d) with K ≥ 1 and d ≥ 1, but has shape {shape}")
@@ -117,7 +152,7 @@ def check_shapes(ecosystem: Ecosystem) -> None:
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
-    """Raise at the first entry that is NaN or infinite."""
+    """Refuse an array with a NaN or infinite entry, and name the first one."""
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         place = tuple(int(i) for i in bad[0])
@@ -125,7 +160,7 @@ def check_finite(name: str, array: np.ndarray) -> None:
 
 
 def check_gram(name: str, grams: np.ndarray) -> None:
-    """Raise unless every matrix in the stack is symmetric and positive semi-definite."""
+    """Refuse a matrix, or a stack of matrices, that is not symmetric and positive semi-definite up to rounding."""
     check_finite(name, grams)
     stack = grams.reshape(-1, *grams.shape[-2:])
     largest = np.abs(stack).max(axis=(1, 2), initial=0)
@@ -143,7 +178,7 @@ def check_gram(name: str, grams: np.ndarray) -> None:
 
 
 def check_shares(shares: np.ndarray) -> None:
-    """Raise unless the shares are finite, non-negative and sum to one."""
+    """Refuse shares that are not finite, are negative, or do not sum to one."""
     check_finite("shares", shares)
     if shares.min() < 0:
         raise InvalidInput(f"shares[{int(shares.argmin())}] is {shares.min():.6g}, but must not be negative")
@@ -152,7 +187,7 @@ def check_shares(shares: np.ndarray) -> None:
 
 
 def check_noise_variance(value: np.ndarray) -> None:
-    """Raise unless the variance is a positive finite number."""
+    """Refuse a variance that is not positive and finite."""
     check_finite("noise_variance", value)
     if value <= 0:
         raise InvalidInput(f"noise_variance is {float(value):.6g}, but must be positive")

@@ -1,8 +1,9 @@
-"""Ecosystems on disk: an `.npz` with `private`, `public`, `synthetic`, and optionally `shares`, `noise_variance`, `theta`."""
+"""Files of ecosystems: `.npz` archives whose arrays have the names of the attributes of `Ecosystem`."""
 
 import os
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,29 @@ _OPTIONAL = ("shares", "noise_variance", "theta")
 
 
 def load_ecosystem(path: str | os.PathLike) -> Ecosystem:
-    """Read an ecosystem; shares are equal and the noise variance is 1 where the file does not say.
+    """Ecosystem read from an `.npz` archive.
+
+    Args:
+        path: archive with the arrays `private` (K, d, d), `public` (d, d) and `synthetic` (K, d, d), and optionally `shares` (K),
+            equal if missing, `noise_variance`, 1 if missing, and `theta` (d).
 
     Raises:
-        InvalidInput: no such file, not a whole `.npz`, a key that is missing or unknown, or values no ecosystem can have.
+        InvalidInput: the file cannot be read or is damaged, a key is missing or unknown, or `Ecosystem` refuses a value.
+
+    Example:
+        >>> import tempfile
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import load_ecosystem, save_ecosystem, symmetric_ecosystem
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_ecosystem(symmetric_ecosystem(2, jnp.eye(3)), f"{folder}/ecosystem.npz")
+        ...     ecosystem = load_ecosystem(f"{folder}/ecosystem.npz")
+        >>> ecosystem.entities, ecosystem.dimension
+        (2, 3)
     """
     fields = _read_arrays(Path(path))
     for name in _REQUIRED:
         if name not in fields:
-            raise InvalidInput(f"{path} has no key '{name}': it holds {_listing(fields)}")
+            raise InvalidInput(f"{path} has no key '{name}'; it holds {_listing(fields)}")
     for name, value in fields.items():
         if name not in _REQUIRED + _OPTIONAL:
             raise InvalidInput(
@@ -45,10 +60,25 @@ def load_ecosystem(path: str | os.PathLike) -> Ecosystem:
 
 
 def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike) -> None:
-    """Write an ecosystem whole or not at all: a reader never sees half a file.
+    """Write an ecosystem to an `.npz` archive, completely or not at all.
+
+    Args:
+        ecosystem: the ecosystem; `load_ecosystem` gives back exactly the same numbers.
+        path: the file to write or replace. Its name is used as it is, without `.npz` added.
 
     Raises:
-        InvalidInput: the folder does not exist or cannot be written.
+        InvalidInput: the folder does not exist or cannot be written, or the disk is full.
+
+    Example:
+        >>> import tempfile
+        >>> import jax.numpy as jnp
+        >>> import numpy as np
+        >>> from crossfeed.theory import save_ecosystem, symmetric_ecosystem
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_ecosystem(symmetric_ecosystem(2, jnp.eye(3)), f"{folder}/ecosystem.npz")
+        ...     with np.load(f"{folder}/ecosystem.npz") as archive:
+        ...         sorted(archive.files)
+        ['noise_variance', 'private', 'public', 'shares', 'synthetic']
     """
     arrays = {name: np.asarray(getattr(ecosystem, name)) for name in _REQUIRED + _OPTIONAL[:2]}
     if ecosystem.theta is not None:
@@ -56,7 +86,7 @@ def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike) -> None:
     with (
         atomic_write(path) as part,
         part.open("wb") as file,
-    ):  # opened here, because NumPy would add .npz to another name
+    ):  # opened here, because NumPy would add .npz to any other name
         np.savez(file, allow_pickle=False, **arrays)
 
 
@@ -72,9 +102,9 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     except InvalidInput:
         raise
     except (ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        # NumPy's own words speak of pickles, and of loading them unsafely.
+        # NumPy's own message advises to load pickles, which would run code from the file.
         raise InvalidInput(f"{path} is damaged, or not an .npz archive of plain numbers") from error
 
 
-def _listing(names) -> str:
+def _listing(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"

@@ -1,4 +1,4 @@
-"""One training: every entity's minimum-norm weighted least squares, as a linear map of moments."""
+"""Estimators of all entities at one generation: weighted least squares of minimum norm, as linear maps of the moments X'y."""
 
 import equinox as eqx
 import jax
@@ -10,14 +10,14 @@ from .linear_algebra import RANK_TOLERANCE, inverse_on_range, kernel_projector
 
 
 class Training(eqx.Module):
-    """θ̂_k = G_k⁺ (p_k X~_k'ỹ_k + q_k X_*'y_* + α_k m): entity k's estimate from its data and the pool's moment m.
+    """Estimators of all entities at one generation: θ̂_k = G_k⁺ (p_k X~_k'ỹ_k + q_k X_*'y_* + α_k m), m the pool's moment (§5).
 
     Attributes:
         inverse: G_k⁺ with G_k = p_k S~_k + q_k S_* + α_k S̲.
-        kernel: I - G_k⁺ G_k, the directions entity k cannot see; exactly zero where G_k has full rank.
-        private_weight: p_k = (1 - α_k) β_k.
-        public_weight: q_k = (1 - α_k)(1 - β_k).
-        synthetic_weight: α_k.
+        kernel: I - G_k⁺ G_k, the projector onto the directions on which entity k has no data; exactly zero at full rank.
+        private_weight: p_k = (1 - α_k) β_k, the weight of entity k's private data.
+        public_weight: q_k = (1 - α_k)(1 - β_k), the weight of the public data.
+        synthetic_weight: α_k, the weight of the pool.
     """
 
     inverse: Float[Array, "entity d d"]
@@ -28,36 +28,42 @@ class Training(eqx.Module):
 
     @property
     def from_pool(self) -> Float[Array, "entity d d"]:
-        """A_k = α_k G_k⁺: what the pool's moment adds to entity k's estimate."""
+        """A_k = α_k G_k⁺, the map from the pool's moment to its contribution to entity k's estimate."""
         return self.synthetic_weight[:, None, None] * self.inverse
 
 
-# Which of (private, public, synthetic) data an entity trains on: the bits of 1..7.
+# Every set of data that an entity may train on, as ones for (private, public, synthetic): the bits of 1..7, lowest first.
 _PATTERNS = [[(code >> bit) & 1 for bit in range(3)] for code in range(1, 8)]
 
 KernelTable = Float[Array, "pattern entity d d"]
 
 
 def kernel_table(ecosystem: Ecosystem) -> KernelTable:
-    """Projectors onto ker G_k for each of the seven sets of data that can carry weight.
+    """Projectors onto the kernel of G_k for each of the seven sets of data that can carry weight.
 
-    For positive weights ker G_k = ∩ ker(data with weight), whatever the weights: so ranks are decided from the data
-    alone, where that is well conditioned, once for a whole grid of α and β.
+    The kernel of G_k is the intersection of the kernels of the data that carry weight, whatever their weights. So ranks are
+    decided from the data alone, where this is well conditioned, and once for a whole grid of α and β.
+
+    Args:
+        ecosystem: the ecosystem.
+
+    Returns:
+        Array of shape (7, K, d, d), in the order of the sets of data that `train` looks up.
     """
     patterns = jnp.asarray(_PATTERNS, dtype=float)[:, None].repeat(ecosystem.entities, axis=1)
     return jax.vmap(_kernels, in_axes=(None, 0))(ecosystem, patterns)
 
 
 def _kernels(ecosystem: Ecosystem, patterns: Float[Array, "entity 3"]) -> Float[Array, "entity d d"]:
-    """Projectors onto ∩ ker(data marked by 1), for one set of data an entity."""
-    # A rank is constant where it can be differentiated at all; inverse_on_range carries how the kernel turns.
+    """Projectors onto the intersection of the kernels of the data marked by 1, with one set of data per entity."""
+    # The rank is locally constant wherever derivatives exist; inverse_on_range differentiates how the kernel turns.
     ecosystem = jax.lax.stop_gradient(ecosystem)
 
-    def scaled(gram):
+    def scaled(gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
         trace = jnp.trace(gram)
         return gram / jnp.where(trace > 0, trace, 1.0)
 
-    def kernel(pattern, private_gram):
+    def kernel(pattern: Float[Array, " 3"], private_gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
         grams = jnp.stack([scaled(private_gram), scaled(ecosystem.public), scaled(ecosystem.pool_gram)])
         return kernel_projector(jnp.einsum("p,pij->ij", pattern, grams))
 
@@ -70,20 +76,27 @@ def train(
     beta: Float[Array, " entity"],
     kernels: KernelTable,
 ) -> Training:
-    """Every entity's estimator for one generation's weights (§5), with the kernels of `kernel_table`."""
+    """Estimators of all entities for the weights of one generation (§5).
+
+    Args:
+        ecosystem: the ecosystem.
+        alpha: α_k in [0, 1].
+        beta: β_k in [0, 1].
+        kernels: from `kernel_table` of the same ecosystem.
+    """
     weights = _of_each_kind(alpha, beta)
-    code = ((weights > RANK_TOLERANCE) * jnp.array([1, 2, 4])).sum(axis=1) - 1
+    code = jnp.where(weights > RANK_TOLERANCE, jnp.array([[1, 2, 4]]), 0).sum(axis=1) - 1
     return _train(ecosystem, weights, kernels[code, jnp.arange(ecosystem.entities)])
 
 
 def train_once(ecosystem: Ecosystem, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Training:
-    """As `train`, for data that is used with these weights only: a seventh of the decompositions that a table takes."""
+    """Estimators as from `train`, for a single use of an ecosystem: K kernels are computed instead of the 7 K of a table."""
     weights = _of_each_kind(alpha, beta)
     return _train(ecosystem, weights, _kernels(ecosystem, (weights > RANK_TOLERANCE).astype(float)))
 
 
 def _of_each_kind(alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Float[Array, "entity 3"]:
-    """p_k, q_k and α_k."""
+    """Weights p_k, q_k and α_k of private, public and synthetic data."""
     return jnp.stack([(1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha], axis=1)
 
 
@@ -91,8 +104,8 @@ def _train(ecosystem: Ecosystem, weights: Float[Array, "entity 3"], kernel: Floa
     private, public, alpha = weights.T
     gram = (
         private[:, None, None] * ecosystem.private
-        + public[:, None, None] * ecosystem.public
-        + alpha[:, None, None] * ecosystem.pool_gram
+        + public[:, None, None] * ecosystem.public[None]
+        + alpha[:, None, None] * ecosystem.pool_gram[None]
     )
     inverse, kernel = jax.vmap(inverse_on_range)(gram, kernel)
     return Training(inverse, kernel, private, public, alpha)

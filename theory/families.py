@@ -1,4 +1,4 @@
-"""Families of ecosystems: random ones as in the paper's figures, and those whose behavior is known in closed form."""
+"""Families of ecosystems: random ones as in the paper's figures, and two whose behavior is known in closed form."""
 
 import jax
 import jax.numpy as jnp
@@ -18,21 +18,33 @@ def random_gaussian(
     public_rows: int | None = None,
     noise_variance: float | Array = 1.0,
 ) -> Ecosystem:
-    """Gaussian features: each entity's private rows fill a random subspace, and it publishes on them (Figs. 2 and 4).
+    """Random ecosystem with Gaussian features, in which entities publish labels for their private inputs (Figures 2 and 4).
+
+    The private data of every entity span a random subspace of its own. Entries of all features have variance 1, and those of
+    the true parameter are standard normal.
 
     Args:
-        entities: K.
-        dimension: d.
-        rank: rank of every private feature matrix, in [1, d].
-        rows: private samples an entity, at least `rank`; `rank` if None.
-        public_rows: public samples; d if None, just enough for full rank, which is what the published Figure 2 is consistent
-            with (`figures.calibration`: its fitted public Gram matrix has an eigenvalue near zero).
-        noise_variance: σ².
+        key: key of the random numbers.
+        entities: K, at least 1.
+        dimension: d, at least 1.
+        rank: rank of every private feature matrix, from 1 to d.
+        rows: number of private samples per entity, at least `rank`; `rank` if None.
+        public_rows: number of public samples, at least 1; d if None, which is just enough for full rank and agrees with the
+            published Figure 2 (see `figures.calibration`: the fitted public Gram matrix has an eigenvalue near zero).
+        noise_variance: σ², the variance of the noise of one label.
 
-    The true parameter has standard normal entries. Entries of the features have unit variance.
+    Returns:
+        An ecosystem with equal shares and a known θ.
 
     Raises:
-        InvalidInput: a size outside its range.
+        InvalidInput: a size lies outside its range.
+
+    Example:
+        >>> import jax
+        >>> from crossfeed.theory import random_gaussian
+        >>> ecosystem = random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=1)
+        >>> print(ecosystem.private.shape, ecosystem.theta.shape)
+        (2, 3, 3) (3,)
     """
     rows = rank if rows is None else rows
     public_rows = dimension if public_rows is None else public_rows
@@ -46,7 +58,7 @@ def random_gaussian(
     key_basis, key_rows, key_public, key_theta = jax.random.split(key, 4)
     basis = jax.random.normal(key_basis, (entities, rank, dimension), dtype=float)
     mixing = jax.random.normal(key_rows, (entities, rows, rank), dtype=float) if rows > rank else jnp.eye(rank)
-    # With more rows than rank, rows are Gaussian mixtures of the basis, scaled to keep unit variance.
+    # With more rows than the rank, rows are Gaussian combinations of the basis, scaled so that entries keep variance 1.
     private = mixing @ basis / (jnp.sqrt(rank) if rows > rank else 1.0)
     public = jax.random.normal(key_public, (public_rows, dimension), dtype=float)
     private_gram = private.mT @ private
@@ -55,19 +67,53 @@ def random_gaussian(
 
 
 def symmetric_ecosystem(entities: int, gram: Float[Array, "d d"], noise_variance: float | Array = 1.0) -> Ecosystem:
-    """S_k = S~_k = S_* = S for every entity: all results are known in closed form (`theory.symmetric`)."""
+    """Ecosystem in which all data have the same Gram matrix, S_k = S~_k = S_* = S, so that all results have closed forms.
+
+    The closed forms are in `theory.symmetric` (`docs/theory.md`, section 5).
+
+    Args:
+        entities: K, at least 1.
+        gram: S, symmetric and positive semi-definite.
+        noise_variance: σ², the variance of the noise of one label.
+
+    Returns:
+        An ecosystem with equal shares and without θ.
+
+    Raises:
+        InvalidInput: `Ecosystem` refuses a value.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import relative_efficiency, limit, symmetric_ecosystem, Weights
+        >>> law = limit(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 1.0))
+        >>> print(f"{relative_efficiency(law)[0]:.4f}")
+        0.4211
+    """
     stacked = jnp.broadcast_to(gram, (entities, *gram.shape))
     return Ecosystem(stacked, gram, stacked, equal_shares(entities), noise_variance)
 
 
 def worst_case(entities: int, private_strength: float | Array) -> Ecosystem:
-    """The family that attains Theorem U: entity j publishes along e_j but knows u_j ∝ e_j - 1/√m.
+    """Ecosystem whose spectral radius approaches the bound of Theorem U as its private data grow (`docs/theory.md`, section 3).
 
-    K = d = m entities; S_j = m e_j e_j', S~_j = L u_j u_j' with the given strength L, S_* = 0. At β = 1 its spectral
-    radius is 1 + (ℓ/(1+ℓ)) (√m - 1)/2 with ℓ = āL/α.
+    Entity j publishes labels along one axis, S_j = m e_j e_j', but its private data lie in the direction u_j ∝ e_j - 1/√m,
+    S~_j = L u_j u_j'. There are m = K = d of each and no public data, S_* = 0. At β = 1 the spectral radius is
+    1 + (ℓ/(1+ℓ)) (√m - 1)/2 with ℓ = āL/α, so the ecosystem diverges although every entity keeps its private data.
+
+    Args:
+        entities: m, the number of entities and of features, at least 2.
+        private_strength: L > 0, the size of the private data.
+
+    Returns:
+        An ecosystem with equal shares and σ² = 1.
 
     Raises:
-        InvalidInput: fewer than two entities, for which u_j does not exist.
+        InvalidInput: there are fewer than two entities, for which u_j does not exist; or `Ecosystem` refuses a value.
+
+    Example:
+        >>> from crossfeed.theory import Weights, spectral_radius, worst_case
+        >>> print(f"{spectral_radius(worst_case(4, 1.0), Weights(0.5, 1.0)):.4f}")
+        1.2500
     """
     if entities < 2:
         raise InvalidInput(f"entities is {entities}, but the worst case needs at least 2")

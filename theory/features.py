@@ -1,10 +1,11 @@
-"""Feature matrices, the rows behind the Gram matrices."""
+"""Feature matrices X with one row per sample, and the ecosystems of their Gram matrices X'X."""
 
 from collections.abc import Sequence
 
 import equinox as eqx
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
@@ -14,15 +15,23 @@ from .linear_algebra import square_root
 
 
 class Features(eqx.Module):
-    """Feature matrices of an ecosystem; shorter datasets are padded with rows of zeros.
+    """Feature matrices of all data of an ecosystem, with one row per sample.
 
-    A zero row adds nothing to X'X or X'y, so padding is exact. Make one with `stack_features` from
-    ragged data, or with `smallest_features` from Gram matrices.
+    Shorter datasets are padded with rows of zeros, which add nothing to X'X and X'y. `stack_features` makes them from data of
+    different lengths, and `smallest_features` from Gram matrices.
 
     Attributes:
-        private: X~_k, one row a sample.
-        public: X_*.
-        synthetic: X_k, the inputs entity k labels at every generation.
+        private: X~_k, the private features of entity k.
+        public: X_*, the public features.
+        synthetic: X_k, the inputs that entity k publishes labels for at every generation.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Features
+        >>> rows = jnp.eye(3)
+        >>> features = Features(private=jnp.stack([rows[:2], rows[1:]]), public=rows, synthetic=jnp.stack([rows, rows]))
+        >>> features.private.shape
+        (2, 2, 3)
     """
 
     private: Float[Array, "entity rows d"] = eqx.field(converter=as_array)
@@ -35,14 +44,29 @@ def _gram(features: Float[Array, "*batch rows d"]) -> Float[Array, "*batch d d"]
 
 
 def ecosystem_from_features(
-    features: Features, shares=None, noise_variance: float | Array = 1.0, theta=None
+    features: Features,
+    shares: ArrayLike | None = None,
+    noise_variance: float | Array = 1.0,
+    theta: ArrayLike | None = None,
 ) -> Ecosystem:
-    """The ecosystem whose Gram matrices are those of the given features (§5).
+    """Ecosystem with the Gram matrices X'X of given features (§5).
 
     Args:
-        shares: pool shares w_k; equal if None.
-        noise_variance: σ² of one label.
-        theta: the true parameter, if it is known.
+        features: features of K entities.
+        shares: w_k ≥ 0, the shares of the pool, of shape (K) and with sum 1; equal if None.
+        noise_variance: σ² > 0, the variance of the noise of one label.
+        theta: θ, the true parameter, of shape (d); None if it is unknown.
+
+    Raises:
+        InvalidInput: `Ecosystem` refuses a value.
+
+    Example:
+        >>> import numpy as np
+        >>> from crossfeed.theory import ecosystem_from_features, stack_features
+        >>> rows = np.eye(3)
+        >>> ecosystem = ecosystem_from_features(stack_features([rows[:2], rows[2:]], public=2 * rows))
+        >>> print(ecosystem.public[0])
+        [4. 0. 0.]
     """
     if shares is None:
         shares = equal_shares(features.private.shape[0])
@@ -54,15 +78,27 @@ def ecosystem_from_features(
 def stack_features(
     private: Sequence[np.ndarray], public: np.ndarray, synthetic: Sequence[np.ndarray] | None = None
 ) -> Features:
-    """Stack feature matrices with any numbers of rows, padding with zero rows.
+    """Features of an ecosystem from matrices with different numbers of rows, padded with rows of zeros.
 
     Args:
-        private: one (n_k, d) matrix an entity.
-        public: the (n, d) public matrix.
-        synthetic: one (m_k, d) matrix an entity; None if entities publish on their own private inputs, as in the paper.
+        private: the private features of every entity, of shapes (n_k, d) with one row per sample.
+        public: the public features, of shape (n, d).
+        synthetic: the inputs that every entity publishes labels for, of shapes (m_k, d); the private features if None, as in
+            the paper.
+
+    Returns:
+        Features with max n_k private rows, n public rows and max m_k synthetic rows.
 
     Raises:
-        InvalidInput: no entity, columns that disagree, or an entry that is not finite.
+        InvalidInput: there is no entity, numbers of columns differ, or an entry is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from crossfeed.theory import stack_features
+        >>> features = stack_features([np.ones((2, 3)), np.ones((1, 3))], public=np.eye(3))
+        >>> print(features.private[1])
+        [[1. 1. 1.]
+         [0. 0. 0.]]
     """
     if len(private) == 0:
         raise InvalidInput("private holds no feature matrix, but there must be at least one entity")
@@ -76,7 +112,7 @@ def stack_features(
     for name, matrix in named.items():
         if np.ndim(matrix) != 2 or np.shape(matrix)[1] != width:
             raise InvalidInput(
-                f"{name} must be a matrix with {width} columns as private[0], but has shape {np.shape(matrix)}"
+                f"{name} must be a matrix with {width} columns like private[0], but has shape {np.shape(matrix)}"
             )
         check_finite(name, np.asarray(matrix, dtype=float))
     return Features(_pad(private), np.asarray(public, dtype=float), _pad(synthetic))
@@ -88,6 +124,20 @@ def _pad(matrices: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def smallest_features(ecosystem: Ecosystem) -> Features:
-    """Features with the ecosystem's Gram matrices and only d rows a dataset: their symmetric square roots."""
+    """Features with the Gram matrices of an ecosystem and only d rows per dataset: the symmetric square roots.
+
+    Args:
+        ecosystem: the ecosystem.
+
+    Returns:
+        Features with X'X = S for every Gram matrix S, up to rounding.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import smallest_features, symmetric_ecosystem
+        >>> features = smallest_features(symmetric_ecosystem(2, 4 * jnp.eye(3)))
+        >>> print(features.public.shape, f"{features.public[0, 0]:.4f}")
+        (3, 3) 2.0000
+    """
     roots = jax.vmap(square_root)
     return Features(roots(ecosystem.private), square_root(ecosystem.public), roots(ecosystem.synthetic))

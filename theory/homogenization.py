@@ -1,4 +1,4 @@
-"""How alike the entities have become (homogenization), and who uses whose data (transfer)."""
+"""Similarity of the entities: correlation of their errors (homogenization), and distances between their estimates."""
 
 import jax
 import jax.numpy as jnp
@@ -6,20 +6,33 @@ from jaxtyping import Array, Bool, Float
 
 from .consensus import Law
 from .linear_algebra import square_root
-from .measures import bias, covariance, joint_covariance, mean_map, mse
+from .measures import bias, covariance, joint_covariance, mse
 
 
 def homogenization(law: Law, present: Bool[Array, " entity"] | None = None) -> Float[Array, ""]:
-    """Average correlation between the errors of two entities: Σ_{k≠l} E⟨e_k, e_l⟩ / ((K-1) Σ_k E‖e_k‖²), e = θ̂ - θ.
+    """Average correlation between the errors e = θ̂ - θ of two entities, Σ_{k≠l} E⟨e_k, e_l⟩ / ((K-1) Σ_k E‖e_k‖²).
 
-    One if all models coincide, zero if their errors are unrelated; O(K d³). NaN for a lone entity and where there is no
-    limit, since there is no pair to compare.
+    Takes O(K d³) operations.
 
     Args:
-        present: which entities count, where others only pad the arrays; all if None.
+        law: joint law of the estimates.
+        present: True for entities that count, False for those that only pad the arrays; all count if None.
+
+    Returns:
+        A number from -1/(K-1) to 1: one if all estimates coincide, zero if their errors are uncorrelated. NaN for a single
+        entity, which has none to compare with, and where there is no limit.
 
     Raises:
-        DependsOnTheta: an estimate is biased, and the ecosystem has no θ.
+        DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, homogenization, limit, symmetric_ecosystem
+        >>> ecosystem = symmetric_ecosystem(2, jnp.eye(3))
+        >>> print(f"{homogenization(limit(ecosystem, Weights(0.5, 0.0))):.4f}")  # no private data
+        1.0000
+        >>> print(f"{homogenization(limit(ecosystem, Weights(0.0, 1.0))):.4f}")  # private data only
+        0.0000
     """
     ecosystem, training, pool = law.ecosystem, law.training, law.pool
     counted = jnp.ones(ecosystem.entities) if present is None else present.astype(float)
@@ -36,7 +49,7 @@ def homogenization(law: Law, present: Bool[Array, " entity"] | None = None) -> F
         )
         + jnp.trace(heard @ pool.sampling_covariance @ heard.T)
         + ((counted @ bias(law) / entities) ** 2).sum()
-    )  # E‖ē‖², ē the mean error of all entities
+    )  # E‖ē‖² of the error ē of the average estimate
     total = jnp.where(counted > 0, mse(law), 0).sum()
     pairs = jnp.where(entities > 1, entities - 1, 1)
     defined = law.exists & (entities > 1)
@@ -44,22 +57,48 @@ def homogenization(law: Law, present: Bool[Array, " entity"] | None = None) -> F
 
 
 def disagreement(law: Law) -> Float[Array, "entity entity"]:
-    """Root mean square distance of two entities' estimates, √E‖θ̂_k - θ̂_l‖².
+    """Root mean square distance between the estimates of every two entities, √E‖θ̂_k - θ̂_l‖².
+
+    Args:
+        law: joint law of the estimates.
+
+    Returns:
+        Symmetric matrix of shape (K, K) in units of θ, with zeros on the diagonal. NaN or `inf` where there is no limit.
 
     Raises:
-        DependsOnTheta: as `homogenization`.
+        DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, disagreement, limit, symmetric_ecosystem
+        >>> law = limit(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.0, 1.0))  # two independent estimates
+        >>> print(f"{disagreement(law)[0, 1]:.4f}")
+        2.4495
     """
     return _pair_distance(_pairwise_trace(joint_covariance(law)), bias(law))
 
 
 def mean_distance(law: Law) -> Float[Array, "entity entity"]:
-    """Root mean square distance of two entities' means given the initial data, averaged over the initial data.
+    """Root mean square distance between the conditional means of every two entities' estimates, given the initial data.
 
-    What the synthetic labels' noise adds is left out: it vanishes where entities use all data alike, that is where
-    the row blocks of M_t coincide.
+    The expectation is over the initial data. The noise of synthetic labels is left out, so the distance is zero where the
+    row blocks of M_t coincide, that is where both entities use all data in the same way (Theorem 1).
+
+    Args:
+        law: joint law of the estimates.
+
+    Returns:
+        Symmetric matrix of shape (K, K) in units of θ, with zeros on the diagonal. NaN or `inf` where there is no limit.
 
     Raises:
-        DependsOnTheta: as `homogenization`.
+        DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, limit, mean_distance, symmetric_ecosystem
+        >>> law = limit(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 1.0))
+        >>> print(f"{mean_distance(law)[0, 1]:.4f}")
+        1.2247
     """
     heard = law.training.from_pool
     sampling = jnp.einsum("kab,bc,lac->kl", heard, law.pool.sampling_covariance, heard)
@@ -67,10 +106,23 @@ def mean_distance(law: Law) -> Float[Array, "entity entity"]:
 
 
 def distribution_distance(law: Law) -> Float[Array, "entity entity"]:
-    """2-Wasserstein distance between the laws of two entities' estimates, both Gaussian.
+    """2-Wasserstein distance between the Gaussian laws of every two entities' estimates.
+
+    Args:
+        law: joint law of the estimates; only the law of each entity by itself counts.
+
+    Returns:
+        Symmetric matrix of shape (K, K) in units of θ, with zeros on the diagonal. NaN or `inf` where there is no limit.
 
     Raises:
-        DependsOnTheta: as `homogenization`.
+        DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, distribution_distance, limit, symmetric_ecosystem
+        >>> law = limit(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.0, jnp.array([1.0, 0.5])))
+        >>> print(f"{distribution_distance(law)[0, 1]:.4f}")
+        0.5073
     """
     spread = covariance(law)
     roots = jax.vmap(square_root)(jnp.where(law.exists, spread, 0))
@@ -80,27 +132,6 @@ def distribution_distance(law: Law) -> Float[Array, "entity entity"]:
     gap = ((bias(law)[:, None] - bias(law)[None]) ** 2).sum(-1)
     squared = jnp.maximum(size[:, None] + size[None] - 2 * overlap + gap, 0)
     return jnp.sqrt(squared) * (1 - jnp.eye(law.ecosystem.entities))  # rounding would leave 1e-8 on the diagonal
-
-
-def row_block_spread(law: Law) -> Float[Array, ""]:
-    """Σ_k ‖M_k - M̄‖² / Σ_k ‖M_k‖² over the row blocks of M_t: 0 if all entities use all data alike (Theorem 1)."""
-    blocks = mean_map(law)
-    return ((blocks - blocks.mean(0)) ** 2).sum() / (blocks**2).sum()
-
-
-def transfer(law: Law) -> Float[Array, "entity dataset"]:
-    """tr(M_kj)/d, the weight entity k puts on dataset j (last: public); rows sum to one where unbiased.
-
-    The traces of `mean_map`'s blocks, without its K² d² numbers.
-    """
-    ecosystem, training, pool = law.ecosystem, law.training, law.pool
-    heard = training.from_pool
-    private = jnp.einsum("kab,jba->kj", heard, pool.from_private @ ecosystem.private)
-    own = training.private_weight * jnp.einsum("kab,kba->k", training.inverse, ecosystem.private)
-    known = training.public_weight[:, None, None] * training.inverse + heard @ pool.from_public
-    public = jnp.einsum("kab,ba->k", known, ecosystem.public)
-    weights = jnp.concatenate([private + jnp.diag(own), public[:, None]], axis=1) / ecosystem.dimension
-    return jnp.where(law.exists, weights, jnp.nan)
 
 
 def _pairwise_trace(joint: Float[Array, "entity entity d d"]) -> Float[Array, "entity entity"]:

@@ -9,9 +9,10 @@ from jaxtyping import Array, PRNGKeyArray
 
 from ...theory.consensus import Law, limit, trajectory
 from ...theory.ecosystem import Ecosystem
-from ...theory.homogenization import homogenization, transfer
+from ...theory.homogenization import homogenization
 from ...theory.measures import mse, mspe, relative_efficiency
 from ...theory.stability import common_prompts, lemma1, universal_bound
+from ...theory.transfer import transfer
 from ...theory.weights import Weights
 from ..monte_carlo import Simulation, simulate
 from ..samplers import make_moment_sampler

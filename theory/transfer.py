@@ -1,0 +1,58 @@
+"""Use of data: how much of each dataset, private or public, is in each entity's estimate."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .consensus import Law
+from .measures import mean_map
+
+
+def row_block_spread(law: Law) -> Float[Array, ""]:
+    """Relative spread of the entities' use of data, Σ_k ‖M_k - M̄‖² / Σ_k ‖M_k‖² over the row blocks of M_t (Theorem 1).
+
+    Args:
+        law: joint law of the estimates.
+
+    Returns:
+        A number from 0 to 1 without unit: 0 if all entities use all data in the same way. NaN where there is no limit.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, limit, row_block_spread, symmetric_ecosystem
+        >>> ecosystem = symmetric_ecosystem(2, jnp.eye(3))
+        >>> print(f"{row_block_spread(limit(ecosystem, Weights(0.5, 0.0))):.4f}")  # no private data
+        0.0000
+        >>> print(f"{row_block_spread(limit(ecosystem, Weights(0.0, 1.0))):.4f}")  # private data only
+        0.5000
+    """
+    blocks = mean_map(law)
+    return ((blocks - blocks.mean(0, keepdims=True)) ** 2).sum() / (blocks**2).sum()
+
+
+def transfer(law: Law) -> Float[Array, "entity dataset"]:
+    """Weight tr(M_kj)/d that the estimate of each entity puts on each dataset (M_t of Theorem 1).
+
+    The traces of the blocks of `mean_map`, without computing its K (K+1) d² numbers.
+
+    Args:
+        law: joint law of the estimates.
+
+    Returns:
+        Array of shape (K, K+1) without unit: entry (k, j) is the weight of entity j's private data in entity k's estimate, and
+        the last column that of the public data. Rows of unbiased estimates sum to one. NaN where there is no limit.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, limit, symmetric_ecosystem, transfer
+        >>> weights = transfer(limit(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5)))
+        >>> print(" ".join(f"{weight:.4f}" for weight in weights[0]))  # own private, other's private, public data
+        0.3750 0.1250 0.5000
+    """
+    ecosystem, training, pool = law.ecosystem, law.training, law.pool
+    heard = training.from_pool
+    private = jnp.einsum("kab,jba->kj", heard, pool.from_private @ ecosystem.private)
+    own = training.private_weight * jnp.einsum("kab,kba->k", training.inverse, ecosystem.private)
+    known = training.public_weight[:, None, None] * training.inverse + heard @ pool.from_public
+    public = jnp.einsum("kab,ba->k", known, ecosystem.public)
+    weights = jnp.concatenate([private + jnp.diag(own), public[:, None]], axis=1) / ecosystem.dimension
+    return jnp.where(law.exists, weights, jnp.nan)
