@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: reproduce figures ledger test bench check wheel clean
+.PHONY: reproduce figures ledger test jax-versions bench check wheel clean
 
 reproduce: $(READY)
 	$(BIN)/crossfeed reproduce --out results/reproduce
@@ -19,6 +19,16 @@ ledger: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+# Theory and simulation on every supported JAX that this Python can install, each in an environment of its own.
+jax-versions: $(READY)
+	for version in 0.9 0.11 0.12; do \
+	  $(PYTHON) -m venv build/jax-$$version && \
+	  build/jax-$$version/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+	  if build/jax-$$version/bin/python -m pip install --quiet --only-binary :all: -e '.[all]' --group test "jax==$$version.*"; then \
+	    build/jax-$$version/bin/python -m pytest -q tests/theory tests/sim || exit 1; \
+	  else echo "no JAX $$version for this Python"; fi; \
+	done
+
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 
@@ -30,7 +40,7 @@ check: $(READY)
 	$(BIN)/basedpyright
 
 wheel: $(READY)
-	sh .ci/wheel_check $(BIN)/python
+	$(BIN)/python .ci/wheel_check.py
 
 $(READY): pyproject.toml constraints.txt constraints-dev.txt
 	$(PYTHON) -m venv $(VENV)

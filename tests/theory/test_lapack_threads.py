@@ -16,8 +16,9 @@ with warnings.catch_warnings(record=True) as said:
     import crossfeed.theory
 import scipy.linalg
 from threadpoolctl import threadpool_info
-threads = [one["num_threads"] for one in threadpool_info() if one["internal_api"] == "openblas" and "scipy_openblas" in one["prefix"] + one["filepath"] and "/scipy" in one["filepath"]]
-print(json.dumps([threads, [str(one.message) for one in said], "OPENBLAS_NUM_THREADS" in os.environ]))
+of_scipy = [one for one in threadpool_info() if one["internal_api"] == "openblas" and "/scipy" in one["filepath"]]
+threads, messages = [one["num_threads"] for one in of_scipy], [str(one.message) for one in said]
+print(json.dumps([threads, messages, "OPENBLAS_NUM_THREADS" in os.environ]))
 """
 
 
