@@ -25,20 +25,20 @@ def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float
     """
     values, vectors = jnp.linalg.eigh(matrix)
     kept = values > jnp.maximum(RANK_TOLERANCE * values[-1], rounding)
-    return (vectors * kept) @ vectors.T
+    return (vectors * kept.astype(vectors.dtype)[None, :]) @ vectors.T
 
 
 def kernel_projector(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
     """Orthogonal projector onto the kernel; exactly zero where the matrix has full rank."""
     values, vectors = jnp.linalg.eigh(matrix)
     dropped = values <= RANK_TOLERANCE * jnp.maximum(values[-1], 0)
-    return (vectors * dropped) @ vectors.T
+    return (vectors * dropped.astype(vectors.dtype)[None, :]) @ vectors.T
 
 
 def square_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
     """Symmetric square root of a symmetric positive semi-definite matrix."""
     values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0))) @ vectors.T
+    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]) @ vectors.T
 
 
 def pseudo_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
@@ -54,7 +54,7 @@ def pseudo_inverse_of_rows(matrix: Float[Array, "rows d"]) -> Float[Array, "d ro
     """
     left, values, right = jax.lax.linalg.svd(matrix, full_matrices=False, algorithm=jax.lax.linalg.SvdAlgorithm.QR)
     kept = values > RANK_TOLERANCE**0.5 * values[0]
-    return (right.T * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)) @ left.T
+    return (right.T * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)[None, :]) @ left.T
 
 
 @jax.custom_jvp

@@ -90,16 +90,16 @@ def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """λ and γ with γ S_k = λ S~_k + (1-λ) S_* for all publishing k, or NaN; the largest λ where several will do."""
     publics = jnp.broadcast_to(ecosystem.public, ecosystem.private.shape)
     # What an entity without a share publishes enters no Q_kj.
-    heard = (ecosystem.shares > 0)[:, None, None]
+    heard = (ecosystem.shares > 0).astype(float)[:, None, None]
     basis = jnp.stack([(heard * ecosystem.private).ravel(), (heard * publics).ravel()], axis=1)
     target = (heard * ecosystem.synthetic).ravel()
     private_only = basis[:, 0] @ target / jnp.maximum(basis[:, 0] @ basis[:, 0], jnp.finfo(float).tiny)
     scales = jnp.maximum(jnp.linalg.norm(basis, axis=0), jnp.finfo(float).tiny)
-    unit = basis / scales  # private and public data may differ in scale by any factor
+    unit = basis / scales[None, :]  # private and public data may differ in scale by any factor
     fitted = (pseudo_inverse(unit.T @ unit) @ (unit.T @ target)) / scales
     # S ∝ S~ is λ = 1, whatever else fits: it covers the most β, and S~ may itself be proportional to S_*.
     candidates = jnp.stack([jnp.array([private_only, 0.0]), fitted])
-    misfit = jnp.linalg.norm(candidates @ basis.T - target, axis=1)
+    misfit = jnp.linalg.norm(candidates @ basis.T - target[None, :], axis=1)
     possible = (misfit <= PROPORTIONALITY_TOLERANCE * jnp.linalg.norm(target)) & (candidates.sum(1) > 0)
     possible = possible & (candidates >= -PROPORTIONALITY_TOLERANCE * jnp.abs(candidates).max()).all(axis=1)
     chosen = jnp.maximum(candidates[jnp.argmax(possible)], 0.0)
@@ -112,7 +112,7 @@ def universal_bound(ecosystem: Ecosystem) -> Float[Array, ""]:
     """Theorem U: (1 + √m)/2 ≥ ρ(Q) for all weights, m = min(publishing entities, rank S̲) (`docs/theory.md`, section 3)."""
     publishing = (ecosystem.shares > 0).sum()
     rank = jnp.round(jnp.trace(range_projector(ecosystem.pool_gram)))
-    return (1 + jnp.sqrt(jnp.minimum(publishing, rank))) / 2
+    return (1 + jnp.sqrt(jnp.minimum(publishing.astype(rank.dtype), rank))) / 2
 
 
 class CommonPrompts(eqx.Module):
@@ -141,19 +141,21 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
     publishing = (ecosystem.shares > 0) & (size > 0)
     pool = ecosystem.pool_gram
     shape = pool / jnp.trace(pool)
-    off = jnp.linalg.norm(ecosystem.synthetic - size[:, None, None] * shape, axis=(-2, -1))
+    off = jnp.linalg.norm(ecosystem.synthetic - size[:, None, None] * shape[None], axis=(-2, -1))
     applies = (~publishing | (off <= PROPORTIONALITY_TOLERANCE * size)).all()
 
     def scaled(gram):
         return gram / jnp.maximum(jnp.trace(gram), jnp.finfo(float).tiny)
 
     def unlearned(alpha, beta, private):
-        known = ((1 - alpha) * beta > RANK_TOLERANCE) * scaled(private)
-        known = known + ((1 - alpha) * (1 - beta) > RANK_TOLERANCE) * scaled(ecosystem.public)
-        return range_projector(published @ kernel_projector(known) @ published, _ROUNDING) * (alpha > RANK_TOLERANCE)
+        on_private, on_public, on_pool = (
+            (weight > RANK_TOLERANCE).astype(float) for weight in ((1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha)
+        )
+        known = on_private * scaled(private) + on_public * scaled(ecosystem.public)
+        return on_pool * range_projector(published @ kernel_projector(known) @ published, _ROUNDING)
 
     published = range_projector(pool)
     lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private)
-    learned = jnp.where(publishing[:, None, None], published - lost, 0).sum(0)
+    learned = jnp.where(publishing[:, None, None], published[None] - lost, 0).sum(0)
     rank = jnp.trace(range_projector(learned, _ROUNDING))
     return CommonPrompts(applies, applies & (jnp.abs(rank - jnp.trace(published)) < 0.5))

@@ -96,13 +96,14 @@ def turned_ecosystem(setting: Setting) -> PaddedEcosystem:
     topic = jnp.eye(FEATURES)[everyone % topics]
     common = jnp.where(jnp.arange(FEATURES) < topics, 1 / jnp.sqrt(topics), 0.0)
     angle = setting.misalignment * worst_angle(topics)
-    away = topic / jnp.sqrt(topics) - common  # orthogonal to the topic
+    away = topic / jnp.sqrt(topics) - common[None, :]  # orthogonal to the topic
     away = away / jnp.linalg.norm(away, axis=1, keepdims=True)
     known = jnp.cos(angle) * topic + jnp.sin(angle) * away
     present = everyone < setting.entities
-    strength = LEAST_STRENGTH * (MOST_STRENGTH / LEAST_STRENGTH) ** ((everyone + 1) * _GOLDEN % 1)
-    size = (strength * present)[:, None, None]
-    shares = present / strength
+    counted = present.astype(float)
+    strength = LEAST_STRENGTH * (MOST_STRENGTH / LEAST_STRENGTH) ** ((everyone + 1).astype(float) * _GOLDEN % 1)
+    size = (strength * counted)[:, None, None]
+    shares = counted / strength
     return PaddedEcosystem(
         Ecosystem(
             size * known[:, :, None] * known[:, None, :],

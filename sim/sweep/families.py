@@ -44,8 +44,8 @@ def make_family(spec: Spec, dimension: int, key: PRNGKeyArray):
 
 def _symmetric(most: int, dimension: int, noise_variance: float, point: dict[str, Any]) -> PaddedEcosystem:
     present = jnp.arange(most) < point["entities"]
-    private = jnp.where(present[:, None, None], jnp.eye(dimension), 0.0)
-    shares = present / point["entities"]
+    private = jnp.where(present[:, None, None], jnp.eye(dimension)[None], 0.0)
+    shares = present.astype(float) / jnp.asarray(point["entities"], float)
     return _reshaped(Ecosystem(private, jnp.eye(dimension), private, shares, noise_variance), present, point)
 
 
@@ -56,16 +56,17 @@ def _random(key, most: int, dimension: int, public_rows: int, noise_variance: fl
 
     def grams(key):
         rows = jax.vmap(lambda k: jax.random.normal(jax.random.fold_in(key, k), (dimension, dimension), dtype=float))
-        seen = present[:, None, None] & (jnp.arange(dimension)[:, None] < point["rank"])
+        seen = present[:, None, None] & (jnp.arange(dimension)[None, :, None] < point["rank"])
         kept = jnp.where(seen, rows(jnp.arange(most)), 0)
         return kept.mT @ kept
 
     public = jax.random.normal(key_public, (public_rows, dimension), dtype=float)
     private, public = grams(key_private), public.T @ public
-    published = point["mixing"] * private + (1 - point["mixing"]) * present[:, None, None] * public
+    public_part = (1 - point["mixing"]) * present.astype(float)
+    published = point["mixing"] * private + public_part[:, None, None] * public[None]
     published = (1 - point["misalignment"]) * published + point["misalignment"] * grams(key_prompts)
     theta = jax.random.normal(key_theta, (dimension,), dtype=float)
-    shares = present / point["entities"]
+    shares = present.astype(float) / jnp.asarray(point["entities"], float)
     return _reshaped(Ecosystem(private, public, published, shares, noise_variance, theta), present, point)
 
 
@@ -73,7 +74,7 @@ def _reshaped(ecosystem: Ecosystem, present: Bool[Array, " entity"], point: dict
     """The volume of what is published, and the share of the first entity."""
     shares: Float[Array, " entity"] = ecosystem.shares
     if (first := point.get("dominant_share")) is not None:
-        others = present * (1 - first) / (present.sum() - 1)
+        others = present.astype(float) * (1 - first) / (present.sum() - 1).astype(float)
         shares = jnp.where(jnp.arange(len(present)) == 0, first, others)
     synthetic = point["volume"] * ecosystem.synthetic
     ecosystem = Ecosystem(

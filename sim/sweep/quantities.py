@@ -51,7 +51,8 @@ class Point:
 
     def mean(self, values: Array) -> Array:
         """Mean over the entities there are, which are on the last axis."""
-        return jnp.where(self.present, values, 0).sum(-1) / self.present.sum()
+        present = jnp.broadcast_to(self.present, values.shape)
+        return jnp.where(present, values, 0).sum(-1) / self.present.sum().astype(values.dtype)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _spectral_radius(point: Point) -> Array:
 
 def _transfer(point: Point) -> Array:
     weights = point.each(transfer(point.limit), axis=0)
-    return jnp.where(jnp.append(point.present, True), weights, jnp.nan)
+    return jnp.where(jnp.append(point.present, True)[None, :], weights, jnp.nan)
 
 
 def _mspe(point: Point) -> Array:
