@@ -1,4 +1,4 @@
-"""Running the workflow: Monte Carlo of the linear models, checked against the theory."""
+"""Monte Carlo simulation of the linear models, tests of its agreement with the theory, and ecosystems from real data."""
 
 from .agreement import Decision as Decision
 from .agreement import Prediction as Prediction

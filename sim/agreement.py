@@ -1,4 +1,4 @@
-"""Does a simulation agree with the theory? z-scores for every entry and one decision with a controlled false-alarm rate."""
+"""Agreement of a simulation with the theory: z-scores of all entries, and one decision with a controlled false-alarm rate."""
 
 from collections.abc import Sequence
 
@@ -14,24 +14,29 @@ from ..theory.weights import Weights
 from .monte_carlo import Simulation
 
 _DETERMINED = 1e-10
-"""An entry with a smaller relative variance is determined: it must agree to this accuracy, not statistically."""
+"""An entry whose relative standard error is smaller is deterministic: it must agree to this accuracy, not statistically."""
 
 
 class Prediction(eqx.Module):
-    """What a theory says the simulation should find, at generations 0..T."""
+    """Exact mean and covariance of the estimates at generations 0..T, to compare a simulation with.
+
+    Attributes:
+        mean: E θ̂_k of every entity.
+        joint_covariance: Cov(θ̂_k, θ̂_l) of every pair of entities.
+    """
 
     mean: Float[Array, "generation entity d"]
     joint_covariance: Float[Array, "generation entity entity d d"]
 
 
 class Decision(eqx.Module):
-    """One verdict over many comparisons.
+    """Outcome of a test of many z-scores at once.
 
     Attributes:
         comparisons: number of z-scores.
         largest: the largest |z|.
-        threshold: what |z| may not exceed, for the false-alarm rate of the whole run.
-        agrees: whether none does.
+        threshold: largest |z| allowed, for the false-alarm rate of all comparisons together.
+        agrees: whether no |z| exceeds the threshold.
     """
 
     comparisons: int
@@ -41,22 +46,64 @@ class Decision(eqx.Module):
 
 
 def predict(ecosystem: Ecosystem, weights: Weights, generations: int, theta: Float[Array, " d"]) -> Prediction:
-    """The exact mean and joint covariance of all estimates (Theorem 2), for the θ that was simulated."""
+    """Exact mean and joint covariance of all estimates at generations 0..T (Theorem 2).
+
+    Args:
+        ecosystem: with K entities and d features.
+        weights: α and β, constant or per generation.
+        generations: T ≥ 0.
+        theta: the true parameter of the simulation, `sampler.theta`.
+
+    Returns:
+        The mean of shape (T+1, K, d) and the joint covariance of shape (T+1, K, K, d, d), in units of θ and of θ².
+
+    Raises:
+        InvalidInput: T is negative, or the weights do not fit K and T.
+
+    Example:
+        >>> import jax
+        >>> from crossfeed.sim import predict
+        >>> from crossfeed.theory import Weights, random_gaussian
+        >>> ecosystem = random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2)
+        >>> predict(ecosystem, Weights(0.5, 0.5), generations=4, theta=ecosystem.theta).joint_covariance.shape
+        (5, 2, 2, 3, 3)
+    """
     maps, covariances = trajectory(ecosystem, weights, generations, lambda law: (bias_map(law), joint_covariance(law)))
-    return Prediction(theta + maps @ theta, covariances)
+    return Prediction(theta[None, None] + maps @ theta, covariances)
 
 
 def z_scores(prediction: Prediction, simulation: Simulation) -> np.ndarray:
-    """z of every mean entry and every distinct variance and covariance entry, at all generations.
+    """z-scores of all means, variances and covariances of the estimates, at all generations.
 
-    The estimates are Gaussian, so a sample covariance is Wishart: its standard error and skewness are known, and the
-    skewness is removed by a Cornish-Fisher step, without which thresholds near |z| = 6 would alarm too often.
+    The estimates are Gaussian, so their sample covariance is Wishart: its standard error and skewness are known, and the
+    skewness is removed by a Cornish-Fisher step, without which thresholds near |z| = 6 would give too many false alarms.
 
     Args:
-        simulation: made with `joint=True`.
+        prediction: exact mean and covariance, from `predict`.
+        simulation: of the same ecosystem, weights and generations, made with `joint=True`.
+
+    Returns:
+        One axis of (T+1)(Kd + Kd(Kd+1)/2) z-scores: first those of the means, then those of the distinct entries of the
+        covariance. An entry without randomness scores 0 where it agrees to rounding, and inf where it does not.
+
+    Raises:
+        ValueError: the simulation has no joint covariance.
+
+    Example:
+        >>> import equinox as eqx, jax
+        >>> from crossfeed.sim import decide, make_moment_sampler, predict, simulate, z_scores
+        >>> from crossfeed.theory import Weights, random_gaussian
+        >>> ecosystem, weights = random_gaussian(jax.random.key(0), 2, 3, 2), Weights(0.5, 0.5)
+        >>> sampler = make_moment_sampler(ecosystem)
+        >>> simulation = eqx.filter_jit(simulate)(sampler, weights, 4, 1000, jax.random.key(1), joint=True)
+        >>> scores = z_scores(predict(ecosystem, weights, 4, sampler.theta), simulation)
+        >>> scores.shape
+        (135,)
+        >>> decide([scores]).agrees
+        True
     """
     if simulation.joint_covariance is None:
-        raise ValueError("z-scores need a simulation with joint=True")
+        raise ValueError("z-scores need the joint covariance: simulate with joint=True")
     expected = _matrix(np.asarray(prediction.joint_covariance))
     observed = _matrix(np.asarray(simulation.joint_covariance))
     variances = np.maximum(np.diagonal(expected, axis1=1, axis2=2), 0)
@@ -78,20 +125,37 @@ def z_scores(prediction: Prediction, simulation: Simulation) -> np.ndarray:
 
 
 def decide(scores: Sequence[np.ndarray], false_alarm: float = 1e-3) -> Decision:
-    """Whether all comparisons agree, wrong with probability at most `false_alarm` for the whole run (Bonferroni)."""
+    """Test of many z-scores at once, with a Bonferroni threshold.
+
+    Args:
+        scores: arrays of z-scores of any shape, at least one number in all.
+        false_alarm: bound in (0, 1) on the probability that any |z| exceeds the threshold although theory and simulation agree.
+
+    Returns:
+        The largest |z|, its threshold, and whether all comparisons agree; NaN among the scores never agrees.
+
+    Example:
+        >>> import numpy as np
+        >>> from crossfeed.sim import decide
+        >>> decision = decide([np.array([0.3, -1.2]), np.array([2.0])])
+        >>> decision.comparisons, round(decision.threshold, 2), decision.agrees
+        (3, 3.59, True)
+    """
     comparisons = sum(z.size for z in scores)
-    # scipy.stats says it as norm.isf, and takes half a second to import.
+    # The same as scipy.stats.norm.isf, whose module takes half a second to import.
     threshold = float(-ndtri(false_alarm / (2 * comparisons)))
-    largest = float(np.max([np.abs(z).max() for z in scores]))  # NaN stays NaN, and does not agree
+    largest = float(np.max([np.abs(z).max() for z in scores]))  # NaN propagates, and compares as false
     return Decision(comparisons, largest, threshold, largest <= threshold)
 
 
-def _matrix(joint: np.ndarray) -> np.ndarray:
+def _matrix(joint: Float[np.ndarray, "generation entity entity d d"]) -> Float[np.ndarray, "generation kd kd"]:
+    """Joint covariances as square matrices over all entities' coordinates."""
     generations, entities, _, size, _ = joint.shape
     return joint.transpose(0, 1, 3, 2, 4).reshape(generations, entities * size, entities * size)
 
 
 def _score(gap: np.ndarray, error: np.ndarray, size: float) -> np.ndarray:
+    """Differences over their standard errors; where there is no randomness, 0 if they vanish to rounding and inf if not."""
     random = error > _DETERMINED * size
     determined = np.where(np.abs(gap) <= _DETERMINED * size, 0.0, np.inf)
     return np.where(random, gap / np.where(random, error, 1), determined)

@@ -1,4 +1,4 @@
-"""Monte Carlo of the workflow: replicates in batches, generations in one scan, everything a pure function."""
+"""Monte Carlo simulation of the workflow: replicates in batches, generations in one scan, pure functions throughout."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -14,29 +14,29 @@ from ..theory.consensus import trajectory
 from ..theory.measures import biased
 from ..theory.weights import Weights
 from .running_moments import RunningMoments, batch_moments, empty_like, merge, merge_stack
-from .samplers import Sampler
+from .samplers import Estimates, Sampler
 from .sharding import sharded_vmap
 
 _BATCH_NUMBERS = 2**20
-"""Numbers of one kind held at once: large enough to amortize a step, small enough to stay in the cache."""
+"""Numbers held per batch of replicates: large enough to amortize a step, small enough to stay in the cache."""
 _PARTS = 24
-"""Parts of a large run: what devices share, and progress counts."""
+"""Parts that a large run is cut into: devices share them, and progress is reported after each."""
 _SMALL = 2400
-"""Replicates up to which a run is not cut into parts."""
+"""Largest number of replicates that is not cut into parts."""
 
 
 class Simulation(eqx.Module):
-    """Estimates from replicates, with standard errors, at generations 0..T.
+    """Monte Carlo estimates of means, covariances and errors, with standard errors, at generations 0..T.
 
     Attributes:
-        replicates: how many were drawn.
-        mean: mean of θ̂.
-        covariance: sample covariance of each entity's θ̂.
-        joint_covariance: sample covariance of every pair of entities, or None if it was not asked for.
-        mse: mean of ‖θ̂_k - θ‖²; NaN where the estimate is biased and θ is not known.
-        mse_se: its standard error.
-        mspe: mean of ‖X~_m (θ̂_k - θ)‖², entity k on task m; NaN as for `mse`.
-        mspe_se: its standard error.
+        replicates: number of replicates.
+        mean: sample mean of θ̂_k.
+        covariance: sample covariance of θ̂_k.
+        joint_covariance: sample covariance of every pair of entities' estimates; None unless asked for.
+        mse: sample mean of ‖θ̂_k - θ‖²; NaN where the estimate is biased and θ is unknown.
+        mse_se: standard error of `mse`.
+        mspe: sample mean of ‖X~_m (θ̂_k - θ)‖², entity k on task m; NaN as for `mse`.
+        mspe_se: standard error of `mspe`.
     """
 
     replicates: Float[Array, ""]
@@ -56,18 +56,38 @@ def simulate(
     replicates: int,
     key: PRNGKeyArray,
     joint: bool = False,
+    batch_size: int | None = None,
 ) -> Simulation:
-    """Draw the whole workflow `replicates` times; jits, and vmaps over weights, ecosystems and keys.
+    """Monte Carlo estimates from independent replicates of the whole workflow; jits, and vmaps over weights and keys.
 
     Args:
-        generations: T; results hold generations 0..T.
-        joint: also estimate the covariance between entities, K² d² numbers a generation.
+        sampler: of an ecosystem with K entities and d features, from `make_moment_sampler` or `make_row_sampler`.
+        weights: α and β, constant or per generation.
+        generations: T ≥ 0; results hold generations 0..T.
+        replicates: at least 2, since one has no standard error.
+        key: decides all random numbers.
+        joint: also estimate the covariance between entities, K² d² numbers per generation.
+        batch_size: replicates drawn at once, which bounds the memory; as many as a core's cache holds if None. The random
+            numbers depend on it.
+
+    Returns:
+        Estimates with leading axis T+1; `mse` (T+1, K) is in units of θ², `mspe` (T+1, K, K) summed over a task's rows.
 
     Raises:
-        InvalidInput: fewer than two replicates, which have no standard error; weights that do not fit.
+        InvalidInput: fewer than two replicates, T negative, or weights that do not fit K and T.
+
+    Example:
+        >>> import jax
+        >>> from crossfeed.sim import make_moment_sampler, simulate
+        >>> from crossfeed.theory import Weights, random_gaussian
+        >>> sampler = make_moment_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2))
+        >>> simulation = simulate(sampler, Weights(0.5, 0.5), generations=4, replicates=100, key=jax.random.key(1))
+        >>> simulation.mse.shape, simulation.mspe.shape
+        ((5, 2), (5, 2, 2))
     """
     _refuse_few(replicates)
-    return summarize(sampler, weights, simulate_moments(sampler, weights, generations, replicates, key, joint))
+    moments = simulate_moments(sampler, weights, generations, replicates, key, joint, batch_size)
+    return summarize(sampler, weights, moments)
 
 
 def simulate_on_devices(
@@ -78,16 +98,33 @@ def simulate_on_devices(
     key: PRNGKeyArray,
     report: Callable[[int], None] = lambda done: None,
 ) -> Simulation:
-    """`simulate` for many replicates, in parts that the devices of this process share. Not to be traced: it reports progress.
+    """Monte Carlo estimates from many replicates, drawn in parts that this process's devices share.
 
-    The parts, and so the numbers, depend on the key and the number of replicates, not on the devices (but for rounding).
+    Not to be traced, since it reports progress. The parts, and so the numbers, depend on the key and the number of replicates;
+    the number of devices changes them by rounding at most.
 
     Args:
-        generations: T; results hold generations 0..T.
-        report: receives the number of replicates finished so far.
+        sampler: as for `simulate`.
+        weights: as for `simulate`.
+        generations: T ≥ 0; results hold generations 0..T.
+        replicates: at least 2.
+        key: decides all random numbers; the same key gives other numbers than in `simulate`.
+        report: called with the number of replicates finished so far.
+
+    Returns:
+        As `simulate`, without a joint covariance.
 
     Raises:
         InvalidInput: as `simulate`.
+
+    Example:
+        >>> import jax
+        >>> from crossfeed.sim import make_moment_sampler, simulate_on_devices
+        >>> from crossfeed.theory import Weights, random_gaussian
+        >>> sampler = make_moment_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2))
+        >>> simulation = simulate_on_devices(sampler, Weights(0.5, 0.5), 4, 1000, jax.random.key(1))
+        >>> int(simulation.replicates)
+        1000
     """
     _refuse_few(replicates)
     parts = _PARTS if replicates > _SMALL else 1
@@ -108,15 +145,49 @@ def simulate_on_devices(
 
 
 def simulate_moments(
-    sampler: Sampler, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray, joint: bool = False
+    sampler: Sampler,
+    weights: Weights,
+    generations: int,
+    replicates: int,
+    key: PRNGKeyArray,
+    joint: bool = False,
+    batch_size: int | None = None,
 ) -> RunningMoments:
-    """The moments behind `simulate`, with a leading generation axis: merge several of these to go on drawing."""
+    """Sufficient statistics of independent replicates at generations 0..T; those of several runs add up by `merge`.
+
+    Args:
+        sampler: as for `simulate`, as are all other arguments.
+        weights: α and β.
+        generations: T ≥ 0.
+        replicates: at least 1.
+        key: decides all random numbers.
+        joint: also keep products between entities.
+        batch_size: replicates drawn at once.
+
+    Returns:
+        Count, mean (T+1, K, d) and scatter (T+1, K, d, d), or (T+1, K, K, d, d) if joint; `summarize` turns them into errors.
+
+    Raises:
+        InvalidInput: T is negative, or the weights do not fit K and T.
+
+    Example:
+        >>> import jax
+        >>> from crossfeed.sim import make_moment_sampler, merge, simulate_moments
+        >>> from crossfeed.theory import Weights, random_gaussian
+        >>> sampler = make_moment_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2))
+        >>> first, second = (simulate_moments(sampler, Weights(0.5, 0.5), 4, 50, jax.random.key(i)) for i in (1, 2))
+        >>> merge(first, second).count.tolist()
+        [100.0, 100.0, 100.0, 100.0, 100.0]
+    """
     drawn = jax.eval_shape(lambda key: (sampler.draw_initial(key, 1), sampler.nothing_published(1)), key)
     largest = sum(leaf.size for leaf in jax.tree.leaves(drawn))
     largest += sampler.ecosystem.entities * sampler.ecosystem.dimension
-    batch = max(1, min(replicates, _BATCH_NUMBERS // largest))
+    batch = max(1, min(replicates, _BATCH_NUMBERS // largest if batch_size is None else batch_size))
     batches, rest = divmod(replicates, batch)
-    run = lambda key, size: _run_batch(sampler, weights, generations, size, key, joint)  # noqa: E731
+
+    def run(key: PRNGKeyArray, size: int) -> RunningMoments:
+        return _run_batch(sampler, weights, generations, size, key, joint)
+
     keys = jax.random.split(key, batches + 1)
     start = empty_like(jax.eval_shape(lambda: run(keys[0], batch)))
     total, _ = jax.lax.scan(lambda seen, key: (merge(seen, run(key, batch)), None), start, keys[:-1])
@@ -124,13 +195,31 @@ def simulate_moments(
 
 
 def summarize(sampler: Sampler, weights: Weights, moments: RunningMoments) -> Simulation:
-    """Means, errors and standard errors of a moments with a leading generation axis."""
+    """Monte Carlo estimates and their standard errors from sufficient statistics of the replicates.
+
+    Args:
+        sampler: the one that the replicates were drawn with.
+        weights: those that they were drawn with.
+        moments: with a leading generation axis, from `simulate_moments`; at least 2 replicates.
+
+    Returns:
+        As `simulate`; the joint covariance only of joint moments.
+
+    Example:
+        >>> import jax
+        >>> from crossfeed.sim import make_moment_sampler, simulate_moments, summarize
+        >>> from crossfeed.theory import Weights, random_gaussian
+        >>> sampler = make_moment_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2))
+        >>> moments = simulate_moments(sampler, Weights(0.5, 0.5), 4, 100, jax.random.key(1))
+        >>> summarize(sampler, Weights(0.5, 0.5), moments).mse_se.shape
+        (5, 2)
+    """
     ecosystem = sampler.ecosystem
     count = moments.count[0]
     everyone = jnp.arange(ecosystem.entities)
     generations = moments.mean.shape[0] - 1
     own = moments.scatter[:, everyone, everyone] if moments.joint else moments.scatter
-    error = moments.mean - sampler.theta
+    error = moments.mean - sampler.theta[None, None]
     unknown = trajectory(ecosystem, weights, generations, biased) & (ecosystem.theta is None)
     mse, mse_se = _squared_error(count, error, own, jnp.eye(ecosystem.dimension)[None])
     mspe, mspe_se = _squared_error(count, error, own, ecosystem.private)
@@ -152,13 +241,20 @@ def _refuse_few(replicates: int) -> None:
         raise InvalidInput(f"replicates is {replicates}, but a standard error needs at least 2")
 
 
-def _squared_error(count, error, scatter, grams) -> tuple[Array, Array]:
-    """Mean over replicates of e'Se for each Gram matrix S, and its standard error, at every generation.
+def _squared_error(
+    count: Float[Array, ""],
+    error: Float[Array, "generation entity d"],
+    scatter: Float[Array, "generation entity d d"],
+    grams: Float[Array, "task d d"],
+) -> tuple[Float[Array, "generation entity task"], Float[Array, "generation entity task"]]:
+    """Sample mean of e'Se for each Gram matrix S, and its standard error, at every generation.
 
     The estimates are Gaussian, so Var(e'Se) = 2 tr(SCSC) + 4 μ'SCSμ with their mean error μ and covariance C.
     """
 
-    def one(generation):
+    def at(
+        generation: tuple[Float[Array, "entity d"], Float[Array, "entity d d"]],
+    ) -> tuple[Float[Array, "entity task"], Float[Array, "entity task"]]:
         error, scatter = generation
         covariance = scatter / (count - 1)
         pull = jnp.einsum("mab,kb->kma", grams, error)
@@ -168,17 +264,22 @@ def _squared_error(count, error, scatter, grams) -> tuple[Array, Array]:
         offset = 4 * jnp.einsum("kma,kab,kmb->km", pull, covariance, pull)
         return mean, jnp.sqrt((spread + offset) / count)
 
-    return jax.lax.map(one, (error, scatter))
+    return jax.lax.map(at, (error, scatter))
 
 
-def _run_batch(sampler, weights, generations, replicates, key, joint) -> RunningMoments:
+def _run_batch(
+    sampler: Sampler, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray, joint: bool
+) -> RunningMoments:
+    """Moments of one batch of replicates at generations 0..T."""
     alpha, beta = weights.per_generation(sampler.ecosystem.entities, generations)
     key_initial, key_generations = jax.random.split(key)
     initial = sampler.draw_initial(key_initial, replicates)
     first = sampler.train(sampler.trainer(alpha[0], beta[0]), initial, sampler.nothing_published(replicates))
     steady = sampler.trainer(alpha[-1], beta[-1]) if weights.constant and generations else None
 
-    def generation(estimates, now):
+    def generation(
+        estimates: Estimates, now: tuple[PRNGKeyArray, Float[Array, " entity"], Float[Array, " entity"]]
+    ) -> tuple[Estimates, RunningMoments]:
         key, alpha, beta = now
         trainer = sampler.trainer(alpha, beta) if steady is None else steady
         estimates = sampler.train(trainer, initial, sampler.publish(key, estimates))

@@ -14,13 +14,27 @@ DATASETS = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 
 
 def bundled_ecosystem(name: str = "diabetes", entities: int = 3) -> Ecosystem:
-    """An ecosystem whose entities own different real slices of a data set that ships with scikit-learn.
+    """Ecosystem whose entities own different slices of a real data set that ships with scikit-learn.
 
     Rows are ordered along the first principal component and cut into K slices, so that entities know different kinds of
-    rows. Every entity owns every other row of its slice; the rest is public. Classes count as numbers.
+    rows. An entity owns every second row of its slice; the remaining rows are public. θ is the least-squares fit to all rows;
+    class labels are used as numbers.
+
+    Args:
+        name: one of `DATASETS`.
+        entities: K, from 1 to a quarter of the number of rows.
+
+    Returns:
+        The ecosystem of the standardized features, with θ and the residual variance as σ².
 
     Raises:
         InvalidInput: an unknown name, or too few rows for so many entities.
+
+    Example:
+        >>> from crossfeed.sim import bundled_ecosystem
+        >>> ecosystem = bundled_ecosystem("diabetes", entities=3)
+        >>> ecosystem.entities, ecosystem.dimension
+        (3, 10)
     """
     from sklearn import datasets
 
@@ -42,14 +56,16 @@ def table_ecosystem(
     public: Float[np.ndarray, "public_rows d"],
     labeled: tuple[Float[np.ndarray, "all_rows d"], Float[np.ndarray, " all_rows"]] | None = None,
 ) -> Ecosystem:
-    """An ecosystem from feature rows; entities publish on their own private inputs.
+    """Ecosystem from rows of features; entities publish labels for their own private inputs.
 
     Args:
-        labeled: all rows with their targets: θ is their least-squares fit, after centring, and the noise variance what
-            it leaves. None: θ is unknown and the noise variance is 1.
+        private: one matrix per entity.
+        public: the public rows.
+        labeled: all rows with their targets: θ is the least-squares fit to the centered targets, and σ² the residual variance.
+            If None, θ is unknown and σ² = 1.
 
     Raises:
-        InvalidInput: columns that disagree, or too few rows to estimate the noise.
+        InvalidInput: matrices with different columns, or too few rows to estimate the noise.
     """
     features = stack_features(private, public)
     if labeled is None:
@@ -58,14 +74,14 @@ def table_ecosystem(
     spare = len(rows) - rows.shape[1] - 1
     if spare < 1:
         raise InvalidInput(f"the target has {len(rows)} rows, too few to fit {rows.shape[1]} features and their noise")
-    centerd = target - target.mean()
-    theta = np.linalg.lstsq(rows, centerd, rcond=None)[0]
-    noise_variance = float(((centerd - rows @ theta) ** 2).sum() / spare)
+    centered = target - target.mean()
+    theta = np.linalg.lstsq(rows, centered, rcond=None)[0]
+    noise_variance = float(((centered - rows @ theta) ** 2).sum() / spare)
     return ecosystem_from_features(features, noise_variance=noise_variance, theta=theta)
 
 
 def standardize(rows: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows kept"]:
-    """Columns with mean zero and variance one; constant columns are dropped.
+    """Rows with their columns shifted to mean zero and scaled to variance one; constant columns are dropped.
 
     Raises:
         InvalidInput: every column is constant.

@@ -1,4 +1,4 @@
-"""Streaming moments of the estimates, in memory that does not grow with the number of replicates."""
+"""Running moments of the estimates, in memory that does not grow with the number of replicates."""
 
 import equinox as eqx
 import jax
@@ -9,16 +9,22 @@ from .samplers import Estimates
 
 
 class RunningMoments(eqx.Module):
-    """Count, mean, and summed products of deviations of the estimates that have been seen.
+    """Count, mean and scatter of the estimates seen so far, from which means and covariances follow.
 
-    Mean squared errors on any task follow from these exactly, since E‖Xe‖² = tr(X'X E[ee']).
+    Mean squared errors on any task follow too, since E‖Xe‖² = tr(X'X E[ee']). Further leading axes, such as generations, are
+    allowed.
 
     Attributes:
-        count: replicates.
-        mean: mean of θ̂.
-        scatter: Σ (θ̂ - mean)(θ̂ - mean)' within each entity (K, d, d), or for every pair of entities (K, K, d, d) in a joint
-            moments.
-        joint: whether the scatter holds pairs of entities.
+        count: number of replicates.
+        mean: sample mean of θ̂.
+        scatter: Σ (θ̂ - mean)(θ̂ - mean)', of shape (K, d, d) within entities or (K, K, d, d) between all pairs.
+        joint: whether the scatter is that of all pairs of entities.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.sim import RunningMoments
+        >>> RunningMoments(jnp.array(2.0), jnp.zeros((1, 3)), jnp.ones((1, 3, 3)), joint=False).mean.shape
+        (1, 3)
     """
 
     count: Float[Array, "..."]
@@ -28,7 +34,7 @@ class RunningMoments(eqx.Module):
 
 
 def batch_moments(estimates: Estimates, joint: bool) -> RunningMoments:
-    """The moments of one batch of replicates."""
+    """Moments of one batch of replicates; joint ones hold all pairs of entities."""
     entities, size, replicates = estimates.shape
     mean = estimates.mean(-1)
     deviation = estimates - mean[..., None]
@@ -41,13 +47,28 @@ def batch_moments(estimates: Estimates, joint: bool) -> RunningMoments:
 
 
 def merge(left: RunningMoments, right: RunningMoments) -> RunningMoments:
-    """The moments of two disjoint sets of replicates; associative (Chan, Golub and LeVeque 1979).
+    """Moments of the union of two disjoint sets of replicates (Chan, Golub and LeVeque 1979); associative.
+
+    Args:
+        left: of one set, with any leading axes.
+        right: of the other, with the same shapes.
+
+    Returns:
+        The moments of all replicates, with the same shapes.
 
     Raises:
-        ValueError: one is joint and the other is not.
+        ValueError: one holds pairs of entities and the other does not.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.sim import RunningMoments, merge
+        >>> one, other = (RunningMoments(jnp.array(1.0), jnp.full((1, 1), x), jnp.zeros((1, 1, 1)), False) for x in (1.0, 3.0))
+        >>> both = merge(one, other)
+        >>> both.count.item(), both.mean.item(), round(both.scatter.item(), 6)
+        (2.0, 2.0, 2.0)
     """
     if left.joint != right.joint:
-        raise ValueError("a joint moments cannot be merged with one that is not")
+        raise ValueError("moments of pairs of entities cannot be merged with moments of single entities")
     products = "...ka,...lb->...klab" if left.joint else "...ka,...kb->...kab"
     count = left.count + right.count
     gap = right.mean - left.mean
@@ -59,11 +80,26 @@ def merge(left: RunningMoments, right: RunningMoments) -> RunningMoments:
 
 
 def merge_stack(parts: RunningMoments) -> RunningMoments:
-    """The moments of a stack of disjoint ones, with their index as leading axis."""
+    """Moments of the union of several disjoint sets of replicates.
+
+    Args:
+        parts: moments whose arrays have one more leading axis, over the sets; at least one set.
+
+    Returns:
+        The moments of all replicates, without that axis.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.sim import RunningMoments, merge_stack
+        >>> parts = RunningMoments(jnp.ones(3), jnp.arange(3.0)[:, None, None], jnp.zeros((3, 1, 1, 1)), False)
+        >>> total = merge_stack(parts)
+        >>> total.count.item(), total.mean.item()
+        (3.0, 1.0)
+    """
     first, rest = jax.tree.map(lambda leaf: leaf[0], parts), jax.tree.map(lambda leaf: leaf[1:], parts)
     return jax.lax.scan(lambda seen, moments: (merge(seen, moments), None), first, rest)[0]
 
 
 def empty_like(moments: RunningMoments) -> RunningMoments:
-    """The moments of no replicate, in the shape of another's."""
+    """Moments of no replicates, with the shapes of the given ones: the neutral element of `merge`."""
     return jax.tree.map(jnp.zeros_like, moments)

@@ -1,6 +1,6 @@
-"""The workflow of §4 for linear models, in two modes that draw from the same law.
+"""Samplers of the workflow of §4 for linear models: two implementations of the same distribution.
 
-A sampler knows how to draw the initial data, how entities train, and what they publish. Replicates are the last axis, so
+A sampler draws the initial data, trains every entity, and draws what entities publish. Replicates are the last axis, so
 that random numbers and matrix products run over long contiguous rows.
 """
 
@@ -20,15 +20,19 @@ from ..theory.features import Features, ecosystem_from_features, smallest_featur
 from ..theory.linear_algebra import pseudo_inverse_of_rows, square_root
 from ..theory.tracing import is_concrete
 
-_SAME_GRAM = 1e-9  # relative: two ways to add up one Gram matrix differ by rounding only
+_SAME_GRAM = 1e-9  # relative: two ways to sum one Gram matrix differ by rounding only
 
 Estimates = Float[Array, "entity d replicate"]
 
 
 class Sampler(eqx.Module):
-    """One way to draw the workflow: generation 0 from `draw_initial`, then publish, pool and train.
+    """Base class of samplers: initial data once, then at every generation publish, pool and train.
 
-    Where the ecosystem has no θ, θ = 0 is drawn: the error of an unbiased estimate does not depend on it.
+    Where the ecosystem has no θ, θ = 0 is simulated: the error of an unbiased estimate does not depend on it.
+
+    Attributes:
+        ecosystem: what is simulated, with K entities and d features.
+        theta: the true parameter of the simulated data.
     """
 
     ecosystem: eqx.AbstractVar[Ecosystem]
@@ -36,28 +40,38 @@ class Sampler(eqx.Module):
 
     @abstractmethod
     def draw_initial(self, key: PRNGKeyArray, replicates: int) -> Any:
-        """The real data of every replicate."""
+        """Draw the real data of every replicate."""
 
     @abstractmethod
     def trainer(self, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Any:
-        """Everything training needs that does not depend on labels, for one generation's weights."""
+        """Solver of the training problem for one generation's weights: all that does not depend on labels."""
 
     @abstractmethod
     def nothing_published(self, replicates: int) -> Any:
-        """The empty pool of generation 0."""
+        """Empty pool of generation 0."""
 
     @abstractmethod
     def publish(self, key: PRNGKeyArray, estimates: Estimates) -> Any:
-        """The pool that entities with these estimates publish."""
+        """Draw the pool that entities with these estimates publish."""
 
     @abstractmethod
     def train(self, trainer: Any, initial: Any, pool: Any) -> Estimates:
-        """Every entity's estimate from the real data and the pool."""
+        """Estimates of all entities from the real data and the pool."""
 
 
 class MomentSampler(Sampler):
-    """Draws the d numbers through which a dataset acts on training, its moment X'y: exact in law, and independent of
-    the number of rows. `make_moment_sampler` builds one."""
+    """Sampler of the moments X'y, the d numbers through which a dataset acts on training.
+
+    Its distribution is exact, and its cost independent of the number of rows. `make_moment_sampler` builds one.
+
+    Attributes:
+        ecosystem: what is simulated.
+        theta: the true parameter of the simulated data.
+        private_root: σ S~_k^½, a root of the covariance of the moments of private labels.
+        public_root: σ S_*^½.
+        pool_root: a root of the covariance σ² Σ w_k² S_k that fresh label noise gives the pool's moment.
+        kernels: the table of `theory.estimators.kernel_table`.
+    """
 
     ecosystem: Ecosystem
     theta: Float[Array, " d"]
@@ -66,41 +80,54 @@ class MomentSampler(Sampler):
     pool_root: Float[Array, "d d"]
     kernels: KernelTable
 
-    def draw_initial(self, key, replicates):
-        """X~_k'ỹ_k and X_*'y_*."""
+    def draw_initial(
+        self, key: PRNGKeyArray, replicates: int
+    ) -> tuple[Float[Array, "entity d replicate"], Float[Array, "d replicate"]]:
+        """Draw X~_k'ỹ_k and X_*'y_*."""
         key_private, key_public = jax.random.split(key)
         private = self.private_root @ _normal(key_private, (*self.private_root.shape[:2], replicates))
         public = self.public_root @ _normal(key_public, (len(self.theta), replicates))
         private_mean, public_mean = self.ecosystem.private @ self.theta, self.ecosystem.public @ self.theta
         return private_mean[..., None] + private, public_mean[:, None] + public
 
-    def trainer(self, alpha, beta) -> Training:
-        """The estimator's matrices."""
+    def trainer(self, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Training:
+        """Matrices of the least-squares estimator."""
         return train(self.ecosystem, alpha, beta, self.kernels)
 
-    def nothing_published(self, replicates):
-        """A moment of zero."""
+    def nothing_published(self, replicates: int) -> Float[Array, "d replicate"]:
+        """Moment of an empty pool, which is zero."""
         return jnp.zeros((len(self.theta), replicates))
 
-    def publish(self, key, estimates):
-        """m = Σ_j w_j S_j θ̂_j + n, n ~ N(0, σ² Σ_j w_j² S_j)."""
+    def publish(self, key: PRNGKeyArray, estimates: Estimates) -> Float[Array, "d replicate"]:
+        """Draw the pool's moment m = Σ_j w_j S_j θ̂_j + n, n ~ N(0, σ² Σ_j w_j² S_j)."""
         weighted = self.ecosystem.shares[:, None, None] * self.ecosystem.synthetic
         mean = jnp.einsum("jba,jar->br", weighted, estimates)
         return mean + self.pool_root @ _normal(key, mean.shape)
 
-    def train(self, trainer: Training, initial, pool) -> Estimates:
-        """θ̂_k = G_k⁺ (p_k u_k + q_k u_* + α_k m)."""
+    def train(
+        self,
+        trainer: Training,
+        initial: tuple[Float[Array, "entity d replicate"], Float[Array, "d replicate"]],
+        pool: Float[Array, "d replicate"],
+    ) -> Estimates:
+        """Estimates θ̂_k = G_k⁺ (p_k X~_k'ỹ_k + q_k X_*'y_* + α_k m)."""
         private, public = initial
         moment = (
             trainer.private_weight[:, None, None] * private
-            + trainer.public_weight[:, None, None] * public
-            + trainer.synthetic_weight[:, None, None] * pool
+            + trainer.public_weight[:, None, None] * public[None]
+            + trainer.synthetic_weight[:, None, None] * pool[None]
         )
         return trainer.inverse @ moment
 
 
 class RowTrainer(eqx.Module):
-    """The weighted least-squares solution of every entity as a map of all labels it trains on."""
+    """Weighted least-squares solution of every entity as a linear map of all labels it trains on.
+
+    Attributes:
+        private: the map of the entity's own private labels.
+        public: the map of the public labels.
+        synthetic: the map of the labels that each entity published.
+    """
 
     private: Float[Array, "entity d rows"]
     public: Float[Array, "entity d public_rows"]
@@ -108,29 +135,38 @@ class RowTrainer(eqx.Module):
 
 
 class RowSampler(Sampler):
-    """Draws every label of every dataset and solves each entity's weighted least squares: the paper, literally.
+    """Sampler that draws every label of every dataset and solves each entity's weighted least squares, as the paper says.
 
-    Knows nothing of Gram matrices. `make_row_sampler` builds one.
+    It uses no Gram matrices, and so checks `MomentSampler` independently. `make_row_sampler` builds one.
+
+    Attributes:
+        ecosystem: what is simulated.
+        theta: the true parameter of the simulated data.
+        features: the rows of all datasets.
     """
 
     ecosystem: Ecosystem
     theta: Float[Array, " d"]
     features: Features
 
-    def draw_initial(self, key, replicates):
-        """The labels ỹ_k and y_*."""
+    def draw_initial(
+        self, key: PRNGKeyArray, replicates: int
+    ) -> tuple[Float[Array, "entity rows replicate"], Float[Array, "public_rows replicate"]]:
+        """Draw the labels ỹ_k and y_*."""
         key_private, key_public = jax.random.split(key)
         private = self.features.private @ self.theta
         public = self.features.public @ self.theta
         return self._labels(key_private, private, replicates), self._labels(key_public, public, replicates)
 
-    def trainer(self, alpha, beta) -> RowTrainer:
-        """Minimum-norm solutions of min Σ_i weight_i (y_i - x_i'θ)², by the pseudo-inverse of the weighted rows."""
+    def trainer(self, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> RowTrainer:
+        """Minimum-norm minimizers of Σ_i weight_i (y_i - x_i'θ)² as maps of y, by the pseudo-inverse of the weighted rows."""
         rows, public_rows = self.features.private.shape[1], self.features.public.shape[0]
         pooled = self.features.synthetic.reshape(-1, self.theta.shape[0])
         pool_weights = jnp.repeat(self.ecosystem.shares, self.features.synthetic.shape[1])
 
-        def solve(alpha, beta, private):
+        def solve(
+            alpha: Float[Array, ""], beta: Float[Array, ""], private: Float[Array, "rows d"]
+        ) -> Float[Array, "d all_rows"]:
             design = jnp.concatenate([private, self.features.public, pooled])
             weights = jnp.concatenate(
                 [
@@ -140,34 +176,55 @@ class RowSampler(Sampler):
                 ]
             )
             root = jnp.sqrt(weights)
-            return pseudo_inverse_of_rows(root[:, None] * design) * root
+            return pseudo_inverse_of_rows(root[:, None] * design) * root[None, :]
 
         maps = jax.vmap(solve)(alpha, beta, self.features.private)
         private, public, synthetic = jnp.split(maps, [rows, rows + public_rows], axis=2)
         return RowTrainer(private, public, synthetic.reshape(*synthetic.shape[:2], *self.features.synthetic.shape[:2]))
 
-    def nothing_published(self, replicates):
-        """Labels that carry no weight at generation 0."""
+    def nothing_published(self, replicates: int) -> Float[Array, "publisher synthetic_rows replicate"]:
+        """Labels of zero, which carry no weight at generation 0."""
         return jnp.zeros((*self.features.synthetic.shape[:2], replicates))
 
-    def publish(self, key, estimates):
-        """y_k = X_k θ̂_k + noise."""
+    def publish(self, key: PRNGKeyArray, estimates: Estimates) -> Float[Array, "publisher synthetic_rows replicate"]:
+        """Draw the labels y_k = X_k θ̂_k + noise."""
         mean = self.features.synthetic @ estimates
         return mean + jnp.sqrt(self.ecosystem.noise_variance) * _normal(key, mean.shape)
 
-    def train(self, trainer: RowTrainer, initial, pool) -> Estimates:
-        """Apply the least-squares maps to the labels."""
+    def train(
+        self,
+        trainer: RowTrainer,
+        initial: tuple[Float[Array, "entity rows replicate"], Float[Array, "public_rows replicate"]],
+        pool: Float[Array, "publisher synthetic_rows replicate"],
+    ) -> Estimates:
+        """Least-squares estimates, the maps of `trainer` applied to the labels."""
         private, public = initial
         return (
             trainer.private @ private + trainer.public @ public + jnp.einsum("kaji,jir->kar", trainer.synthetic, pool)
         )
 
-    def _labels(self, key, mean, replicates):
+    def _labels(
+        self, key: PRNGKeyArray, mean: Float[Array, "*rows"], replicates: int
+    ) -> Float[Array, "*rows replicate"]:
         return mean[..., None] + jnp.sqrt(self.ecosystem.noise_variance) * _normal(key, (*mean.shape, replicates))
 
 
 def make_moment_sampler(ecosystem: Ecosystem) -> MomentSampler:
-    """The fast sampler: exact in law for any number of rows."""
+    """Fast sampler of an ecosystem: the exact distribution at a cost that does not depend on the number of rows.
+
+    Args:
+        ecosystem: with K entities and d features; without θ, θ = 0 is simulated.
+
+    Returns:
+        A sampler for `simulate`.
+
+    Example:
+        >>> import jax
+        >>> from crossfeed.sim import make_moment_sampler
+        >>> from crossfeed.theory import random_gaussian
+        >>> make_moment_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2)).theta.shape
+        (3,)
+    """
     deviation = jnp.sqrt(ecosystem.noise_variance)
     return MomentSampler(
         ecosystem,
@@ -180,13 +237,25 @@ def make_moment_sampler(ecosystem: Ecosystem) -> MomentSampler:
 
 
 def make_row_sampler(ecosystem: Ecosystem, features: Features | None = None) -> RowSampler:
-    """The literal sampler.
+    """Literal sampler of an ecosystem, which draws every label.
 
     Args:
-        features: the rows; if None, the smallest with the ecosystem's Gram matrices.
+        ecosystem: with K entities and d features; without θ, θ = 0 is simulated.
+        features: rows with the ecosystem's Gram matrices; if None, d rows per dataset that have them.
+
+    Returns:
+        A sampler for `simulate`.
 
     Raises:
         InvalidInput: the rows have other Gram matrices than the ecosystem, and both are concrete.
+
+    Example:
+        >>> import jax
+        >>> from crossfeed.sim import make_row_sampler
+        >>> from crossfeed.theory import random_gaussian
+        >>> sampler = make_row_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2))
+        >>> sampler.features.private.shape
+        (2, 3, 3)
     """
     if features is None:
         features = smallest_features(ecosystem)

@@ -1,4 +1,4 @@
-"""Ecosystems from a user's own files: text in `.txt` and `.jsonl`, tables in `.csv`, or folders of these."""
+"""Ecosystems from a user's own files: text in `.txt` and `.jsonl`, tables in `.csv`, or folders of them."""
 
 import csv
 import io
@@ -21,19 +21,35 @@ _SUFFIXES = (".txt", ".jsonl", ".csv")
 def ecosystem_from_files(
     private: Sequence[Path], public: Sequence[Path], dimension: int = 32, target: str | None = None
 ) -> Ecosystem:
-    """An ecosystem in which entity k owns the contents of `private[k]`.
+    """Ecosystem in which entity k owns the contents of `private[k]`.
 
-    Text becomes features by TF-IDF and its `dimension` leading singular directions, one row a record or passage of some
-    1000 characters; θ is then unknown. Tables hold numbers only; their columns are standardized over all files, and
-    `target`, if given, is the label.
+    Text is represented by the leading singular directions of its TF-IDF matrix, with one row per record of a `.jsonl` file or
+    passage of about 1000 characters; θ is then unknown. Tables hold numbers only; their columns are standardized over all
+    files.
 
     Args:
-        private: one file or folder an entity.
-        public: files or folders; all of them together are the public data.
+        private: one file or folder per entity.
+        public: files or folders; together they are the public data.
+        dimension: d, the number of features of text; tables have as many as columns that vary.
+        target: the column of the tables that holds the label; θ and σ² are then fitted to it.
+
+    Returns:
+        The ecosystem, in which entities publish labels for their own private inputs.
 
     Raises:
-        InvalidInput: a file that is missing, empty, damaged or of an unknown kind, text mixed with tables, an unknown
-            target, or a dimension the texts cannot fill.
+        InvalidInput: a file is missing, empty, damaged or of an unknown kind, text and tables are mixed, the target is no
+            column, or the texts have fewer dimensions.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from crossfeed.sim import ecosystem_from_files
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = Path(folder, "table.csv")
+        ...     _ = table.write_text("size,price\\n1,2\\n2,5\\n3,5\\n4,9\\n")
+        ...     ecosystem = ecosystem_from_files([table, table], [table], target="price")
+        >>> ecosystem.entities, ecosystem.dimension
+        (2, 1)
     """
     if not private:
         raise InvalidInput("private names no file, but there must be at least one entity")
@@ -42,7 +58,7 @@ def ecosystem_from_files(
     groups = [_files(path) for path in private] + [[file for path in public for file in _files(path)]]
     tables = {file.suffix == ".csv" for group in groups for file in group}
     if len(tables) > 1:
-        raise InvalidInput("some files are tables (.csv) and some are text: an ecosystem is made of one kind")
+        raise InvalidInput("some files are tables (.csv) and some are text: an ecosystem needs files of one kind")
     if tables.pop():
         return _from_tables(groups, target)
     if target is not None:
