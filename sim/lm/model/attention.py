@@ -70,7 +70,7 @@ def attend_filled(
         return attend(query, *held(slots), mask, causal=False)
     bounds = sorted({min(-(-slots * quarters // (4 * LANES)) * LANES, slots) for quarters in range(1, 5)})
     among = [lambda end=end: attend(query, *held(end), mask[..., :end], causal=False) for end in bounds]
-    return jax.lax.switch((jnp.array(bounds) < filled).sum(), among)
+    return jax.lax.switch((jnp.array(bounds, jnp.int32) < filled).sum(), among)
 
 
 def _one_head(
@@ -99,7 +99,7 @@ def _one_query(
     keys, values = keys.swapaxes(-1, -2), values.swapaxes(-1, -2)  # as `Transformer.read` had them
     scores = (query[..., None] * keys[:, :, None]).sum(axis=-2, dtype=jnp.float32)
     weights, _ = _exponentials(scores, mask[:, None, None])
-    sums = _side_by_side(jnp.sum, weights[:, :, :, None] * values[:, :, None])[..., 0]
+    sums = _side_by_side(jnp.sum, weights[:, :, :, None] * values[:, :, None].astype(weights.dtype))[..., 0]
     return (sums / _side_by_side(jnp.sum, weights)).astype(query.dtype)
 
 
@@ -114,16 +114,16 @@ def _one_block(
 
 
 def _forward(query, keys, values, mask):
-    weights, peak = _exponentials(_scores(query, keys), mask)
+    weights, peak = _exponentials(_scores(query, keys), mask[None])
     total = _side_by_side(jnp.sum, weights)
-    found = (jnp.dot(weights.astype(values.dtype), values) / total).astype(query.dtype)
+    found = (jnp.dot(weights.astype(values.dtype), values).astype(total.dtype) / total).astype(query.dtype)
     return found, (query, keys, values, mask, found, peak, total)
 
 
 def _backward(saved, cotangent):
     query, keys, values, mask, found, peak, total = saved
-    weights, _ = _exponentials(_scores(query, keys), mask, peak)
-    cotangent = (cotangent / total).astype(query.dtype)  # instead of the weights, which are many more
+    weights, _ = _exponentials(_scores(query, keys), mask[None], peak)
+    cotangent = (cotangent.astype(total.dtype) / total).astype(query.dtype)  # instead of the weights, which are many more
     along = (cotangent * found).sum(axis=-1, keepdims=True, dtype=jnp.float32)
     of_scores = (weights * (_scores(cotangent, values) - along)).astype(query.dtype)
     of_keys = _sum_of_products(query, of_scores)

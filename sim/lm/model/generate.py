@@ -67,7 +67,7 @@ def _complete(
 ) -> Int[Array, "batch {new_tokens}"]:
     batch, prompt = tokens.shape
     begun = jnp.maximum(lengths, 1)
-    read = jnp.arange(prompt) < begun[:, None]
+    read = jnp.arange(prompt, dtype=begun.dtype)[None] < begun[:, None]
     hidden, cache = model.read(tokens, empty_cache(model.config, batch, prompt + new_tokens), 0, read)
     last = jnp.take_along_axis(hidden, begun[:, None, None] - 1, axis=1)[:, 0]
     choose = jax.vmap(partial(_choose, temperature=temperature, top_p=top_p))

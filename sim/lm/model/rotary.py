@@ -13,7 +13,7 @@ POSITION_OFFSET = 2
 
 def positions_in_segments(segments: Int[Array, "batch length"]) -> Int[Array, "batch length"]:
     """Tokens since the segment began; a segment is a run of equal numbers."""
-    index = jnp.arange(segments.shape[1], dtype=jnp.int32)
+    index = jnp.arange(segments.shape[1], dtype=jnp.int32)[None]
     begins = jnp.concatenate([jnp.ones_like(segments[:, :1], bool), segments[:, 1:] != segments[:, :-1]], axis=1)
     # `jax.lax.cummax` takes quadratically many steps on CPU.
     return index - jax.lax.associative_scan(jnp.maximum, jnp.where(begins, index, 0), axis=1)
@@ -36,7 +36,7 @@ def rotation(
     config: TransformerConfig, positions: Int[Array, "batch length"]
 ) -> tuple[Float[Array, "batch length 1 pairs"], Float[Array, "batch length 1 pairs"]]:
     """Cosines and sines by which queries and keys at these positions turn."""
-    angles = positions[:, :, None, None].astype(jnp.float32) * frequencies(config)
+    angles = positions[:, :, None, None].astype(jnp.float32) * frequencies(config)[None, None, None]
     return jnp.cos(angles).astype(config.dtype), jnp.sin(angles).astype(config.dtype)
 
 

@@ -228,8 +228,8 @@ class Transformer(nnx.Module):
         length = tokens.shape[1]
         from_start = isinstance(start, int) and start == 0  # then a slot's number is its token's
         filled = jax.lax.dynamic_update_slice_in_dim(cache.mask, new, start, axis=1)
-        slots = jnp.arange(filled.shape[1])
-        visible = filled[:, None] & (slots <= start + jnp.arange(length)[:, None])
+        slots, read = (jnp.arange(count, dtype=jnp.int32) for count in (filled.shape[1], length))
+        visible = filled[:, None] & (slots[None, None] <= start + read[None, :, None])
 
         zero = jnp.int32(0)
 

@@ -11,6 +11,9 @@ import orbax.checkpoint as ocp
 from crossfeed.errors import CrossfeedError
 from crossfeed.multihost import as_first, first_alone, gathered, together
 
+from ..study.study import Study
+from ..train.population import Population
+
 _RECORDS = 2**20
 """Bytes that a checkpoint takes beside its arrays, at most."""
 
@@ -85,3 +88,15 @@ class Checkpoints:
     def close(self) -> None:
         """Let go of the folder."""
         self._manager.close()
+
+
+def restore_models(checkpoints: Checkpoints, shapes: Population, study: Study) -> Population:
+    """Models of the last generation that was saved.
+
+    Args:
+        checkpoints: of a cell, or of generation 0.
+        shapes: the shapes of the models, from `Population.shapes`.
+        study: the study that is run.
+    """
+    state = checkpoints.restore({"models": shapes.state})["models"]
+    return shapes.with_state(state, study.training.batch)

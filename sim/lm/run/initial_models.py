@@ -79,14 +79,14 @@ class Bases:
             return model
         alone = Population.of([model], self._inputs.tokenizer)
         what = f"seed {seed}: training the base" + (f" {number + 1}" if number else "")
-        with closing(Checkpoints(self._folder / "base" / f"seed{seed}_{number}")) as snapshots:
-            if snapshots.latest is not None:
-                return alone.with_state(snapshots.restore(alone.state), study.training.batch).model(0)
+        with closing(Checkpoints(self._folder / "base" / f"seed{seed}_{number}")) as checkpoints:
+            if checkpoints.latest is not None:
+                return alone.with_state(checkpoints.restore(alone.state), study.training.batch).model(0)
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
             self._tell(what, 0)
             trained, losses = alone.train([self._rows(training, seed)], training)
             check_finite(losses, what)
-            snapshots.save(0, trained.state)
+            checkpoints.save(0, trained.state)
             self._tell("", steps * training.batch * training.length)
         return trained.model(0)
 

@@ -16,7 +16,7 @@ from ..exchange.curation import make_completer
 from ..exchange.pool import draw_texts, publish, training_sets
 from ..study.study import Study
 from ..train.population import Population, Report, check_finite
-from .checkpointing import Checkpoints
+from .checkpointing import Checkpoints, restore_models
 from .initial_models import Bases, model_configs
 from .inputs import Inputs
 from .measures_store import write_measures
@@ -86,21 +86,21 @@ class Runner:
         for cell, place in self._places.items():
             for folder in (initial_folder(self.folder, self.study, cell), place):
                 if as_first(folder.is_dir()):
-                    with closing(Checkpoints(folder)) as snapshots:
-                        if snapshots.latest is not None:
-                            found[place] = snapshots.restore({"measures": self.measurer.empty()})["measures"]
+                    with closing(Checkpoints(folder)) as checkpoints:
+                        if checkpoints.latest is not None:
+                            found[place] = checkpoints.restore({"measures": self.measurer.empty()})["measures"]
         return found
 
     def _initial(self, seed: int, beta: float) -> Population:
         """Generation 0: trained on real data alone."""
         first = Cell(seed, 0.0, beta)
-        with closing(Checkpoints(initial_folder(self.folder, self.study, first))) as snapshots:
-            if snapshots.latest is not None:
-                trained = self._restored(snapshots)
+        with closing(Checkpoints(initial_folder(self.folder, self.study, first))) as checkpoints:
+            if checkpoints.latest is not None:
+                trained = self._restored(checkpoints)
             else:
                 base, measures = self.bases.population(seed), self.measurer.empty()
                 trained = self._generation(base, base, first, 0, measures)
-                snapshots.save(0, {"models": trained.state, "measures": measures})
+                checkpoints.save(0, {"models": trained.state, "measures": measures})
                 for cell in self._cells_after(seed, beta):
                     self._measures.setdefault(
                         self._places[cell], {name: values.copy() for name, values in measures.items()}
@@ -112,17 +112,17 @@ class Runner:
     def _cell(self, cell: Cell, population: Population) -> None:
         """Generations 1 to T of a cell, from the last that was saved."""
         measures = self._measures[self._places[cell]]
-        with closing(Checkpoints(self._places[cell])) as snapshots:
-            start = snapshots.latest or 0
+        with closing(Checkpoints(self._places[cell])) as checkpoints:
+            start = checkpoints.latest or 0
             if 0 < start < self.study.generations:
-                population = self._restored(snapshots)
+                population = self._restored(checkpoints)
             self._advance(start)
             for generation in range(start + 1, self.study.generations + 1):
                 trained_from = (
                     population if self.study.training.start == "previous" else self.bases.population(cell.seed)
                 )
                 population = self._generation(population, trained_from, cell, generation, measures)
-                snapshots.save(generation, {"models": population.state, "measures": measures})
+                checkpoints.save(generation, {"models": population.state, "measures": measures})
                 self._write()
                 self._advance(1)
 
@@ -165,8 +165,8 @@ class Runner:
             if generation == of:
                 measures["coordinates"][moment] = drawn
 
-    def _restored(self, snapshots: Checkpoints) -> Population:
-        return restored(snapshots, Population.shapes(self.model_configs, self.tokenizer), self.study)
+    def _restored(self, checkpoints: Checkpoints) -> Population:
+        return restore_models(checkpoints, Population.shapes(self.model_configs, self.tokenizer), self.study)
 
     def _write(self) -> None:
         measured = {cell: self._measures[place] for cell, place in self._places.items() if place in self._measures}
@@ -182,9 +182,3 @@ class Runner:
 
     def _tell(self, what: str, tokens: int) -> None:
         self._listen(Progress(self._done, self._total, what, tokens))
-
-
-def restored(snapshots: Checkpoints, shapes: Population, study: Study) -> Population:
-    """The models that were saved last."""
-    state = snapshots.restore({"models": shapes.state})["models"]
-    return shapes.with_state(state, study.training.batch)

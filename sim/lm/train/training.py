@@ -30,7 +30,7 @@ def make_optimizer(training: TrainingSettings) -> optax.GradientTransformation:
     warm = round(training.warmup * training.steps)
     rise = optax.linear_schedule(training.learning_rate / (warm + 1), training.learning_rate, max(warm, 1))
     fall = optax.linear_schedule(training.learning_rate, 0.0, training.steps - warm)
-    return optax.chain(
+    chain = optax.chain(
         optax.clip_by_global_norm(training.clip),
         optax.adamw(
             optax.join_schedules([rise, fall], [warm]),
@@ -39,6 +39,12 @@ def make_optimizer(training: TrainingSettings) -> optax.GradientTransformation:
             weight_decay=training.weight_decay,
         ),
     )
+
+    def update(gradient, state, params=None):
+        with jax.numpy_dtype_promotion("standard"):  # Optax raises decay rates to its integer step count
+            return chain.update(gradient, state, params)
+
+    return optax.GradientTransformation(chain.init, update)
 
 
 @partial(jax.jit, static_argnames="training")
@@ -65,7 +71,7 @@ def _mean_loss_and_gradient(model: Transformer, batch, microbatch: int):
     of_sum = jax.value_and_grad(lambda model, *rows: _row_losses(model, *rows).sum())
     sums = optax.microbatch(of_sum, argnums=(1, 2, 3), microbatch_size=microbatch or None)(model, *batch)
     count = jnp.maximum(batch[-1].sum(), 1)
-    return jax.tree.map(lambda total: total / count, sums)
+    return jax.tree.map(lambda total: total / count.astype(total.dtype), sums)
 
 
 def _row_losses(model: Transformer, tokens, segments, counted):

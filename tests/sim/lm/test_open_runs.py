@@ -100,7 +100,7 @@ def test_a_cell_is_looked_at_again_while_a_run_replaces_its_models(made, monkeyp
                 raise CrossfeedError("damaged")
             return super().restore(like)
 
-    monkeypatch.setattr("crossfeed.sim.lm.run.start.Checkpoints", Amid)
+    monkeypatch.setattr("crossfeed.sim.lm.run.evaluate.Checkpoints", Amid)
     cell = open_cell(folder, None, 1.0, 0.5)
     assert (cell.generation, len(looks)) == (1, 4)
     assert complete_prompt(cell, "Question:", 0.0) == expected
