@@ -23,6 +23,12 @@ class Prediction(eqx.Module):
     Attributes:
         mean: E θ̂_k of every entity.
         joint_covariance: Cov(θ̂_k, θ̂_l) of every pair of entities.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.sim import Prediction
+        >>> Prediction(mean=jnp.zeros((5, 2, 3)), joint_covariance=jnp.zeros((5, 2, 2, 3, 3))).mean.shape
+        (5, 2, 3)
     """
 
     mean: Float[Array, "generation entity d"]
@@ -37,6 +43,11 @@ class Decision(eqx.Module):
         largest: the largest |z|.
         threshold: largest |z| allowed, for the false-alarm rate of all comparisons together.
         agrees: whether no |z| exceeds the threshold.
+
+    Example:
+        >>> from crossfeed.sim import Decision
+        >>> Decision(comparisons=3, largest=1.2, threshold=3.6, agrees=True)
+        Decision(comparisons=3, largest=1.2, threshold=3.6, agrees=True)
     """
 
     comparisons: int

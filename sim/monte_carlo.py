@@ -37,6 +37,16 @@ class Simulation(eqx.Module):
         mse_se: standard error of `mse`.
         mspe: sample mean of ‖X~_m (θ̂_k - θ)‖², entity k on task m; NaN as for `mse`.
         mspe_se: standard error of `mspe`.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.sim import Simulation, make_moment_sampler, simulate
+        >>> from crossfeed.theory import Weights, symmetric_ecosystem
+        >>> sampler = make_moment_sampler(symmetric_ecosystem(2, jnp.eye(3)))
+        >>> simulation = simulate(sampler, Weights(0.5, 0.5), 1, 10, jax.random.key(0))
+        >>> isinstance(simulation, Simulation), simulation.mean.shape, simulation.joint_covariance
+        (True, (2, 2, 3), None)
     """
 
     replicates: Float[Array, ""]

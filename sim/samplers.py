@@ -33,6 +33,11 @@ class Sampler(eqx.Module):
     Attributes:
         ecosystem: what is simulated, with K entities and d features.
         theta: the true parameter of the simulated data.
+
+    Example:
+        >>> from crossfeed.sim import MomentSampler, RowSampler, Sampler
+        >>> issubclass(MomentSampler, Sampler), issubclass(RowSampler, Sampler)
+        (True, True)
     """
 
     ecosystem: eqx.AbstractVar[Ecosystem]
@@ -71,6 +76,16 @@ class MomentSampler(Sampler):
         public_root: σ S_*^½.
         pool_root: a root of the covariance σ² Σ w_k² S_k that fresh label noise gives the pool's moment.
         kernels: the table of `theory.estimators.kernel_table`.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.sim import make_moment_sampler
+        >>> from crossfeed.theory import symmetric_ecosystem
+        >>> sampler = make_moment_sampler(symmetric_ecosystem(2, jnp.eye(3)))
+        >>> private, public = sampler.draw_initial(jax.random.key(0), replicates=5)
+        >>> private.shape, public.shape
+        ((2, 3, 5), (3, 5))
     """
 
     ecosystem: Ecosystem
@@ -143,6 +158,16 @@ class RowSampler(Sampler):
         ecosystem: what is simulated.
         theta: the true parameter of the simulated data.
         features: the rows of all datasets.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.sim import make_row_sampler
+        >>> from crossfeed.theory import symmetric_ecosystem
+        >>> sampler = make_row_sampler(symmetric_ecosystem(2, jnp.eye(3)))
+        >>> labels, public_labels = sampler.draw_initial(jax.random.key(0), replicates=5)
+        >>> labels.shape, public_labels.shape
+        ((2, 3, 5), (3, 5))
     """
 
     ecosystem: Ecosystem

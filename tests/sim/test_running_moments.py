@@ -1,7 +1,5 @@
 """Streaming moments equal NumPy's on all replicates at once, however these are split into batches."""
 
-import importlib
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -16,7 +14,6 @@ CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 WEIGHTS = Weights(0.6, 0.5)
 
 summary = eqx.filter_jit(summarize)
-simulate_module = importlib.import_module("crossfeed.sim.monte_carlo")  # the package's name `simulate` is the function
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +54,7 @@ def gaussian_se(gram, error, covariance, count) -> float:
     return np.sqrt((2 * np.trace(product @ product) + 4 * error @ product @ gram @ error) / count)
 
 
-def assert_tallies_equal(left, right):
+def assert_moments_equal(left, right):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **CLOSE), left, right)
 
 
@@ -86,9 +83,9 @@ def test_batches_add_up_to_numpy_on_everything(sampler, estimates, joint, cuts):
 @pytest.mark.parametrize("joint", [True, False])
 def test_merging_is_associative_commutative_and_has_a_neutral_element(sampler, estimates, joint):
     a, b, c = (batch_moments(jnp.moveaxis(jnp.asarray(part), 0, -1), joint) for part in np.split(estimates, [5, 17]))
-    assert_tallies_equal(merge(merge(a, b), c), merge(a, merge(b, c)))
-    assert_tallies_equal(merge(a, b), merge(b, a))
-    assert_tallies_equal(merge(empty_like(a), a), a)
+    assert_moments_equal(merge(merge(a, b), c), merge(a, merge(b, c)))
+    assert_moments_equal(merge(a, b), merge(b, a))
+    assert_moments_equal(merge(empty_like(a), a), a)
 
 
 class RecordingSampler(MomentSampler):
@@ -105,12 +102,10 @@ class RecordingSampler(MomentSampler):
 
 
 @pytest.mark.parametrize("replicates", [40, 44, 7])  # whole batches; a rest; less than one batch
-def test_drawing_in_batches_tallies_every_replicate_once(sampler, monkeypatch, replicates):
-    largest = 2 * (ENTITIES + 1) * DIMENSION  # real moments, the pool, estimates
-    monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 10 * largest)
+def test_batches_count_every_replicate_once(sampler, replicates):
     recording = RecordingSampler(**vars(sampler), record=[])
 
-    found = simulate(recording, WEIGHTS, GENERATIONS, replicates, jax.random.key(0), joint=True)
+    found = simulate(recording, WEIGHTS, GENERATIONS, replicates, jax.random.key(0), joint=True, batch_size=10)
 
     jax.effects_barrier()
     batches = [recording.record[start :: GENERATIONS + 1] for start in range(GENERATIONS + 1)]
@@ -139,11 +134,9 @@ def test_runs_merge_into_one_run(sampler):
     np.testing.assert_allclose(together.joint_covariance, (within + between) / 79, **CLOSE)
 
 
-def test_memory_does_not_depend_on_replicates(sampler, monkeypatch):
-    monkeypatch.setattr(simulate_module, "_BATCH_NUMBERS", 16_000)  # batches of 1000
-
+def test_memory_does_not_depend_on_replicates(sampler):
     def temporary_bytes(replicates: int) -> int:
-        run = jax.jit(lambda key: simulate_moments(sampler, WEIGHTS, GENERATIONS, replicates, key))
+        run = jax.jit(lambda key: simulate_moments(sampler, WEIGHTS, GENERATIONS, replicates, key, batch_size=1000))
         return run.lower(jax.random.key(0)).compile().memory_analysis().temp_size_in_bytes
 
     few, many = temporary_bytes(2_000), temporary_bytes(200_000)
