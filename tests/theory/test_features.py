@@ -104,6 +104,19 @@ def test_random_gaussian_follows_its_key():
     assert not np.allclose(same[0].private[0], same[0].private[1])
 
 
+def test_there_are_as_many_public_rows_as_features_unless_told():
+    plain, told, more = (theory.random_gaussian(KEY, 2, 5, 3, public_rows=rows) for rows in (None, 5, 6))
+    np.testing.assert_array_equal(plain.public, told.public)
+    assert not np.allclose(plain.public, more.public)
+
+
+def test_no_two_data_sets_are_drawn_with_the_same_numbers():
+    """With one feature and one row a Gram matrix is the square of one normal number, and so is θ²."""
+    made = [theory.random_gaussian(jax.random.key(seed), 3, 1, 1, public_rows=1) for seed in range(3)]
+    numbers = [np.ravel(field) for each in made for field in (each.private, each.public, each.theta**2)]
+    assert np.diff(np.sort(np.concatenate(numbers))).min() > 1e-9
+
+
 @pytest.mark.parametrize("field", ["entities", "dimension", "rank", "rows", "public_rows"])
 @pytest.mark.parametrize("size", [0, -1])
 def test_sizes_must_be_positive(field, size):

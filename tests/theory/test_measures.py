@@ -234,6 +234,24 @@ def test_theta_plays_no_part_where_unbiased():
     np.testing.assert_allclose(with_theta["mse"], without["mse"], rtol=1e-12)
 
 
+def test_a_bias_counts_until_it_is_rounding():
+    """Entity 0 knows nothing, entity 1 all: the pool's bias starts at a half and is three quarters of the last one's."""
+    private = jnp.array([0.0, 1.0]).reshape(2, 1, 1)
+    ecosystem = theory.Ecosystem(private, jnp.zeros((1, 1)), jnp.ones((2, 1, 1)), theory.equal_shares(2))
+
+    def measure(law):
+        return theory.bias_map_norm(law), theory.biased(law), theory.mse(law)
+
+    traced = jax.jit(lambda weights: theory.trajectory(ecosystem, weights, 120, measure))
+    norm, biased, error = (np.asarray(value)[:, 0] for value in traced(theory.Weights(0.5, 1.0)))
+    closed = 0.5 * 0.75 ** (np.arange(1, 121) - 1)
+    np.testing.assert_allclose(norm[1:], closed, rtol=1e-3, atol=1e-15)
+    assert biased[1:][closed > 1e-11].all()
+    assert np.isnan(error[1:][closed > 1e-11]).all()
+    assert not biased[1:][closed < 1e-13].any()
+    assert np.isfinite(error[1:][closed < 1e-13]).all()
+
+
 def test_the_first_generation_of_a_trajectory_needs_theta_too():
     with pytest.raises(theory.DependsOnTheta):
         theory.trajectory(biased_ecosystem(theta=False), theory.Weights(0.5, 1.0), 2, theory.mse)
