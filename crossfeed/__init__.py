@@ -1,7 +1,7 @@
 """What happens when generative models train recursively on each other's outputs: exact, simulated, learned.
 
-The public names of `crossfeed.theory` and `crossfeed.sim` are also names of `crossfeed` itself, as in `crossfeed.limit`. They
-are loaded when first used, so that importing `crossfeed` is instant and sets nothing.
+The public names of `crossfeed.theory` and `crossfeed.sim` are also names of `crossfeed` itself, as in
+`crossfeed.limit`. They are loaded when first used, so that importing `crossfeed` is instant and sets nothing.
 """
 
 import os
@@ -22,7 +22,8 @@ __version__ = "0.2.0"
 
 _ROOMS = ("theory", "sim")
 
-# In a checkout the other packages lie beside this folder, and Python started there finds this folder before an installed one.
+# In a checkout the other packages lie beside this folder, and Python started there finds this folder before an
+# installed one.
 _checkout = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 if os.path.exists(os.path.join(_checkout, "pyproject.toml")):
     __path__.append(_checkout)  # noqa: F405

@@ -12,8 +12,8 @@ from crossfeed.errors import InvalidInput
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     """Context manager that writes a file completely or not at all, so that no reader ever sees half of it.
 
-    Its value is a temporary path in the same folder, with the same suffix. When the block succeeds, the file written there
-    replaces `path`; when the block raises, it is removed, and what stood at `path` before stays as it was.
+    Its value is a temporary path in the same folder, with the same suffix. When the block succeeds, the file written
+    there replaces `path`; when the block raises, it is removed, and what stood at `path` before stays as it was.
 
     Args:
         path: the file to write. A symbolic link is kept, and the file it points to is replaced.

@@ -36,8 +36,8 @@ def differences(stored: Any, wanted: Any, source: str, name: str = "") -> list[s
         name: dotted path of these settings within larger ones; empty at the top.
 
     Returns:
-        Phrases "NAME is X there and Y in SOURCE" in the order of the keys; of a list, only the first entry that differs.
-        Empty if the settings are equal. A missing key counts as None.
+        Phrases "NAME is X there and Y in SOURCE" in the order of the keys; of a list, only the first entry that
+        differs. Empty if the settings are equal. A missing key counts as None.
 
     Example:
         >>> from crossfeed.differences import differences

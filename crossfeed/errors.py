@@ -7,8 +7,8 @@ from contextlib import contextmanager
 class CrossfeedError(ValueError):
     """Base class of all exceptions that crossfeed raises on purpose.
 
-    Raised itself where neither the input nor a missing limit is to blame, such as for data that are too ill-conditioned for
-    float64. Its message is one sentence, fit to be shown to a user as it is.
+    Raised itself where neither the input nor a missing limit is to blame, such as for data that are too ill-conditioned
+    for float64. Its message is one sentence, fit to be shown to a user as it is.
 
     Example:
         >>> from crossfeed import CrossfeedError, InvalidInput

@@ -100,7 +100,8 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
         Pairs of "PATH line NUMBER", for messages, and the parsed record.
 
     Raises:
-        InvalidInput: as `read_text_file`; or a line is not JSON, or holds an unpaired surrogate, which no text can hold.
+        InvalidInput: as `read_text_file`; or a line is not JSON, or holds an unpaired surrogate, which no text can
+            hold.
 
     Example:
         >>> import tempfile

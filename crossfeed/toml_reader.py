@@ -99,7 +99,7 @@ class TomlReader:
 
         Args:
             table: name of the table that holds the key; empty for a table or key at the top.
-            key: the key at fault. Without such a key in the text, the message names the line of a table of that name, or none.
+            key: the key at fault, or the name of a table. The message names its line if the text holds it.
             what: end of the sentence that begins with the key.
             which: index of the table, from 0, within an array of tables.
 
@@ -111,7 +111,7 @@ class TomlReader:
         raise InvalidInput(f"{self.source}{f', line {line}' if line else ''}: {where} {what}")
 
     def line(self, table: str, key: str, which: int = 0) -> int | None:
-        """Number of the line, from 1, on which a key or a table of that name stands; None if it stands nowhere.
+        """Number of the line, from 1, on which a key or a table stands; None if the text does not hold it.
 
         Args:
             table: name of the table that holds the key; empty for a table or key at the top.

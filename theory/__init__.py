@@ -1,18 +1,19 @@
 """Exact results for K linear models that train recursively on each other's outputs.
 
-An `Ecosystem` says what data every entity has, and `Weights` how much it trusts each kind. `trajectory` follows the law of all
-estimates through generations 0..T, and `limit` gives the law that they tend to. Everything else is a function of such a `Law`:
-errors (`mse`, `mspe`, `relative_efficiency`), moments (`bias`, `covariance` and others), similarity of the entities
-(`homogenization` and distances) and their use of each dataset (`transfer`); or a statement about stability (`spectral_radius`,
-`lemma1`, `universal_bound`, `common_prompts`).
+An `Ecosystem` says what data every entity has, and `Weights` how much it trusts each kind. `trajectory` follows the law
+of all estimates through generations 0..T, and `limit` gives the law that they tend to. Everything else is a function of
+such a `Law`: errors (`mse`, `mspe`, `relative_efficiency`), moments (`bias`, `covariance` and others), similarity of
+the entities (`homogenization` and distances) and their use of each dataset (`transfer`); or a statement about stability
+(`spectral_radius`, `lemma1`, `universal_bound`, `common_prompts`).
 
-Symbols: K entities, d features, θ the true parameter, θ̂_k the estimate of entity k, and σ² the variance of the noise of one label.
-S~_k, S_* and S_k are the Gram matrices X'X of private, public and synthetic data, w_k are the shares of the pool, and
-S̲ = Σ_k w_k S_k. α_k and β_k are the weights, and ā = 1 - α. A⁺ is the Moore-Penrose inverse of A, and ρ(A) the spectral radius.
-Sections, theorems, equations and figures named without a source are those of arXiv 2505.21677 v3; `docs/theory.md` derives the
-rest.
+Symbols: K entities, d features, θ the true parameter, θ̂_k the estimate of entity k, and σ² the variance of the noise
+of one label. S~_k, S_* and S_k are the Gram matrices X'X of private, public and synthetic data, w_k are the shares of
+the pool, and S̲ = Σ_k w_k S_k. α_k and β_k are the weights, and ā = 1 - α. A⁺ is the Moore-Penrose inverse of A, and
+ρ(A) the spectral radius. Sections, theorems, equations and figures named without a source are those of arXiv 2505.21677
+v3; `docs/theory.md` derives the rest.
 
-Covariances and mean squared errors are in squared units of θ; as long as no estimate is biased, they are proportional to σ².
+Covariances and mean squared errors are in squared units of θ; as long as no estimate is biased, they are proportional
+to σ².
 
 All functions are pure, and can be compiled, mapped over and differentiated by JAX. They need float64: first call
 `jax.config.update("jax_enable_x64", True)`.

@@ -1,8 +1,8 @@
-"""Exact law of all estimates, at every generation and in the limit, from a recursion of dimension d (`docs/theory.md`, section 2).
+"""Exact law of all estimates, at every generation and in the limit, from a recursion of dimension d.
 
 Entities influence each other only through the pool, and the pool enters training only through d numbers: the moment
-m = Σ_j w_j X_j'y_j of the published data. Following the law of m instead of that of all K d parameters is exact, costs O(K d³)
-operations per generation, and needs d × d algebra only.
+m = Σ_j w_j X_j'y_j of the published data. Following the law of m instead of that of all K d parameters is exact, costs
+O(K d³) operations per generation, and needs d × d algebra only (`docs/theory.md`, section 2).
 """
 
 from collections.abc import Callable
@@ -77,16 +77,16 @@ class Law(eqx.Module):
 def spectral_radius(ecosystem: Ecosystem, weights: Weights) -> Float[Array, ""]:
     """Spectral radius ρ(Q) of the recursion of all estimates, which have a limit where it is below one (Theorem 3).
 
-    Computed as ρ(H) of the d × d matrix H = Σ_j w_j α_j S_j G_j⁺, which has the same nonzero eigenvalues as the paper's Kd × Kd
-    matrix Q (`docs/theory.md`, section 2).
+    Computed as ρ(H) of the d × d matrix H = Σ_j w_j α_j S_j G_j⁺, which has the same nonzero eigenvalues as the paper's
+    Kd × Kd matrix Q (`docs/theory.md`, section 2).
 
     Args:
         ecosystem: the ecosystem.
         weights: weights that are constant over generations, of shape () or (K).
 
     Returns:
-        The factor by which a perturbation grows per generation in the long run, at least 0 and without unit. NaN where an
-        entity's data are too ill-conditioned for float64.
+        The factor by which a perturbation grows per generation in the long run, at least 0 and without unit. NaN where
+        an entity's data are too ill-conditioned for float64.
 
     Raises:
         InvalidInput: the weights change between generations, or their shape does not fit K.
@@ -104,8 +104,9 @@ def spectral_radius(ecosystem: Ecosystem, weights: Weights) -> Float[Array, ""]:
 def spectral_radius_once(ecosystem: Ecosystem, weights: Weights) -> Float[Array, ""]:
     """Spectral radius ρ(Q) of an ecosystem that is used with one set of weights only, as in random trials.
 
-    The same number as from `spectral_radius`, several times faster for a single evaluation: ranks are decided only for the data
-    that carry weight. Over a grid of weights, `spectral_radius` is faster, since it decides them once for the whole grid.
+    The same number as from `spectral_radius`, several times faster for a single evaluation: ranks are decided only for
+    the data that carry weight. Over a grid of weights, `spectral_radius` is faster, since it decides them once for the
+    whole grid.
 
     Args:
         ecosystem: the ecosystem.
@@ -134,7 +135,8 @@ def trajectory(ecosystem: Ecosystem, weights: Weights, generations: int, measure
 
     Args:
         ecosystem: the ecosystem.
-        weights: weights of all entities and generations, of any shape that `Weights` allows. α at generation 0 plays no part.
+        weights: weights of all entities and generations, of any shape that `Weights` allows; α at generation 0 is
+            taken as 0.
         generations: T, at least 0.
         measure: function of a `Law`, such as `mse`. Under tracing from generation 1 on.
 
@@ -172,8 +174,8 @@ def trajectory(ecosystem: Ecosystem, weights: Weights, generations: int, measure
 def limit(ecosystem: Ecosystem, weights: Weights) -> Law:
     """Law of all estimates as the number of generations goes to infinity, for constant weights (Theorem 3).
 
-    It does not depend on generation 0. Under `jax.jit`, `jax.vmap` or `jax.grad` nothing can be raised: a law that does not
-    exist has `exists = False` there, its errors are `inf`, and its other measures NaN or `inf`.
+    It does not depend on generation 0. Under `jax.jit`, `jax.vmap` or `jax.grad` nothing can be raised: a law that does
+    not exist has `exists = False` there, its errors are `inf`, and its other measures NaN or `inf`.
 
     Args:
         ecosystem: the ecosystem.
@@ -200,7 +202,8 @@ def limit(ecosystem: Ecosystem, weights: Weights) -> Law:
     radius = spectral_radius_of(feedback)
     refuse_unit_root(radius)
     exists = has_limit(radius)
-    # Where there is no limit, H = 0 stands in and the result is discarded, so that gradients stay finite elsewhere in a batch.
+    # Where there is no limit, H = 0 stands in and the result is discarded, so that gradients of the other laws in a
+    # batch stay finite.
     feedback = jnp.where(exists, feedback, 0)
     resolvent = jnp.linalg.inv(jnp.eye(ecosystem.dimension) - feedback)
     own_private, own_public, own_bias = _fresh_information(ecosystem, training, publication)
@@ -214,7 +217,7 @@ def limit(ecosystem: Ecosystem, weights: Weights) -> Law:
 
 
 def next_pool(law: Law) -> Pool:
-    """Law of the pool at the next generation, if all entities publish by the given law (`docs/theory.md`, section 2)."""
+    """Law of the pool at the next generation if all entities publish by this law (`docs/theory.md`, section 2)."""
     publication = _publication(law.ecosystem, law.training)
     feedback = _feedback(law.training, publication)
     own_private, own_public, own_bias = _fresh_information(law.ecosystem, law.training, publication)
@@ -237,14 +240,14 @@ def _publication(ecosystem: Ecosystem, training: Training) -> Float[Array, "enti
 
 
 def _feedback(training: Training, publication: Float[Array, "entity d d"]) -> Float[Array, "d d"]:
-    """H = Σ_j α_j w_j S_j G_j⁺, the map from the pool's moment to its mean at the next generation, without the real data."""
+    """H = Σ_j α_j w_j S_j G_j⁺, the map from the pool's moment to its contribution to the next pool."""
     return jnp.einsum("j,jab->ab", training.synthetic_weight, publication)
 
 
 def _fresh_information(
     ecosystem: Ecosystem, training: Training, publication: Float[Array, "entity d d"]
 ) -> tuple[Float[Array, "entity d d"], Float[Array, "d d"], Float[Array, "d d"]]:
-    """Additions to L_j, L_* and F in one generation: from private data, public data, and directions that entities do not see."""
+    """Additions to L_j, L_* and F in one generation, from private data, public data and unseen directions."""
     private = training.private_weight[:, None, None] * publication
     public = jnp.einsum("j,jab->ab", training.public_weight, publication)
     unseen = ecosystem.synthetic @ training.kernel

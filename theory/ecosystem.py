@@ -12,7 +12,7 @@ from crossfeed.errors import InvalidInput
 from .tracing import is_concrete
 
 SYMMETRY_TOLERANCE = 1e-10
-"""Largest asymmetry, and largest negative eigenvalue, that count as rounding, relative to the largest entry of the matrix."""
+"""Largest asymmetry or negative eigenvalue that counts as rounding, relative to the largest entry of the matrix."""
 
 SHARE_TOLERANCE = 1e-9
 """Largest deviation of the sum of the shares from 1 that counts as rounding."""
@@ -58,8 +58,8 @@ class Ecosystem(eqx.Module):
         theta: θ, the true parameter of all real data; needed only where an estimate is biased, otherwise None.
 
     Raises:
-        InvalidInput: at construction, if shapes or types do not fit; and, unless traced, if a value is not finite, a Gram
-            matrix is asymmetric or indefinite, or shares are negative or do not sum to 1.
+        InvalidInput: at construction, if shapes or types do not fit; and, unless traced, if a value is not finite, a
+            Gram matrix is asymmetric or indefinite, or shares are negative or do not sum to 1.
 
     Example:
         >>> import jax.numpy as jnp
@@ -127,7 +127,7 @@ def equal_shares(entities: int) -> Float[Array, " entity"]:
 
 
 def check_shapes(ecosystem: Ecosystem) -> None:
-    """Refuse arrays whose shapes or types do not fit together; values are not looked at, so traced arrays are checked too."""
+    """Refuse arrays whose shapes or types do not fit together; their values may be traced."""
     shape = ecosystem.private.shape
     if len(shape) != 3 or 0 in shape or shape[1] != shape[2]:
         raise InvalidInput(f"private must have shape (K, d, d) with K ≥ 1 and d ≥ 1, but has shape {shape}")

@@ -21,11 +21,11 @@ def load_ecosystem(path: str | os.PathLike) -> Ecosystem:
     """Ecosystem read from an `.npz` archive.
 
     Args:
-        path: archive with the arrays `private` (K, d, d), `public` (d, d) and `synthetic` (K, d, d), and optionally `shares` (K),
-            equal if missing, `noise_variance`, 1 if missing, and `theta` (d).
+        path: archive with the arrays `private` (K, d, d), `public` (d, d) and `synthetic` (K, d, d), and optionally
+            `shares` (K), equal if missing, `noise_variance`, 1 if missing, and `theta` (d).
 
     Raises:
-        InvalidInput: the file cannot be read or is damaged, a key is missing or unknown, or `Ecosystem` refuses a value.
+        InvalidInput: the file cannot be read or is damaged, a key is missing or unknown, or `Ecosystem` refuses it.
 
     Example:
         >>> import tempfile
@@ -40,7 +40,7 @@ def load_ecosystem(path: str | os.PathLike) -> Ecosystem:
     fields = _read_arrays(Path(path))
     for name in _REQUIRED:
         if name not in fields:
-            raise InvalidInput(f"{path} has no key '{name}'; it holds {_listing(fields)}")
+            raise InvalidInput(f"{path} has no key '{name}': it holds {_listing(fields)}")
     for name, value in fields.items():
         if name not in _REQUIRED + _OPTIONAL:
             raise InvalidInput(

@@ -1,4 +1,4 @@
-"""Estimators of all entities at one generation: weighted least squares of minimum norm, as linear maps of the moments X'y."""
+"""Estimators of all entities: weighted least squares of minimum norm, as linear maps of moments X'y."""
 
 import equinox as eqx
 import jax
@@ -10,11 +10,13 @@ from .linear_algebra import RANK_TOLERANCE, inverse_on_range, kernel_projector
 
 
 class Training(eqx.Module):
-    """Estimators of all entities at one generation: θ̂_k = G_k⁺ (p_k X~_k'ỹ_k + q_k X_*'y_* + α_k m), m the pool's moment (§5).
+    """Estimators of all entities at one generation, as linear maps of moments (§5).
+
+    With m the moment of the pool, θ̂_k = G_k⁺ (p_k X~_k'ỹ_k + q_k X_*'y_* + α_k m).
 
     Attributes:
         inverse: G_k⁺ with G_k = p_k S~_k + q_k S_* + α_k S̲.
-        kernel: I - G_k⁺ G_k, the projector onto the directions on which entity k has no data; exactly zero at full rank.
+        kernel: I - G_k⁺ G_k, projector onto the directions on which entity k has no data; exactly zero at full rank.
         private_weight: p_k = (1 - α_k) β_k, the weight of entity k's private data.
         public_weight: q_k = (1 - α_k)(1 - β_k), the weight of the public data.
         synthetic_weight: α_k, the weight of the pool.
@@ -32,7 +34,7 @@ class Training(eqx.Module):
         return self.synthetic_weight[:, None, None] * self.inverse
 
 
-# Every set of data that an entity may train on, as ones for (private, public, synthetic): the bits of 1..7, lowest first.
+# Every set of data that an entity may train on, as ones for (private, public, synthetic): the bits of 1 to 7.
 _PATTERNS = [[(code >> bit) & 1 for bit in range(3)] for code in range(1, 8)]
 
 KernelTable = Float[Array, "pattern entity d d"]
@@ -41,8 +43,8 @@ KernelTable = Float[Array, "pattern entity d d"]
 def kernel_table(ecosystem: Ecosystem) -> KernelTable:
     """Projectors onto the kernel of G_k for each of the seven sets of data that can carry weight.
 
-    The kernel of G_k is the intersection of the kernels of the data that carry weight, whatever their weights. So ranks are
-    decided from the data alone, where this is well conditioned, and once for a whole grid of α and β.
+    The kernel of G_k is the intersection of the kernels of the data that carry weight, whatever their weights. So ranks
+    are decided from the data alone, where this is well conditioned, and once for a whole grid of α and β.
 
     Args:
         ecosystem: the ecosystem.
@@ -90,7 +92,7 @@ def train(
 
 
 def train_once(ecosystem: Ecosystem, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Training:
-    """Estimators as from `train`, for a single use of an ecosystem: K kernels are computed instead of the 7 K of a table."""
+    """Estimators as from `train` for a single use of an ecosystem, with K kernels instead of the 7 K of a table."""
     weights = _of_each_kind(alpha, beta)
     return _train(ecosystem, weights, _kernels(ecosystem, (weights > RANK_TOLERANCE).astype(float)))
 

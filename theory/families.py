@@ -18,10 +18,10 @@ def random_gaussian(
     public_rows: int | None = None,
     noise_variance: float | Array = 1.0,
 ) -> Ecosystem:
-    """Random ecosystem with Gaussian features, in which entities publish labels for their private inputs (Figures 2 and 4).
+    """Random ecosystem with Gaussian features and labels published for the private inputs (Figures 2 and 4).
 
-    The private data of every entity span a random subspace of its own. Entries of all features have variance 1, and those of
-    the true parameter are standard normal.
+    The private data of every entity span a random subspace of its own. Entries of all features have variance 1, and
+    those of the true parameter are standard normal.
 
     Args:
         key: key of the random numbers.
@@ -29,8 +29,9 @@ def random_gaussian(
         dimension: d, at least 1.
         rank: rank of every private feature matrix, from 1 to d.
         rows: number of private samples per entity, at least `rank`; `rank` if None.
-        public_rows: number of public samples, at least 1; d if None, which is just enough for full rank and agrees with the
-            published Figure 2 (see `figures.calibration`: the fitted public Gram matrix has an eigenvalue near zero).
+        public_rows: number of public samples, at least 1; d if None, which just suffices for full rank. That agrees
+            with the published Figure 2, where the fitted public Gram matrix has an eigenvalue near zero
+            (`figures.calibration`).
         noise_variance: σ², the variance of the noise of one label.
 
     Returns:
@@ -67,9 +68,9 @@ def random_gaussian(
 
 
 def symmetric_ecosystem(entities: int, gram: Float[Array, "d d"], noise_variance: float | Array = 1.0) -> Ecosystem:
-    """Ecosystem in which all data have the same Gram matrix, S_k = S~_k = S_* = S, so that all results have closed forms.
+    """Ecosystem in which all data have the same Gram matrix, S_k = S~_k = S_* = S.
 
-    The closed forms are in `theory.symmetric` (`docs/theory.md`, section 5).
+    All results have closed forms, which are in `theory.symmetric` (`docs/theory.md`, section 5).
 
     Args:
         entities: K, at least 1.
@@ -94,11 +95,12 @@ def symmetric_ecosystem(entities: int, gram: Float[Array, "d d"], noise_variance
 
 
 def worst_case(entities: int, private_strength: float | Array) -> Ecosystem:
-    """Ecosystem whose spectral radius approaches the bound of Theorem U as its private data grow (`docs/theory.md`, section 3).
+    """Ecosystem that approaches the bound of Theorem U as its private data grow (`docs/theory.md`, section 3).
 
-    Entity j publishes labels along one axis, S_j = m e_j e_j', but its private data lie in the direction u_j ∝ e_j - 1/√m,
-    S~_j = L u_j u_j'. There are m = K = d of each and no public data, S_* = 0. At β = 1 the spectral radius is
-    1 + (ℓ/(1+ℓ)) (√m - 1)/2 with ℓ = āL/α, so the ecosystem diverges although every entity keeps its private data.
+    Entity j publishes labels along one axis, S_j = m e_j e_j', but its private data lie in another direction,
+    S~_j = L u_j u_j' with u_j ∝ e_j - 1/√m. There are m = K = d of each and no public data, S_* = 0. At β = 1 the
+    spectral radius is 1 + (ℓ/(1+ℓ)) (√m - 1)/2 with ℓ = āL/α, so the ecosystem diverges although every entity keeps its
+    private data.
 
     Args:
         entities: m, the number of entities and of features, at least 2.

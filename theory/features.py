@@ -17,8 +17,8 @@ from .linear_algebra import square_root
 class Features(eqx.Module):
     """Feature matrices of all data of an ecosystem, with one row per sample.
 
-    Shorter datasets are padded with rows of zeros, which add nothing to X'X and X'y. `stack_features` makes them from data of
-    different lengths, and `smallest_features` from Gram matrices.
+    Shorter datasets are padded with rows of zeros, which add nothing to X'X and X'y. `stack_features` makes them from
+    data of different lengths, and `smallest_features` from Gram matrices.
 
     Attributes:
         private: X~_k, the private features of entity k.
@@ -83,8 +83,8 @@ def stack_features(
     Args:
         private: the private features of every entity, of shapes (n_k, d) with one row per sample.
         public: the public features, of shape (n, d).
-        synthetic: the inputs that every entity publishes labels for, of shapes (m_k, d); the private features if None, as in
-            the paper.
+        synthetic: the inputs that every entity publishes labels for, of shapes (m_k, d); the private features if None,
+            as in the paper.
 
     Returns:
         Features with max n_k private rows, n public rows and max m_k synthetic rows.

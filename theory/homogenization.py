@@ -1,4 +1,4 @@
-"""Similarity of the entities: correlation of their errors (homogenization), and distances between their estimates."""
+"""Similarity of the entities: correlation of their errors (homogenization), and distances of their estimates."""
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +19,8 @@ def homogenization(law: Law, present: Bool[Array, " entity"] | None = None) -> F
         present: True for entities that count, False for those that only pad the arrays; all count if None.
 
     Returns:
-        A number from -1/(K-1) to 1: one if all estimates coincide, zero if their errors are uncorrelated. NaN for a single
-        entity, which has none to compare with, and where there is no limit.
+        A number from -1/(K-1) to 1: one if all estimates coincide, zero if their errors are uncorrelated. NaN for a
+        single entity, which has none to compare with, and where there is no limit.
 
     Raises:
         DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
@@ -63,7 +63,7 @@ def disagreement(law: Law) -> Float[Array, "entity entity"]:
         law: joint law of the estimates.
 
     Returns:
-        Symmetric matrix of shape (K, K) in units of θ, with zeros on the diagonal. NaN or `inf` where there is no limit.
+        Symmetric matrix of shape (K, K) in units of θ, zero on the diagonal. NaN or `inf` where there is no limit.
 
     Raises:
         DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
@@ -81,14 +81,14 @@ def disagreement(law: Law) -> Float[Array, "entity entity"]:
 def mean_distance(law: Law) -> Float[Array, "entity entity"]:
     """Root mean square distance between the conditional means of every two entities' estimates, given the initial data.
 
-    The expectation is over the initial data. The noise of synthetic labels is left out, so the distance is zero where the
-    row blocks of M_t coincide, that is where both entities use all data in the same way (Theorem 1).
+    The expectation is over the initial data. The noise of synthetic labels is left out, so the distance is zero where
+    the row blocks of M_t coincide, that is where both entities use all data in the same way (Theorem 1).
 
     Args:
         law: joint law of the estimates.
 
     Returns:
-        Symmetric matrix of shape (K, K) in units of θ, with zeros on the diagonal. NaN or `inf` where there is no limit.
+        Symmetric matrix of shape (K, K) in units of θ, zero on the diagonal. NaN or `inf` where there is no limit.
 
     Raises:
         DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
@@ -112,7 +112,7 @@ def distribution_distance(law: Law) -> Float[Array, "entity entity"]:
         law: joint law of the estimates; only the law of each entity by itself counts.
 
     Returns:
-        Symmetric matrix of shape (K, K) in units of θ, with zeros on the diagonal. NaN or `inf` where there is no limit.
+        Symmetric matrix of shape (K, K) in units of θ, zero on the diagonal. NaN or `inf` where there is no limit.
 
     Raises:
         DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.

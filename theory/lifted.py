@@ -1,7 +1,7 @@
-"""Lifted form: the paper's Kd × Kd formulas as printed, misprints corrected. The reference for everything else.
+"""Lifted form: the paper's formulas with Kd × Kd matrices as printed, apart from corrected misprints.
 
-Slow on purpose: nothing here knows of the consensus form. Unequal shares put w_k where the paper has 1/K, and entities
-may differ in α and β.
+The reference for all other code. Slow on purpose, since it shares nothing with the consensus form. Shares may be
+unequal, with w_k where the paper has 1/K, and entities may differ in α and β.
 """
 
 import equinox as eqx
@@ -15,7 +15,13 @@ from .weights import Weights
 
 
 class Operators(eqx.Module):
-    """P_t and Q_t of eq. (4), and the Gram matrix G_t they come from."""
+    """Matrices of the recursion at one generation (§5, equation 4).
+
+    Attributes:
+        gram: G_t, the Gram matrix that all entities' estimators invert.
+        real: P_t, the map from each real dataset's own estimate to the estimates.
+        recursive: Q_t, the map from the previous estimates to the estimates.
+    """
 
     gram: Float[Array, "Kd Kd"]
     real: Float[Array, "Kd K1d"]
@@ -23,25 +29,39 @@ class Operators(eqx.Module):
 
 
 class LiftedLaw(eqx.Module):
-    """M_t and C_t of Theorem 1: θ̂_t given the initial data has mean M_t [X~⁺ỹ; X_*⁺y_*] and covariance C_t."""
+    """Conditional law of all estimates θ̂_t given the initial data (Theorem 1).
+
+    Attributes:
+        mean_map: M_t; the mean is M_t [X~⁺ỹ; X_*⁺y_*].
+        conditional_covariance: C_t, the covariance.
+    """
 
     mean_map: Float[Array, "... Kd K1d"]
     conditional_covariance: Float[Array, "... Kd Kd"]
 
 
 def block_diagonal(blocks: Float[Array, "entity d d"]) -> Float[Array, "Kd Kd"]:
-    """diag(A_1, …, A_K)."""
+    """Block-diagonal matrix diag(A_1, …, A_K)."""
     return jax.scipy.linalg.block_diag(*blocks)
 
 
 def operators(ecosystem: Ecosystem, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Operators:
-    """G_t, P_t and Q_t of §5 for one generation's weights."""
+    """Matrices G_t, P_t and Q_t for the weights of one generation (§5).
+
+    Args:
+        ecosystem: the ecosystem.
+        alpha: α_k in [0, 1].
+        beta: β_k in [0, 1].
+    """
     entities, size = ecosystem.entities, ecosystem.dimension
     identity = jnp.eye(size)
-    weight = lambda w: jnp.kron(jnp.diag(w), identity)  # noqa: E731
+
+    def weight(values: Float[Array, " entity"]) -> Float[Array, "Kd Kd"]:
+        return jnp.kron(jnp.diag(values), identity)
+
     private = block_diagonal(ecosystem.private)
     synthetic = block_diagonal(ecosystem.synthetic)
-    averaging = jnp.kron(jnp.outer(jnp.ones(entities), ecosystem.shares), identity)  # Π for equal shares
+    averaging = jnp.kron(jnp.outer(jnp.ones(entities), ecosystem.shares), identity)  # Π if shares are equal
     pool = jnp.kron(jnp.eye(entities), ecosystem.pool_gram)
     public = jnp.kron(jnp.eye(entities), ecosystem.public)
     gram = weight((1 - alpha) * beta) @ private + weight((1 - alpha) * (1 - beta)) @ public + weight(alpha) @ pool
@@ -54,11 +74,25 @@ def operators(ecosystem: Ecosystem, alpha: Float[Array, " entity"], beta: Float[
 
 
 def trajectory(ecosystem: Ecosystem, weights: Weights, generations: int) -> LiftedLaw:
-    """M_t and C_t at generations 0..T by the recursion of Theorem 1."""
+    """Matrices M_t and C_t at generations 0..T, by the recursion of Theorem 1.
+
+    Args:
+        ecosystem: the ecosystem.
+        weights: weights of all entities and generations.
+        generations: T, at least 0.
+
+    Returns:
+        The conditional laws, with a leading axis of length T+1.
+
+    Raises:
+        InvalidInput: T is negative, or the shape of the weights does not fit K or T.
+    """
     entities = ecosystem.entities
     noise = ecosystem.noise_variance * pseudo_inverse(block_diagonal(ecosystem.synthetic))
 
-    def step(law, weights_now):
+    def step(
+        law: LiftedLaw, weights_now: tuple[Float[Array, " entity"], Float[Array, " entity"]]
+    ) -> tuple[LiftedLaw, LiftedLaw]:
         now = operators(ecosystem, *weights_now)
         mean_map = now.real + now.recursive @ law.mean_map
         covariance = now.recursive @ (noise + law.conditional_covariance) @ now.recursive.T
@@ -71,7 +105,17 @@ def trajectory(ecosystem: Ecosystem, weights: Weights, generations: int) -> Lift
 
 
 def limit(ecosystem: Ecosystem, weights: Weights) -> LiftedLaw:
-    """M by eq. (1) and C by eq. (2), vec(C) = σ² (I - Q⊗Q)⁻¹ vec(Q S⁺ Qᵀ); needs ρ(Q) < 1 and (Kd)⁴ numbers."""
+    """Limits of M_t by equation (1), and of C_t by equation (2): vec(C) = σ² (I - Q⊗Q)⁻¹ vec(Q S⁺ Qᵀ) (Theorem 3).
+
+    Meaningful for ρ(Q) < 1 only, which is not checked. Takes memory for (Kd)⁴ numbers.
+
+    Args:
+        ecosystem: the ecosystem.
+        weights: weights that are constant over generations, of shape () or (K).
+
+    Raises:
+        InvalidInput: the weights change between generations, or their shape does not fit K.
+    """
     now = operators(ecosystem, *weights.per_entity(ecosystem.entities))
     recursive = now.recursive
     size = recursive.shape[0]
@@ -82,20 +126,33 @@ def limit(ecosystem: Ecosystem, weights: Weights) -> LiftedLaw:
 
 
 def covariance(ecosystem: Ecosystem, law: LiftedLaw) -> Float[Array, "... Kd Kd"]:
-    """Cov(θ̂_t) = σ² M_t diag(S~⁺, S_*⁺) M_tᵀ + C_t (Theorems 2 and 3)."""
+    """Covariance of all estimates, σ² M_t diag(S~⁺, S_*⁺) M_tᵀ + C_t (Theorems 2 and 3), in squared units of θ."""
     initial = jax.scipy.linalg.block_diag(*pseudo_inverse(ecosystem.private), pseudo_inverse(ecosystem.public))
     return ecosystem.noise_variance * law.mean_map @ initial @ law.mean_map.mT + law.conditional_covariance
 
 
 def bias_map(ecosystem: Ecosystem, weights: Weights, generations: int) -> Float[Array, "generation Kd d"]:
-    """-Q_t ⋯ Q_1 (I - G_0⁺G_0)(1_K ⊗ I): E[θ̂_t] - 1_K⊗θ as a map of θ (Theorem 2; G_1 … G_t of full rank)."""
+    """Bias E[θ̂_t] - 1_K ⊗ θ at generations 0..T as a map of θ, -Q_t ⋯ Q_1 (I - G_0⁺G_0)(1_K ⊗ I) (Theorem 2).
+
+    Holds where G_1, …, G_T have full rank, which is not checked.
+
+    Args:
+        ecosystem: the ecosystem.
+        weights: weights of all entities and generations.
+        generations: T, at least 0.
+
+    Raises:
+        InvalidInput: T is negative, or the shape of the weights does not fit K or T.
+    """
     entities = ecosystem.entities
     alpha, beta = weights.per_generation(entities, generations)
     first = operators(ecosystem, alpha[0], beta[0]).gram
     unseen = jnp.eye(first.shape[0]) - pseudo_inverse(first) @ first
     start = -unseen @ jnp.kron(jnp.ones((entities, 1)), jnp.eye(ecosystem.dimension))
 
-    def step(bias, weights_now):
+    def step(
+        bias: Float[Array, "Kd d"], weights_now: tuple[Float[Array, " entity"], Float[Array, " entity"]]
+    ) -> tuple[Float[Array, "Kd d"], Float[Array, "Kd d"]]:
         bias = operators(ecosystem, *weights_now).recursive @ bias
         return bias, bias
 

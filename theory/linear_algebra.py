@@ -1,27 +1,30 @@
-"""Spectra and pseudo-inverses of small symmetric matrices, safe under jit, vmap and grad."""
+"""Projectors, roots and inverses of small symmetric matrices, and spectral radii, all of which JAX can transform."""
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 RANK_TOLERANCE = 1e-12
-"""An eigenvalue, or a weight, at most this far above zero relative to the largest counts as zero.
+"""Largest eigenvalue that counts as zero, relative to the largest one; and the largest weight that does.
 
-Gram matrices carry rounding of about 1e-15; directions below 1e-12 cannot be told from it."""
+Gram matrices carry rounding errors of about 1e-15, which leaves eigenvalues below 1e-12 without meaning."""
 
-_SQUARINGS_A_STEP, _SQUARING_STEPS = 6, 8
-_LOSS_A_STEP = 1e-126
-"""A norm that falls below this in a step of 63 factors lost two digits in each: too many."""
+_SQUARINGS_PER_STEP, _SQUARING_STEPS = 6, 8
+_LOSS_PER_STEP = 1e-126
+"""Norm of a product of 64 factors of norm one below which too many digits are lost: two per multiplication."""
 _RANK_ONE = 1e-13
-"""A power P of a matrix with ‖P² - tr(P) P‖ this small against |tr P| ‖P‖ holds one eigenvalue only."""
+"""Largest ‖P² - tr(P) P‖, relative to |tr P| ‖P‖, at which a power P of a matrix counts as having rank one."""
 
 
 def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float[Array, "d d"]:
     """Orthogonal projector onto the range of a symmetric positive semi-definite matrix.
 
     Args:
-        rounding: eigenvalues up to this size are zero, for a matrix that may be zero but for rounding.
+        matrix: the matrix.
+        rounding: largest eigenvalue that counts as zero in any case, for a matrix that may be zero up to rounding.
     """
     values, vectors = jnp.linalg.eigh(matrix)
     kept = values > jnp.maximum(RANK_TOLERANCE * values[-1], rounding)
@@ -29,7 +32,7 @@ def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float
 
 
 def kernel_projector(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """Orthogonal projector onto the kernel; exactly zero where the matrix has full rank."""
+    """Orthogonal projector onto the kernel of a symmetric positive semi-definite matrix; exactly zero at full rank."""
     values, vectors = jnp.linalg.eigh(matrix)
     dropped = values <= RANK_TOLERANCE * jnp.maximum(values[-1], 0)
     return (vectors * dropped.astype(vectors.dtype)[None, :]) @ vectors.T
@@ -42,42 +45,53 @@ def square_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
 
 
 def pseudo_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
-    """Moore-Penrose inverse of symmetric matrices, by their eigenvalues."""
+    """Moore-Penrose inverse of symmetric matrices, from their eigenvalues."""
     return jnp.linalg.pinv(matrix, rtol=RANK_TOLERANCE, hermitian=True)
 
 
 def pseudo_inverse_of_rows(matrix: Float[Array, "rows d"]) -> Float[Array, "d rows"]:
-    """Moore-Penrose inverse of a rectangular matrix, by its singular values.
+    """Moore-Penrose inverse of a rectangular matrix, from its singular values.
 
-    By LAPACK's gesvd: jaxlib's default, gesdd, waits for the thread pool it runs in, and two at once on two cores wait for
-    ever (seen with 0.9.2). So no `jnp.linalg.svd`, `pinv` or `norm(ord=2)` here.
+    Calls LAPACK's gesvd, because gesdd, the default of jaxlib, waits for the thread pool it runs in, and two at once on
+    two cores wait forever (seen with 0.9.2). For the same reason `jnp.linalg.svd`, `pinv` and `norm(ord=2)` are not
+    used here.
     """
     left, values, right = jax.lax.linalg.svd(matrix, full_matrices=False, algorithm=jax.lax.linalg.SvdAlgorithm.QR)
     kept = values > RANK_TOLERANCE**0.5 * values[0]
     return (right.T * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)[None, :]) @ left.T
 
 
+_TwoMatrices = tuple[Float[Array, "d d"], Float[Array, "d d"]]
+
+
 @jax.custom_jvp
 def inverse_on_range(
     matrix: Float[Array, "d d"], kernel: Float[Array, "d d"]
 ) -> tuple[Float[Array, "d d"], Float[Array, "d d"]]:
-    """Pseudo-inverse of a symmetric matrix whose kernel is known, and that kernel's projector.
+    """Pseudo-inverse of a symmetric positive semi-definite matrix whose kernel is known, and the kernel's projector.
 
-    An ordinary inverse after filling the kernel, several times faster than an eigenvalue decomposition
-    and, unlike one, differentiable at repeated eigenvalues. Derivatives are those at constant rank
-    (Golub and Pereyra 1973): the rank is a property of the data, so it does not move with the weights.
+    An ordinary inverse of the matrix plus a multiple of the projector: several times faster than an eigenvalue
+    decomposition and, unlike it, differentiable at repeated eigenvalues. Derivatives are those at constant rank (Golub
+    and Pereyra 1973), since the rank is a property of the data and does not change with the weights.
+
+    Args:
+        matrix: the matrix.
+        kernel: orthogonal projector onto its kernel.
+
+    Returns:
+        The pseudo-inverse, and `kernel`, whose derivative is that of the kernel's projector.
     """
     size = matrix.shape[-1]
     trace = jnp.trace(matrix)
     scale = jnp.where(trace > 0, trace / size, 1.0)
     factor = jax.lax.linalg.cholesky(matrix + scale * kernel, symmetrize_input=False)
-    # Solved from the right, so that what is transposed below is the second factor, which costs nothing.
+    # Solved from the right, so that the transposed matrix below is the second factor, which costs nothing.
     root = jax.lax.linalg.triangular_solve(factor, jnp.eye(size), lower=True, transpose_a=True)
     return root @ root.T - kernel / scale, kernel
 
 
 @inverse_on_range.defjvp
-def _inverse_on_range_jvp(primals, tangents):
+def _inverse_on_range_jvp(primals: _TwoMatrices, tangents: _TwoMatrices) -> tuple[_TwoMatrices, _TwoMatrices]:
     inverse, kernel = inverse_on_range(*primals)
     change = tangents[0]
     turned = inverse @ inverse @ change @ kernel
@@ -88,34 +102,47 @@ def _inverse_on_range_jvp(primals, tangents):
 
 @jax.custom_jvp
 def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
-    """Largest absolute eigenvalue of a square matrix, by squaring it: Aⁿ for n = 2⁶, 2¹², ... 2⁴⁸.
+    """Spectral radius of a square matrix A, its largest absolute eigenvalue, by repeated squaring.
 
-    Where one eigenvalue λ outgrows the others, Aⁿ becomes a multiple of its projector and λ = tr(Aⁿ A) / tr(Aⁿ). Where none
-    does, Gelfand's formula ρ = lim ‖Aⁿ‖^(1/n) at the end: the factor between ‖Aⁿ‖ and ρⁿ enters as its logarithm over n,
-    about 1e-14. Matrix products only, several times faster than a batch of eigenvalue decompositions; these stand in for the
-    whole batch where squaring one of its matrices would lose digits. The derivative is that of the eigenvalue; there is none
-    at A = 0.
+    The powers are Aⁿ for n = 2⁶, 2¹², …, 2⁴⁸. Where one eigenvalue λ dominates, Aⁿ tends to a multiple of its
+    projector, and λ = tr(Aⁿ A) / tr(Aⁿ). Where none does, Gelfand's formula ρ = lim ‖Aⁿ‖^(1/n) is used at the largest
+    n: the factor between ‖Aⁿ‖ and ρⁿ then adds its logarithm over n, about 1e-14. Matrix products alone are several
+    times faster than a batch of eigenvalue decompositions, which replace them for the whole batch if squaring one of
+    its matrices would lose digits. The derivative is that of the dominant eigenvalue; at A = 0 there is none.
     """
     return _spectral_radius(matrix)
 
 
 @spectral_radius_of.defjvp
-def _spectral_radius_jvp(primals, tangents):
+def _spectral_radius_jvp(
+    primals: tuple[Float[Array, "d d"]], tangents: tuple[Float[Array, "d d"]]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
     _, tangent = jax.jvp(_by_eigenvalues, primals, tangents)
     return spectral_radius_of(*primals), tangent
+
+
+# Step, power of the matrix at norm one, log norm per factor, least norm, whether rank one is reached, its eigenvalue.
+_Squaring = tuple[
+    Int[Array, ""] | int,
+    Float[Array, "*batch d d"],
+    Float[Array, "*batch"],
+    Float[Array, "*batch"],
+    Bool[Array, "*batch"],
+    Float[Array, "*batch"],
+]
 
 
 @custom_vmap
 def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
     unit, size = _normalized(matrix)
 
-    def going(state):
+    def going(state: _Squaring) -> Bool[Array, ""]:
         step, _, _, _, alone, _ = state
         return (step < _SQUARING_STEPS) & ~alone.all()
 
-    def square(state):
+    def square(state: _Squaring) -> _Squaring:
         step, power, logarithm, lowest, alone, dominant = state
-        for _ in range(_SQUARINGS_A_STEP - 1):
+        for _ in range(_SQUARINGS_PER_STEP - 1):
             power = power @ power
         squared = power @ power
         trace = jnp.trace(power, axis1=-2, axis2=-1)
@@ -123,20 +150,22 @@ def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch
         found = ~alone & (rest < _RANK_ONE * jnp.abs(trace) * _norm(power))
         quotient = jnp.abs((power * unit.mT).sum((-2, -1)) / jnp.where(found, trace, 1))
         power, loss = _normalized(squared)
-        logarithm = logarithm + jnp.log(loss) * 0.5 ** (_SQUARINGS_A_STEP * (step + 1.0))
+        logarithm = logarithm + jnp.log(loss) * 0.5 ** (_SQUARINGS_PER_STEP * (step + 1.0))
         lowest, dominant = jnp.minimum(lowest, loss), jax.lax.select(found, quotient, dominant)
         return step + 1, power, logarithm, lowest, alone | found, dominant
 
     zero = jnp.zeros_like(size)
     start = 0, unit, zero, zero + 1, size == 0, zero
     _, _, logarithm, lowest, alone, dominant = jax.lax.while_loop(going, square, start)
-    careful = ((lowest < _LOSS_A_STEP) & (size > 0)).any()
+    careful = ((lowest < _LOSS_PER_STEP) & (size > 0)).any()
     radius = size * jnp.where(alone, dominant, jnp.exp(logarithm))
     return jax.lax.cond(careful, lambda: _by_eigenvalues(matrix), lambda: radius)
 
 
 @_spectral_radius.def_vmap
-def _spectral_radius_batch(size, batched, matrix):
+def _spectral_radius_batch(
+    size: int, batched: Sequence[bool], matrix: Float[Array, "*batch d d"]
+) -> tuple[Float[Array, "*batch"], bool]:
     return _spectral_radius(matrix), True
 
 
@@ -145,11 +174,11 @@ def _by_eigenvalues(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"
 
 
 def _norm(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
-    """Frobenius norm over √d, which is one for the identity."""
+    """Frobenius norm divided by √d, so that the identity has norm one."""
     return jnp.sqrt((matrix * matrix).sum((-2, -1)) / matrix.shape[-1])
 
 
 def _normalized(matrix: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch"]]:
-    """The matrix at norm one, and the norm it had."""
+    """Matrix divided by its norm, and that norm; a zero matrix stays as it is."""
     size = _norm(matrix)
     return matrix / jnp.where(size > 0, size, 1)[..., None, None], size

@@ -15,16 +15,18 @@ NEGLIGIBLE_BIAS = 1e-12
 
 
 def mean_map(law: Law) -> Float[Array, "entity dataset d d"]:
-    """Blocks of M_t: each entity's mean estimate, given the initial data, as a map of every dataset's own estimate (Theorem 1).
+    """Blocks of M_t, the map from every dataset's own estimate to the mean of each entity's estimate (Theorem 1).
 
-    Meant for up to some hundred entities, since there are K (K+1) d² numbers; `transfer` needs fewer.
+    The mean is that given the initial data. Meant for up to some hundred entities, since there are K (K+1) d² numbers;
+    `transfer` needs fewer.
 
     Args:
         law: joint law of the estimates.
 
     Returns:
-        Array of shape (K, K+1, d, d) without unit: block (k, j) maps the least-squares estimate from entity j's private data to
-        its contribution to entity k's mean, and the last block that from the public data. NaN where there is no limit.
+        Array of shape (K, K+1, d, d) without unit: block (k, j) maps the least-squares estimate from entity j's private
+        data to its contribution to entity k's mean, and the last block that from the public data. NaN where there is no
+        limit.
 
     Example:
         >>> import jax.numpy as jnp
@@ -222,7 +224,8 @@ def mse(law: Law) -> Float[Array, " entity"]:
         law: joint law of the estimates.
 
     Returns:
-        Array of shape (K) in squared units of θ, proportional to σ² where no estimate is biased. `inf` where there is no limit.
+        Array of shape (K) in squared units of θ, proportional to σ² where no estimate is biased. `inf` where there is
+        no limit.
 
     Raises:
         DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
@@ -245,8 +248,8 @@ def mspe(law: Law) -> Float[Array, "entity task"]:
         law: joint law of the estimates.
 
     Returns:
-        Array of shape (K, K), entity k by task m, in units of σ², that is squared units of a label, and summed over the rows of
-        X~_m. `inf` where there is no limit.
+        Array of shape (K, K), entity k by task m, in units of σ², that is squared units of a label, and summed over the
+        rows of X~_m. `inf` where there is no limit.
 
     Raises:
         DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
@@ -273,8 +276,8 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
         A positive number in squared units of θ, proportional to σ².
 
     Raises:
-        CrossfeedError: all real data together do not span the features, so there is no unbiased estimator. While traced, the
-            value is NaN instead.
+        CrossfeedError: all real data together do not span the features, so there is no unbiased estimator. While
+            traced, the value is NaN instead.
 
     Example:
         >>> import jax.numpy as jnp
@@ -298,7 +301,8 @@ def relative_efficiency(law: Law) -> Float[Array, " entity"]:
         law: joint law of the estimates.
 
     Returns:
-        Array of shape (K) without unit; 1 is as good as the best unbiased estimator from all real data. NaN where there is no limit.
+        Array of shape (K) without unit; 1 is as good as the best unbiased estimator from all real data. NaN where there
+        is no limit.
 
     Raises:
         CrossfeedError: all real data together do not span the features. While traced, the value is NaN instead.

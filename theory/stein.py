@@ -1,10 +1,12 @@
-"""The discrete Lyapunov (Stein) equation X = H X Hᵀ + N, which every limit covariance solves."""
+"""Solver of the Stein equation X = H X Hᵀ + N (discrete Lyapunov equation), which gives the covariances of limits."""
+
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from crossfeed.errors import CrossfeedError, NoLimit
 
@@ -12,15 +14,28 @@ from .linear_algebra import spectral_radius_of
 from .tracing import is_concrete
 
 UNIT_ROOT_TOLERANCE = 1e-10
-"""A spectral radius closer to one than this cannot be told from one in float64: no limit is reported."""
+"""Smallest distance of a spectral radius from one at which float64 can tell that it is below one."""
 
-_DOUBLINGS = 40  # 2**40 terms of the series: enough for a spectral radius up to 1 - 1e-10
-_DOUBLINGS_A_CHECK = 2
-_NEGLIGIBLE = 1e-10  # enters squared, so the neglected tail is below rounding
+_DOUBLINGS = 40  # 2**40 terms of the series, enough for a spectral radius of 1 - 1e-10
+_DOUBLINGS_PER_CHECK = 2
+_NEGLIGIBLE = 1e-10  # it enters squared, so that the terms left out are below rounding
 
 
 class SteinSolution(eqx.Module):
-    """Solution of X = H X Hᵀ + N, or `inf` with `converged = False` where there is none."""
+    """Solution of the Stein equation X = H X Hᵀ + N.
+
+    Attributes:
+        value: X; `inf` where there is none.
+        spectral_radius: ρ(H).
+        converged: whether ρ(H) < 1, so that there is a solution.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import solve_stein
+        >>> solution = solve_stein(0.5 * jnp.eye(3), jnp.eye(3))
+        >>> print(solution.converged, f"{solution.spectral_radius:.4f}")
+        True 0.5000
+    """
 
     value: Float[Array, "d d"]
     spectral_radius: Float[Array, ""]
@@ -28,18 +43,26 @@ class SteinSolution(eqx.Module):
 
 
 def has_limit(spectral_radius: Float[Array, ""]) -> Bool[Array, ""]:
-    """Whether powers of a matrix with this spectral radius die out, decided in float64."""
+    """Whether the powers of a matrix with this spectral radius tend to zero, as far as float64 can tell."""
     return spectral_radius < 1 - UNIT_ROOT_TOLERANCE
 
 
 def refuse_unit_root(spectral_radius: Float[Array, ""]) -> None:
-    """Raise `NoLimit` where the value can be looked at and is not below one; silent while traced."""
+    """Refuse a spectral radius that is not below one, unless it is traced.
+
+    Args:
+        spectral_radius: ρ(H) of the recursion; NaN if it could not be computed.
+
+    Raises:
+        NoLimit: it is not below one, as far as float64 can tell.
+        CrossfeedError: it is NaN.
+    """
     if not is_concrete(spectral_radius) or has_limit(spectral_radius):
         return
     if jnp.isnan(spectral_radius):
         raise CrossfeedError(
-            "what an entity trains on is too ill-conditioned for float64, so there is no number: rescale the features, or "
-            "drop those that nearly depend on others"
+            "the training data of an entity are too ill-conditioned for float64, so there is no result: rescale the "
+            "features, or drop those that are nearly linear combinations of others"
         )
     raise NoLimit(
         f"there is no limit: the spectral radius is {float(spectral_radius):.12g}, and a limit needs a value below 1"
@@ -47,13 +70,28 @@ def refuse_unit_root(spectral_radius: Float[Array, ""]) -> None:
 
 
 def solve_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> SteinSolution:
-    """Solve X = H X Hᵀ + N for symmetric N by doubling; d³ log(1/(1-ρ)) operations.
+    """Solution X of the Stein equation X = H X Hᵀ + N for symmetric N, by doubling.
 
-    Batches under `vmap`, and differentiates in both modes through the adjoint equation Y = Hᵀ Y H + X̄
-    instead of through the iterations. X is symmetric, and positive semi-definite whenever N is.
+    Takes O(d³ log(1/(1-ρ))) operations. Derivatives in both modes come from the adjoint equation Y = Hᵀ Y H + X̄
+    instead of the iterations.
+
+    Args:
+        contraction: H, with ρ(H) < 1.
+        noise: N, symmetric.
+
+    Returns:
+        X, in the units of N: symmetric, and positive semi-definite if N is.
 
     Raises:
-        NoLimit: ρ(H) ≥ 1 and the arguments are concrete. While traced, the value is `inf` instead.
+        NoLimit: ρ(H) ≥ 1, or so close below that float64 cannot tell (1e-10). While traced, the value is `inf` instead.
+        CrossfeedError: ρ(H) is NaN; unless traced.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import solve_stein
+        >>> solution = solve_stein(0.5 * jnp.eye(3), jnp.eye(3))
+        >>> print(f"{solution.value[0, 0]:.4f}")  # 1 / (1 - 0.25)
+        1.3333
     """
     radius = spectral_radius_of(contraction)
     refuse_unit_root(radius)
@@ -63,7 +101,7 @@ def solve_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) ->
 
 
 def stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """`solve_stein` for a matrix whose spectral radius is known to be below one."""
+    """Solution X of X = H X Hᵀ + N for symmetric N and a matrix H whose spectral radius is known to be below one."""
     solution = jax.lax.custom_linear_solve(
         lambda x: x - contraction @ x @ contraction.T,
         noise,
@@ -73,29 +111,35 @@ def stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -
     return (solution + solution.T) / 2
 
 
+# A, X and the number of steps.
+_Doubling = tuple[Float[Array, "*batch d d"], Float[Array, "*batch d d"], Int[Array, ""] | int]
+
+
 @custom_vmap
 def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
-    """Σ_s Hˢ N (Hˢ)ᵀ: after n steps the sum holds 2ⁿ terms, since X ← X + A X Aᵀ, A ← A².
+    """Sum Σ_s Hˢ N (Hˢ)ᵀ, of which n steps X ← X + A X Aᵀ, A ← A² give the first 2ⁿ terms.
 
-    A batch runs until its slowest member is done. Further steps leave the others as they are, so nothing is masked, which
-    is what `vmap` of the loop would do, at twice the cost.
+    A batch runs until its slowest member has converged. More steps do not change the others, so no member is masked;
+    `vmap` of the loop would mask them, at twice the cost.
     """
 
-    def going(state):
+    def going(state: _Doubling) -> Bool[Array, ""]:
         power, _, step = state
         return (jnp.abs(power).max() > _NEGLIGIBLE) & (step < _DOUBLINGS)
 
-    def double(state):
+    def double(state: _Doubling) -> _Doubling:
         power, total, step = state
-        for _ in range(_DOUBLINGS_A_CHECK):
+        for _ in range(_DOUBLINGS_PER_CHECK):
             power, total = power @ power, total + power @ total @ power.mT
-        return power, total, step + _DOUBLINGS_A_CHECK
+        return power, total, step + _DOUBLINGS_PER_CHECK
 
     return jax.lax.while_loop(going, double, (contraction, noise, 0))[1]
 
 
 @_doubling.def_vmap
-def _doubling_batch(size, batched, contraction, noise):
+def _doubling_batch(
+    size: int, batched: Sequence[bool], contraction: Float[Array, "... d d"], noise: Float[Array, "... d d"]
+) -> tuple[Float[Array, "... d d"], bool]:
     stacked = (
         x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
         for x, is_batched in zip((contraction, noise), batched, strict=True)

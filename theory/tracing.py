@@ -1,4 +1,4 @@
-"""Whether values are known while a function runs, or stand for others because JAX traces it."""
+"""Test for values that are known while a function runs, as opposed to those that JAX traces."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from jax.core import Tracer
 
 
 def is_concrete(*values: Any) -> bool:
-    """Whether no value is traced by jit, vmap or grad, so that all of them can be looked at now."""
+    """Whether no array in any of the values, which may be pytrees, is traced by jit, vmap or grad."""
     return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))

@@ -8,7 +8,9 @@ from .measures import mean_map
 
 
 def row_block_spread(law: Law) -> Float[Array, ""]:
-    """Relative spread of the entities' use of data, Σ_k ‖M_k - M̄‖² / Σ_k ‖M_k‖² over the row blocks of M_t (Theorem 1).
+    """Relative spread of the entities' use of data, Σ_k ‖M_k - M̄‖² / Σ_k ‖M_k‖² with M_k the row blocks of M_t.
+
+    M_t is the map of `mean_map` (Theorem 1), and M̄ the average of its row blocks.
 
     Args:
         law: joint law of the estimates.
@@ -38,8 +40,9 @@ def transfer(law: Law) -> Float[Array, "entity dataset"]:
         law: joint law of the estimates.
 
     Returns:
-        Array of shape (K, K+1) without unit: entry (k, j) is the weight of entity j's private data in entity k's estimate, and
-        the last column that of the public data. Rows of unbiased estimates sum to one. NaN where there is no limit.
+        Array of shape (K, K+1) without unit: entry (k, j) is the weight of entity j's private data in entity k's
+        estimate, and the last column that of the public data. Rows of unbiased estimates sum to one. NaN where there is
+        no limit.
 
     Example:
         >>> import jax.numpy as jnp

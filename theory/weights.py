@@ -1,4 +1,4 @@
-"""α and β: how much each entity trusts new synthetic, private and public data, generation by generation."""
+"""The weights α and β that each entity gives to new synthetic, private and public data at each generation."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,23 +14,32 @@ _AXES = "() for all, (K) per entity, (T+1, 1) per generation 0..T, or (T+1, K) f
 
 
 class Weights(eqx.Module):
-    """The weights of §4, both in [0, 1].
+    """Weights α and β of the data that entities train on, both in [0, 1] (§4).
+
+    Each is a number or array of shape () if it is the same for all entities and generations, (K) if it differs between
+    entities, (T+1, 1) if it differs between generations, or (T+1, K) for both.
 
     Attributes:
-        alpha: α, weight of new synthetic data against reused real data. At generation 0 nothing has been published, so
-            row 0 of a per-generation α plays no part (α_0 = 0, §5).
-        beta: β, weight of private against public real data.
-
-    Each has shape () for all entities and generations alike, (K) per entity, (T+1, 1) per generation, or (T+1, K) for both.
+        alpha: α, the weight of new synthetic data; real data have 1 - α. At generation 0 nothing has been published, so
+            the first row of an α per generation plays no part (α_0 = 0, §5).
+        beta: β, the weight of private data among real data; public data have 1 - β.
 
     Raises:
-        InvalidInput: at construction, for a wrong shape or type, or a value outside [0, 1] that is not traced.
+        InvalidInput: at construction, if a shape or type is none of these, or, unless traced, a value lies outside [0,
+            1].
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights
+        >>> weights = Weights(alpha=0.5, beta=jnp.array([0.2, 0.8]))
+        >>> print(weights.constant, weights.per_entity(2)[0])
+        True [0.5 0.5]
     """
 
     alpha: Float[Array, "..."] = eqx.field(converter=as_array)
     beta: Float[Array, "..."] = eqx.field(converter=as_array)
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         for name in ("alpha", "beta"):
             value = getattr(self, name)
             if value.ndim > 2 or 0 in value.shape:
@@ -47,14 +56,17 @@ class Weights(eqx.Module):
 
     @property
     def constant(self) -> bool:
-        """Whether the weights stay the same in all generations."""
+        """Whether the weights are the same at all generations."""
         return self.alpha.ndim < 2 and self.beta.ndim < 2
 
     def per_entity(self, entities: int) -> tuple[Float[Array, " entity"], Float[Array, " entity"]]:
-        """Constant α and β of every entity.
+        """Values of α and β for each entity, of weights that are constant over generations.
+
+        Args:
+            entities: K.
 
         Raises:
-            InvalidInput: the weights change between generations, or belong to another number of entities.
+            InvalidInput: the weights change between generations, or their shape does not fit K.
         """
         if not self.constant:
             raise InvalidInput(
@@ -65,10 +77,14 @@ class Weights(eqx.Module):
     def per_generation(
         self, entities: int, generations: int
     ) -> tuple[Float[Array, "generation entity"], Float[Array, "generation entity"]]:
-        """α and β of every entity at generations 0..T, with α_0 = 0.
+        """Values of α and β for each entity at generations 0..T, with α_0 = 0.
+
+        Args:
+            entities: K.
+            generations: T, at least 0.
 
         Raises:
-            InvalidInput: T is negative, or an axis has neither length 1 nor K (T+1 for generations).
+            InvalidInput: T is negative, or the shape of the weights does not fit K or T.
         """
         if generations < 0:
             raise InvalidInput(f"generations is {generations}, but must not be negative")
@@ -78,7 +94,7 @@ class Weights(eqx.Module):
 
 
 def _broadcast(name: str, value: Array, shape: tuple[int, ...]) -> Array:
-    # Per-generation arrays must list every generation: a single row would be a guess.
+    # An array per generation has to list all of them: what a single row means would be a guess.
     fits = value.ndim == 0 or (value.shape[-1] in (1, shape[-1]) and value.shape[:-1] in ((), shape[:-1]))
     if not fits:
         raise InvalidInput(f"{name} has shape {value.shape}, which does not fit {shape}: allowed are {_AXES}")
