@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from crossfeed.sim import DATASETS, bundled_ecosystem, ecosystem_from_files
 from crossfeed.theory import Weights, limit, mspe, relative_efficiency
+from sklearn import datasets
 
 from crossfeed.errors import InvalidInput
 
@@ -17,8 +18,9 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 def test_bundled_rows_are_all_used_once(name):
     ecosystem = bundled_ecosystem(name, 3)
     total = np.asarray(ecosystem.private.sum(0) + ecosystem.public)
+    rows, _ = getattr(datasets, f"load_{name}")(return_X_y=True)
     # Standardized columns: their squares sum to the number of rows.
-    assert np.ptp(np.diagonal(total)) < 1e-6 * total[0, 0]
+    np.testing.assert_allclose(np.diagonal(total), len(rows), rtol=1e-9)
     assert np.isfinite(relative_efficiency(limit(ecosystem, Weights(0.5, 0.5)))).all()
 
 
@@ -26,6 +28,14 @@ def test_entities_own_different_slices():
     grams = np.asarray(bundled_ecosystem("diabetes", 3).private)
     shapes = [gram / np.trace(gram) for gram in grams]
     assert np.linalg.norm(shapes[0] - shapes[1]) > 0.1
+
+
+def test_slices_follow_the_main_axis_of_the_rows():
+    """The middle slice of three holds the rows that lie near the center of that axis."""
+    ecosystem = bundled_ecosystem("diabetes", 3)
+    axis = np.linalg.eigh(np.asarray(ecosystem.private.sum(0) + ecosystem.public))[1][:, -1]
+    low, middle, high = np.einsum("a,kab,b->k", axis, ecosystem.private, axis)
+    assert middle < 0.1 * min(low, high)
 
 
 def write_csv(path: Path, rows: np.ndarray) -> Path:
@@ -51,10 +61,51 @@ def test_tables_with_a_target_recover_the_slope_and_the_noise(tables):
     np.testing.assert_allclose(ecosystem.noise_variance, 0.25, rtol=0.2)
 
 
+def standardized(files) -> list[np.ndarray]:
+    """The tables in the order of the files, each column with mean zero and variance one over all of them."""
+    rows = [np.loadtxt(file, delimiter=",", skiprows=1) for file in files]
+    together = np.concatenate(rows)
+    return [(table - together.mean(0)) / together.std(0) for table in rows]
+
+
+def grams(parts) -> np.ndarray:
+    return np.stack([rows.T @ rows for rows in parts])
+
+
 def test_tables_without_a_target_have_no_theta(tables):
     ecosystem = ecosystem_from_files(tables[:2], tables[2:])
     assert ecosystem.theta is None
     assert ecosystem.dimension == 3
+    assert float(ecosystem.noise_variance) == 1
+    *private, public = grams(standardized(tables))
+    np.testing.assert_allclose(ecosystem.private, private, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ecosystem.public, public, rtol=1e-9, atol=1e-9)
+
+
+def test_a_target_is_fitted_with_an_intercept_and_leaves_unbiased_noise(tables):
+    """Few rows, so that n - 3 degrees of freedom, for two slopes and the intercept, are told from n - 2."""
+    for file in tables:
+        file.write_text("".join(file.read_text().splitlines(keepends=True)[:5]))
+    ecosystem = ecosystem_from_files(tables[:2], tables[2:], target="price")
+    price = np.concatenate([np.loadtxt(file, delimiter=",", skiprows=1)[:, 2] for file in tables])
+    rows = np.concatenate(standardized(tables))[:, :2]
+    (*slopes, _), (left,), *_ = np.linalg.lstsq(np.column_stack([rows, np.ones(12)]), price, rcond=None)
+    np.testing.assert_allclose(ecosystem.theta, slopes, rtol=1e-9)
+    np.testing.assert_allclose(ecosystem.noise_variance, left / (12 - 3), rtol=1e-9)
+    np.testing.assert_allclose(ecosystem.private, grams(np.split(rows, 3)[:2]), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("rows", "enough"), [(1, False), (2, True)])
+def test_noise_needs_a_row_to_spare(tables, rows, enough):
+    """Two slopes and the intercept take three rows, one of each file."""
+    for number, file in enumerate(tables):
+        kept = rows if number == 0 else 1
+        file.write_text("".join(file.read_text().splitlines(keepends=True)[: 1 + kept]))
+    if enough:
+        assert np.isfinite(ecosystem_from_files(tables[:2], tables[2:], target="price").noise_variance)
+    else:
+        with pytest.raises(InvalidInput, match="the target has 3 rows, too few to fit 2 features"):
+            ecosystem_from_files(tables[:2], tables[2:], target="price")
 
 
 @pytest.fixture
@@ -77,6 +128,17 @@ def test_texts_of_one_kind_are_alike(texts):
     assert ecosystem.dimension == 4
     errors = np.asarray(mspe(limit(ecosystem, Weights(0.0, 0.99))))
     assert (np.diagonal(errors) < errors.mean(axis=0)).all()  # each is best on its own task
+
+
+def test_records_and_passages_are_the_rows_of_their_own_entity(tmp_path):
+    """A row of TF-IDF has length one, so the trace of a Gram matrix counts them where few directions hold all words."""
+    entry = " ".join(["cat", "dog"] * 3)
+    (tmp_path / "six.jsonl").write_text(f"{json.dumps({'text': entry})}\n" * 6)
+    (tmp_path / "short.txt").write_text(entry)  # far less than a passage
+    (tmp_path / "long.txt").write_text("dog cat " * 310)  # 2480 characters, in passages of a thousand
+    ecosystem = ecosystem_from_files([tmp_path / "six.jsonl", tmp_path / "short.txt"], [tmp_path / "long.txt"], 1)
+    np.testing.assert_allclose(np.ravel(ecosystem.private), [6, 1], rtol=0.05)
+    np.testing.assert_allclose(np.ravel(ecosystem.public), [3], rtol=0.05)
 
 
 @pytest.mark.parametrize(
