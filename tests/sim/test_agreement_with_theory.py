@@ -47,7 +47,7 @@ def schedule(generations: int, entities: int):
 
     def make() -> Weights:
         time = jnp.linspace(0, 1, generations + 1)[:, None]
-        offset = jnp.linspace(0, 0.2, entities)
+        offset = jnp.linspace(0, 0.2, entities)[None]
         return Weights(0.1 + 0.6 * time + offset, 0.9 - 0.5 * time - offset)
 
     return make

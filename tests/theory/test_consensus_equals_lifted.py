@@ -49,7 +49,7 @@ def lifted_form(ecosystem, law):
         "joint covariance": joint,
         "covariance": diagonal_blocks(joint, entities),
         "conditional covariance": diagonal_blocks(law.conditional_covariance, entities),
-        "bias map": law.mean_map.reshape(entities, size, entities + 1, size).sum(2) - jnp.eye(size),
+        "bias map": law.mean_map.reshape(entities, size, entities + 1, size).sum(2) - jnp.eye(size)[None],
     }
 
 

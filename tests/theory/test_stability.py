@@ -50,7 +50,7 @@ def test_universal_bound_holds(seed, sizes):
 @pytest.mark.parametrize(("publishers", "rank"), [(2, 4), (4, 3), (3, 1)])
 def test_universal_bound_counts_publishers_and_pool_rank(publishers, rank):
     prompts = jnp.stack([jnp.diag((jnp.arange(4) < rank).astype(float))] * 4)
-    shares = (jnp.arange(4) < publishers) / publishers
+    shares = (jnp.arange(4) < publishers).astype(float) / publishers
     bound = theory.universal_bound(theory.Ecosystem(prompts, jnp.eye(4), prompts, shares))
     assert float(bound) == pytest.approx((1 + np.sqrt(min(publishers, rank))) / 2)
 
@@ -140,7 +140,7 @@ def test_lemma1_does_not_apply(weights):
 
 def test_lemma1_needs_a_mixture():
     base = mixture(0.6)
-    other = theory.Ecosystem(base.private, base.public, base.synthetic + jnp.diag(jnp.arange(4.0)), base.shares)
+    other = theory.Ecosystem(base.private, base.public, base.synthetic + jnp.diag(jnp.arange(4.0))[None], base.shares)
     lemma = lemma1(other, theory.Weights(0.5, 0.1))
     assert not lemma.applies
     assert np.isnan(lemma.mixing)
@@ -260,7 +260,7 @@ def test_a_mixture_is_found_whatever_the_scales(ratio):
     rng = np.random.default_rng(9)
     private = ratio * jnp.stack([random_gram(rng, 3, 2) for _ in range(2)])
     public = jnp.asarray(random_gram(rng, 3, 3))
-    mixed = 0.5 / ratio * private + 0.5 * public
+    mixed = 0.5 / ratio * private + 0.5 * public[None]
     verdict = lemma1(theory.Ecosystem(private, public, mixed, theory.equal_shares(2)), theory.Weights(0.5, 1e-9))
     expected = 0.5 / ratio / (0.5 / ratio + 0.5)
     assert float(verdict.mixing) == pytest.approx(expected, rel=1e-6)

@@ -123,7 +123,8 @@ def _forward(query, keys, values, mask):
 def _backward(saved, cotangent):
     query, keys, values, mask, found, peak, total = saved
     weights, _ = _exponentials(_scores(query, keys), mask[None], peak)
-    cotangent = (cotangent.astype(total.dtype) / total).astype(query.dtype)  # instead of the weights, which are many more
+    # Divided instead of the weights, which are many more.
+    cotangent = (cotangent.astype(total.dtype) / total).astype(query.dtype)
     along = (cotangent * found).sum(axis=-1, keepdims=True, dtype=jnp.float32)
     of_scores = (weights * (_scores(cotangent, values) - along)).astype(query.dtype)
     of_keys = _sum_of_products(query, of_scores)

@@ -109,15 +109,15 @@ class Block(nnx.Module):
 
     def before_attention(self, x):
         """The input of attention."""
-        return self.attention_norm(x) if self.norm_first else x
+        return _normalized(self.attention_norm, x) if self.norm_first else x
 
     def after_attention(self, x, found):
         """The block's output, given what attention found."""
         if self.norm_first:
             x = x + found
-            return x + self.feed_forward(self.feed_forward_norm(x))
-        x = self.attention_norm(x + found)
-        return self.feed_forward_norm(x + self.feed_forward(x))
+            return x + self.feed_forward(_normalized(self.feed_forward_norm, x))
+        x = _normalized(self.attention_norm, x + found)
+        return _normalized(self.feed_forward_norm, x + self.feed_forward(x))
 
     def __call__(self, x, turn, mask):
         """A whole sequence; `mask` must be causal."""
@@ -192,7 +192,7 @@ class Transformer(nnx.Module):
         x, _ = jax.lax.scan(
             jax.checkpoint(apply) if self.config.remat else apply, self._embed(tokens, positions), self.layers
         )
-        return x if self.final_norm is None else self.final_norm(x)
+        return x if self.final_norm is None else _normalized(self.final_norm, x)
 
     def step(
         self,
@@ -254,7 +254,7 @@ class Transformer(nnx.Module):
         (x, keys, values), _ = jax.lax.scan(
             apply, carry, (jnp.arange(self.config.layers, dtype=jnp.int32), self.layers)
         )
-        return x if self.final_norm is None else self.final_norm(x), Cache(keys, values, filled)
+        return x if self.final_norm is None else _normalized(self.final_norm, x), Cache(keys, values, filled)
 
     def head(self, hidden: Float[Array, "*batch hidden"]) -> Float[Array, "*batch vocabulary"]:
         """Logits, float32, of last hidden states."""
@@ -294,6 +294,11 @@ def _norm(config: TransformerConfig, rngs: nnx.Rngs) -> nnx.LayerNorm | nnx.RMSN
         "rngs": rngs,
     }
     return (nnx.LayerNorm if config.norm == "layer" else nnx.RMSNorm)(config.hidden, **options)
+
+
+def _normalized(norm: nnx.LayerNorm | nnx.RMSNorm, x):
+    with jax.numpy_dtype_promotion("standard"):  # Flax promotes half precision for the mean and the variance
+        return norm(x)
 
 
 def _check_length(config: TransformerConfig, length: int) -> None:

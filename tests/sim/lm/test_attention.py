@@ -23,7 +23,7 @@ def test_found_and_gradients_of_packed_texts(length):
     random = np.random.default_rng(length)
     *arrays, weight = (
         *inputs(length, length, random),
-        jnp.asarray(random.normal(size=(BATCH, length, HEADS, HEAD_SIZE))),
+        jnp.asarray(random.normal(size=(BATCH, length, HEADS, HEAD_SIZE)), jnp.float32),
     )
     texts = np.sort(random.integers(1, 4, (BATCH, length)), axis=1)
     mask = jnp.asarray(np.tril(texts[:, :, None] == texts[:, None]))

@@ -53,7 +53,7 @@ def test_the_loss_is_that_of_counted_tokens_given_their_own_text(tokenizer):
     found = Population.of([model], tokenizer).losses(data)[0]
     logits = jax.nn.log_softmax(model(jnp.asarray(data.tokens[:1, 3:7])))[0]
     for place in range(1, 4):
-        expected = -logits[place - 1, data.tokens[0, 3 + place]] * data.counted[0, 3 + place]
+        expected = -logits[place - 1, data.tokens[0, 3 + place]] if data.counted[0, 3 + place] else 0.0
         assert found[0, 3 + place] == pytest.approx(float(expected), rel=1e-4, abs=1e-6)
     assert (found[~data.counted] == 0).all()
 
