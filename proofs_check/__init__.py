@@ -1,1 +1,1 @@
-"""Claims of the paper and of this project, decided by running code."""
+"""Checks, by running code, of the paper's and this project's mathematical claims."""

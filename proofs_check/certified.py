@@ -1,8 +1,8 @@
-"""Spectral radii proved, not estimated: ball arithmetic (Arb, by python-flint) on matrices that are exactly rational.
+"""Rigorous enclosures of spectral radii, by ball arithmetic (Arb, through python-flint) on exactly rational matrices.
 
-A ball holds a number with a bound on its error, and every operation keeps the bound true: an eigenvalue's ball that lies
-beyond one proves that training diverges. Where balls cannot separate eigenvalues, the exact characteristic polynomial and its
-isolated roots decide, also whether ρ is exactly one.
+A ball is an approximate number with a bound on its error, and every operation keeps the bound valid: an eigenvalue
+whose ball lies entirely outside the unit circle proves that training diverges. Where balls cannot separate ρ from one,
+the exact characteristic polynomial and its isolated roots decide, including whether ρ is exactly one.
 """
 
 import math
@@ -14,22 +14,22 @@ from flint import acb, acb_mat, arb, arb_mat, ctx, fmpq_mat, fmpq_poly
 from ..theory import Ecosystem, Weights
 from .rational import consensus_feedback, rational_ecosystem
 
-_PRECISIONS = (64, 128, 256, 512, 1024)  # bits, until the radius is told from one
-_WIDTH = 1e-12  # of an enclosure that is not worth refining
-_MOST_EXACT = 64  # size of a matrix whose characteristic polynomial is worth having
+_PRECISIONS = (64, 128, 256, 512, 1024)  # bits, tried in turn until ρ is separated from one
+_WIDTH = 1e-12  # an enclosure narrower than this is not refined further
+_MOST_EXACT = 64  # largest matrix size for which the characteristic polynomial is affordable
 
 Verdict = Literal["stable", "unit", "unstable", "undecided"]
 
 
 @dataclass(frozen=True)
 class Enclosure:
-    """A proved statement on a spectral radius.
+    """Proved bounds on a spectral radius.
 
     Attributes:
-        lower: ρ is at least this.
-        upper: ρ is at most this.
-        verdict: stable if ρ < 1 is proved, unstable if ρ > 1, unit if ρ = 1; undecided if none is.
-        bits: of the balls that proved it.
+        lower: a lower bound on ρ.
+        upper: an upper bound on ρ.
+        verdict: "stable" if ρ < 1 is proved, "unstable" if ρ > 1, "unit" if ρ = 1, and "undecided" otherwise.
+        bits: precision of the ball arithmetic that gave the bounds.
     """
 
     lower: float
@@ -39,7 +39,7 @@ class Enclosure:
 
 
 def certify(ecosystem: Ecosystem, weights: Weights) -> Enclosure:
-    """Enclose ρ(Q) of an ecosystem, for exactly the numbers its floats are (see `rational_ecosystem`).
+    """Enclosure of ρ(Q) for the exact rational values of an ecosystem's floats (see `rational_ecosystem`).
 
     Raises:
         InvalidInput: the weights are not constant over generations.
@@ -48,7 +48,7 @@ def certify(ecosystem: Ecosystem, weights: Weights) -> Enclosure:
 
 
 def enclose_spectral_radius(matrix: fmpq_mat) -> Enclosure:
-    """Enclose the spectral radius of a square rational matrix and tell it from one, if that can be done."""
+    """Enclosure of the spectral radius of a square rational matrix, separated from one where possible."""
     best = Enclosure(0.0, math.inf, "undecided", 0)
     for bits in _PRECISIONS:
         with ctx.workprec(bits):
@@ -64,7 +64,7 @@ def enclose_spectral_radius(matrix: fmpq_mat) -> Enclosure:
 
 
 def eigenvalues(matrix: fmpq_mat) -> list[acb]:
-    """All eigenvalues, each in a ball at the present precision, as often as it counts; NaN where none could be enclosed."""
+    """All eigenvalues with multiplicity, as balls at the current precision; one NaN if they could not be enclosed."""
     try:
         return acb_mat(arb_mat(matrix)).eig(multiple=True)
     except ValueError:  # nearly defective
@@ -74,13 +74,13 @@ def eigenvalues(matrix: fmpq_mat) -> list[acb]:
 
 
 def isolated_roots(polynomial: fmpq_poly) -> list[acb]:
-    """All roots, each in a ball that holds no other, as often as it counts."""
+    """All roots with multiplicity, each in a ball that contains no other root."""
     roots: list[tuple[acb, int]] = polynomial.complex_roots()  # pyright: ignore[reportAssignmentType]
     return [root for root, multiplicity in roots for _ in range(multiplicity)]
 
 
 def largest(values: list[arb]) -> arb:
-    """The ball of the largest of several numbers."""
+    """A ball that contains the maximum of the numbers enclosed."""
     top = values[0]
     for value in values[1:]:
         top = top.max(value)
@@ -88,12 +88,12 @@ def largest(values: list[arb]) -> arb:
 
 
 def smallest(values: list[arb]) -> arb:
-    """The ball of the smallest of several numbers."""
+    """A ball that contains the minimum of the numbers enclosed."""
     return -largest([-value for value in values])
 
 
 def outward(ball: arb) -> tuple[float, float]:
-    """Floats below and above a ball."""
+    """A float below and a float above every number in a ball."""
     if not ball.is_finite():
         return -math.inf, math.inf
     return math.nextafter(float(ball.lower()), -math.inf), math.nextafter(float(ball.upper()), math.inf)
@@ -111,9 +111,9 @@ def _enclosure(moduli: list[arb], bits: int) -> Enclosure:
 def _radius_is_one(polynomial: fmpq_poly) -> bool:
     """Whether the largest modulus of the roots is proved to be exactly one.
 
-    With z on the unit circle, 1/z̄ = z is a root of the reversed polynomial too: the common factor of both has all such roots.
-    A ball that holds one root z of that factor, and whose reflection 1/z̄ meets no other root's ball, holds 1/z̄ as well;
-    as these are then the same root, |z| = 1.
+    A root z on the unit circle satisfies 1/z̄ = z, so it is also a root of the reversed polynomial, and the greatest
+    common divisor of the two has all such roots. If a ball contains exactly one root z of that divisor, and the
+    reflected ball, which contains 1/z̄, meets the ball of no other root, then 1/z̄ is the same root, hence |z| = 1.
     """
     reverse = fmpq_poly(list(reversed(polynomial.coeffs())))
     common = polynomial.gcd(reverse)
@@ -126,5 +126,6 @@ def _radius_is_one(polynomial: fmpq_poly) -> bool:
 
 
 def _is_its_reflection(root: acb, roots: list[acb]) -> bool:
+    """Whether the reflection of a root in the unit circle can only be that root itself."""
     reflected = 1 / root.conjugate()
     return [ball.overlaps(reflected) for ball in roots] == [ball is root for ball in roots]

@@ -1,9 +1,10 @@
-"""The paper's lifted formulas, and the workflow they describe, in rational arithmetic: no rounding anywhere.
+"""The paper's lifted formulas and the training workflow that they describe, in rational arithmetic without rounding.
 
-Random points are drawn from 2⁴⁰ values a coordinate. All that is compared are entries of products of a few matrices P,
-Q, S⁺; cleared of denominators these are polynomials in the coordinates of degree below 10⁵ (an inverse of n × n
-multiplies the degree by at most n, and no check here goes beyond n = 12 and six generations). So an identity that is
-false passes at one random point with probability below 10⁵/2⁴⁰ < 10⁻⁶ (Schwartz and Zippel), and below 10⁻¹² at two.
+The coordinates of random points are drawn from 2⁴⁰ values each. The quantities compared are entries of products of a
+few matrices P, Q, S⁺. Cleared of denominators, these are polynomials in the coordinates of degree below 10⁵ (inverting
+an n × n matrix multiplies the degree by at most n, and no check exceeds n = 12 and six generations). By the
+Schwartz-Zippel lemma, a false identity therefore passes at one random point with probability below 10⁵/2⁴⁰ < 10⁻⁶, and
+at two with probability below 10⁻¹².
 """
 
 import random
@@ -15,19 +16,19 @@ from flint import fmpq, fmpq_mat
 from .rational import RationalEcosystem, pseudo_inverse
 
 SET_SIZE = 2**40
-"""Values that a random coordinate can take."""
+"""Number of values from which a random coordinate is drawn."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """Feature matrices X~_k, X_* and X_k of an ecosystem, rows are samples."""
+    """Feature matrices X~_k, X_* and X_k of an ecosystem; each row is a sample."""
 
     private: Sequence[fmpq_mat]
     public: fmpq_mat
     synthetic: Sequence[fmpq_mat]
 
     def with_weights(self, alpha: fmpq, beta: fmpq) -> RationalEcosystem:
-        """The ecosystem of equal shares that one generation trains in."""
+        """The ecosystem of one generation, with equal shares and the same weights for every entity."""
         count = len(self.private)
         return RationalEcosystem(
             [gram(x) for x in self.private],
@@ -41,7 +42,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Operators:
-    """G, P and Q of one generation (§5)."""
+    """The matrices G, P and Q of one generation (§5)."""
 
     gram: fmpq_mat
     real: fmpq_mat
@@ -49,7 +50,7 @@ class Operators:
 
 
 def operators(ecosystem: RationalEcosystem) -> Operators:
-    """G_t, P_t and Q_t in lifted form."""
+    """G_t, P_t and Q_t in lifted form, as Kd-dimensional block matrices."""
     count, size = len(ecosystem.private), ecosystem.public.nrows()
     real_weight = [(1 - a) * b for a, b in zip(ecosystem.alpha, ecosystem.beta, strict=True)]
     public_weight = [(1 - a) * (1 - b) for a, b in zip(ecosystem.alpha, ecosystem.beta, strict=True)]
@@ -64,10 +65,11 @@ def operators(ecosystem: RationalEcosystem) -> Operators:
 
 
 def train(data: Data, alpha: fmpq, beta: fmpq, labels: Sequence[fmpq_mat], pool: Sequence[fmpq_mat]) -> fmpq_mat:
-    """One generation of the workflow of §4: every entity's weighted least squares of least norm, stacked.
+    """The stacked estimates of one generation: every entity's weighted least-squares solution of minimum norm (§4).
 
-    Solved from the rows and their weights alone, so that the formulas of G, P and Q can be held against it. `labels` are ỹ_1 …
-    ỹ_K, y_*; `pool` are y_1 … y_K; each may have many columns, one a coefficient of what it depends on.
+    The solution is computed from the rows and their weights, without the formulas of G, P and Q, so that those can be
+    tested against it. `labels` are ỹ_1 … ỹ_K, y_* and `pool` are y_1 … y_K. Each may have several columns, one per
+    independent random input, so that the result is a linear map of those inputs.
     """
     weights = [(1 - alpha) * beta, (1 - alpha) * (1 - beta), *[alpha / len(data.private)] * len(data.private)]
     answered, fits = stack([labels[-1], *pool]), []
@@ -79,61 +81,64 @@ def train(data: Data, alpha: fmpq, beta: fmpq, labels: Sequence[fmpq_mat], pool:
 
 
 def random_rational(rng: random.Random) -> fmpq:
-    """A positive rational below one, from `SET_SIZE` values."""
+    """A uniform random rational n/`SET_SIZE` in (0, 1)."""
     return fmpq(rng.randrange(1, SET_SIZE), SET_SIZE)
 
 
 def random_matrix(rng: random.Random, rows: int, columns: int) -> fmpq_mat:
-    """Independent entries in (-1, 1)."""
+    """A matrix of independent random rationals in (-1, 1)."""
     entries = [fmpq(rng.randrange(-SET_SIZE // 2, SET_SIZE // 2) * 2 + 1, SET_SIZE) for _ in range(rows * columns)]
     return fmpq_mat(rows, columns, entries)
 
 
 def random_gram(rng: random.Random, size: int, rank: int) -> fmpq_mat:
-    """X'X for random X with this rank."""
+    """X'X for a random matrix X of the given rank."""
     return gram(random_matrix(rng, rank, size))
 
 
 def random_data(
     rng: random.Random, ranks: Sequence[int], public_rank: int, published: Sequence[int], size: int
 ) -> Data:
-    """Random features; one entry of `ranks` and `published` an entity."""
-    draw = lambda rank: random_matrix(rng, rank, size)  # noqa: E731
-    return Data([draw(r) for r in ranks], draw(public_rank), [draw(r) for r in published])
+    """Random feature matrices; `ranks` and `published` give the number of rows per entity, which is the rank."""
+    return Data(
+        [random_matrix(rng, rows, size) for rows in ranks],
+        random_matrix(rng, public_rank, size),
+        [random_matrix(rng, rows, size) for rows in published],
+    )
 
 
 def gram(features: fmpq_mat) -> fmpq_mat:
-    """X'X."""
+    """Gram matrix X'X."""
     return features.transpose() * features
 
 
 def feature_inverse(features: fmpq_mat) -> fmpq_mat:
-    """X⁺ = (X'X)⁺X'."""
+    """Moore-Penrose inverse of a feature matrix, X⁺ = (X'X)⁺X'."""
     return pseudo_inverse(gram(features)) * features.transpose()
 
 
 def identity(size: int) -> fmpq_mat:
-    """I."""
+    """Identity matrix."""
     return fmpq_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
 
 
 def zero(rows: int, columns: int) -> fmpq_mat:
-    """A matrix of zeros."""
+    """Zero matrix."""
     return fmpq_mat(rows, columns)
 
 
 def stack(blocks: Sequence[fmpq_mat]) -> fmpq_mat:
-    """Blocks below each other."""
+    """Vertical concatenation of matrices."""
     return fmpq_mat([row for block in blocks for row in block.tolist()])
 
 
 def beside(blocks: Sequence[fmpq_mat]) -> fmpq_mat:
-    """Blocks beside each other."""
+    """Horizontal concatenation of matrices."""
     return stack([block.transpose() for block in blocks]).transpose()
 
 
 def block_diagonal(blocks: Sequence[fmpq_mat]) -> fmpq_mat:
-    """diag(A_1, …, A_K)."""
+    """Block-diagonal matrix diag(A_1, …, A_K)."""
     widths = [block.ncols() for block in blocks]
     rows, before = [], 0
     for block, width in zip(blocks, widths, strict=True):
@@ -148,29 +153,29 @@ def kron(left: fmpq_mat, right: fmpq_mat) -> fmpq_mat:
     return stack([beside([entry * right for entry in row]) for row in left.tolist()])
 
 
-def column(entries: Sequence) -> fmpq_mat:
-    """A vector."""
+def column(entries: Sequence[fmpq | int]) -> fmpq_mat:
+    """Column vector."""
     return fmpq_mat(len(entries), 1, list(entries))
 
 
-def outer(vector: Sequence) -> fmpq_mat:
-    """vv'."""
+def outer(vector: Sequence[fmpq | int]) -> fmpq_mat:
+    """Outer product vv'."""
     return column(vector) * column(vector).transpose()
 
 
 def block(matrix: fmpq_mat, row: int, column: int, size: int) -> fmpq_mat:
-    """Block (row, column) of a matrix of size × size blocks."""
+    """The block at (row, column) of a matrix of size × size blocks."""
     rows = matrix.tolist()[row * size : (row + 1) * size]
     return fmpq_mat([entries[column * size : (column + 1) * size] for entries in rows])
 
 
 def trace(matrix: fmpq_mat) -> fmpq:
-    """Sum of the diagonal."""
+    """Trace of a square matrix."""
     return sum((matrix[i, i] for i in range(matrix.nrows())), fmpq(0))
 
 
 def power(matrix: fmpq_mat, exponent: int) -> fmpq_mat:
-    """Aˢ."""
+    """Nonnegative power Aˢ of a square matrix."""
     result = identity(matrix.nrows())
     for _ in range(exponent):
         result = result * matrix
@@ -178,7 +183,7 @@ def power(matrix: fmpq_mat, exponent: int) -> fmpq_mat:
 
 
 def solve_stein(feedback: fmpq_mat, source: fmpq_mat) -> fmpq_mat:
-    """X = H X H' + N, by the Kronecker product."""
+    """Solution of the Stein equation X = H X H' + N, as a linear system with a Kronecker product."""
     size = feedback.nrows()
     series = identity(size * size) - kron(feedback, feedback)
     solution = series.solve(column(source.entries()))
@@ -186,7 +191,7 @@ def solve_stein(feedback: fmpq_mat, source: fmpq_mat) -> fmpq_mat:
 
 
 def is_semidefinite(matrix: fmpq_mat) -> bool:
-    """Whether a symmetric matrix has no negative eigenvalue: the coefficients of det(xI + A) all are at least zero."""
+    """Whether a symmetric matrix has no negative eigenvalue: all coefficients of det(xI + A) are nonnegative."""
     if matrix != matrix.transpose():
         return False
     size = matrix.nrows()
@@ -194,12 +199,12 @@ def is_semidefinite(matrix: fmpq_mat) -> bool:
 
 
 def is_definite(matrix: fmpq_mat) -> bool:
-    """Whether a symmetric matrix has positive eigenvalues only."""
+    """Whether a symmetric matrix has only positive eigenvalues."""
     return is_semidefinite(matrix) and matrix.det() != 0
 
 
 def is_stable(feedback: fmpq_mat) -> bool:
-    """Whether ρ(H) < 1: exactly if X = H X H' + I has a positive definite solution (Stein, Lyapunov)."""
+    """Whether ρ(H) < 1, that is, whether X = H X H' + I has a positive definite solution (Stein, Lyapunov)."""
     size = feedback.nrows()
     if (identity(size * size) - kron(feedback, feedback)).det() == 0:
         return False

@@ -1,9 +1,9 @@
-"""The ledger: every recorded statement, the check that decides it, and whether the two still agree.
+"""Ledger of mathematical claims: statements, the checks that decide them, and the recorded verdicts.
 
-`statements.toml` records what is claimed and with which verdict; the modules of `claims` attach a check to a statement
-by its id. A check is a function of the formula under test, so that the formula as printed and mutations of it (a
-changed constant, a dropped transpose, a weakened assumption) go through the very same code: a check that cannot refute
-them proves nothing.
+`statements.toml` records each statement with its verdict; the modules of `claims` attach a check to each statement by
+id. A check is a function of the formula under test, so that the correct formula, the formula as printed, and mutations
+of it (a changed constant, a dropped transpose, a weakened assumption) all run through the same code. A check that
+cannot refute the mutations proves nothing.
 """
 
 import time
@@ -23,17 +23,17 @@ STATEMENTS = Path(__file__).with_name("statements.toml")
 
 @dataclass(frozen=True)
 class Statement:
-    """One claim as the record has it.
+    """A recorded claim.
 
     Attributes:
-        id: what `crossfeed verify ledger` calls it.
+        id: name of the claim, as in `crossfeed verify ledger ID`.
         where: section, theorem or equation.
-        statement: what is claimed, in the form that should hold.
-        verdict: the recorded one: holds, false as printed, or open.
-        assumptions: under which it is claimed.
-        printed: the form that fails, where the verdict is "false as printed".
+        statement: the claim, in the form that should hold.
+        verdict: the recorded verdict: holds, false as printed, or open.
+        assumptions: conditions under which the claim is made.
+        printed: the published form that fails, where the verdict is "false as printed".
         rests_on: ids of the claims that its proof uses.
-        family: heading under which it stands.
+        family: heading under which the claim is listed.
     """
 
     id: str
@@ -48,8 +48,12 @@ class Statement:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: whether the formula holds (None: undecided), and the evidence or the witness in a
-    sentence."""
+    """Result of checking one formula.
+
+    Attributes:
+        holds: whether the formula holds; None if undecided.
+        says: the evidence or a counterexample, in one sentence.
+    """
 
     holds: bool | None
     says: str
@@ -57,15 +61,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """How one statement is decided.
+    """Procedure that decides a statement.
 
     Attributes:
-        decide: the check, a function of the formula under test; its docstring says how it decides.
-        kind: of evidence.
-        formula: as it should stand.
-        mutations: formulas that must be refuted, by what was changed.
-        printed: forms in print by name; each must be refuted for the verdict "false as printed".
-        quick: whether the test suite runs it.
+        decide: function from a formula to a finding; its docstring describes the method.
+        kind: kind of evidence that it gives.
+        formula: the formula in its correct form.
+        mutations: altered formulas that the check must refute, by description of the change.
+        printed: published forms by name, all of which must be refuted for the verdict "false as printed".
+        quick: whether the check is fast enough for the test suite.
     """
 
     decide: Callable[[Any], Finding]
@@ -78,16 +82,16 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What running a check showed.
+    """Result of running a check with its printed forms and mutations.
 
     Attributes:
         statement: the claim.
-        check: what decided it; None where there is none.
-        verdict: what was found.
+        check: the check that was run; None if there is none.
+        verdict: the verdict found.
         says: the evidence.
-        survivors: mutations that were not refuted.
-        complaint: why the ledger cannot stand as it is, or nothing.
-        seconds: it took.
+        survivors: descriptions of the mutations that were not refuted.
+        complaint: why the ledger is not in order; empty if it is.
+        seconds: running time.
     """
 
     statement: Statement
@@ -100,7 +104,7 @@ class Outcome:
 
 
 CHECKS: dict[str, Check] = {}
-"""The checks by the id of their statement."""
+"""All registered checks, by id of the statement."""
 
 
 def check(
@@ -111,8 +115,8 @@ def check(
     mutations: Mapping[str, Any],
     printed: Mapping[str, Any] | None = None,
     quick: bool = True,
-):
-    """Attach the decorated function of a formula to the statement with this id."""
+) -> Callable[[Callable[[Any], Finding]], Callable[[Any], Finding]]:
+    """Decorator that registers a function of a formula as the check of the statement with this id."""
 
     def attach(decide: Callable[[Any], Finding]) -> Callable[[Any], Finding]:
         if id in CHECKS:
@@ -126,7 +130,7 @@ def check(
 
 
 def read_statements(path: Path = STATEMENTS) -> dict[str, Statement]:
-    """The record, by id, in its own order."""
+    """The recorded statements by id, in the order of the file."""
     content = tomllib.loads(path.read_text(encoding="utf-8"))
     statements: dict[str, Statement] = {}
     for family in content["family"]:
@@ -139,10 +143,12 @@ def read_statements(path: Path = STATEMENTS) -> dict[str, Statement]:
 
 
 def select(statements: Mapping[str, Statement], names: Iterable[str]) -> list[Statement]:
-    """The claims with these ids, or whose ids begin with these words, and all they rest on; everything for no name.
+    """The statements named, together with all statements that they rest on; all statements if no name is given.
+
+    A name is an id or the first dot-separated parts of ids.
 
     Raises:
-        InvalidInput: no claim is called so.
+        InvalidInput: no statement has this name.
     """
     wanted: set[str] = set() if names else set(statements)
     for name in names:
@@ -159,7 +165,7 @@ def select(statements: Mapping[str, Statement], names: Iterable[str]) -> list[St
 
 
 def verify(statements: Sequence[Statement], checks: Mapping[str, Check] = CHECKS) -> Iterator[Outcome]:
-    """Decide claim after claim, yielding each outcome as it is there."""
+    """Yield the outcome of each statement in turn, as soon as it is decided."""
     for statement in statements:
         start = time.perf_counter()
         outcome = decide(statement, checks.get(statement.id))
@@ -167,7 +173,7 @@ def verify(statements: Sequence[Statement], checks: Mapping[str, Check] = CHECKS
 
 
 def decide(statement: Statement, check: Check | None) -> Outcome:
-    """Run one check on its formula, on every printed form and on every mutation."""
+    """The outcome of one check, applied to its formula, every printed form and every mutation."""
     if check is None:
         return Outcome(statement, None, "unchecked", "no code decides this claim", complaint="is unchecked")
     try:

@@ -1,8 +1,11 @@
-"""The ledger as a page to read (Markdown, HTML) and as JSON. The pages hold no times, so that they change only with the
-ledger."""
+"""The ledger as Markdown, HTML and JSON.
+
+The Markdown and HTML pages contain no running times, so they change only when the ledger does.
+"""
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -14,25 +17,25 @@ from crossfeed.atomic_write import atomic_write
 from .ledger import Outcome
 
 _INTRODUCTION = """\
-Every statement of the paper (arXiv 2505.21677 v3) and of `docs/theory.md`, decided by running code. Ids that begin with E
-are misprints and gaps of the paper: E1-E13 were known when the checks were written, E14 the checks found; E12 is right as
-printed and is made precise. Ids that begin with B are claims of this project's own notes that the checks found false as
-first stated.
+This page lists every statement of the paper (arXiv 2505.21677 v3) and of `docs/theory.md` with a verdict that running code
+reached. Ids that begin with E are misprints and gaps of the paper: E1-E13 were known before the checks were written, and
+the checks found E14; E12 is correct as printed and is made precise. Ids that begin with B are claims from this project's
+own notes that the checks found false as first stated.
 
 `crossfeed verify ledger` decides all claims again. It fails if a verdict differs from the one recorded here, if a claim has no
-check, or if a check lets a mutation of the formula pass. This page is its output (`make ledger`).
+check, or if a check does not refute a mutation of its formula. This page is its output (`make ledger`).
 
-What a verdict rests on differs, and each check says which cases it decides:
+There are four kinds of evidence, and each check names the cases that it decides:
 
-- *symbolic*: algebra by SymPy, mostly with words of non-commuting letters. A letter is a matrix of any size, so the \
-identity holds for every d, and for every K where a letter stands for all entities together. Where the entities are \
-written out one by one it is decided for K = 1 … 4, and where generations are, up to the number named; larger K and t add \
-terms of the same form, but that step is read, not computed.
-- *exact*: rational arithmetic, nothing rounded. An identity is tested at random rational points, and would be wrong with \
-the error probability named. An inequality or an equivalence is decided for the ecosystems drawn and for no others: there \
-the proof for all is in words, or in the lines that the claim rests on.
-- *certified*: ball arithmetic encloses a number, which proves the statement for the ecosystems named and no others.
-- *searched*: no proof, but nothing found against it.
+- *symbolic*: computer algebra with SymPy, mostly with noncommuting symbols. Such a symbol stands for a matrix of any size, \
+so an identity holds for every d, and for every K where one symbol combines all entities. Where entities are written out \
+individually, the identity is decided for K = 1 … 4, and where generations are, up to the stated number. Larger K and t add \
+terms of the same form; that step is argued, not computed.
+- *exact*: rational arithmetic without rounding. An identity is tested at random rational points, and a false one would \
+pass with at most the stated error probability. An inequality or an equivalence is decided only for the ecosystems drawn; \
+its general proof is given in words, or by the claims that it rests on.
+- *certified*: ball arithmetic with rigorous error bounds, which proves the statement for the stated ecosystems only.
+- *searched*: no proof; a search for counterexamples found none.
 
 """
 _STYLE = """
@@ -44,7 +47,7 @@ code { background: #eee; padding: 0 0.2em; } .wrong { color: #a00; }
 
 
 def write_ledger(folder: Path, outcomes: Sequence[Outcome]) -> list[Path]:
-    """Write `ledger.md`, `ledger.json` and `ledger.html`, each whole or not at all."""
+    """Write `ledger.md`, `ledger.json` and `ledger.html` atomically and return their paths."""
     texts = {"md": markdown(outcomes), "json": as_json(outcomes), "html": page(outcomes)}
     paths = []
     for kind, text in texts.items():
@@ -55,10 +58,8 @@ def write_ledger(folder: Path, outcomes: Sequence[Outcome]) -> list[Path]:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """One sentence on the whole."""
-    counts = {}
-    for outcome in outcomes:
-        counts[outcome.verdict] = counts.get(outcome.verdict, 0) + 1
+    """One sentence with the number of claims per verdict and the number of refuted mutations."""
+    counts = Counter(outcome.verdict for outcome in outcomes)
     mutations = sum(len(outcome.check.mutations) for outcome in outcomes if outcome.check)
     survivors = sum(len(outcome.survivors) for outcome in outcomes)
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
@@ -66,7 +67,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 
 def markdown(outcomes: Sequence[Outcome]) -> str:
-    """The page `docs/ledger.md`."""
+    """The ledger in Markdown, the content of `docs/ledger.md`."""
     parts = [f"# Ledger of claims\n\n{_INTRODUCTION}{summary(outcomes)}\n"]
     for family, members in groupby(outcomes, key=lambda outcome: outcome.statement.family):
         parts.append(f"\n## {family}\n\n" + "\n".join(section(outcome) for outcome in members))
@@ -74,7 +75,7 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
 
 
 def section(outcome: Outcome) -> str:
-    """What the page says of one claim; the evidence comes last."""
+    """The Markdown section of one claim; the evidence comes last."""
     statement, check = outcome.statement, outcome.check
     lines = [f"### {statement.id}", "", f"{statement.where}. {_cell(statement.statement)}", ""]
     if statement.assumptions:
@@ -96,22 +97,22 @@ def section(outcome: Outcome) -> str:
 
 
 def anchor(id: str) -> str:
-    """The anchor that Markdown gives to the heading of a claim."""
+    """The anchor of a claim's heading, as Markdown renderers derive it."""
     return id.lower().replace(".", "")
 
 
 def as_json(outcomes: Sequence[Outcome]) -> str:
-    """Everything, for programs."""
+    """The ledger as JSON text."""
     return json.dumps(content(outcomes), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def content(outcomes: Sequence[Outcome]) -> dict:
-    """What the JSON holds."""
+def content(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """The content of the JSON file."""
     return {"summary": summary(outcomes), "claims": [_entry(outcome) for outcome in outcomes]}
 
 
 def page(outcomes: Sequence[Outcome]) -> str:
-    """The Markdown page as one self-contained HTML file."""
+    """The ledger as a self-contained HTML page, rendered from the Markdown."""
     parser = MarkdownIt("commonmark", {"html": False})  # what a check reports is text, also where it looks like a tag
     tokens = parser.parse(markdown(outcomes))
     for opening, heading in pairwise(tokens):
@@ -129,7 +130,7 @@ def page(outcomes: Sequence[Outcome]) -> str:
 """
 
 
-def _entry(outcome: Outcome) -> dict:
+def _entry(outcome: Outcome) -> dict[str, object]:
     statement, check = outcome.statement, outcome.check
     return {
         "id": statement.id,
@@ -153,5 +154,5 @@ def _entry(outcome: Outcome) -> dict:
 
 
 def _cell(text: str) -> str:
-    """One line, in which S_* and S~ do not begin emphasis."""
+    """The text on one line, with characters that would begin emphasis (S_*, S~) escaped."""
     return re.sub(r"([*_~])", r"\\\1", " ".join(text.split()))

@@ -1,23 +1,24 @@
-"""Ecosystems in rational arithmetic: floats are binary rationals, so nothing is rounded from the file to the verdict."""
+"""Ecosystems in exact rational arithmetic: floats are binary rationals, so converting them rounds nothing."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq, fmpq_mat
+from numpy.typing import ArrayLike
 
 from ..theory import Ecosystem, Weights
 
 
 @dataclass(frozen=True)
 class RationalEcosystem:
-    """An ecosystem with its weights, all rational.
+    """An ecosystem and its weights in rational numbers.
 
     Attributes:
-        private: S~_k, one d × d matrix an entity.
+        private: S~_k, one d × d matrix per entity.
         public: S_*.
         synthetic: S_k.
-        shares: w_k, adding up to exactly one.
+        shares: w_k, which sum to exactly one.
         alpha: α_k.
         beta: β_k.
     """
@@ -42,24 +43,24 @@ class RationalEcosystem:
 
 
 def rational(value: float) -> fmpq:
-    """The number that a float is."""
+    """The exact value of a float."""
     return fmpq(*float(value).as_integer_ratio())
 
 
-def rational_matrix(matrix) -> fmpq_mat:
-    """The matrix whose entries the floats are."""
+def rational_matrix(matrix: ArrayLike) -> fmpq_mat:
+    """The matrix of the exact values of its entries."""
     rows = np.asarray(matrix).tolist()
     return fmpq_mat([[rational(value) for value in row] for row in rows])
 
 
 def rational_ecosystem(ecosystem: Ecosystem, weights: Weights) -> RationalEcosystem:
-    """The ecosystem and weights that the floats are, each matrix made symmetric and the shares adding up to one.
+    """The exact values of an ecosystem and its weights, with matrices symmetrized and shares normalized to sum to one.
 
-    A Gram matrix of low rank whose floats are rounded has full rank here, and may have a negative eigenvalue of the size of
-    the rounding: what is then proved is proved of these matrices.
+    A low-rank Gram matrix rounded to floats has full rank here and may have a negative eigenvalue of the order of the
+    rounding error: what is proved then holds for the rounded matrices.
 
     Raises:
-        InvalidInput: the weights are not constant over generations, or belong to another number of entities.
+        InvalidInput: the weights vary over generations or do not match the number of entities.
     """
     alpha, beta = weights.per_entity(ecosystem.entities)
     shares = [rational(share) for share in np.asarray(ecosystem.shares)]
@@ -75,13 +76,13 @@ def rational_ecosystem(ecosystem: Ecosystem, weights: Weights) -> RationalEcosys
 
 
 def total(matrices: Iterable[fmpq_mat]) -> fmpq_mat:
-    """Sum of at least one matrix."""
+    """Sum of one or more matrices."""
     first, *others = matrices
     return sum(others, first)
 
 
 def pseudo_inverse(gram: fmpq_mat) -> fmpq_mat:
-    """Moore-Penrose inverse of a symmetric positive semi-definite matrix: C (C'GC)⁻¹ C' for a basis C of its range."""
+    """Moore-Penrose inverse of a positive semidefinite matrix G: C (C'GC)⁻¹ C' for a basis C of its range."""
     reduced, rank = gram.rref()
     if rank == gram.nrows():
         return gram.inv()
@@ -94,7 +95,7 @@ def pseudo_inverse(gram: fmpq_mat) -> fmpq_mat:
 
 
 def consensus_feedback(ecosystem: RationalEcosystem) -> fmpq_mat:
-    """H = Σ_j w_j α_j S_j G_j⁺, d × d, with the eigenvalues of Q but for zeros (`docs/theory.md`, section 2)."""
+    """H = Σ_j w_j α_j S_j G_j⁺ (d × d), with the nonzero eigenvalues of Q (`docs/theory.md`, section 2)."""
     return total(
         share * alpha * (gram * pseudo_inverse(ecosystem.training_gram(j)))
         for j, (share, alpha, gram) in enumerate(
@@ -103,6 +104,6 @@ def consensus_feedback(ecosystem: RationalEcosystem) -> fmpq_mat:
     )
 
 
-def _symmetric(matrix) -> fmpq_mat:
+def _symmetric(matrix: ArrayLike) -> fmpq_mat:
     exact = rational_matrix(matrix)
     return (exact + exact.transpose()) / 2

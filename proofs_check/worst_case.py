@@ -1,11 +1,11 @@
-"""Search for a counterexample to Theorem U: gradient ascent on ρ(Q) over everything that the theorem lets vary."""
+"""Search for a counterexample to Theorem U by gradient ascent on ρ(Q) over everything the theorem leaves free."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
 
@@ -13,20 +13,20 @@ from ..sim import sharded_vmap
 from ..theory import Ecosystem, Weights, equal_shares, spectral_radius
 
 _MOST_LOGARITHM = 10.0
-"""Weights of data, and odds of β, stay within e^±10: as good as infinite to the accuracy asked for, and G is no worse
-conditioned than float64 can bear."""
-_STEP = 0.1  # of Adam at the start, in logarithms and in components of unit vectors
-_GRID = 1024  # rounded factors are multiples of their largest entry's power of two over this
+"""Bound on the logarithm of data weights and of the odds of β: e^±10 is practically infinite at the accuracy required,
+and keeps the condition number of G within what float64 can handle."""
+_STEP = 0.1  # Adam's initial step size
+_GRID = 1024  # a factor is rounded to multiples of 1/_GRID times the power of two above its largest entry
 
 
 class Ascents(eqx.Module):
-    """Where gradient ascent ended, one entry a start.
+    """End points of gradient ascent, with one entry per start.
 
     Attributes:
-        ecosystem: K = d = m.
-        weights: α_k and β_k.
+        ecosystem: the ecosystem at the end, with K = d = m.
+        weights: α_k and β_k at the end.
         spectral_radius: ρ(Q) at the end.
-        highest: the largest ρ(Q) met on the way.
+        highest: the largest ρ(Q) encountered.
     """
 
     ecosystem: Ecosystem
@@ -35,18 +35,19 @@ class Ascents(eqx.Module):
     highest: Float[Array, "*start"]
 
     def best(self) -> tuple[Ecosystem, Weights]:
-        """The ecosystem and weights with the largest ρ(Q)."""
+        """The ecosystem and weights with the largest final ρ(Q)."""
         number = int(np.argmax(self.spectral_radius))
         return jax.tree.map(lambda leaf: leaf[number], (self.ecosystem, self.weights))
 
 
 def ascend(key: PRNGKeyArray, size: int, starts: int, steps: int) -> Ascents:
-    """Ascend ρ(Q) from random starts over S_k, S~_k, S_*, shares, α_k and β_k at once, with K = d = `size`; jits.
+    """Gradient ascent on ρ(Q) over all data, shares and weights jointly, from random starts with K = d = `size`.
 
-    Every free number starts as an independent standard normal, which knows nothing of the family that attains the bound.
+    Every free parameter starts from an independent standard normal, so the starts carry no information about the
+    family that attains the bound. Works under `jit`.
 
     Raises:
-        InvalidInput: a size, a number of starts or of steps below one.
+        InvalidInput: `size`, `starts` or `steps` is below one.
     """
     for name, value in (("size", size), ("starts", starts), ("steps", steps)):
         if value < 1:
@@ -54,13 +55,14 @@ def ascend(key: PRNGKeyArray, size: int, starts: int, steps: int) -> Ascents:
     optimizer = optax.adam(optax.cosine_decay_schedule(_STEP, steps))
     downhill = jax.value_and_grad(lambda free: -spectral_radius(*_constrained(free)))
 
-    def step(carry, _):
+    def step(carry: PyTree[Array], _: None) -> tuple[PyTree[Array], Float[Array, ""]]:
         free, state = carry
         negative, gradient = downhill(free)
-        updates, state = optimizer.update(gradient, state)
+        with jax.numpy_dtype_promotion("standard"):  # Optax raises floating-point numbers to its integer step count
+            updates, state = optimizer.update(gradient, state)
         return (optax.apply_updates(free, updates), state), -negative
 
-    def one(key):
+    def one(key: PRNGKeyArray) -> Ascents:
         free = _random(key, size)
         (free, _), met = jax.lax.scan(step, (free, optimizer.init(free)), None, length=steps)
         found = _constrained(free)
@@ -71,10 +73,11 @@ def ascend(key: PRNGKeyArray, size: int, starts: int, steps: int) -> Ascents:
 
 
 def snap(ecosystem: Ecosystem, weights: Weights) -> tuple[Ecosystem, Weights]:
-    """A nearby ecosystem of short binary fractions with α = 1/2, β = 1, S_* = 0 and equal shares, for exact work.
+    """A nearby ecosystem whose entries are short binary fractions, for exact arithmetic.
 
-    H depends only on w_j S_j and on E_j = (ā_j/α_j)(β_j S~_j + b̄_j S_*), up to a change of coordinates in which S̲ = I: the
-    private data here are E_j, and only the rounding of factors to a grid changes ρ(Q).
+    It has α = 1/2, β = 1, S_* = 0 and equal shares. H depends only on w_j S_j and E_j = (ā_j/α_j)(β_j S~_j + b̄_j
+    S_*), up to the change of coordinates that turns S̲ into I. The result has the E_j as private data, so that only
+    the rounding of factors to a grid changes ρ(Q).
     """
     alpha, beta = (np.asarray(w)[:, None, None] for w in weights.per_entity(ecosystem.entities))
     known = (1 - alpha) / alpha * (beta * np.asarray(ecosystem.private) + (1 - beta) * np.asarray(ecosystem.public))
@@ -87,7 +90,7 @@ def snap(ecosystem: Ecosystem, weights: Weights) -> tuple[Ecosystem, Weights]:
 
 
 def _on_grid(gram: np.ndarray) -> np.ndarray:
-    """F'F with a factor F of few bits: no entry of the product is rounded."""
+    """F'F for the nearest factor F on a grid so coarse that no entry of the product is rounded."""
     values, vectors = np.linalg.eigh(gram)
     factor = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
     unit = 2.0 ** np.ceil(np.log2(np.abs(factor).max())) / _GRID
@@ -96,7 +99,7 @@ def _on_grid(gram: np.ndarray) -> np.ndarray:
 
 
 def _random(key: PRNGKeyArray, size: int) -> dict[str, Array]:
-    """An ecosystem with its weights as real numbers without constraints."""
+    """Random unconstrained parameters of an ecosystem and its weights."""
     each, square = (size, size), (size, size, size)
     shapes = {
         "private": square,
@@ -115,8 +118,12 @@ def _random(key: PRNGKeyArray, size: int) -> dict[str, Array]:
     }
 
 
-def _constrained(free) -> tuple[Ecosystem, Weights]:
-    """A Gram matrix is Σ_i e^{s_i} u_i u_i' with unit vectors u_i: low ranks and unlimited data are near."""
+def _constrained(free: PyTree[Array]) -> tuple[Ecosystem, Weights]:
+    """The ecosystem and weights of unconstrained parameters.
+
+    A Gram matrix is Σ_i e^{s_i} u_i u_i' with unit vectors u_i, so matrices of low rank and very large data are within
+    reach.
+    """
     private, public, synthetic = (
         _gram(free[name], free[f"{name}_sizes"]) for name in ("private", "public", "synthetic")
     )
@@ -127,9 +134,11 @@ def _constrained(free) -> tuple[Ecosystem, Weights]:
 def _gram(
     directions: Float[Array, "*entity d d"], logarithms: Float[Array, "*entity d"]
 ) -> Float[Array, "*entity d d"]:
+    """Σ_i e^{s_i} u_i u_i' for the normalized rows u_i of `directions`."""
     unit = directions / jnp.linalg.norm(directions, axis=-1, keepdims=True)
     return jnp.einsum("...i,...ia,...ib->...ab", jnp.exp(_bounded(logarithms)), unit, unit)
 
 
 def _bounded(value: Array) -> Array:
+    """A smooth clamp to ±`_MOST_LOGARITHM`."""
     return _MOST_LOGARITHM * jnp.tanh(value / _MOST_LOGARITHM)

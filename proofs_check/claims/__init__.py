@@ -1,4 +1,4 @@
-"""The checks, one module a family of claims; importing this package attaches them all."""
+"""The checks, one module per family of claims; importing this package registers all of them."""
 
 from . import baselines as baselines
 from . import common_prompts as common_prompts

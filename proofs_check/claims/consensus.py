@@ -1,9 +1,10 @@
-"""The consensus form: the Kd system is a d-dimensional one (theory.md, section 2)."""
+"""Consensus form: the Kd-dimensional recursion reduced to a d-dimensional one (theory.md, section 2)."""
 
 import random
+from collections.abc import Callable, Sequence
 
-from flint import fmpq, fmpq_poly
-from sympy import Matrix, S, Symbol, adjoint
+from flint import fmpq, fmpq_mat, fmpq_poly
+from sympy import Expr, Matrix, S, Symbol, adjoint
 
 from ..exact import (
     beside,
@@ -18,7 +19,7 @@ from ..exact import (
     stack,
 )
 from ..ledger import Finding, check
-from ..noncommutative import all_hold, letters, same, scalars, symmetric
+from ..noncommutative import all_hold, indexed, matrices, same, scalars, symmetric
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse, total
 
 
@@ -31,21 +32,23 @@ from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse, to
         "S left out of B": lambda a, Gi, one, omega, S_: (a * Gi * one, adjoint(omega)),
     },
 )
-def factors(formula) -> Finding:
-    """Words for all K and d: Q = αG⁺ΠS with Π = 1ω' (1 = 1_K⊗I, ω = w⊗I) against AB; then block by block for K = 1 … 4
-    with letters α_k, w_j, G_k⁺, S_j."""
+def factors(formula: Callable[..., tuple[Expr, Expr]]) -> Finding:
+    """Noncommutative algebra for all K and d: Q = αG⁺ΠS with Π = 1ω' (1 = 1_K⊗I, ω = w⊗I) equals AB. Then the same
+    block by block for K = 1 … 4, with separate symbols for α_k, w_j, G_k⁺ and S_j."""
     (a,) = scalars("alpha")
     Gi, S_ = symmetric("Gi S")
-    one, omega = letters("one omega")
+    one, omega = matrices("one omega")
     A, B = formula(a, Gi, one, omega, S_)
     steps = [same(a * Gi * one * adjoint(omega) * S_, A * B)]
     for count in range(1, 5):
-        alphas, shares = (scalars(" ".join(f"{n}{k}" for k in range(count))) for n in ("alpha", "w"))
-        inverses, grams = (symmetric(" ".join(f"{n}{k}" for k in range(count))) for n in ("G", "S"))
+        alphas, shares = (scalars(indexed(n, count)) for n in ("alpha", "w"))
+        inverses, grams = (symmetric(indexed(n, count)) for n in ("G", "S"))
         A = Matrix([formula(x, g, S.One, S.One, S.One)[0] for x, g in zip(alphas, inverses, strict=True)])
         B = Matrix([[w * formula(S.One, S.One, S.One, S.One, s)[1] for w, s in zip(shares, grams, strict=True)]])
-        entry = lambda k, j: alphas[k] * shares[j] * inverses[k] * grams[j]  # noqa: B023, E731
-        steps.append(same(Matrix(count, count, entry), A * B))
+        Q = Matrix(
+            [[a * w * g * s for w, s in zip(shares, grams, strict=True)] for a, g in zip(alphas, inverses, strict=True)]
+        )
+        steps.append(same(Q, A * B))
     return all_hold(steps)
 
 
@@ -53,12 +56,12 @@ def factors(formula) -> Finding:
     "consensus.powers",
     "symbolic",
     lambda A, H, B, s: A * H ** (s - 1) * B,
-    mutations={"Hˢ": lambda A, H, B, s: A * H**s * B, "order": lambda A, H, B, s: H ** (s - 1) * A * B},
+    mutations={"Hˢ": lambda A, H, B, s: A * H**s * B, "wrong order": lambda A, H, B, s: H ** (s - 1) * A * B},
 )
-def powers(formula) -> Finding:
-    """Words with Q = AB, BA = H: the formula is Q at s = 1, and Q times the formula at s is the formula at s + 1, for
-    symbolic s."""
-    A, B, H = letters("A B H")
+def powers(formula: Callable[..., Expr]) -> Finding:
+    """Noncommutative algebra with Q = AB and BA = H, by induction over a symbolic s: the formula is Q at s = 1, and
+    Q times the formula at s is the formula at s + 1."""
+    A, B, H = matrices("A B H")
     s = Symbol("s", positive=True, integer=True)
     rules = {B * A: H}
     step = same(A * B * formula(A, H, B, s), formula(A, H, B, s + 1), rules)
@@ -71,12 +74,12 @@ def powers(formula) -> Finding:
     lambda w, a, S_, g: w * a * S_ * g,
     mutations={"G⁺S": lambda w, a, S_, g: w * a * g * S_, "w squared": lambda w, a, S_, g: w**2 * a * S_ * g},
 )
-def feedback(formula) -> Finding:
-    """Block by block for K = 1 … 4 in letters: BA = Σ_j w_jα_jS_jG_j⁺."""
+def feedback(formula: Callable[..., Expr]) -> Finding:
+    """Noncommutative algebra, block by block for K = 1 … 4: BA = Σ_j w_jα_jS_jG_j⁺."""
     steps = []
     for count in range(1, 5):
-        alphas, shares = (scalars(" ".join(f"{n}{k}" for k in range(count))) for n in ("alpha", "w"))
-        inverses, grams = (symmetric(" ".join(f"{n}{k}" for k in range(count))) for n in ("G", "S"))
+        alphas, shares = (scalars(indexed(n, count)) for n in ("alpha", "w"))
+        inverses, grams = (symmetric(indexed(n, count)) for n in ("G", "S"))
         A = Matrix([x * g for x, g in zip(alphas, inverses, strict=True)])
         B = Matrix([[w * s for w, s in zip(shares, grams, strict=True)]])
         H = sum(formula(*each) for each in zip(shares, alphas, grams, inverses, strict=True))
@@ -85,7 +88,7 @@ def feedback(formula) -> Finding:
 
 
 def _random(rng: random.Random, entities: int = 2, size: int = 2, rank: int | None = None) -> RationalEcosystem:
-    """Unequal α_k, β_k and shares; public data of rank one."""
+    """Random ecosystem with unequal α_k, β_k and shares, and public data of rank one."""
     shares = [random_rational(rng) for _ in range(entities)]
     whole = sum(shares, fmpq(0))
     return RationalEcosystem(
@@ -99,7 +102,7 @@ def _random(rng: random.Random, entities: int = 2, size: int = 2, rank: int | No
 
 
 _SHAPES = ((1, 2, 2), (2, 2, 1), (3, 2, 2), (2, 3, 3), (4, 3, 1))
-"""K, d, rank of the synthetic data."""
+"""K, d and the rank of the synthetic data."""
 
 
 @check(
@@ -117,9 +120,9 @@ _SHAPES = ((1, 2, 2), (2, 2, 1), (3, 2, 2), (2, 3, 3), (4, 3, 1))
         ),
     },
 )
-def spectrum(formula) -> Finding:
-    """Characteristic polynomials at random rational points with singular data: that of the lifted Q is x^{(K-1)d} times
-    that of H, so ρ(Q) = ρ(H)."""
+def spectrum(formula: Callable[[RationalEcosystem], fmpq_mat]) -> Finding:
+    """At random rational points with singular data, the characteristic polynomial of the lifted Q is x^{(K-1)d}
+    times that of H, so ρ(Q) = ρ(H)."""
     rng = random.Random(1)
     for entities, size, rank in _SHAPES:
         eco = _random(rng, entities, size, rank)
@@ -139,18 +142,21 @@ def spectrum(formula) -> Finding:
         "1/K²": lambda shares: [fmpq(1, len(shares) ** 2)] * len(shares),
     },
 )
-def noise(formula) -> Finding:
-    """B diag(S_k⁺) B' of the lifted form against N = Σ w_j²S_j, with singular S_j and unequal shares; and that sum against S̲/K
-    for equal ones."""
+def noise(formula: Callable[[Sequence[fmpq]], list[fmpq]]) -> Finding:
+    """At random rational points with singular S_j, B diag(S_k⁺) B' of the lifted form equals N = Σ w_j²S_j for
+    unequal shares, and N is S̲/K for equal shares (σ² = 1)."""
     rng = random.Random(2)
     for entities, size, rank in _SHAPES:
         eco = _random(rng, entities, size, rank)
         B = beside([w * s for w, s in zip(eco.shares, eco.synthetic, strict=True)])
         inverse = block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
-        claimed = lambda shares: total(w * s for w, s in zip(formula(shares), eco.synthetic, strict=True))  # noqa: B023, E731
-        if B * inverse * B.transpose() != claimed(eco.shares):
+        own, equal = (
+            total(w * s for w, s in zip(formula(shares), eco.synthetic, strict=True))
+            for shares in (eco.shares, [fmpq(1, entities)] * entities)
+        )
+        if B * inverse * B.transpose() != own:
             return Finding(False, f"N differs (K = {entities}, d = {size})")
-        if claimed([fmpq(1, entities)] * entities) != total(eco.synthetic) / entities**2:
+        if equal != total(eco.synthetic) / entities**2:
             return Finding(False, f"N is not S̲/K for equal shares (K = {entities}, d = {size})")
     return Finding(True, f"equal at {len(_SHAPES)} random rational points, and S̲/K for equal shares")
 
@@ -165,9 +171,9 @@ def noise(formula) -> Finding:
         "N forgotten": lambda X, N, H: H * X * H.transpose(),
     },
 )
-def covariance(formula) -> Finding:
-    """C_t of Theorem 1's lifted recursion against blocks α_kα_lG_k⁺X_tG_l⁺, t = 1 … 4, with unequal α_k, β_k and shares
-    and singular data."""
+def covariance(formula: Callable[..., fmpq_mat]) -> Finding:
+    """At random rational points with unequal α_k, β_k and shares and singular data, C_t of Theorem 1's lifted
+    recursion has the blocks α_kα_lG_k⁺X_tG_l⁺ for t = 1 … 4."""
     rng = random.Random(3)
     for entities, size, rank in _SHAPES:
         eco = _random(rng, entities, size, rank)
@@ -183,7 +189,8 @@ def covariance(formula) -> Finding:
     return Finding(True, f"C_1 … C_4 equal at {len(_SHAPES)} random rational points, K = 1 … 4")
 
 
-def _mean_limit(P, A, H, B):
+def _mean_limit(P: fmpq_mat, A: fmpq_mat, H: fmpq_mat, B: fmpq_mat) -> fmpq_mat:
+    """M = P + A(I-H)⁻¹BP."""
     return P + A * (identity(H.nrows()) - H).solve(B * P)
 
 
@@ -199,9 +206,10 @@ def _mean_limit(P, A, H, B):
         "X = N": (_mean_limit, lambda H, N: N),
     },
 )
-def limit(formula) -> Finding:
-    """M by eq. (1), (I - Q)⁻¹P in lifted form, against the d × d formula; and blocks α_kα_lG_k⁺XG_l⁺ put into the lifted fixed
-    point C = Q(S⁺ + C)Qᵀ, at random rational points with unequal α_k, β_k and shares and singular data."""
+def limit(formula: tuple[Callable[..., fmpq_mat], Callable[..., fmpq_mat]]) -> Finding:
+    """At random rational points with unequal α_k, β_k and shares and singular data: M from eq. (1), (I - Q)⁻¹P in
+    lifted form, equals the d × d formula, and the matrix with blocks α_kα_lG_k⁺XG_l⁺ solves the lifted fixed-point
+    equation C = Q(S⁺ + C)Qᵀ."""
     mean, stein = formula
     rng = random.Random(4)
     for entities, size, rank in _SHAPES:
@@ -215,8 +223,8 @@ def limit(formula) -> Finding:
         N = total(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True))
         C = A * stein(H, N) * A.transpose()
         if now.recursive * (inverse + C) * now.recursive.transpose() != C:
-            return Finding(False, f"C is no fixed point of the lifted recursion (K = {entities}, d = {size})")
-    return Finding(True, f"M equal and C a fixed point at {len(_SHAPES)} random rational points, K = 1 … 4")
+            return Finding(False, f"C is not a fixed point of the lifted recursion (K = {entities}, d = {size})")
+    return Finding(True, f"M is equal and C a fixed point at {len(_SHAPES)} random rational points, K = 1 … 4")
 
 
 @check(
@@ -229,10 +237,11 @@ def limit(formula) -> Finding:
         "chain transposed": lambda now, chain, first: now * adjoint(chain) * first,
     },
 )
-def varying(formula) -> Finding:
-    """Words with weights and features of each generation, by induction for every t: Q_1 = A_1B_1 is the formula with an empty
-    chain, and Q_{t+1} = A_{t+1}B_{t+1} times the formula is the formula with A_{t+1} and the chain B_{t+1}A_t ⋯ B_2A_1."""
-    first_A, first_B, A, B, now, chain = letters("A_1 B_1 A B A_t chain")
+def varying(formula: Callable[..., Expr]) -> Finding:
+    """Noncommutative algebra with weights and features that vary over generations, by induction for every t:
+    Q_1 = A_1B_1 is the formula with an empty chain, and Q_{t+1} = A_{t+1}B_{t+1} times the formula is the formula
+    with A_{t+1} and the chain B_{t+1}A_t ⋯ B_2A_1."""
+    first_A, first_B, A, B, now, chain = matrices("A_1 B_1 A B A_t chain")
     start = same(first_A * first_B, formula(first_A, S.One, first_B))
     return all_hold([start, same(A * B * formula(now, chain, first_B), formula(A, B * now * chain, first_B))])
 
@@ -243,9 +252,9 @@ def varying(formula) -> Finding:
     lambda readers, size: readers.rank() * size,
     mutations={"d": lambda readers, size: size, "rank(W)": lambda readers, size: readers.rank()},
 )
-def readers(formula) -> Finding:
-    """Rank of Q_kj = α_kW_kjG_k⁻¹S_j with random rational W of rank 1, 2, 3 and full-rank S_j, G_k (K = 4, d = 2): at
-    most the formula, and equal to it here."""
+def readers(formula: Callable[[fmpq_mat, int], int]) -> Finding:
+    """Rank of Q_kj = α_kW_kjG_k⁻¹S_j for random rational W of rank 1, 2, 3 and full-rank S_j and G_k (K = 4,
+    d = 2): the formula is an upper bound, and is attained here."""
     rng = random.Random(5)
     for rank in (1, 2, 3):
         W = random_matrix(rng, 4, rank) * random_matrix(rng, rank, 4)

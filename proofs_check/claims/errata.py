@@ -1,9 +1,10 @@
-"""E8, E9, E10 and E13, decided on exact ecosystems; and small facts that the paper's text uses."""
+"""E8, E9, E10 and E13, and small facts that the paper's text uses, decided on exact ecosystems."""
 
 import random
+from collections.abc import Callable, Sequence
 
 from flint import fmpq, fmpq_mat
-from sympy import adjoint
+from sympy import Expr, adjoint
 
 from ..exact import (
     beside,
@@ -25,12 +26,14 @@ from ..exact import (
     zero,
 )
 from ..ledger import Finding, check
-from ..noncommutative import all_hold, letters, same, symmetric
+from ..noncommutative import all_hold, matrices, same, symmetric
 from ..rational import RationalEcosystem, consensus_feedback, pseudo_inverse
 
 
-def _proportional(rng: random.Random, private_ranks, public: fmpq_mat, alpha: fmpq, beta: fmpq) -> RationalEcosystem:
-    """S ∝ S~."""
+def _proportional(
+    rng: random.Random, private_ranks: Sequence[int], public: fmpq_mat, alpha: fmpq, beta: fmpq
+) -> RationalEcosystem:
+    """Random ecosystem with S ∝ S~ and equal shares."""
     size, count = public.nrows(), len(private_ranks)
     private = [random_gram(rng, size, rank) for rank in private_ranks]
     synthetic = [3 * s for s in private]
@@ -47,10 +50,10 @@ def _proportional(rng: random.Random, private_ranks, public: fmpq_mat, alpha: fm
         "S_* nonzero suffices": lambda beta, public, pool: beta > 0 or public.rank() > 0,
     },
 )
-def no_private_weight(formula) -> Finding:
-    """S ∝ S~, K = d = 2, α = 1/2, rational data: ρ(Q) < 1 (decided by the Stein equation) against the condition, for β
-    = 0 and β > 0 and S_* of rank 0, 1, 2. At β = 0 all G_k agree and H = αS̲G⁺ keeps S̲v for every v in ker S_*, so ker
-    S_* ⊂ ker S̲ is needed, and enough."""
+def no_private_weight(formula: Callable[[fmpq, fmpq_mat, fmpq_mat], bool]) -> Finding:
+    """For S ∝ S~, K = d = 2, α = 1/2 and rational data: the condition must agree with ρ(Q) < 1, decided by the
+    Stein equation, for β = 0 and β > 0 and S_* of rank 0, 1, 2. At β = 0 all G_k are equal and H = αS̲G⁺ maps S̲v
+    to itself for every v in ker S_*, so ker S_* ⊂ ker S̲ is necessary; it is also sufficient."""
     rng = random.Random(1)
     for beta in (fmpq(0), fmpq(1, 3), fmpq(1)):
         for public in (outer([1, 0]), outer([1, 1]), identity(2), zero(2, 2)):
@@ -64,7 +67,9 @@ def no_private_weight(formula) -> Finding:
         consensus_feedback(RationalEcosystem([line] * 2, line, [line] * 2, half, half, [fmpq(0)] * 2))
     ) != formula(fmpq(0), line, line):
         return Finding(False, "β = 0, all data of rank one in one direction: ρ(Q) < 1 is True")
-    return Finding(True, "the condition decides 13 exact ecosystems, β = 0 with ker S_* ⊂ ker S̲ and without")
+    return Finding(
+        True, "the condition is right for 13 exact ecosystems, those with β = 0 both with and without ker S_* ⊂ ker S̲"
+    )
 
 
 @check(
@@ -96,10 +101,11 @@ def no_private_weight(formula) -> Finding:
         ),
     },
 )
-def normal_equations(formula) -> Finding:
-    """K = 3, d = 2, two rows each, random rational points: entity k's weighted squares have the gradient G_kθ - (moments), so
-    the G_k of the formula must solve the normal equations that least squares satisfies; S_*ᵀ = S_*, since S_* is symmetric.
-    The sums printed up to k are put to every entity with k = 2."""
+def normal_equations(formula: Callable[..., tuple[fmpq_mat, fmpq_mat, list[fmpq_mat]]]) -> Finding:
+    """At a random rational point with K = 3, d = 2 and two rows per dataset: the gradient of entity k's weighted
+    squares is G_kθ minus the weighted moments, so the matrices of the formula must satisfy the normal equations at
+    the least-squares solution. S_*ᵀ = S_*, since S_* is symmetric. The printed sums up to k are tested with k = 2
+    for every entity."""
     rng = random.Random(2)
     alpha, beta, size = random_rational(rng), random_rational(rng), 2
     data = random_data(rng, (2, 2, 2), 2, (2, 2, 2), size)
@@ -130,9 +136,10 @@ def normal_equations(formula) -> Finding:
     },
     mutations={"every block y_{tk}": lambda t, k, j: (j, k), "the last entity's model": lambda t, k, j: (2, j)},
 )
-def indices(formula) -> Finding:
-    """K = 3, d = 2, generations 1 … 4 of the lifted eq. (4) against a workflow in which block j of y_t holds labels of
-    the entity that the formula names, made by its estimate θ̂_{t-1,k} (there is no entity t once t > K)."""
+def indices(formula: Callable[[int, int, int], tuple[int, int]]) -> Finding:
+    """At a random rational point with K = 3 and d = 2: eq. (4) in lifted form against a workflow, for generations
+    1 … 4. For block j of y_t, the formula names the entity whose estimate makes the labels and the entity for whose
+    prompts they are made. (There is no entity t once t > K.)"""
     rng = random.Random(3)
     data = random_data(rng, (1, 1, 1), 2, (2, 2, 2), 2)
     alpha, beta = random_rational(rng), random_rational(rng)
@@ -155,7 +162,7 @@ def indices(formula) -> Finding:
         estimate = train(data, alpha, beta, labels, pool)
         if estimate != lifted:
             return Finding(False, f"eq. (4) differs from this workflow at generation {t}")
-    return Finding(True, "eq. (4) is this workflow, generations 1 … 4, at a random rational point")
+    return Finding(True, "eq. (4) equals this workflow in generations 1 … 4 at a random rational point")
 
 
 @check(
@@ -165,9 +172,9 @@ def indices(formula) -> Finding:
     printed={"β weights public data": (lambda beta: 1 - beta, lambda beta: beta)},
     mutations={"β for both": (lambda beta: beta, lambda beta: beta)},
 )
-def meaning_of_beta(formula) -> Finding:
-    """Random rational P_t (K = 2, d = 2): which of private and public data has weight āβ; at β = 1 the public block of
-    P is 0, so β weights the private data."""
+def meaning_of_beta(formula: tuple[Callable[[fmpq], fmpq], Callable[[fmpq], fmpq]]) -> Finding:
+    """GP at two random rational points (K = 2, d = 2): the formula names the weights of private and of public data.
+    At β = 1 the public block of P is 0, so β weights the private data."""
     private_weight, public_weight = formula
     rng = random.Random(4)
     data = random_data(rng, (2, 2), 2, (2, 2), 2)
@@ -179,7 +186,7 @@ def meaning_of_beta(formula) -> Finding:
         private = (1 - alpha) * private_weight(beta) * block_diagonal(eco.private)
         public = (1 - alpha) * public_weight(beta) * kron(fmpq_mat([[1], [1]]), eco.public)
         if moments != beside([private, public]):
-            return Finding(False, f"GP has other weights at β = {float(beta):.3f}; at β = 1 its public block is 0")
+            return Finding(False, f"GP has different weights at β = {float(beta):.3f}; at β = 1 its public block is 0")
     return Finding(True, "GP = ā[βS~, b̄ 1⊗S_*] at two random rational points")
 
 
@@ -189,8 +196,8 @@ def meaning_of_beta(formula) -> Finding:
     lambda K: fmpq(1, K),
     mutations={"1 for 1/K": lambda K: fmpq(1), "1/K²": lambda K: fmpq(1, K**2)},
 )
-def averaging(formula) -> Finding:
-    """Π = c(1_{K×K}⊗I_d) in rational arithmetic, K = 1 … 5, d = 1 … 3: symmetric, Π² = Π, rank d."""
+def averaging(formula: Callable[[int], fmpq]) -> Finding:
+    """Rational arithmetic for K = 1 … 5 and d = 1 … 3: Π = c(1_{K×K}⊗I_d) is symmetric, Π² = Π, and Π has rank d."""
     for K in range(1, 6):
         for d in range(1, 4):
             average = kron(fmpq_mat(K, K, [formula(K)] * K**2), identity(d))
@@ -205,9 +212,9 @@ def averaging(formula) -> Finding:
     fmpq(0),
     mutations={"at t = 1 too": fmpq(1, 2)},
 )
-def first_generation(formula) -> Finding:
-    """Random rational ecosystem (K = 2, d = 2): the off-diagonal private blocks of M at weight α of the pool: 0 at α_0
-    = 0, and M_1 = P + QP_0 has others."""
+def first_generation(formula: fmpq) -> Finding:
+    """The off-diagonal private blocks of M in a random rational ecosystem (K = 2, d = 2), where the formula is the
+    weight α of the pool: they are 0 for α_0 = 0, as at t = 0, and M_1 = P + QP_0 has nonzero ones."""
     rng = random.Random(5)
     data = random_data(rng, (2, 2), 2, (2, 2), 2)
     beta = random_rational(rng)
@@ -230,7 +237,7 @@ def first_generation(formula) -> Finding:
         ),
     },
 )
-def prediction_error(formula) -> Finding:
+def prediction_error(formula: Callable[[fmpq_mat, fmpq_mat, fmpq_mat], fmpq]) -> Finding:
     """E‖X~(b + Lz)‖² for z uniform on ±e_i√n (mean 0, covariance I), summed exactly over all 2n points, against the
     formula with Cov = LL' (d = 2, n = 3)."""
     rng = random.Random(6)
@@ -242,7 +249,7 @@ def prediction_error(formula) -> Finding:
         squares += trace(gram(X * bias)) + 3 * trace(gram(X * column))
     return Finding(
         squares / 3 == formula(gram(X), L * L.transpose(), bias),
-        "the expectation over all points is compared with the formula",
+        "the expectation over all points, compared with the formula",
     )
 
 
@@ -252,10 +259,11 @@ def prediction_error(formula) -> Finding:
     lambda V: V,
     mutations={"half the variance": lambda V: V / 2, "twice the variance": lambda V: 2 * V},
 )
-def gauss_markov(formula) -> Finding:
-    """Words with X the stack of all real features, X'X = Σ S~_k + S_*, and V = (X'X)⁻¹: every L with LX = I is VX' + N with
-    NX = 0, and LL' is the formula plus NN' ⪰ 0, which is 0 for pooled least squares, N = 0."""
-    X, N = letters("X N")
+def gauss_markov(formula: Callable[[Expr], Expr]) -> Finding:
+    """Noncommutative algebra with X the stack of all real features, X'X = Σ S~_k + S_*, and V = (X'X)⁻¹: every L
+    with LX = I is VX' + N with NX = 0, and LL' is the formula plus NN' ⪰ 0, which vanishes for pooled least squares
+    (N = 0)."""
+    X, N = matrices("X N")
     (V,) = symmetric("V")
     rules = {adjoint(X) * X * V: 1, V * adjoint(X) * X: 1, N * X: 0, adjoint(X) * adjoint(N): 0}
     L = V * adjoint(X) + N

@@ -1,6 +1,7 @@
-"""Lemma 1 itself, in random ecosystems within its condition; the proof for all is in `lemma1_proof`."""
+"""Lemma 1 for random ecosystems within its condition; `lemma1_proof` has the general proof."""
 
 import random
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flint import fmpq
@@ -13,15 +14,17 @@ from ..rational import RationalEcosystem, consensus_feedback
 
 
 class Setting(NamedTuple):
-    """λ, α and β of an ecosystem in which Lemma 1 is put to the test."""
+    """λ, α and β of a test ecosystem."""
 
     mixing: fmpq
     alpha: fmpq
     beta: fmpq
 
 
-def mixture(rng: random.Random, setting: Setting, private_ranks, public_rank: int, size: int):
-    """An ecosystem with γS_k = λS~_k + (1-λ)S_* and unequal shares, and γ."""
+def mixture(
+    rng: random.Random, setting: Setting, private_ranks: Sequence[int], public_rank: int, size: int
+) -> tuple[RationalEcosystem, fmpq]:
+    """A random ecosystem with γS_k = λS~_k + (1-λ)S_* and unequal shares; and γ."""
     private = [random_gram(rng, size, rank) for rank in private_ranks]
     public, scale, count = random_gram(rng, size, public_rank), random_rational(rng), len(private_ranks)
     published = [(setting.mixing * s + (1 - setting.mixing) * public) / scale for s in private]
@@ -32,7 +35,7 @@ def mixture(rng: random.Random, setting: Setting, private_ranks, public_rank: in
 
 
 SHAPES = [((1,), 1, 2), ((2, 1), 0, 3), ((1, 1, 1), 1, 3), ((3, 2), 3, 3), ((1, 2, 3, 1), 2, 4)]
-"""Ranks of private data, of public data, and d."""
+"""Ranks of the private data, rank of the public data, and d."""
 
 
 @check(
@@ -45,9 +48,9 @@ SHAPES = [((1,), 1, 2), ((2, 1), 0, 3), ((1, 1, 1), 1, 3), ((3, 2), 3, 3), ((1, 
         "α = 1": lambda rng: Setting(mixing := random_rational(rng), fmpq(1), mixing),
     },
 )
-def stable_under_condition(formula) -> Finding:
-    """ρ(Q) enclosed by ball arithmetic for 25 random rational ecosystems that satisfy the condition, K = 1 … 4, d = 2 …
-    4, ranks from 0, unequal shares; the proof for all is in the lines it rests on."""
+def stable_under_condition(formula: Callable[[random.Random], Setting]) -> Finding:
+    """Ball arithmetic encloses ρ(Q) for 25 random rational ecosystems that satisfy the condition (K = 1 … 4,
+    d = 2 … 4, ranks from 0, unequal shares). The claims that it rests on prove the general case."""
     rng, largest = random.Random(11), 0.0
     for trial in range(25):
         ranks, public, size = SHAPES[trial % len(SHAPES)]
@@ -57,7 +60,7 @@ def stable_under_condition(formula) -> Finding:
             place = f"K = {len(ranks)}, d = {size}, private ranks {ranks}, public rank {public}"
             return Finding(False, f"ρ(Q) is {found.verdict}: at least {found.lower:.6f} ({place})")
         largest = max(largest, found.upper)
-    return Finding(True, f"ρ(Q) < 1 proved for 25 random rational ecosystems, the largest enclosed below {largest:.6f}")
+    return Finding(True, f"ρ(Q) < 1 proved for 25 random rational ecosystems; the largest is below {largest:.6f}")
 
 
 @check(
@@ -66,10 +69,10 @@ def stable_under_condition(formula) -> Finding:
     fmpq(1),
     mutations={"1/(1 + 2εδ)": fmpq(2), "1/(1 + 1.1 εδ)": fmpq(11, 10)},
 )
-def explicit_bound(formula) -> Finding:
-    """ρ(Q) against 1/(1 + εδ) by ball arithmetic, equality by common roots of the characteristic polynomials, for 10 random
-    rational ecosystems within the condition, K = 1 … 4, d = 2 … 4, ranks from 0; the formula is the factor of εδ. The proof for
-    all is in the lines of Lemma 1."""
+def explicit_bound(formula: fmpq) -> Finding:
+    """Ball arithmetic compares ρ(Q) with 1/(1 + εδ), and common roots of the characteristic polynomials establish
+    equality, for 10 random rational ecosystems within the condition (K = 1 … 4, d = 2 … 4, ranks from 0). The
+    formula is the factor of εδ. The lines of Lemma 1's proof cover the general case."""
     rng, verdicts = random.Random(12), []
     for trial in range(10):
         ranks, public, size = SHAPES[trial % len(SHAPES)]
@@ -78,7 +81,7 @@ def explicit_bound(formula) -> Finding:
         eco, scale = mixture(rng, setting, ranks, public, size)
         verdict, slack = compare_with_bound(eco, mixing, scale, formula)
         if verdict == "above":
-            return Finding(False, f"ρ(Q) exceeds it by {-slack[1]:.3g} or more (K = {len(ranks)}, d = {size})")
+            return Finding(False, f"ρ(Q) exceeds the bound by at least {-slack[1]:.3g} (K = {len(ranks)}, d = {size})")
         verdicts.append(verdict)
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts))
-    return Finding(None if "undecided" in verdicts else True, f"of 10 ecosystems, against 1/(1 + εδ): {counts}")
+    return Finding(None if "undecided" in verdicts else True, f"ρ(Q) relative to 1/(1 + εδ) in 10 ecosystems: {counts}")

@@ -1,12 +1,13 @@
-"""Equal features S_k = S~_k = S_* = S: closed forms and their optima (theory.md, section 5); commuting features;
-E11."""
+"""Closed forms for equal features S_k = S~_k = S_* = S (theory.md, section 5), their optima, E11, and commuting
+features."""
 
 import random
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from flint import fmpq, fmpq_mat
-from sympy import Poly, Rational, cancel, fraction, symbols
+from sympy import Expr, Poly, Rational, cancel, fraction, symbols
 
 from ..exact import gram as gram_of
 from ..exact import identity, random_gram, random_rational, solve_stein, trace
@@ -15,8 +16,8 @@ from ..noncommutative import all_hold, same, scalars, symmetric
 from ..rational import RationalEcosystem, consensus_feedback, total
 
 
-def relative_error(a, b, K):
-    """MSE_∞/V."""
+def relative_error(a: Any, b: Any, K: Any) -> Any:
+    """MSE_∞/V for equal features."""
     return (1 - b) ** 2 + b**2 / K + (1 - a) ** 2 * b**2 * (1 - 1 / K) + a**2 / (K * (1 - a**2))
 
 
@@ -26,9 +27,9 @@ def relative_error(a, b, K):
     lambda a, average: a * average,
     mutations={"α²": lambda a, average: a**2 * average, "Π dropped": lambda a, average: a},
 )
-def radius(formula) -> Finding:
-    """Words for all K and d: G = (āβ + āb̄ + α)S = S, so Q = αS⁻¹ΠS with Π commuting with S; Π² = Π then gives Q² = αQ,
-    eigenvalues 0 and α."""
+def radius(formula: Callable[[Expr, Expr], Expr]) -> Finding:
+    """Noncommutative algebra for all K and d: G = (āβ + āb̄ + α)S = S, so Q = αS⁻¹ΠS with Π commuting with S.
+    Π² = Π then gives Q² = αQ, so the eigenvalues are 0 and α."""
     a, b = scalars("a b")
     S, Si, average = symmetric("S Si Pi")
     rules = {S * Si: 1, Si * S: 1, average * S: S * average, average * average: average}
@@ -51,9 +52,10 @@ def radius(formula) -> Finding:
         ),
     },
 )
-def limit_error(formula) -> Finding:
-    """Words for all K and d, in units of σ²S⁻¹: (I - aΠ)⁻¹ = I + aΠ/(1-a), M = (I - aΠ)⁻¹ ā[bI, b̄1], C = a²Π/(1-a²);
-    block (k, k) of Π is I/K and of 11' is I. The coefficient of block (k, k) of MM' + C against the formula."""
+def limit_error(formula: Callable[..., Expr]) -> Finding:
+    """Noncommutative algebra for all K and d, in units of σ²S⁻¹: (I - aΠ)⁻¹ = I + aΠ/(1-a), M = (I - aΠ)⁻¹ ā[bI,
+    b̄1], C = a²Π/(1-a²). Block (k, k) of Π is I/K, and that of 11' is I. The coefficient of block (k, k) of MM' + C
+    is compared with the formula."""
     a, b, K = scalars("a b K")
     average, ones = symmetric("Pi J")  # J = 11' = KΠ
     rules = {average * average: average, average * ones: ones, ones * average: ones}
@@ -67,12 +69,13 @@ def limit_error(formula) -> Finding:
 
 
 def _symmetric_ecosystem(rng: random.Random, entities: int, size: int, a: fmpq, b: fmpq) -> RationalEcosystem:
+    """Random ecosystem with equal features."""
     gram, shares = random_gram(rng, size, size), [fmpq(1, entities)] * entities
     return RationalEcosystem([gram] * entities, gram, [gram] * entities, shares, [a] * entities, [b] * entities)
 
 
 def limit_errors(eco: RationalEcosystem) -> list[fmpq]:
-    """Exact MSE of every entity in the limit, σ² = 1, for full-rank G and real data of any rank."""
+    """Exact MSE of every entity in the limit, for σ² = 1, G of full rank and real data of any rank."""
     count, size = len(eco.private), eco.public.nrows()
     inverses = [eco.training_gram(k).inv() for k in range(count)]
     H = consensus_feedback(eco)
@@ -80,7 +83,7 @@ def limit_errors(eco: RationalEcosystem) -> list[fmpq]:
     own = [(1 - a) * b for a, b in zip(eco.alpha, eco.beta, strict=True)]
     shared = [(1 - a) * (1 - b) for a, b in zip(eco.alpha, eco.beta, strict=True)]
     heard = [w * (s * g) for w, s, g in zip(eco.shares, eco.synthetic, inverses, strict=True)]
-    learned = [sensitivity * (p * h) for p, h in zip(own, heard, strict=True)]  # of every private moment
+    learned = [sensitivity * (p * h) for p, h in zip(own, heard, strict=True)]  # by the pool, from every private moment
     public = sensitivity * total(q * h for q, h in zip(shared, heard, strict=True))
     X = solve_stein(H, total(w**2 * s for w, s in zip(eco.shares, eco.synthetic, strict=True)))
     errors = []
@@ -104,9 +107,9 @@ def limit_errors(eco: RationalEcosystem) -> list[fmpq]:
         )
     },
 )
-def limit_error_exactly(formula) -> Finding:
-    """The general limit in consensus form at random rational S, a, b (K = 1 … 5, d = 2, 3) against V times the formula
-    (error probability below 10⁻⁶ each)."""
+def limit_error_exactly(formula: Callable[[fmpq, fmpq, fmpq], fmpq]) -> Finding:
+    """The general limit in consensus form at random rational S, a, b (K = 1 … 5, d = 2, 3) equals V times the
+    formula (error probability below 10⁻⁶ for each point)."""
     rng = random.Random(1)
     for entities, size in ((1, 2), (2, 2), (3, 2), (5, 3)):
         a, b = random_rational(rng), random_rational(rng)
@@ -126,9 +129,9 @@ def limit_error_exactly(formula) -> Finding:
         "1 - a": lambda a, K: 1 / ((K - 1) * (1 - a) ** 2 + 1 / (1 - a)),
     },
 )
-def without_public(formula) -> Finding:
-    """Scalars: V/K, the error of the best estimator that sees K datasets, over symmetric.error at b = 1; at K = 1 it is
-    1 - a²."""
+def without_public(formula: Callable[..., Expr]) -> Finding:
+    """Scalar algebra: V/K, the error of the best estimator that uses all K datasets, divided by symmetric.error at
+    b = 1; for K = 1 this is 1 - a²."""
     a, K = scalars("a K")
     efficiency = 1 / K / relative_error(a, 1, K)
     return all_hold([same(cancel(efficiency - formula(a, K)), 0), same(cancel(formula(a, 1)), 1 - a**2)])
@@ -142,16 +145,18 @@ OPTIMA = {
     20: (".7487", ".9009", ".2924"),
     50: (".8226", ".9516", ".2173"),
 }
-"""K: α*, β* and the efficiency there, to four digits."""
+"""α*, β* and the efficiency there to four digits, by K."""
 
 
 @cache
-def _optimum(error, K: int) -> list[tuple[Any, Any]]:
-    """Rational enclosures of α*, β* and the efficiency of an error that is a parabola in b, derived by SymPy: its vertex, the error
-    there, and the derivative of that in a, which must have one root between 0 and 1 and be negative before it.
+def _optimum(error: Callable[..., Expr], K: int) -> list[tuple[Any, Any]]:
+    """Rational enclosures of α*, β* and the efficiency there, for an error that is quadratic in b.
+
+    SymPy derives the minimum over b and the derivative in a of the error there, which must be negative at 0 and have
+    exactly one root between 0 and 1.
 
     Raises:
-        ArithmeticError: the error is no such function.
+        ArithmeticError: the error does not have this form.
     """
     a, b = symbols("a b")
     parabola = Poly(error(a, b, Rational(K)), b)
@@ -168,11 +173,10 @@ def _optimum(error, K: int) -> list[tuple[Any, Any]]:
         or poles
         or not slope.eval(0) / below.eval(0) < 0
     ):
-        raise ArithmeticError(f"the error has not one stationary point for K = {K}")
+        raise ArithmeticError(f"the error does not have exactly one stationary point for K = {K}")
     ((low, high),) = [ends for ends, _ in slope.intervals(eps=Rational(1, 10**12)) if ends[0] > 0 and ends[1] < 1]
-    slack = Rational(1, 10**10)  # of vertex and least error, whose slopes are below 100 within 10⁻¹²
-    around = lambda expression: sorted(expression.subs(a, end) for end in (low, high))  # noqa: E731
-    place, error_there = around(vertex), around(least)
+    slack = Rational(1, 10**10)  # slopes of vertex and least error are below 100, over an interval of 10⁻¹²
+    place, error_there = (sorted(value.subs(a, end) for end in (low, high)) for value in (vertex, least))
     efficiency = [1 / ((K + 1) * (error_there[1] + slack)), 1 / ((K + 1) * (error_there[0] - slack))]
     return [(low, high), (place[0] - slack, place[1] + slack), (efficiency[0], efficiency[1])]
 
@@ -190,16 +194,19 @@ def _optimum(error, K: int) -> list[tuple[Any, Any]]:
         ),
     },
 )
-def optima(formula) -> Finding:
-    """From symmetric.error by SymPy: the vertex in b, the derivative in a of the error there; its root in (0, 1) is unique by
-    Sturm's theorem and isolated to 10⁻¹² by rational root isolation; the table is the rounding to four digits."""
+def optima(formula: tuple[dict[int, tuple[str, str, str]], Callable[..., Expr]]) -> Finding:
+    """From symmetric.error by SymPy: the minimum over b, and the derivative in a of the error there. Its root in
+    (0, 1) is unique by Sturm's theorem and isolated to 10⁻¹² by rational root isolation, and the table must be the
+    rounding to four digits."""
     table, error = formula
     for K, row in table.items():
-        for name, told, (low, high) in zip(("α*", "β*", "efficiency"), row, _optimum(error, K), strict=True):
-            value = Rational(told)
+        for name, quoted, (low, high) in zip(("α*", "β*", "efficiency"), row, _optimum(error, K), strict=True):
+            value = Rational(quoted)
             if not value - Rational(1, 20000) <= low <= high <= value + Rational(1, 20000):
-                return Finding(False, f"K = {K}: {name} lies in [{float(low):.7f}, {float(high):.7f}], not at {told}")
-    return Finding(True, f"unique optimum, and every digit of the table is right, for K = {', '.join(map(str, table))}")
+                return Finding(False, f"K = {K}: {name} lies in [{float(low):.7f}, {float(high):.7f}], not at {quoted}")
+    return Finding(
+        True, f"unique optimum, and all digits of the table are correct, for K = {', '.join(map(str, table))}"
+    )
 
 
 AT_HALF = {2: ".5818", 4: ".4518", 10: ".2494", 50: ".0607"}
@@ -214,14 +221,14 @@ AT_HALF = {2: ".5818", 4: ".4518", 10: ".2494", 50: ".0607"}
         "another optimum V/K": (AT_HALF, lambda a, b, K: relative_error(a, b, K) * K / (K + 1)),
     },
 )
-def at_half(formula) -> Finding:
-    """Rational arithmetic: 1/((K+1) error) at (1/2, 1/2), rounded to four digits."""
+def at_half(formula: tuple[dict[int, str], Callable[..., Expr]]) -> Finding:
+    """1/((K+1) error) at (1/2, 1/2) in rational arithmetic, rounded to four digits."""
     table, error = formula
-    for K, told in table.items():
+    for K, quoted in table.items():
         value = 1 / ((K + 1) * error(Rational(1, 2), Rational(1, 2), Rational(K)))
-        if abs(value - Rational(told)) > Rational(1, 20000):
-            return Finding(False, f"K = {K}: the efficiency is {float(value):.6f}, not {told}")
-    return Finding(True, "every digit is right")
+        if abs(value - Rational(quoted)) > Rational(1, 20000):
+            return Finding(False, f"K = {K}: the efficiency is {float(value):.6f}, not {quoted}")
+    return Finding(True, "all digits are correct")
 
 
 _GRID = [(fmpq(a, 100), fmpq(b, 100)) for a in (21, 36, 50, 65) for b in (10, 50, 72, 90)]
@@ -229,11 +236,12 @@ _GRID = [(fmpq(a, 100), fmpq(b, 100)) for a in (21, 36, 50, 65) for b in (10, 50
 
 @cache
 def _fig2_like() -> dict[tuple[fmpq, fmpq], fmpq]:
-    """Mean relative efficiency over a small grid: K = 4, d = 6, private features of rank 2, S = S~, public features of
-    full rank."""
+    """Mean relative efficiency on a small grid of weights, for K = 4, d = 6, private features of rank 2, S = S~ and
+    public features of full rank."""
     rng = random.Random(0)
-    integers = lambda rows: fmpq_mat(rows, 6, [rng.randint(-4, 4) for _ in range(rows * 6)])  # noqa: E731
-    private, public = [gram_of(integers(2)) for _ in range(4)], gram_of(integers(6))
+    *private, public = (
+        gram_of(fmpq_mat(rows, 6, [rng.randint(-4, 4) for _ in range(rows * 6)])) for rows in (2, 2, 2, 2, 6)
+    )
     best = trace(total([*private, public]).inv())
     found = {}
     for alpha, beta in _GRID:
@@ -252,10 +260,10 @@ def _fig2_like() -> dict[tuple[fmpq, fmpq], fmpq]:
         "the most private data": lambda grid: [(a, b) for a, b in grid if b == fmpq(9, 10) and a == fmpq(65, 100)]
     },
 )
-def best_weights(formula) -> Finding:
-    """Exact mean efficiencies of a random rational ecosystem like Figure 2's (K = 4, d = 6, private rank 2, S = S~) on
-    16 weights: whether the best of them is among those named; and the same for equal features and K = 2 … 50, by
-    symmetric.optima."""
+def best_weights(formula: Callable[[list[tuple[fmpq, fmpq]]], list[tuple[fmpq, fmpq]]]) -> Finding:
+    """Exact mean efficiencies of a random rational ecosystem like that of Figure 2 (K = 4, d = 6, private rank 2,
+    S = S~) on 16 weights: the formula names weights, and the best ones must be among them. For equal features and
+    K = 2 … 50 the same follows from symmetric.optima."""
     values = _fig2_like()
     best = max(values, key=lambda key: values[key])
     here = values[fmpq(1, 2), fmpq(1, 2)]
@@ -273,10 +281,10 @@ def best_weights(formula) -> Finding:
         "r_j²": lambda share, s, r, a, pool: share * s * r**2 / (pool * (a * pool + r)),
     },
 )
-def commuting(formula) -> Finding:
-    """One coordinate, any K: h = Σ w_jα_js_j/(α_js̲ + r_j), r_j ≥ 0 what entity j really knows there, and 1 = Σ
-    w_js_j/s̲; term by term the difference is the formula, which is at least 0. So H is diagonal with entries in [0,
-    1]."""
+def commuting(formula: Callable[..., Expr]) -> Finding:
+    """One coordinate for any K: h = Σ w_jα_js_j/(α_js̲ + r_j), where r_j ≥ 0 is the weighted real data of entity j
+    in that coordinate, and 1 = Σ w_js_j/s̲. Term by term the difference is the formula, which is nonnegative, so H
+    is diagonal with entries in [0, 1]."""
     share, s, r, a, pool = symbols("w s r a pool", positive=True)
     gap = share * s / pool - share * a * s / (a * pool + r)
     found, claimed = same(cancel(gap - formula(share, s, r, a, pool)), 0), cancel(gap).is_positive

@@ -1,13 +1,15 @@
-"""Theorem 1, eq. (4) and E1: the law of θ̂_t given the initial data (§5, App. E.1)."""
+"""Theorem 1, eq. (4) and E1: the distribution of θ̂_t given the initial data (§5, App. E.1)."""
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
-from sympy import adjoint
+from sympy import Expr, adjoint
 
 from ..exact import (
     Data,
+    Operators,
     beside,
     block_diagonal,
     feature_inverse,
@@ -21,21 +23,21 @@ from ..exact import (
     zero,
 )
 from ..ledger import Finding, check
-from ..noncommutative import all_hold, letters, same
-from ..rational import pseudo_inverse
+from ..noncommutative import all_hold, matrices, same
+from ..rational import RationalEcosystem, pseudo_inverse
 
 _GENERATIONS = 3
 
 
 @dataclass(frozen=True)
 class Run:
-    """The workflow at one random rational point: every θ̂_t as a linear map of all labels' randomness.
+    """The workflow at one random rational point: every θ̂_t as a linear map of the real labels and the noise.
 
     Attributes:
         data: features of every generation.
-        weights: (α_t, β_t).
-        estimates: θ̂_t by the workflow; columns: ỹ_1 … ỹ_K, y_*, then the noise w_1, w_2, … of every generation.
-        real: how many columns belong to real labels.
+        weights: (α_t, β_t) of every generation.
+        estimates: θ̂_t by the workflow; columns are ỹ_1 … ỹ_K, y_*, then the noise w_1, w_2, … of every generation.
+        real: number of columns that belong to real labels.
         noise: σ².
     """
 
@@ -46,11 +48,11 @@ class Run:
     noise: fmpq
 
     def labels_to_fits(self) -> fmpq_mat:
-        """diag(X~⁺, X_*⁺): real labels to each dataset's own fit."""
+        """diag(X~⁺, X_*⁺), which maps real labels to each dataset's own least-squares fit."""
         return block_diagonal([feature_inverse(x) for x in (*self.data[0].private, self.data[0].public)])
 
     def real_part(self, generation: int) -> fmpq_mat:
-        """What θ̂_t makes of the real labels."""
+        """The part of θ̂_t that is linear in the real labels."""
         return columns(self.estimates[generation], 0, self.real)
 
     def noise_covariance(self, generation: int) -> fmpq_mat:
@@ -60,12 +62,14 @@ class Run:
 
 
 def columns(matrix: fmpq_mat, start: int, stop: int) -> fmpq_mat:
-    """Some columns of a matrix."""
+    """Columns `start` to `stop` - 1 of a matrix."""
     return fmpq_mat([row[start:stop] for row in matrix.tolist()])
 
 
-def run_workflow(seed: int, ranks=(1, 2), public_rank: int = 1, published=(2, 1), size: int = 2) -> Run:
-    """Draw an ecosystem whose weights and synthetic features change over the generations, and train in it."""
+def run_workflow(
+    seed: int, ranks: Sequence[int] = (1, 2), public_rank: int = 1, published: Sequence[int] = (2, 1), size: int = 2
+) -> Run:
+    """The workflow in a random ecosystem whose weights and synthetic features vary over generations."""
     rng = random.Random(seed)
     start = random_data(rng, ranks, public_rank, published, size)
     fresh = [random_data(rng, ranks, public_rank, published, size).synthetic for _ in range(_GENERATIONS)]
@@ -90,7 +94,7 @@ def run_workflow(seed: int, ranks=(1, 2), public_rank: int = 1, published=(2, 1)
     return Run(data, weights, estimates, sum(rows[: entities + 1]), random_rational(rng))
 
 
-def generation_operators(run: Run, generation: int):
+def generation_operators(run: Run, generation: int) -> tuple[fmpq_mat, fmpq_mat, fmpq_mat]:
     """P_t, Q_t and S_t of one generation."""
     now = operators(run.data[generation].with_weights(*run.weights[generation]))
     return now.real, now.recursive, block_diagonal([gram(x) for x in run.data[generation].synthetic])
@@ -99,10 +103,12 @@ def generation_operators(run: Run, generation: int):
 _RUNS = (1, 2)
 
 
-def _with_gram(change):
-    """Eq. (4) with another matrix in place of G."""
+def _with_gram(change: Callable[[RationalEcosystem], fmpq_mat]) -> Callable[..., fmpq_mat]:
+    """Eq. (4) with G plus the given change in place of G."""
 
-    def expression(ecosystem, now, fits, last, noise):
+    def expression(
+        ecosystem: RationalEcosystem, now: Operators, fits: fmpq_mat, last: fmpq_mat, noise: fmpq_mat
+    ) -> fmpq_mat:
         moments = now.gram * (now.real * fits + now.recursive * (last + noise))
         return pseudo_inverse(now.gram + change(ecosystem)) * moments
 
@@ -127,10 +133,10 @@ def _with_gram(change):
         ),
     },
 )
-def one_generation(formula) -> Finding:
-    """θ̂_t as a linear map of all labels, by K weighted least squares of least norm, solved from the stacked weighted rows
-    without the formula of G, against the formula, at two random rational points (K = 2, d = 2, singular S~, S_*, S_t; error
-    probability below 10⁻¹²)."""
+def one_generation(formula: Callable[..., fmpq_mat]) -> Finding:
+    """θ̂_t as a linear map of all labels, computed by K weighted least-squares problems of minimum norm from the
+    stacked weighted rows, without the formula of G, equals the formula at two random rational points (K = 2, d = 2,
+    singular S~, S_*, S_t; error probability below 10⁻¹²)."""
     for seed in _RUNS:
         run = run_workflow(seed)
         entities, inputs = len(run.data[0].private), run.estimates[0].ncols()
@@ -156,8 +162,8 @@ def one_generation(formula) -> Finding:
     lambda P, Q, M: P + Q * M,
     mutations={"P subtracted": lambda P, Q, M: Q * M - P, "recursion dropped": lambda P, Q, M: P},
 )
-def mean_recursion(formula) -> Finding:
-    """M_t of the recursion times diag(X~⁺, X_*⁺) against what the workflow makes of the real labels, at random rational
+def mean_recursion(formula: Callable[..., fmpq_mat]) -> Finding:
+    """M_t of the recursion times diag(X~⁺, X_*⁺) equals the workflow's map of the real labels, at random rational
     points with singular data (error probability below 10⁻¹²)."""
     for seed in _RUNS:
         run = run_workflow(seed)
@@ -171,7 +177,8 @@ def mean_recursion(formula) -> Finding:
     return Finding(True, f"M_0 … M_{_GENERATIONS} equal the workflow's at {len(_RUNS)} random rational points")
 
 
-def _covariance(formula) -> Finding:
+def _covariance(formula: Callable[..., fmpq_mat]) -> Finding:
+    """Whether the recursion gives the covariance of the workflow's estimates."""
     for seed in _RUNS:
         run = run_workflow(seed)
         C = zero(*[run.estimates[0].nrows()] * 2)
@@ -184,11 +191,13 @@ def _covariance(formula) -> Finding:
     return Finding(True, f"C_1 … C_{_GENERATIONS} equal the workflow's at {len(_RUNS)} random rational points")
 
 
-def _corrected(Q, noise, C):
+def _corrected(Q: fmpq_mat, noise: fmpq_mat, C: fmpq_mat) -> fmpq_mat:
+    """One step of the recursion of C_t."""
     return Q * (noise + C) * Q.transpose()
 
 
-def _printed(Q, noise, C):
+def _printed(Q: fmpq_mat, noise: fmpq_mat, C: fmpq_mat) -> fmpq_mat:
+    """One step of the recursion of C_t as printed."""
     return Q * (noise + C) * Q
 
 
@@ -199,11 +208,11 @@ def _printed(Q, noise, C):
     mutations={
         "Qᵀ first": lambda Q, noise, C: Q.transpose() * (noise + C) * Q,
         "S instead of S⁺": lambda Q, noise, C: Q * (pseudo_inverse(noise) + C) * Q.transpose(),
-        "old noise forgotten": lambda Q, noise, C: Q * noise * Q.transpose(),
+        "earlier noise dropped": lambda Q, noise, C: Q * noise * Q.transpose(),
     },
 )
-def covariance_recursion(formula) -> Finding:
-    """C_t of the recursion against the covariance that independent label noise gives the workflow's estimates, at
+def covariance_recursion(formula: Callable[..., fmpq_mat]) -> Finding:
+    """C_t of the recursion equals the covariance of the workflow's estimates under independent label noise, at
     random rational points with singular data (error probability below 10⁻¹²)."""
     return _covariance(formula)
 
@@ -215,7 +224,7 @@ def covariance_recursion(formula) -> Finding:
     printed={"last factor Q": _printed},
     mutations={"both factors Qᵀ": lambda Q, n, C: Q.transpose() * (n + C) * Q.transpose()},
 )
-def last_factor(formula) -> Finding:
+def last_factor(formula: Callable[..., fmpq_mat]) -> Finding:
     """As theorem1.covariance, with the last factor as printed and as corrected."""
     return _covariance(formula)
 
@@ -229,9 +238,10 @@ def last_factor(formula) -> Finding:
         "X⁺'X⁺ instead of X⁺X⁺'": lambda X, Xp: (adjoint(X) * X * Xp, adjoint(Xp) * Xp),
     },
 )
-def pseudo_inverse_moments(formula) -> Finding:
-    """Words under Penrose's four equations: S X⁺ = X', and X⁺X⁺' satisfies the equations that define S⁺."""
-    X, Xp = letters("X Xp")
+def pseudo_inverse_moments(formula: Callable[[Expr, Expr], tuple[Expr, Expr]]) -> Finding:
+    """Noncommutative algebra with Penrose's four equations: S X⁺ = X', and X⁺X⁺' satisfies the equations that
+    define S⁺."""
+    X, Xp = matrices("X Xp")
     XT, XpT = adjoint(X), adjoint(Xp)
     rules = {
         X * Xp * X: X,

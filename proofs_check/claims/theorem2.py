@@ -1,11 +1,14 @@
-"""Theorem 2, E2, E3 and E14: the law over the initial data too, and when the bias goes away (§5, App. E.2)."""
+"""Theorem 2, E2, E3 and E14: the distribution over the initial data too, and when the bias vanishes (§5, App. E.2)."""
+
+from collections.abc import Callable
+from typing import Any
 
 from flint import fmpq, fmpq_mat
-from sympy import Symbol, adjoint, simplify
+from sympy import Expr, Symbol, adjoint, simplify, sympify
 
-from ..exact import block_diagonal, column, gram, identity, kron, operators, outer, power, stack, zero
+from ..exact import Operators, block_diagonal, column, gram, identity, kron, operators, outer, power, stack, zero
 from ..ledger import Finding, check
-from ..noncommutative import inverse_rules, letters, same, scalars, symmetric
+from ..noncommutative import inverse_rules, matrices, same, scalars, symmetric
 from ..rational import RationalEcosystem, pseudo_inverse
 from .theorem1 import Run, generation_operators, run_workflow
 
@@ -27,9 +30,9 @@ _SINGULAR_LATER = {
         "X in place of X⁺": lambda X, Xp: adjoint(X) * X * X * Xp,
     },
 )
-def projection(formula) -> Finding:
-    """Words under Penrose's first equation."""
-    X, Xp = letters("X Xp")
+def projection(formula: Callable[[Expr, Expr], Expr]) -> Finding:
+    """Noncommutative algebra with Penrose's first equation."""
+    X, Xp = matrices("X Xp")
     return same(formula(X, Xp), adjoint(X) * X, {X * Xp * X: X})
 
 
@@ -42,12 +45,12 @@ def projection(formula) -> Finding:
         "G⁻¹ on the wrong side": lambda alpha, Gi, R, pool: (1, R * Gi),
     },
 )
-def truth_is_kept(formula) -> Finding:
-    """Words with R = G - α(I⊗S̲) and Q = αG⁻¹ΠS, Π = 1ω', ω'S1 = S̲, (I⊗S̲)1 = 1S̲; K, d and the shares in ω are
-    arbitrary."""
+def truth_is_kept(formula: Callable[..., tuple[Expr | int, Expr]]) -> Finding:
+    """Noncommutative algebra with R = G - α(I⊗S̲), Q = αG⁻¹ΠS, Π = 1ω', ω'S1 = S̲ and (I⊗S̲)1 = 1S̲; K, d and the
+    shares in ω are arbitrary."""
     (alpha,) = scalars("alpha")
     G, S, pool, average = symmetric("G S pool average")
-    Gi, one, omega = letters("Gi one omega")
+    Gi, one, omega = matrices("Gi one omega")
     rules = {**inverse_rules((G, Gi)), adjoint(omega) * S * one: average, pool * one: one * average}
     scale, real = formula(alpha, Gi, G - alpha * pool, pool)
     recursive = scale * alpha * Gi * one * adjoint(omega) * S
@@ -63,15 +66,16 @@ def truth_is_kept(formula) -> Finding:
         "Q_t left out": lambda Q, product: product,
     },
 )
-def bias_induction(formula) -> Finding:
-    """Words: E[θ̂_t] = (I-Q_t)1θ + Q_t E[θ̂_{t-1}] with E[θ̂_{t-1}] = (I - product·U)1θ gives the next product."""
-    Q, product, unseen, truth = letters("Q product unseen truth")
+def bias_induction(formula: Callable[[Expr, Expr], Expr]) -> Finding:
+    """Noncommutative algebra: E[θ̂_t] = (I-Q_t)1θ + Q_t E[θ̂_{t-1}] with E[θ̂_{t-1}] = (I - product·U)1θ gives the
+    next product."""
+    Q, product, unseen, truth = matrices("Q product unseen truth")
     following = truth - Q * truth + Q * (truth - product * unseen * truth)
     return same(following, truth - formula(Q, product) * unseen * truth)
 
 
 def _expected(run: Run, t: int) -> fmpq_mat:
-    """E[θ̂_t] as a map of θ, by the workflow: every real label has mean x'θ."""
+    """E[θ̂_t] as a linear map of θ, computed by the workflow from real labels of mean x'θ."""
     rows = stack([*run.data[0].private, run.data[0].public])
     return run.real_part(t) * rows
 
@@ -82,13 +86,13 @@ def _expected(run: Run, t: int) -> fmpq_mat:
     (lambda product, unseen: identity(product.nrows()) - product * unseen, _SINGULAR_START),
     mutations={
         "I - G_0⁺G_0 replaced by I": (lambda product, unseen: identity(product.nrows()) - product, _SINGULAR_START),
-        "sign": (lambda product, unseen: identity(product.nrows()) + product * unseen, _SINGULAR_START),
+        "wrong sign": (lambda product, unseen: identity(product.nrows()) + product * unseen, _SINGULAR_START),
         "G_t not of full rank": (lambda product, unseen: identity(product.nrows()) - product * unseen, _SINGULAR_LATER),
     },
 )
-def mean(formula) -> Finding:
-    """E[θ̂_t] as a linear map of θ, from the workflow, against the formula at two random rational points with singular
-    G_0 (K = 2, d = 2; error probability below 10⁻¹²)."""
+def mean(formula: tuple[Callable[[fmpq_mat, fmpq_mat], fmpq_mat], dict[str, Any]]) -> Finding:
+    """E[θ̂_t] as a linear map of θ, computed by the workflow, equals the formula at two random rational points with
+    singular G_0 (K = 2, d = 2; error probability below 10⁻¹²)."""
     expression, ranks = formula
     for seed in (3, 4):
         run = run_workflow(seed, **ranks)
@@ -105,7 +109,8 @@ def mean(formula) -> Finding:
     )
 
 
-def _total(formula) -> Finding:
+def _total(formula: Callable[..., fmpq_mat]) -> Finding:
+    """Whether the formula gives the total covariance of the workflow's estimates."""
     for seed in (5, 6):
         run = run_workflow(seed)
         M = generation_operators(run, 0)[0]
@@ -121,7 +126,8 @@ def _total(formula) -> Finding:
     return Finding(True, f"Cov(θ̂_0) … Cov(θ̂_{_GENERATIONS}) equal the workflow's at 2 random rational points")
 
 
-def _corrected(noise, M, inverse, C):
+def _corrected(noise: fmpq, M: fmpq_mat, inverse: fmpq_mat, C: fmpq_mat) -> fmpq_mat:
+    """Cov(θ̂_t) with σ² in the first term."""
     return noise * M * inverse * M.transpose() + C
 
 
@@ -134,9 +140,9 @@ def _corrected(noise, M, inverse, C):
         "S~ instead of S~⁺": lambda noise, M, inverse, C: noise * M * pseudo_inverse(inverse) * M.transpose() + C,
     },
 )
-def covariance(formula) -> Finding:
-    """Cov(θ̂_t) against the covariance that all independent label noise, real and synthetic, gives the workflow's
-    estimates, at two random rational points with singular data (error probability below 10⁻¹²)."""
+def covariance(formula: Callable[..., fmpq_mat]) -> Finding:
+    """Cov(θ̂_t) equals the covariance of the workflow's estimates under independent noise of all real and synthetic
+    labels, at two random rational points with singular data (error probability below 10⁻¹²)."""
     return _total(formula)
 
 
@@ -147,14 +153,17 @@ def covariance(formula) -> Finding:
     printed={"no σ²": lambda noise, M, inverse, C: M * inverse * M.transpose() + C},
     mutations={"σ⁴ instead of σ²": lambda noise, M, inverse, C: noise * noise * M * inverse * M.transpose() + C},
 )
-def noise_factor(formula) -> Finding:
+def noise_factor(formula: Callable[..., fmpq_mat]) -> Finding:
     """As theorem2.covariance, without σ² as printed and with it."""
     return _total(formula)
 
 
 _ENTITIES, _SIZE = (Symbol(name, integer=True, positive=True) for name in ("K", "d"))
-_LABEL = (1, 1)
-_TRUTH = (_ENTITIES * _SIZE, 1)
+Shape = tuple[Expr | int, Expr | int]
+"""Rows and columns of a matrix."""
+
+_LABEL: Shape = (1, 1)
+_TRUTH: Shape = (_ENTITIES * _SIZE, 1)
 
 
 @check(
@@ -169,9 +178,9 @@ _TRUTH = (_ENTITIES * _SIZE, 1)
     },
     mutations={"θ alone": ((_SIZE, 1), _LABEL), "a variance for each feature": (_TRUTH, (_SIZE, 1))},
 )
-def sizes(formula) -> Finding:
-    """Sizes with symbolic K and d: the Kd × Kd matrix I - Q_t⋯Q_1(I - G_0⁺G_0) times the stacked truth must be a vector of Kd
-    entries, as θ̂_t is, and the variance of a label must be square of the size of x'θ."""
+def sizes(formula: tuple[Shape, Shape]) -> Finding:
+    """Matrix sizes for symbolic K and d: the Kd × Kd matrix I - Q_t⋯Q_1(I - G_0⁺G_0) times the stacked truth must
+    be a vector of Kd entries, as θ̂_t is, and the variance of a label must be a square matrix of the size of x'θ."""
     truth, variance = formula
     mean = _product((_ENTITIES * _SIZE, _ENTITIES * _SIZE), truth)
     if mean is None:
@@ -184,22 +193,23 @@ def sizes(formula) -> Finding:
     return Finding(True, "all sizes agree for symbolic K and d: the mean is 1_K⊗θ, the variance of a label is σ²")
 
 
-def _product(left: tuple, right: tuple) -> tuple | None:
-    """Rows and columns of a product of matrices, nothing if they do not fit."""
-    return (left[0], right[1]) if simplify(left[1] - right[0]) == 0 else None
+def _product(left: Shape, right: Shape) -> Shape | None:
+    """Rows and columns of a matrix product; None if the sizes do not match."""
+    return (left[0], right[1]) if simplify(sympify(left[1] - right[0])) == 0 else None
 
 
 _HALF = fmpq(1, 2)
 
 
 def _witness() -> tuple[fmpq_mat, fmpq_mat, fmpq_mat]:
-    """(Q_1 (I - G_0⁺G_0), Q_2 = Q_3 = …, 1⊗I) of K = 3, d = 2: β is 1, 0, 1, 1, …; α is 0, 1/2, 1/2, …."""
+    """Q_1 (I - G_0⁺G_0), Q_2 = Q_3 = … and 1⊗I of the witness: K = 3, d = 2, β = 1, 0, 1, 1, … and α = 0, 1/2, 1/2,
+    …."""
     private = [outer([1, -2]), outer([-2, 1]), outer([1, 1])]
     first = [fmpq(5, 2) * outer([3, -4]), 5 * outer([1, 0]), 2 * outer([1, 0])]
     later = [3 * outer([1, 0]), 3 * outer([0, 1]), zero(2, 2)]
     public = 24 * identity(2) - (first[0] + first[1] + first[2]) / 3
 
-    def generation(alpha, beta, published):
+    def generation(alpha: fmpq, beta: fmpq, published: list[fmpq_mat]) -> Operators:
         return operators(RationalEcosystem(private, public, published, [fmpq(1, 3)] * 3, [alpha] * 3, [beta] * 3))
 
     start = generation(fmpq(0), fmpq(1), later).gram
@@ -219,9 +229,9 @@ def _witness() -> tuple[fmpq_mat, fmpq_mat, fmpq_mat]:
         "differences between entities": lambda product, ones: product * kron(fmpq_mat([[1], [-1], [0]]), identity(2)),
     },
 )
-def vanishing_bias(formula) -> Finding:
-    """An exact ecosystem (K = 3, d = 2, rank-one private data, β_t = 1, 0, 1, 1, …) whose bias is halved at every
-    generation for every θ: whatever is said to vanish exactly if the bias does must be halved too."""
+def vanishing_bias(formula: Callable[[fmpq_mat, fmpq_mat], fmpq_mat]) -> Finding:
+    """An exact ecosystem (K = 3, d = 2, rank-one private data, β_t = 1, 0, 1, 1, …) whose bias is halved in every
+    generation for every θ. Whatever vanishes if and only if the bias does must be halved too."""
     start, later, ones = _witness()
     second, third = later * start, later * later * start
     if 2 * (third * ones) != second * ones:
@@ -233,4 +243,6 @@ def vanishing_bias(formula) -> Finding:
     factor = max(abs(float(x)) for x in formula(later * grown, ones).entries()) / max(
         abs(float(x)) for x in formula(grown, ones).entries()
     )
-    return Finding(False, f"it grows by {factor:.4f} a generation, while the bias of the witness halves for every θ")
+    return Finding(
+        False, f"it grows by a factor {factor:.4f} per generation, while the bias of the witness halves for every θ"
+    )

@@ -1,9 +1,11 @@
 """Theorem 3, eqs. (1) and (2), E4, E5 and E12: constant weights and features, the limit, and α = 1 (§5, App. E.3)."""
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 from flint import fmpq, fmpq_mat
-from sympy import Matrix, S, Symbol, adjoint, kronecker_product, symbols
+from sympy import Expr, Matrix, S, Symbol, adjoint, kronecker_product, symbols
 
 from ..exact import (
     Operators,
@@ -19,7 +21,7 @@ from ..exact import (
     zero,
 )
 from ..ledger import Finding, check
-from ..noncommutative import all_hold, inverse_rules, letters, same, symmetric
+from ..noncommutative import all_hold, inverse_rules, matrices, same, symmetric
 from ..rational import RationalEcosystem, pseudo_inverse
 
 _GENERATIONS = 6
@@ -35,10 +37,10 @@ _GENERATIONS = 6
         "P on the left": lambda power, geometric, Q, P, P0: power * P0 + P * geometric,
     },
 )
-def mean_sum(formula) -> Finding:
-    """Words, by induction for every t: the formula is P_0 at t = 0, where Qᵗ = I and Σ_{s<t} Qˢ = 0; and P + Q times the formula is
-    the formula with QQᵗ for Qᵗ and I + QΣ for Σ."""
-    Q, P, P0, power, geometric = letters("Q P P0 power geometric")
+def mean_sum(formula: Callable[..., Expr]) -> Finding:
+    """Noncommutative algebra, by induction for every t: the formula is P_0 at t = 0, where Qᵗ = I and Σ_{s<t}
+    Qˢ = 0; and P + Q times the formula is the formula with QQᵗ for Qᵗ and I + QΣ for Σ."""
+    Q, P, P0, power, geometric = matrices("Q P P0 power geometric")
     step = same(formula(Q * power, 1 + Q * geometric, Q, P, P0), P + Q * formula(power, geometric, Q, P, P0))
     return all_hold([same(formula(S.One, S.Zero, Q, P, P0), P0), step])
 
@@ -52,10 +54,11 @@ def mean_sum(formula) -> Finding:
         "transpose dropped": lambda s, Q, inverse, QT: Q**s * inverse * Q**s,
     },
 )
-def covariance_sum(formula) -> Finding:
-    """Words, in units of σ², for symbolic s: the first term is C_1 = QS⁺Qᵀ, and term s + 1 is Q (term s) Qᵀ, as the recursion
-    wants of the increments: C_{t+1} - C_t = Q(C_t - C_{t-1})Qᵀ. So the sum of t terms is C_t for every t."""
-    Q, QT, inverse = letters("Q QT inverse")
+def covariance_sum(formula: Callable[..., Expr]) -> Finding:
+    """Noncommutative algebra in units of σ², for symbolic s: the first term is C_1 = QS⁺Qᵀ, and term s + 1 is Q
+    (term s) Qᵀ, as the recursion requires of the increments, C_{t+1} - C_t = Q(C_t - C_{t-1})Qᵀ. So the sum of t
+    terms is C_t for every t."""
+    Q, QT, inverse = matrices("Q QT inverse")
     s = Symbol("s", positive=True, integer=True)
     first = same(formula(S.One, Q, inverse, QT), Q * inverse * QT)
     step = same(formula(s + 1, Q, inverse, QT), Q * formula(s, Q, inverse, QT) * QT, {QT**s * QT: QT * QT**s})
@@ -68,9 +71,10 @@ def covariance_sum(formula) -> Finding:
     lambda N, P: N * P,
     mutations={"P(I-Q)⁻¹": lambda N, P: P * N, "(I-Q)⁻² P": lambda N, P: N * N * P},
 )
-def mean_limit(formula) -> Finding:
-    """Words with N = (I-Q)⁻¹: M solves M = P + QM, and M_t - M = Q(M_{t-1} - M), so that M_t → M if Qᵗ → 0."""
-    Q, N, P, before = letters("Q N P before")
+def mean_limit(formula: Callable[[Expr, Expr], Expr]) -> Finding:
+    """Noncommutative algebra with N = (I-Q)⁻¹: M solves M = P + QM, and M_t - M = Q(M_{t-1} - M), so M_t → M if
+    Qᵗ → 0."""
+    Q, N, P, before = matrices("Q N P before")
     rules = {Q * N: N - 1, N * Q: N - 1}
     M = formula(N, P)
     return all_hold([same(M, P + Q * M, rules), same(P + Q * before - M, Q * (before - M), rules)])
@@ -82,8 +86,9 @@ def mean_limit(formula) -> Finding:
     lambda Q: kronecker_product(Q, Q),
     mutations={"Q⊗Qᵀ": lambda Q: kronecker_product(Q, Q.T), "Q⊗I": lambda Q: kronecker_product(Q, Matrix.eye(Q.rows))},
 )
-def vec_of_product(formula) -> Finding:
-    """Symbolic 2 × 2 and 3 × 3 matrices: every entry of vec(QXQᵀ) against (Q⊗Q)vec(X), rows stacked."""
+def vec_of_product(formula: Callable[[Matrix], Matrix]) -> Finding:
+    """Symbolic 2 × 2 and 3 × 3 matrices: every entry of vec(QXQᵀ) equals that of (Q⊗Q)vec(X), with vec stacking
+    rows."""
     for size in (2, 3):
         Q = Matrix(size, size, symbols(f"q:{size * size}"))
         X = Matrix(size, size, symbols(f"x:{size * size}"))
@@ -107,7 +112,8 @@ def _constant(seed: int) -> tuple[RationalEcosystem, Operators, Operators, fmpq_
     )
 
 
-def _by_eq2(formula) -> Finding:
+def _by_eq2(formula: Callable[[fmpq_mat, fmpq_mat], fmpq_mat]) -> Finding:
+    """Whether eq. (2) with this source term gives a fixed point of Theorem 1's recursion."""
     for seed in (1, 2):
         _, _, later, inverse = _constant(seed)
         Q, size = later.recursive, later.recursive.nrows()
@@ -117,7 +123,7 @@ def _by_eq2(formula) -> Finding:
             kind = "symmetric" if C.transpose() == C else "not symmetric"
             return Finding(
                 False,
-                f"the solution is no fixed point of Theorem 1's recursion (it is {kind}; K = 2, d = 2, seed {seed})",
+                f"the solution is not a fixed point of Theorem 1's recursion (it is {kind}; K = 2, d = 2, seed {seed})",
             )
     return Finding(
         True, "C is the fixed point of Theorem 1's recursion at 2 random rational points (K = 2, d = 2, 16 unknowns)"
@@ -133,9 +139,9 @@ def _by_eq2(formula) -> Finding:
         "Q left out": lambda Q, inverse: inverse,
     },
 )
-def covariance_limit(formula) -> Finding:
-    """vec(C) = σ²(I - Q⊗Q)⁻¹ vec(…) solved in rational arithmetic and put into C = Q(σ²S⁺ + C)Qᵀ (error probability
-    below 10⁻¹²)."""
+def covariance_limit(formula: Callable[[fmpq_mat, fmpq_mat], fmpq_mat]) -> Finding:
+    """The solution of vec(C) = σ²(I - Q⊗Q)⁻¹ vec(…) in rational arithmetic satisfies C = Q(σ²S⁺ + C)Qᵀ (error
+    probability below 10⁻¹²)."""
     return _by_eq2(formula)
 
 
@@ -146,8 +152,8 @@ def covariance_limit(formula) -> Finding:
     printed={"QS⁺Q": lambda Q, inverse: Q * inverse * Q},
     mutations={"both transposed": lambda Q, inverse: Q.transpose() * inverse * Q.transpose()},
 )
-def source_transpose(formula) -> Finding:
-    """As eq2.limit, with vec(QS⁺Q) as printed and vec(QS⁺Qᵀ)."""
+def source_transpose(formula: Callable[[fmpq_mat, fmpq_mat], fmpq_mat]) -> Finding:
+    """As eq2.limit, with vec(QS⁺Q) as printed and with vec(QS⁺Qᵀ)."""
     return _by_eq2(formula)
 
 
@@ -158,14 +164,15 @@ def source_transpose(formula) -> Finding:
     printed={"MQ": (lambda M, Q: M * Q, lambda m, q: (m, q))},
     mutations={"QᵀM": (lambda M, Q: adjoint(Q) * M, lambda m, q: (q, m))},
 )
-def fixed_point(formula) -> Finding:
-    """Sizes with symbolic K and d (M is Kd × (K+1)d, Q is Kd × Kd), and words for the fixed point."""
+def fixed_point(formula: tuple[Callable[[Expr, Expr], Expr], Callable[..., Any]]) -> Finding:
+    """Matrix sizes for symbolic K and d (M is Kd × (K+1)d, Q is Kd × Kd), and noncommutative algebra for the fixed
+    point."""
     product, order = formula
     K, d = symbols("K d", positive=True, integer=True)
     (_, inner), (rows, _) = order((K * d, (K + 1) * d), (K * d, K * d))
     if (inner - rows).expand() != 0:
         return Finding(False, f"a matrix of {inner} columns cannot multiply one of {rows} rows")
-    Q, N, P = letters("Q N P")
+    Q, N, P = matrices("Q N P")
     return same(N * P, P + product(N * P, Q), {Q * N: N - 1, N * Q: N - 1})
 
 
@@ -175,10 +182,10 @@ def fixed_point(formula) -> Finding:
     lambda N, Q: (N, 1 - Q),
     mutations={"I + Q": lambda N, Q: (N, 1 + Q), "(I-Q)⁻²": lambda N, Q: (N * N, 1 - Q)},
 )
-def unbiased_limit(formula) -> Finding:
-    """Words with N = (I-Q)⁻¹: M applied to the true parameters is N times theorem2.truth's (I-Q)1, which is 1; and
-    E[θ̂_t] - 1θ is multiplied by Q at every generation (theorem2.induction)."""
-    Q, N, one = letters("Q N one")
+def unbiased_limit(formula: Callable[[Expr, Expr], tuple[Expr, Expr]]) -> Finding:
+    """Noncommutative algebra with N = (I-Q)⁻¹: M maps the true parameters to N times (I-Q)1 (theorem2.truth), which
+    is 1; and E[θ̂_t] - 1θ is multiplied by Q in every generation (theorem2.induction)."""
+    Q, N, one = matrices("Q N one")
     inverse, real = formula(N, Q)
     return same(inverse * real * one, one, {Q * N: N - 1, N * Q: N - 1})
 
@@ -193,9 +200,9 @@ def unbiased_limit(formula) -> Finding:
         "C twice": lambda noise, M, inverse, C: noise * M * inverse * M.transpose() + 2 * C,
     },
 )
-def covariance_of_limit(formula) -> Finding:
-    """At two random rational points with ρ(Q) < 1 (proved by the Stein equation) the joint law of estimate and data,
-    iterated once from the claimed limit, stays where it is; error probability below 10⁻¹²."""
+def covariance_of_limit(formula: Callable[..., fmpq_mat]) -> Finding:
+    """At two random rational points with ρ(Q) < 1 (proved by the Stein equation), one more generation from the
+    claimed limit leaves the joint distribution of estimates and data unchanged; error probability below 10⁻¹²."""
     for seed in (3, 4):
         eco, _, later, inverse = _constant(seed)
         Q, P, noise = later.recursive, later.real, fmpq(3, 7)
@@ -210,7 +217,7 @@ def covariance_of_limit(formula) -> Finding:
         again += Q * (total + noise * inverse) * Q.transpose()
         if again != total:
             return Finding(False, f"one more generation changes the claimed limit (K = 2, d = 2, seed {seed})")
-    return Finding(True, "one more generation leaves it as it is at 2 random rational points with ρ(Q) < 1")
+    return Finding(True, "one more generation leaves it unchanged at 2 random rational points with ρ(Q) < 1")
 
 
 @check(
@@ -222,11 +229,11 @@ def covariance_of_limit(formula) -> Finding:
         "only the diagonal blocks": lambda one, Si, w2: Si * w2 * Si,
     },
 )
-def linear_growth(formula) -> Finding:
-    """Words with Q_t = 1 S̲_t⁻¹ B_t (α = 1), B_t = ω'S_t, B_t 1 = S̲_t and B_t S_t⁺ B_t' = Σ_j w_j² S_j =: w2: in one
-    generation C grows by exactly this matrix, as soon as C itself has the form 1 X 1'; features may change from
-    generation to generation."""
-    one, B, inverse = letters("one B inverse")
+def linear_growth(formula: Callable[..., Expr]) -> Finding:
+    """Noncommutative algebra with Q_t = 1 S̲_t⁻¹ B_t (α = 1), B_t = ω'S_t, B_t 1 = S̲_t and B_t S_t⁺ B_t' = Σ_j
+    w_j² S_j =: w2: one generation adds exactly this matrix to C once C itself has the form 1 X 1'. Features may
+    vary over generations."""
+    one, B, inverse = matrices("one B inverse")
     Si, average, w2, X = symmetric("Si average w2 X")
     rules = {
         **inverse_rules((average, Si)),
@@ -249,10 +256,9 @@ def linear_growth(formula) -> Finding:
         "α = 99/100": (lambda t, S: fmpq(t) * S, fmpq(99, 100)),
     },
 )
-def growth_at_one(formula) -> Finding:
-    """K = 2, d = 2, random rational features, α = 1: M_t = Q M_0 for all t ≥ 1, and every d × d block of C_t is
-    tσ²S̲⁻¹/K, so that the entities' estimates coincide and only what they share grows (error probability below
-    10⁻¹²)."""
+def growth_at_one(formula: tuple[Callable[[int, fmpq_mat], fmpq_mat], fmpq]) -> Finding:
+    """K = 2, d = 2, random rational features and α = 1: M_t = Q M_0 for all t ≥ 1, and every d × d block of C_t is
+    tσ²S̲⁻¹/K. So the entities' estimates coincide and only their common part grows (error probability below 10⁻¹²)."""
     expression, alpha = formula
     for seed in (5, 6):
         rng = random.Random(seed)
@@ -284,10 +290,11 @@ def growth_at_one(formula) -> Finding:
         "differences grow": lambda K: (0, fmpq(1, K), fmpq(1, K)),
     },
 )
-def what_grows(formula) -> Finding:
-    """α = 1 on random rational features (K = 3, d = 2, 6 generations; error probability below 10⁻⁶): what one generation adds to
-    the conditional mean, in units of M_1, and to the covariances of the average over entities and of the difference of two, in
-    units of what it adds to those of one model whose S is S̲ (K = 1, run through the same recursion)."""
+def what_grows(formula: Callable[[int], tuple[fmpq | int, fmpq | int, fmpq | int]]) -> Finding:
+    """α = 1 with random rational features (K = 3, d = 2, 6 generations; error probability below 10⁻⁶). The formula
+    states what one generation adds to the conditional mean, in units of M_1, and to the covariances of the average
+    over entities and of the difference of two entities, in units of what it adds for a single model with Gram
+    matrix S̲ (K = 1, run through the same recursion)."""
     data = random_data(random.Random(7), (1, 2, 1), 2, (2, 2, 2), 2)
     eco, beta = data.with_weights(fmpq(1), fmpq(1, 3)), fmpq(1, 3)
     laws = _laws(eco, operators(data.with_weights(fmpq(0), beta)).real)
@@ -298,16 +305,18 @@ def what_grows(formula) -> Finding:
     for (M, C), (next_M, next_C), (_, one), (_, next_one) in zip(laws, laws[1:], lone, lone[1:], strict=False):
         step, unit = next_C - C, next_one - one
         if next_M - M != mean * laws[0][0]:
-            return Finding(False, "the conditional mean does not change so")
+            return Finding(False, "the conditional mean does not change as claimed")
         if average * step * average.transpose() != shared * unit:
-            return Finding(False, "what all entities share grows at another rate")
+            return Finding(False, "the part that all entities share grows at a different rate")
         if contrast * step * contrast.transpose() != difference * unit:
-            return Finding(False, "differences between entities do not change so")
-    return Finding(True, "each generation adds a third of what it adds to one model, all of it to what entities share")
+            return Finding(False, "differences between entities do not change as claimed")
+    return Finding(
+        True, "each generation adds a third of what it adds for one model, all of it to the part that entities share"
+    )
 
 
 def _laws(eco: RationalEcosystem, mean: fmpq_mat) -> list[tuple[fmpq_mat, fmpq_mat]]:
-    """(M_t, C_t) for t = 1 … 6 by Theorem 1, σ² = 1."""
+    """(M_t, C_t) for t = 1 … 6 by Theorem 1, with σ² = 1."""
     now, inverse = operators(eco), block_diagonal([pseudo_inverse(s) for s in eco.synthetic])
     Q, M, C, laws = now.recursive, mean, 0 * now.recursive, []
     for _ in range(_GENERATIONS):

@@ -1,11 +1,12 @@
-"""Theorem U searched by gradient ascent, and what the search found, certified."""
+"""Numerical search for ecosystems that violate Theorem U, and certified results of that search."""
 
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import jax
 from flint import arb, ctx, fmpq, fmpq_mat
 
-from ..certified import certify, enclose_spectral_radius
+from ..certified import Enclosure, certify, enclose_spectral_radius
 from ..ledger import Finding, check
 from ..rational import RationalEcosystem, consensus_feedback
 from ..worst_case import ascend, snap
@@ -17,16 +18,19 @@ _BITS = 128
 
 
 def _universal(size: int) -> arb:
+    """The bound (1 + √m)/2 of Theorem U."""
     return (1 + arb(size).sqrt()) / 2
 
 
-def _times(factor: fmpq):
+def _times(factor: fmpq) -> Callable[[int], arb]:
+    """The bound of Theorem U times a factor."""
     return lambda size: factor * _universal(size)
 
 
 @cache
-def _searched(size: int):
-    """The largest ρ(Q) met by gradient ascent, and an enclosure of it at the best end, rounded to short fractions."""
+def _searched(size: int) -> tuple[float, Enclosure]:
+    """The largest ρ(Q) encountered by gradient ascent, and an enclosure of ρ(Q) at the best end point after
+    rounding."""
     found = jax.jit(lambda key: ascend(key, size, _STARTS, _STEPS))(jax.random.key(size))
     return float(found.highest.max()), certify(*snap(*found.best()))
 
@@ -42,9 +46,10 @@ def _searched(size: int):
     },
     quick=False,
 )
-def never_above(formula) -> Finding:
-    """Gradient ascent on ρ(Q) over S_k, S~_k, S_*, shares, α_k and β_k at once, K = d = 2 … 5, from 8 starts each whose free
-    numbers are independent standard normals: the largest ρ(Q) met anywhere on the way. What passes a bound is certified."""
+def never_above(formula: Callable[[int], arb]) -> Finding:
+    """Gradient ascent on ρ(Q) over S_k, S~_k, S_*, shares, α_k and β_k jointly, K = d = 2 … 5, from 8 starts each
+    whose free parameters are independent standard normals: the largest ρ(Q) encountered is compared with the bound.
+    An excess is certified."""
     says = []
     for size in _SIZES:
         highest, enclosure = _searched(size)
@@ -55,9 +60,11 @@ def never_above(formula) -> Finding:
                     False, f"m = {size}: ρ(Q) > {enclosure.lower:.6f} is certified, above {float(bound):.6f}"
                 )
             if not arb(highest) <= bound + _ROUNDING:
-                return Finding(None, f"m = {size}: ascent met {highest:.9f}, above {float(bound):.9f}, not certified")
+                return Finding(
+                    None, f"m = {size}: ascent reached {highest:.9f}, above {float(bound):.9f}, but not certified"
+                )
             says.append(f"{highest / float(bound):.5f} (m = {size})")
-    return Finding(True, f"the largest ρ(Q) met, over the bound: {', '.join(says)}")
+    return Finding(True, f"the largest ρ(Q) encountered, divided by the bound: {', '.join(says)}")
 
 
 @check(
@@ -67,9 +74,9 @@ def never_above(formula) -> Finding:
     mutations={"1.001 of the bound": fmpq(1001, 1000), "the bound itself": fmpq(1)},
     quick=False,
 )
-def reached(formula) -> Finding:
-    """The best end of the ascents for each m, rounded to short binary fractions with α = 1/2, β = 1, S_* = 0 and equal shares;
-    ρ(Q) of exactly these numbers enclosed by balls."""
+def reached(formula: fmpq) -> Finding:
+    """The best end point of the ascents for each m, rounded to short binary fractions with α = 1/2, β = 1, S_* = 0
+    and equal shares: ball arithmetic encloses ρ(Q) for exactly these numbers."""
     says = []
     for size in _SIZES:
         enclosure = _searched(size)[1]
@@ -82,8 +89,8 @@ def reached(formula) -> Finding:
     return Finding(True, f"certified: ρ(Q) ≥ {', '.join(says)}")
 
 
-def _witness(strength: int, known) -> RationalEcosystem:
-    """K = d = 2, α = 1/2, β = 1: entity j publishes on e_j; `known` are the directions of its private data."""
+def _witness(strength: int, known: Sequence[Sequence[int]]) -> RationalEcosystem:
+    """K = d = 2, α = 1/2, β = 1, where entity j publishes on e_j; `known` gives the directions of the private data."""
     half = fmpq(1, 2)
     return RationalEcosystem(
         [fmpq_mat([[strength * a * b for b in u] for a in u]) for u in known],
@@ -101,13 +108,13 @@ def _witness(strength: int, known) -> RationalEcosystem:
     (1, ((5, -12), (-12, 5)), fmpq(6, 5)),
     mutations={
         "ρ > (1+√2)/2": (1, ((5, -12), (-12, 5)), fmpq(12072, 10000)),
-        "knows what it publishes about": (169, ((1, 0), (0, 1)), fmpq(6, 5)),
+        "private data in the directions of the prompts": (169, ((1, 0), (0, 1)), fmpq(6, 5)),
         "no private data": (0, ((5, -12), (-12, 5)), fmpq(6, 5)),
     },
 )
-def witness(formula) -> Finding:
-    """Balls around ρ(Q) for S_1 = 2e_1e_1', S_2 = 2e_2e_2', S~_1 = uu' with u = (5, -12), S~_2 = vv' with v = (-12, 5), S_* = 0,
-    α = 1/2, β = 1; ranks of G_1 and G_2 in rational arithmetic."""
+def witness(formula: tuple[int, Sequence[Sequence[int]], fmpq]) -> Finding:
+    """Ball arithmetic encloses ρ(Q) for S_1 = 2e_1e_1', S_2 = 2e_2e_2', S~_1 = uu' with u = (5, -12), S~_2 = vv'
+    with v = (-12, 5), S_* = 0, α = 1/2, β = 1; the ranks of G_1 and G_2 are computed in rational arithmetic."""
     strength, known, least = formula
     ecosystem = _witness(strength, known)
     full = all(ecosystem.training_gram(k).rank() == 2 for k in range(2))

@@ -1,6 +1,7 @@
-"""Lemma 1 by trial: many random ecosystems within and outside its condition, the extremal ones decided exactly."""
+"""Random trials of Lemma 1: ecosystems within and outside its condition, with the extremal ones decided exactly."""
 
 from .certificate import BoundCertificate as BoundCertificate
+from .certificate import BoundVerdict as BoundVerdict
 from .certificate import certify_bound as certify_bound
 from .certificate import compare_with_bound as compare_with_bound
 from .divergence import Divergence as Divergence

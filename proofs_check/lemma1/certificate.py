@@ -1,4 +1,4 @@
-"""Lemma 1 decided exactly for one ecosystem: its condition in rational arithmetic, ρ(Q) and the bound as balls or roots."""
+"""Exact decisions on Lemma 1 for one ecosystem: its condition in rational arithmetic, and ρ(Q) against the bound."""
 
 import math
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ BoundVerdict = Literal["below", "attained", "above", "outside the condition", "u
 
 @dataclass(frozen=True)
 class BoundCertificate:
-    """What is proved of ρ(Q) and 1/(1 + εδ) for one ecosystem.
+    """What is proved about ρ(Q) and the bound 1/(1 + εδ) for one ecosystem.
 
     Attributes:
-        verdict: whether ρ(Q) is below the bound, equal to it, or above it.
-        slack: floats below and above bound - ρ(Q).
-        radius: ρ(Q) and whether it is below one.
+        verdict: whether ρ(Q) is below the bound, attains it, or is above it.
+        slack: lower and upper bound on the difference 1/(1 + εδ) - ρ(Q).
+        radius: enclosure of ρ(Q) and its position relative to one.
     """
 
     verdict: BoundVerdict
@@ -33,7 +33,7 @@ class BoundCertificate:
 
 
 def certify_bound(drawn: Draw) -> BoundCertificate:
-    """Decide ρ(Q) ≤ 1/(1 + εδ) for exactly the numbers that were drawn."""
+    """Exact decision of ρ(Q) ≤ 1/(1 + εδ) for the numbers drawn."""
     ecosystem = rational_ecosystem(*drawn.trimmed())
     mixing, scale = rational(float(drawn.mixing)), rational(float(drawn.scale))
     radius = enclose_spectral_radius(consensus_feedback(ecosystem))
@@ -45,7 +45,10 @@ def certify_bound(drawn: Draw) -> BoundCertificate:
 def compare_with_bound(
     ecosystem: RationalEcosystem, mixing: fmpq, scale: fmpq, factor: fmpq = ONE
 ) -> tuple[BoundVerdict, tuple[float, float]]:
-    """Where ρ(Q) lies of 1/(1 + `factor` εδ), whether the lemma's condition holds or not; and floats around the slack."""
+    """The position of ρ(Q) relative to 1/(1 + `factor` εδ), and bounds on the difference.
+
+    The lemma's condition need not hold.
+    """
     delta, blocks = _bound_terms(ecosystem, mixing, scale)
     characteristic = consensus_feedback(ecosystem).charpoly()
     spectra = [_without_zeros(block.charpoly()) for block in blocks]
@@ -64,6 +67,7 @@ def compare_with_bound(
 
 
 def _condition_holds(ecosystem: RationalEcosystem, mixing: fmpq, scale: fmpq) -> bool:
+    """Whether the ecosystem satisfies Lemma 1's condition with this λ and γ, in rational arithmetic."""
     alpha, beta = ecosystem.alpha[0], ecosystem.beta[0]
     uniform = set(ecosystem.alpha) == {alpha} and set(ecosystem.beta) == {beta}
     mixed = all(
@@ -74,7 +78,7 @@ def _condition_holds(ecosystem: RationalEcosystem, mixing: fmpq, scale: fmpq) ->
 
 
 def _bound_terms(ecosystem: RationalEcosystem, mixing: fmpq, scale: fmpq) -> tuple[fmpq, list[fmpq_mat]]:
-    """δ and S_k Δ⁺ for all k, whose nonzero eigenvalues are those of Δ^{+/2} S_k Δ^{+/2}."""
+    """δ, and S_k Δ⁺ for every k, which has the nonzero eigenvalues of Δ^{+/2} S_k Δ^{+/2}."""
     alpha, beta = ecosystem.alpha[0], ecosystem.beta[0]
     delta = (1 - alpha) * beta * scale / (alpha * mixing)
     surplus = (1 - alpha) * max(mixing - beta, fmpq(0)) / (alpha * mixing)
@@ -83,14 +87,14 @@ def _bound_terms(ecosystem: RationalEcosystem, mixing: fmpq, scale: fmpq) -> tup
 
 
 def _without_zeros(polynomial: fmpq_poly) -> fmpq_poly:
-    """The polynomial divided by x as often as that goes: its roots but zero."""
+    """The polynomial divided by the highest power of x that divides it, which leaves its nonzero roots."""
     coefficients = polynomial.coeffs()
     lowest = next(i for i, coefficient in enumerate(coefficients) if coefficient != 0)
     return fmpq_poly(coefficients[lowest:])
 
 
 def _mapped(polynomial: fmpq_poly, delta: fmpq) -> fmpq_poly:
-    """The polynomial whose roots are 1/(1 + δx) for every root x, from Σ c_i (1-z)^i (δz)^(n-i)."""
+    """The polynomial with roots 1/(1 + δx) for every root x, namely Σ c_i (1-z)^i (δz)^(n-i)."""
     coefficients = polynomial.coeffs()
     degree = len(coefficients) - 1
     z = fmpq_poly([0, 1])
@@ -101,9 +105,10 @@ def _mapped(polynomial: fmpq_poly, delta: fmpq) -> fmpq_poly:
 
 
 def _share_root(first: fmpq_poly, second: fmpq_poly, near: arb) -> bool:
-    """Whether the only root of each polynomial whose modulus may lie in a ball is the same for both.
+    """Whether two polynomials have the same root of modulus near the given ball, and each has only one there.
 
-    A root of their common factor is then it, provided that neither has a second root where that one may be.
+    A root of their greatest common divisor is that root, provided that neither has a second root whose modulus may lie
+    there.
     """
     shared = [abs(root) for root in _distinct_roots(first.gcd(second)) if abs(root).overlaps(near)]
     if len(shared) != 1:
@@ -115,4 +120,5 @@ def _share_root(first: fmpq_poly, second: fmpq_poly, near: arb) -> bool:
 
 
 def _distinct_roots(polynomial: fmpq_poly) -> list[acb]:
+    """All distinct roots, each in a ball that contains no other root."""
     return isolated_roots(polynomial // polynomial.gcd(polynomial.derivative()))

@@ -1,8 +1,8 @@
-"""Random ecosystems within Lemma 1's condition, and outside it, of many sizes in arrays of one shape.
+"""Random ecosystems within and outside Lemma 1's condition, of varying size in arrays of one shape.
 
-Feature matrices hold small whole numbers times powers of two, λ is a fraction of 64 and γ a power of two. So no Gram matrix and no
-mixture γS = λS~ + (1-λ)S_* is rounded: the condition holds exactly, ranks are what they are meant to be, and whatever
-the trials find can be proved of the very same numbers.
+Feature matrices contain small integers times powers of two, λ is a multiple of 1/64, and γ is a power of two. No Gram
+matrix and no mixture γS = λS~ + (1-λ)S_* is therefore rounded: the condition holds exactly, ranks are as intended, and
+whatever the trials find can be proved for exactly the same numbers.
 """
 
 import math
@@ -18,17 +18,17 @@ from crossfeed.errors import InvalidInput
 from ...theory import Ecosystem, Weights
 
 OUTSIDE = ("unrelated prompts", "β > λ")
-"""How an ecosystem may leave the condition: S is no mixture of S~ and S_*, or β exceeds λ."""
+"""Ways to violate the condition: S is not a mixture of S~ and S_*, or β exceeds λ."""
 
-_LARGEST = 31  # entry of a feature matrix before scaling
-_WEAKEST_ROW = 4  # rows of an ill-conditioned matrix are halved up to so many times
-_SCALE = 3  # Gram matrices differ in scale by up to 4 to this power, both ways
-_FRACTIONS = 64  # λ is a whole number of these
+_LARGEST = 31  # largest absolute entry of a feature matrix before scaling
+_WEAKEST_ROW = 4  # rows of an ill-conditioned feature matrix are halved up to this many times
+_SCALE = 3  # Gram matrices are scaled by up to 4 to this power, up or down
+_FRACTIONS = 64  # λ is a multiple of one over this
 _LOGIT = 7.0  # α lies between sigmoid(-7) and sigmoid(7), within 1e-3 of both ends
 
 
 class Sizes(NamedTuple):
-    """Ranges of K and d, both ends included; draws are uniform, and padded to the largest."""
+    """Inclusive ranges of K and d; draws are uniform and padded to the largest size."""
 
     least_entities: int
     most_entities: int
@@ -41,21 +41,21 @@ class Sizes(NamedTuple):
             least, most = getattr(self, f"least_{name}"), getattr(self, f"most_{name}")
             if not 1 <= least <= most:
                 raise InvalidInput(
-                    f"{name} range from {least} to {most}, but must begin at 1 or more and not end below"
+                    f"{name} range from {least} to {most}, but must start at 1 or more and not end below its start"
                 )
 
 
 class Draw(eqx.Module):
-    """One ecosystem with weights, padded: entities beyond K have no data and no share, features beyond d are zero.
+    """A random ecosystem with weights, padded with zeros beyond its K entities and d features.
 
     Attributes:
-        ecosystem: padded.
-        weights: constant and alike for all.
+        ecosystem: the padded ecosystem; padded entities have no share.
+        weights: weights, constant and equal for all entities.
         entities: K.
         features: d.
-        mixing: λ with γS = λS~ + (1-λ)S_*; NaN where there is none.
+        mixing: λ with γS = λS~ + (1-λ)S_*; NaN if there is none.
         scale: γ.
-        kind: index in `OUTSIDE`; -1 within the condition.
+        kind: index into `OUTSIDE`; -1 within the condition.
     """
 
     ecosystem: Ecosystem
@@ -67,7 +67,7 @@ class Draw(eqx.Module):
     kind: Int[Array, ""]
 
     def trimmed(self) -> tuple[Ecosystem, Weights]:
-        """Without the padding."""
+        """The ecosystem and weights without the padding."""
         count, size = int(self.entities), int(self.features)
         whole = self.ecosystem
         return (
@@ -84,10 +84,11 @@ class Draw(eqx.Module):
 
 
 def draw_within(key: PRNGKeyArray, sizes: Sizes) -> Draw:
-    """An ecosystem that satisfies the condition: 0 < λ ≤ 1 (one in four is 1), 0 < β ≤ λ (one in four is λ), α < 1.
+    """A random ecosystem that satisfies Lemma 1's condition.
 
-    Ranks of private data are uniform from 1 to d, of public data from 0. Every other ecosystem is ill-conditioned on purpose,
-    every other has unequal shares.
+    It has 0 < λ ≤ 1 (λ = 1 in a quarter of the draws), 0 < β ≤ λ (β = λ in a quarter) and α < 1. Ranks are uniform,
+    from 1 to d for private and from 0 to d for public data. Half of the ecosystems are deliberately ill-conditioned,
+    and half have unequal shares.
     """
     (level, fraction, edge, inner, gamma), data = _data(key, sizes, sizes.most_entities)
     private, public, shares, entities, features = data
@@ -100,7 +101,7 @@ def draw_within(key: PRNGKeyArray, sizes: Sizes) -> Draw:
 
 
 def draw_outside(key: PRNGKeyArray, sizes: Sizes) -> Draw:
-    """An ecosystem outside the condition, as either of `OUTSIDE`; α < 1 and β > 0 as within it."""
+    """A random ecosystem outside Lemma 1's condition in one of the `OUTSIDE` ways; α < 1 and β > 0 still hold."""
     (level, fraction, beta, gamma, coin), data = _data(key, sizes, 2 * sizes.most_entities)
     grams, public, shares, entities, features = data
     private, unrelated = jnp.split(grams, 2)
@@ -114,21 +115,27 @@ def draw_outside(key: PRNGKeyArray, sizes: Sizes) -> Draw:
     return Draw(ecosystem, Weights(_alpha(level), beta), entities, features, mixing * nothing, scale * nothing, kind)
 
 
-def _mixture(private, public, mixing, scale):
-    """(λS~_k + (1-λ)S_*)/γ, and nothing for an entity that is not there."""
+def _mixture(
+    private: Float[Array, "entity d d"],
+    public: Float[Array, "d d"],
+    mixing: Float[Array, ""],
+    scale: Float[Array, ""],
+) -> Float[Array, "entity d d"]:
+    """(λS~_k + (1-λ)S_*)/γ, and zero for padded entities."""
     there = jnp.trace(private, axis1=-2, axis2=-1)[:, None, None] > 0
-    return jnp.where(there, mixing * private + (1 - mixing) * public, 0) / scale
+    return jnp.where(there, mixing * private + (1 - mixing) * public[None], 0) / scale
 
 
 def _alpha(level: Float[Array, ""]) -> Float[Array, ""]:
+    """α from a uniform number, such that its logit is uniform on ±`_LOGIT`."""
     return jax.nn.sigmoid(_LOGIT * (2 * level - 1))
 
 
-def _data(key: PRNGKeyArray, sizes: Sizes, sets: int):
-    """Five uniform numbers; and Gram matrices of `sets` private data sets and a public one, pool shares, K and d."""
+def _data(key: PRNGKeyArray, sizes: Sizes, sets: int) -> tuple[list[Array], tuple[Array, Array, Array, Array, Array]]:
+    """Five uniform numbers; Gram matrices of `sets` private datasets and a public one, pool shares, K and d."""
     most = sizes.most_features
     shape = (sets + 1, most, most + 1)
-    # One call for all numbers: each would be compiled into the program anew, which takes seconds.
+    # One call for all random numbers, because each call adds seconds of compilation.
     words = jax.random.bits(key, (9 + 3 * (sets + 1) + -(-math.prod(shape) // 4),), jnp.uint32)
     scalars, each, rest = jnp.split(words, (9, 9 + 3 * (sets + 1)))
     count, width, unequal, hard, *free = scalars.astype(float) / 2**32
@@ -138,13 +145,14 @@ def _data(key: PRNGKeyArray, sizes: Sizes, sets: int):
     features = _whole(width, sizes.least_features, sizes.most_features)
     hard = hard < 0.5
     halvings = jnp.where(hard, numbers[..., most] % (_WEAKEST_ROW + 1), 0)
-    entry = jnp.where(jnp.arange(most) < features, numbers[..., :most] % (2 * _LARGEST + 1) - _LARGEST * 1.0, 0)
-    entry = entry.at[..., 0].set(jnp.where((entry == 0).all(-1), 1.0, entry[..., 0]))  # zeros would lower the rank
+    digits = (numbers[..., :most] % (2 * _LARGEST + 1)).astype(float) - _LARGEST
+    entry = jnp.where((jnp.arange(most) < features)[None, None], digits, 0)
+    entry = entry.at[..., 0].set(jnp.where((entry == 0).all(-1), 1.0, entry[..., 0]))  # a zero row would lower the rank
     is_public = jnp.arange(sets + 1) == sets
     ranks = jnp.where(is_public, _whole(rank, 0, features), _whole(rank, 1, features))
     there = is_public | (jnp.arange(sets + 1) % sizes.most_entities < entities)
-    seen = there[:, None, None] & (jnp.arange(most)[:, None] < ranks[:, None, None])
-    scale = 2.0 ** jnp.where(hard, _whole(size, -_SCALE, _SCALE), 0)
+    seen = there[:, None, None] & (jnp.arange(most)[None, :, None] < ranks[:, None, None])
+    scale = 2.0 ** jnp.where(hard, _whole(size, -_SCALE, _SCALE), 0).astype(float)
     rows = jnp.where(seen, entry * (scale[:, None] * 0.5 ** halvings.astype(float))[..., None], 0)
     grams = rows.mT @ rows
     weights: Array = jnp.where(unequal < 0.5, 1.0, 0.05 + share[: sizes.most_entities])  # pyright: ignore[reportAssignmentType]
@@ -152,6 +160,6 @@ def _data(key: PRNGKeyArray, sizes: Sizes, sets: int):
     return free, (grams[:-1], grams[-1], weights / weights.sum(), entities, features)
 
 
-def _whole(uniform, least, most):
-    """A whole number from `least` to `most`, from a uniform number in [0, 1)."""
-    return (least + jnp.floor(uniform * (most - least + 1))).astype(int)
+def _whole(uniform: Float[Array, "*n"], least: int | Array, most: int | Array) -> Int[Array, "*n"]:
+    """A uniform integer from `least` to `most`, made from a uniform number in [0, 1)."""
+    return least + jnp.floor(uniform * jnp.asarray(most - least + 1, float)).astype(int)

@@ -1,4 +1,4 @@
-"""What a survey of Lemma 1 comes to, as plain numbers for a table or JSON."""
+"""Summary of a survey of Lemma 1 as plain numbers, for tables and JSON."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from .survey import EXCESS, Survey, Worst
 
 QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 
-_SMALLEST = -16  # power of ten where the histogram of slacks begins
-_BINS_A_POWER = 2
+_SMALLEST = -16  # exponent of ten at which the histogram of slacks begins
+_BINS_PER_DECADE = 2
 
 
 def summarize_survey(found: Survey, divergence: Divergence | None) -> dict[str, object]:
-    """The numbers of a survey and of its diverging ecosystem, if there is one."""
+    """The results of a survey, and of the simulation of its worst ecosystem if there is one, as a dictionary."""
     slack = found.slack
     extremal, worst = found.extremal, found.worst
     lower, upper = extremal.certificate.slack
@@ -44,6 +44,7 @@ def summarize_survey(found: Survey, divergence: Divergence | None) -> dict[str, 
 
 
 def _worst(worst: Worst) -> dict[str, object]:
+    """The ecosystem with the largest ρ(Q) outside the condition, as a dictionary."""
     return {
         "trial": worst.number,
         **_described(worst.drawn),
@@ -54,13 +55,17 @@ def _worst(worst: Worst) -> dict[str, object]:
 
 
 def slack_histogram(slack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges, as powers of ten from 1e-16 to 1, and how many slacks lie between; the first bin has all that are smaller."""
-    edges = np.linspace(_SMALLEST, 0, -_SMALLEST * _BINS_A_POWER + 1)
+    """Histogram of slacks on a logarithmic scale: bin edges as powers of ten from 1e-16 to 1, and counts.
+
+    The first bin includes all smaller slacks.
+    """
+    edges = np.linspace(_SMALLEST, 0, -_SMALLEST * _BINS_PER_DECADE + 1)
     logarithm = np.log10(np.clip(slack, 10.0**_SMALLEST, 1.0))
     return edges, np.histogram(logarithm, edges)[0]
 
 
 def _excess(radius: np.ndarray) -> dict[str, object]:
+    """How often and by how much ρ(Q) exceeds one, as a dictionary."""
     above = radius > 1 + EXCESS
     return {
         "trials": len(radius),
@@ -74,6 +79,7 @@ def _excess(radius: np.ndarray) -> dict[str, object]:
 
 
 def _described(drawn: Draw) -> dict[str, object]:
+    """Size, weights and ranks of a drawn ecosystem, as a dictionary."""
     ecosystem, weights = drawn.trimmed()
     ranks = {
         name: np.linalg.matrix_rank(np.asarray(getattr(ecosystem, name)), hermitian=True).tolist()
@@ -94,6 +100,7 @@ def _described(drawn: Draw) -> dict[str, object]:
 
 
 def _growth(divergence: Divergence) -> dict[str, object]:
+    """Growth of the simulated and the exact error, as a dictionary."""
     return {
         "generations": len(divergence.exact) - 1,
         "simulated_growth": float(divergence.growth),

@@ -1,4 +1,4 @@
-"""Any number of trials of Lemma 1, the smallest slacks decided exactly, and the worst ecosystem outside the condition."""
+"""Survey of Lemma 1 by many random trials, the extremal ones decided exactly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from .draws import OUTSIDE, Draw, Sizes
 from .trials import Trials, draw_number, run_trials, trial_keys
 
 ROUNDING = 1e-10
-"""A slack below minus this is not left to float64's word."""
+"""A trial whose slack is below minus this in float64 is decided exactly."""
 EXCESS = 1e-6
-"""ρ above one by less is not counted as growth: ill-conditioned ecosystems round by as much."""
-MOST_TRIALS = 10**8  # results are kept in memory, and a trial's number has 32 bits
+"""Rounding error of ρ in ill-conditioned ecosystems: only ρ above one plus this counts as unstable."""
+MOST_TRIALS = 10**8  # results are kept in memory, and trial numbers have 32 bits
 
-_CHUNK = 16_384  # trials in one go: between two of them the progress bar moves
-_FEWEST_DECIDED, _MOST_DECIDED = 32, 512  # of the smallest slacks
+_CHUNK = 16_384  # trials per call; progress is reported after each
+_FEWEST_DECIDED, _MOST_DECIDED = 32, 512  # numbers of smallest slacks decided exactly
 
 
 @dataclass(frozen=True)
 class Extremal:
-    """The trial with the smallest slack that was decided exactly.
+    """The trial within the condition with the smallest slack that was decided exactly.
 
     Attributes:
-        number: of the trial.
+        number: number of the trial.
         drawn: its ecosystem.
-        certificate: what is proved of it.
+        certificate: what is proved about it.
     """
 
     number: int
@@ -43,9 +43,9 @@ class Worst:
     """The ecosystem outside the condition with the largest ρ(Q) that was decided exactly.
 
     Attributes:
-        number: of the trial.
+        number: number of the trial.
         drawn: its ecosystem.
-        enclosure: what is proved of ρ(Q).
+        enclosure: what is proved about ρ(Q).
     """
 
     number: int
@@ -55,17 +55,19 @@ class Worst:
 
 @dataclass(frozen=True)
 class Survey:
-    """What all trials say; arrays have one entry a trial.
+    """Results of all trials; arrays have one entry per trial.
+
+    Values are float64, except where a trial was decided exactly.
 
     Attributes:
         within: trials that satisfy the condition.
-        outside: as many that do not, but for those that do by chance, of kind -1.
-        radius_outside: ρ(Q) of these; in float64, but for the largest, which were decided exactly.
-        slack: bound - ρ(Q) of every trial within the condition; in float64, but for those decided exactly.
-        decided: how many of the smallest slacks were decided exactly, and as what.
-        suspicious: how many slacks are below -`ROUNDING` in float64; the smallest `_MOST_DECIDED` are among the decided.
-        extremal: within the condition.
-        worst: outside it; None if every ecosystem satisfies the condition by chance.
+        outside: as many trials that violate it, some of which satisfy it by chance and have kind -1.
+        radius_outside: ρ(Q) of the trials in `outside`.
+        slack: bound - ρ(Q) of the trials in `within`.
+        decided: number of trials decided exactly, by verdict; these have the smallest slacks.
+        suspicious: number of slacks below -`ROUNDING` in float64; the `_MOST_DECIDED` smallest are decided exactly.
+        extremal: the trial with the smallest slack within the condition.
+        worst: the trial with the largest ρ(Q) outside it; None if every ecosystem satisfies the condition by chance.
     """
 
     within: Trials
@@ -79,25 +81,28 @@ class Survey:
 
     @property
     def complaint(self) -> str:
-        """What speaks against the lemma, or was left undecided; empty where every trial that was in doubt obeys it."""
+        """Numbers of trials that violate the lemma or remain undecided; empty if there are none."""
         others = [
             f"{count} {verdict}" for verdict, count in self.decided.items() if verdict not in ("below", "attained")
         ]
         return ", ".join(others)
 
     def outside_of(self, kind: int) -> np.ndarray:
-        """ρ(Q) of the trials that leave the condition in one way, an index of `draws.OUTSIDE`."""
+        """ρ(Q) of the trials that violate the condition in one way, given as an index into `draws.OUTSIDE`."""
         return self.radius_outside[self.outside.kind == kind]
 
 
 def survey(seed: int, trials: int, sizes: Sizes, report: Callable[[int], None] = lambda done: None) -> Survey:
-    """Draw `trials` ecosystems within Lemma 1's condition and as many outside; the same for the same seed.
+    """Results for `trials` random ecosystems within Lemma 1's condition and as many outside it.
 
     Args:
-        report: is told how many of the 2 × `trials` are done.
+        seed: seed of the random ecosystems; the same seed gives the same results.
+        trials: number of ecosystems of each kind.
+        sizes: ranges of K and d.
+        report: called with the number of finished trials, out of 2 × `trials`.
 
     Raises:
-        InvalidInput: a number of trials or sizes outside their range.
+        InvalidInput: `trials` or `sizes` is out of range.
     """
     if not 1 <= trials <= MOST_TRIALS:
         raise InvalidInput(f"trials is {trials}, but must lie between 1 and {MOST_TRIALS}")
@@ -130,11 +135,14 @@ def survey(seed: int, trials: int, sizes: Sizes, report: Callable[[int], None] =
 
 
 def _decide_outside(outside: Trials, redraw: Callable[[int, bool], Draw]) -> tuple[np.ndarray, Worst | None]:
-    """ρ(Q) with the largest of each kind decided exactly, since float64 may have lost a rank there; and the largest of these."""
+    """ρ(Q) of all trials outside the condition, the largest of each kind decided exactly; and the worst of these.
+
+    The largest are decided exactly because float64 may lose a rank, which makes ρ(Q) far too large.
+    """
     radius, decided = np.array(outside.spectral_radius), []
     for kind in range(len(OUTSIDE)):
         order = np.argsort(np.where(outside.kind == kind, -radius, np.inf), kind="stable")
-        agreed = 0  # a lost rank puts a trial far too high: go on until float64 can be trusted
+        agreed = 0  # trials in which float64 was right: go on until it can be trusted
         for number in order[: min(_MOST_DECIDED, int((outside.kind == kind).sum()))]:
             drawn = redraw(int(number), False)
             enclosure = certify(*drawn.trimmed())
@@ -148,12 +156,13 @@ def _decide_outside(outside: Trials, redraw: Callable[[int, bool], Draw]) -> tup
 
 
 def _rank(extremal: Extremal) -> tuple[float, int, int]:
-    """Smallest proved slack first; of those that attain the bound, one of many entities and features."""
+    """Sort key: smallest proved slack first; of those that attain the bound, the largest ecosystem first."""
     slack = extremal.certificate.slack[0]
     return (-np.inf if np.isnan(slack) else slack, -int(extremal.drawn.entities), -int(extremal.drawn.features))
 
 
 def _all_trials(seed: int, trials: int, sizes: Sizes, within: bool, report: Callable[[int], None]) -> Trials:
+    """All trials within or outside the condition, run in chunks."""
     chunk = min(_CHUNK, trials)
     run = jax.jit(lambda first: run_trials(trial_keys(seed, first, chunk), sizes, within))
     parts = []
