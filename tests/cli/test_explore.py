@@ -117,14 +117,30 @@ def test_an_ecosystem_that_diverges_says_so_and_shows_no_limit(browser):
     assert browser.evaluate(f"{PLOT.format('transfer')}.renderers[1].data_source.data.text[0]") == "no limit"
 
 
-def test_dragging_on_the_phase_diagram_moves_the_weights(browser):
+def frame(browser: Chromium) -> tuple[float, float, float, float]:
+    """Where the phase diagram lies in the window: left, top, width and height."""
     browser.evaluate("document.getElementById('weights').scrollIntoView()")
-    frame = browser.evaluate(
+    return browser.evaluate(
         "(() => { const view = Bokeh.index.get_by_id("
         f"{PLOT.format('diagram')}.id); const box = view.canvas_view.el.getBoundingClientRect(), f = view.frame.bbox; "
         "return [box.x + f.left, box.y + f.top, f.width, f.height] })()"
     )
-    left, top, width, height = frame
+
+
+def test_tapping_the_phase_diagram_chooses_the_weights_and_draws_the_circle_there(browser):
+    left, top, width, height = frame(browser)
+    for kind in ("mousePressed", "mouseReleased"):
+        browser.mouse(kind, left + 0.7 * width, top + 0.8 * height)
+    browser.until("Math.abs(document.getElementById('alpha').value - 0.7) < 0.02")
+    alpha, beta = (float(browser.evaluate(f"document.getElementById('{name}').value")) for name in ("alpha", "beta"))
+    assert math.isclose(beta, 0.2, abs_tol=0.02)
+    browser.until(f"{SAID.format('caption')}.startsWith('α = {alpha:.2f}, β = {beta:.2f}, ')")
+    circle = f"{PLOT.format('diagram')}.renderers.filter(r => r.glyph.type === 'Scatter')[1].data_source.data"
+    assert browser.evaluate(f"[{circle}.x[0], {circle}.y[0]]") == [alpha, beta]
+
+
+def test_dragging_on_the_phase_diagram_moves_the_weights(browser):
+    left, top, width, height = frame(browser)
     browser.mouse("mousePressed", left + 0.2 * width, top + 0.2 * height)
     for part in (0.25, 0.3, 0.35):  # the page counts β upwards, the browser downwards
         browser.mouse("mouseMoved", left + part * width, top + 0.5 * part * height)

@@ -1,0 +1,217 @@
+"""The pictures and words of the interactive page hold the numbers they are given: α is horizontal, β vertical."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from bokeh.document import Document
+from bokeh.models import HoverTool, Image, Line, MultiLine, Scatter, Text
+from crossfeed.figures.explore import words
+from crossfeed.figures.explore.model import (
+    GENERATIONS,
+    GRID,
+    MOST_ENTITIES,
+    Diagram,
+    Prediction,
+    Setting,
+    best_weights,
+    weight_shares,
+)
+from crossfeed.figures.explore.page import Page, setting_of
+from crossfeed.figures.explore.phase_diagram import PhaseDiagram
+from crossfeed.figures.explore.trajectories import Trajectories
+from crossfeed.figures.explore.transfer_matrix import TransferMatrix
+
+AXIS = np.linspace(0, 1, GRID)
+BETA, ALPHA = np.meshgrid(AXIS, AXIS, indexing="ij")
+SETTING = Setting(alpha=0.2, beta=0.9, entities=3, volume=10.0, misalignment=0.4)
+
+
+def plane() -> Diagram:
+    """ρ reaches one on the line α = 0.5 + 0.1 β; efficiency is highest, 0.8, at α = 0.3 and β = 0.9."""
+    radius = 0.5 + ALPHA - 0.1 * BETA
+    efficiency = 0.8 - (ALPHA - 0.3) ** 2 - (BETA - 0.9) ** 2 / 2
+    return Diagram(radius, np.where(radius < 1, efficiency, np.nan))
+
+
+def padded(values) -> np.ndarray:
+    """Columns of entities that are not there."""
+    values = np.asarray(values, dtype=float)
+    return np.pad(
+        values, [(0, 0)] * (values.ndim - 1) + [(0, MOST_ENTITIES - values.shape[-1])], constant_values=np.nan
+    )
+
+
+ERRORS = np.array([3.0, 6.0, 9.0]) + np.arange(GENERATIONS + 1)[:, None] / GENERATIONS
+WEIGHTS = np.array([[0.4, 0.1, 0.2, 0.3], [0.05, 0.5, 0.15, 0.25], [0.01, 0.02, 0.6, 0.35]])  # the public one last
+
+
+def prediction(radius: float = 0.5) -> Prediction:
+    transfer = np.full((MOST_ENTITIES, MOST_ENTITIES + 1), np.nan)
+    transfer[:3, [0, 1, 2, -1]] = WEIGHTS if radius < 1 else np.nan
+    return Prediction(
+        spectral_radius=jnp.asarray(radius),  # typed where tests check types
+        universal_bound=np.float64(1.3),
+        minimum_variance=np.float64(1.5),
+        mse=padded(ERRORS),
+        mean_mse=ERRORS.mean(1),
+        limit_mse=np.float64(7.25 if radius < 1 else np.inf),
+        efficiency=np.float64(0.61),
+        homogenization=np.float64(0.33),
+        transfer=transfer,
+        turn=np.float64(math.pi / 6),
+    )
+
+
+def drawn(plot, glyph: type, **properties) -> list:
+    """What the glyphs of a kind draw, in the order of drawing."""
+    found = [r for r in plot.renderers if type(r.glyph) is glyph]
+    return [r.data_source.data for r in found if all(getattr(r.glyph, k) == v for k, v in properties.items())]
+
+
+def test_best_weights_are_a_row_and_a_column():
+    assert best_weights(plane()) == pytest.approx((0.9, 0.3, 0.8))
+
+
+@pytest.mark.parametrize("variable", ["efficiency", "spectral_radius"])
+def test_the_phase_diagram_has_alpha_to_the_right_and_beta_upwards(variable):
+    diagram, picture = plane(), PhaseDiagram()
+    picture.show(diagram, variable)
+    picture.mark(SETTING)
+    plot = picture.plot
+    assert plot.xaxis.axis_label.startswith("α")
+    assert plot.yaxis.axis_label.startswith("β")
+    (image,) = drawn(plot, Image)
+    np.testing.assert_array_equal(image["image"][0], getattr(diagram, variable))  # bokeh draws rows upwards
+    np.testing.assert_array_equal(image["radius"][0], diagram.spectral_radius)
+    np.testing.assert_array_equal(image["efficiency"][0], diagram.efficiency)
+    (best,), (here,) = (drawn(plot, Scatter, marker=marker) for marker in ("diamond", "circle"))
+    assert (best["x"][0], best["y"][0]) == pytest.approx((0.3, 0.9))
+    assert (here["x"], here["y"]) == ([0.2], [0.9])
+    for edge in drawn(plot, Line):
+        np.testing.assert_allclose(edge["x"], 0.5 + 0.1 * np.asarray(edge["y"]), atol=1e-9)
+        assert len(edge["x"]) >= GRID - 1
+    (label,) = drawn(plot, Text)
+    assert label["x"][0] > 0.5 + 0.1 * label["y"][0] + 0.1, "written where there is no limit"
+    (hover,) = plot.select(HoverTool)
+    assert dict(hover.tooltips) == {
+        "α": "$x{0.00}",
+        "β": "$y{0.00}",
+        "ρ(Q)": "@radius{0.0000}",
+        "efficiency": "@efficiency{0.0000}",
+    }
+
+
+def test_a_cell_of_the_phase_diagram_lies_around_its_weights():
+    picture = PhaseDiagram()
+    picture.show(plane(), "efficiency")
+    glyph = next(r.glyph for r in picture.plot.renderers if isinstance(r.glyph, Image))
+    half = 0.5 / (GRID - 1)
+    assert (glyph.x, glyph.y, glyph.dw, glyph.dh) == pytest.approx((-half, -half, 1 + 2 * half, 1 + 2 * half))
+
+
+def test_trajectories_name_their_entity_and_their_levels():
+    picture = Trajectories()
+    picture.show(SETTING, prediction())
+    (each,) = drawn(picture.plot, MultiLine)
+    assert each["name"] == ["entity 1", "entity 2", "entity 3"]
+    np.testing.assert_array_equal(each["ys"], ERRORS.T)
+    np.testing.assert_array_equal(each["xs"][0], range(GENERATIONS + 1))
+    labels = {item.label.value: item.renderers[0].data_source.data for item in picture.plot.legend[0].items}
+    np.testing.assert_allclose(labels["mean"]["y"], ERRORS.mean(1))
+    assert labels["limit of the mean"]["y"] == [7.25, 7.25]
+    assert labels["best that all real data allows"]["y"] == [1.5, 1.5]
+    assert picture.range.start < 1.5 < ERRORS.max() < picture.range.end
+    picture.show(SETTING, prediction(radius=1.2))
+    assert (labels["limit of the mean"]["y"], labels["best that all real data allows"]["y"]) == ([7.25] * 2, [1.5] * 2)
+    labels = {item.label.value: item.renderers[0].data_source.data for item in picture.plot.legend[0].items}
+    assert labels["limit of the mean"]["y"] == []
+
+
+def test_the_transfer_matrix_has_a_row_for_each_entity_and_public_data_first():
+    picture = TransferMatrix()
+    picture.show(SETTING, prediction())
+    public_first = WEIGHTS[:, [3, 0, 1, 2]]
+    (image,), (cells,) = drawn(picture.plot, Image), drawn(picture.plot, Text)
+    np.testing.assert_array_equal(image["image"][0], public_first)
+    written = dict(zip(zip(cells["x"], cells["y"], strict=True), cells["text"], strict=True))
+    # Entity k is row k; column 0 is public, column j the private data of entity j.
+    assert written == {(j, k): f"{public_first[k - 1, j]:.3f}" for k in (1, 2, 3) for j in range(4)}
+    glyph = next(r.glyph for r in picture.plot.renderers if isinstance(r.glyph, Image))
+    assert (glyph.x, glyph.y, image["dw"], image["dh"]) == (-0.5, 0.5, [4], [3])
+    assert picture.plot.xaxis.major_label_overrides == {0: "public"}
+    assert picture.rows.start > picture.rows.end, "entity 1 is on top"
+    assert dict(picture.plot.select(HoverTool)[0].tooltips)["entity"] == "$y{0}"
+
+
+def test_shares_of_weight_are_own_others_and_public():
+    own, others, public = weight_shares(SETTING, prediction())
+    assert own == pytest.approx((0.4 + 0.5 + 0.6) / 3)
+    assert others == pytest.approx((0.1 + 0.2 + 0.05 + 0.15 + 0.01 + 0.02) / 3)
+    assert public == pytest.approx((0.3 + 0.25 + 0.35) / 3)
+
+
+def test_numbers_stand_under_their_names():
+    assert words.numbers(SETTING, prediction()) == {
+        "spectral_radius": "0.5",
+        "limit_mse": "7.25",
+        "minimum_variance": "1.5",
+        "efficiency": "0.61",
+        "homogenization": "0.33",
+        "own": "0.5",
+        "others": "0.17667",
+        "public": "0.3",
+    }
+
+
+def test_words_say_the_numbers():
+    here = prediction()
+    assert "α = 0.20, β = 0.90, K = 3, c = 10, misalignment 0.40" in words.caption(SETTING)
+    assert "α = 0.3, β = 0.9 (diamond), mean relative efficiency 0.800" in words.about_weights(here, plane())
+    assert "halves every 1 generations" in words.verdict(here)
+    assert "halves every 2 generations" in words.verdict(prediction(math.sqrt(0.5)))
+    assert "grow by 20 %" in words.verdict(prediction(1.2))
+    assert "6 σ² at generation 0 and 7 σ² at generation 50, 16.7 % more. Its limit is 7.25 σ²" in words.about_errors(
+        here
+    )
+    said = words.about_transfer(SETTING, here)
+    assert "50 % on its own private data, 17.7 % on others', 30 % on public data" in said
+    assert "leaves 2.33 % unlearned" in said
+    assert "turned by 30°" in words.about_turn(SETTING, here)
+    assert "ρ(Q) ≤ 1.300" in words.about_turn(SETTING, here)
+
+
+def test_dials_are_a_setting_in_the_units_of_the_theory():
+    dials = {"alpha": 0.2, "beta": 0.9, "entities": 3, "log_volume": 1, "misalignment": 0.4, "diagram": "efficiency"}
+    assert setting_of(dials) == SETTING
+
+
+def test_an_answer_reaches_all_pictures_and_words_of_the_page():
+    page = Page(Document(), lambda setting: prediction(), lambda setting: plane())
+    page.open()
+    page.show_here(SETTING, prediction())
+    page.show_plane(SETTING._replace(alpha=0.0, beta=0.0), plane())
+    (circle,) = drawn(page.diagram.plot, Scatter, marker="circle")
+    assert (circle["x"], circle["y"]) == ([0.2], [0.9])
+    said = {name: values[0] for name, values in page.said.data.items()}
+    assert said["caption"] == words.caption(SETTING)
+    assert said["about_weights"] == words.about_weights(prediction(), plane())
+    assert said["spectral_radius"] == "0.5"
+    (image,) = drawn(page.diagram.plot, Image)
+    np.testing.assert_array_equal(image["image"][0], plane().efficiency)
+
+
+def test_the_phase_diagram_listens_to_taps_and_drags():
+    """What these do is tested in a browser, where there is one: tests/cli/test_explore.py."""
+    page = Page(Document(), lambda setting: prediction(), lambda setting: plane())
+    page.open()
+    assert {"tap", "pan"} <= page.diagram.plot.js_event_callbacks.keys()
+
+
+def test_a_phase_diagram_of_other_dials_is_not_spoken_of():
+    page = Page(Document(), lambda setting: prediction(), lambda setting: plane())
+    page.open()
+    page.show_here(SETTING, prediction())
+    page.show_plane(SETTING._replace(alpha=0.0, beta=0.0, volume=1.0), plane())
+    assert "about_weights" not in page.said.data
