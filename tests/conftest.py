@@ -17,6 +17,7 @@ from jaxtyping import install_import_hook
 
 jax.config.update("jax_num_cpu_devices", 2)  # so that sharing out over devices is tested where it matters
 jax.config.update("jax_enable_compilation_cache", False)
+jax.config.update("jax_disable_most_optimizations", True)  # here, since a session's fixtures come before a module's
 if "CROSSFEED_STRICT" in os.environ:
     jax.config.update("jax_numpy_dtype_promotion", "strict")
     jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -35,13 +36,14 @@ def _optimizer(request):
 
     Most of the suite's time goes into compiling small programs. Commands that tests start are compiled as users' are.
     """
-    optimized = request.node.get_closest_marker("optimized") is not None
-    jax.config.update("jax_disable_most_optimizations", not optimized)
-    if optimized:
-        jax.clear_caches()
+    if request.node.get_closest_marker("optimized") is None:
+        yield
+        return
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
     yield
-    if optimized:
-        jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", True)
+    jax.clear_caches()
 
 
 def pytest_collection_finish():
