@@ -1,4 +1,4 @@
-"""Sweeps over any grid of weights and ecosystems, tile by tile, into a Zarr store that outlives interruptions."""
+"""Sweeps over grids of weights and ecosystems, computed tile by tile into a Zarr store that survives interruptions."""
 
 from .quantities import QUANTITIES as QUANTITIES
 from .run import Share as Share

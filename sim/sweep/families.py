@@ -1,5 +1,6 @@
-"""Ecosystems of a sweep, as functions of traced parameters: one compiled program serves all values of K."""
+"""Ecosystems of a sweep as functions of traced parameters, so that one compiled program serves all values of K."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,23 +15,23 @@ from .spec import Spec
 
 
 def largest_ecosystem(spec: Spec) -> int:
-    """How many entities arrays have room for."""
+    """Largest number of entities in a sweep, which arrays have room for."""
     return spec.options["entities"] if spec.family == "file" else max(spec.values("entities"))
 
 
 def given_ecosystem(spec: Spec) -> Ecosystem:
-    """The ecosystem of a file or a data set.
+    """Ecosystem of the families `file` and `dataset`.
 
     Raises:
-        InvalidInput: it cannot be read, or is no longer what the spec describes.
+        InvalidInput: it cannot be read, or has changed since the spec was read.
     """
     if spec.family == "file":
         return load_described(spec.options["path"], spec.options["sha256"])
     return bundled_ecosystem(spec.options["name"], spec.values("entities")[0])
 
 
-def make_family(spec: Spec, dimension: int, key: PRNGKeyArray):
-    """The function from one point's parameters (see `spec.AXES`, and `draw`) to its `PaddedEcosystem`."""
+def make_family(spec: Spec, dimension: int, key: PRNGKeyArray) -> Callable[[dict[str, Any]], PaddedEcosystem]:
+    """Function from the parameters of one point, those of `spec.AXES` and `draw`, to its ecosystem."""
     if spec.family in ("file", "dataset"):
         given = given_ecosystem(spec)
         return lambda point: _reshaped(given, jnp.ones(given.entities, bool), point)
@@ -49,12 +50,14 @@ def _symmetric(most: int, dimension: int, noise_variance: float, point: dict[str
     return _reshaped(Ecosystem(private, jnp.eye(dimension), private, shares, noise_variance), present, point)
 
 
-def _random(key, most: int, dimension: int, public_rows: int, noise_variance: float, point) -> PaddedEcosystem:
-    """Gaussian features as in Figs. 2 and 4. Entity k draws the same features whatever K is, so K alone can vary."""
+def _random(
+    key: PRNGKeyArray, most: int, dimension: int, public_rows: int, noise_variance: float, point: dict[str, Any]
+) -> PaddedEcosystem:
+    """Ecosystem of Gaussian features as in Figures 2 and 4; an entity's features do not depend on K."""
     key_private, key_public, key_prompts, key_theta = jax.random.split(jax.random.fold_in(key, point["draw"]), 4)
     present = jnp.arange(most) < point["entities"]
 
-    def grams(key):
+    def grams(key: PRNGKeyArray) -> Float[Array, "entity d d"]:
         rows = jax.vmap(lambda k: jax.random.normal(jax.random.fold_in(key, k), (dimension, dimension), dtype=float))
         seen = present[:, None, None] & (jnp.arange(dimension)[None, :, None] < point["rank"])
         kept = jnp.where(seen, rows(jnp.arange(most)), 0)
@@ -71,7 +74,7 @@ def _random(key, most: int, dimension: int, public_rows: int, noise_variance: fl
 
 
 def _reshaped(ecosystem: Ecosystem, present: Bool[Array, " entity"], point: dict[str, Any]) -> PaddedEcosystem:
-    """The volume of what is published, and the share of the first entity."""
+    """Ecosystem with its published data scaled by the volume, and with the share of the first entity if that is given."""
     shares: Float[Array, " entity"] = ecosystem.shares
     if (first := point.get("dominant_share")) is not None:
         others = present.astype(float) * (1 - first) / (present.sum() - 1).astype(float)

@@ -1,4 +1,4 @@
-"""The ecosystem of a file, and what a sweep keeps of it so that another one cannot slip into its store."""
+"""Ecosystems from files, with a digest by which a sweep's store recognizes the one it was made with."""
 
 from hashlib import sha256
 
@@ -12,7 +12,7 @@ from ...theory.ecosystem_file import load_ecosystem
 
 
 def description(path: str) -> dict[str, str | int]:
-    """What tells an ecosystem from others wherever its file lies: a digest of its numbers, K and d.
+    """Digest of the ecosystem's numbers, K and d, which do not depend on where its file lies.
 
     Raises:
         InvalidInput: the file cannot be read.
@@ -22,10 +22,10 @@ def description(path: str) -> dict[str, str | int]:
 
 
 def load_described(path: str, digest: str) -> Ecosystem:
-    """The ecosystem of a file.
+    """Ecosystem of a file that must still have this digest.
 
     Raises:
-        InvalidInput: the file cannot be read, or has changed since it was described.
+        InvalidInput: the file cannot be read, or its content has changed.
     """
     ecosystem = load_ecosystem(path)
     if _digest(ecosystem) != digest:

@@ -1,4 +1,4 @@
-"""Ecosystems of different size in arrays of one shape."""
+"""Ecosystems of different sizes in arrays of one shape."""
 
 import equinox as eqx
 from jaxtyping import Array, Bool
@@ -7,11 +7,11 @@ from ...theory.ecosystem import Ecosystem
 
 
 class PaddedEcosystem(eqx.Module):
-    """An ecosystem in which entities beyond K hold no data and no share: they change nothing for the others.
+    """Ecosystem padded with entities that have no data and no share, and so do not affect the others.
 
     Attributes:
-        ecosystem: with room for as many entities as the sweep ever needs.
-        present: which entities there are.
+        ecosystem: arrays with room for the largest number of entities of the sweep.
+        present: True for the K entities of the ecosystem, False for padding.
     """
 
     ecosystem: Ecosystem

@@ -1,4 +1,4 @@
-"""What a sweep can compute at a point. Everything is a function of traced values, so unused parts cost nothing."""
+"""Quantities that a sweep can compute at a point, as functions of traced values, so that unused parts cost nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,50 +20,61 @@ from .padded import PaddedEcosystem
 
 
 class Point:
-    """One ecosystem with its weights; laws are worked out once, when first asked for."""
+    """Ecosystem and weights at one point of a sweep; the laws of its estimates are computed once, on first use.
 
-    def __init__(self, padded: PaddedEcosystem, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray):
+    Attributes:
+        ecosystem: with padding.
+        present: which of its entities are no padding.
+        weights: α and β.
+        generations: T of trajectories and of Monte Carlo.
+        replicates: of Monte Carlo.
+        key: of Monte Carlo.
+    """
+
+    def __init__(
+        self, padded: PaddedEcosystem, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray
+    ) -> None:
         self.ecosystem: Ecosystem = padded.ecosystem
         self.present = padded.present
         self.weights, self.generations, self.replicates, self.key = weights, generations, replicates, key
 
     @cached_property
     def limit(self) -> Law:
-        """Theorem 3."""
+        """Law of the estimates in the limit (Theorem 3)."""
         return limit(self.ecosystem, self.weights)
 
     @cached_property
     def mse_trajectory(self) -> Array:
-        """Theorem 2."""
+        """MSE of every entity at generations 0..T (Theorem 2)."""
         return trajectory(self.ecosystem, self.weights, self.generations, mse)
 
     @cached_property
     def simulation(self) -> Simulation:
-        """Monte Carlo by moments."""
+        """Monte Carlo estimates from the moment sampler."""
         sampler = make_moment_sampler(self.ecosystem)
         return simulate(sampler, self.weights, self.generations, self.replicates, self.key)
 
     def each(self, values: Array, axis: int = -1) -> Array:
-        """Values of the entities there are; NaN for those that only fill an array."""
+        """Values of the entities along an axis, with NaN in place of padding."""
         shape = [1] * values.ndim
         shape[axis] = -1
         return jnp.where(self.present.reshape(shape), values, jnp.nan)
 
     def mean(self, values: Array) -> Array:
-        """Mean over the entities there are, which are on the last axis."""
+        """Mean over the entities on the last axis, without padding."""
         present = jnp.broadcast_to(self.present, values.shape)
         return jnp.where(present, values, 0).sum(-1) / self.present.sum().astype(values.dtype)
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One variable of the store.
+    """Variable that a sweep can store.
 
     Attributes:
-        long_name: for the axis of a plot.
-        units: σ² is the noise variance; 1 for a pure number.
-        compute: from a point.
-        dims: of one point's value, out of entity, task, dataset (entities, then public) and generation.
+        long_name: label for plots.
+        units: σ² for multiples of the noise variance, 1 for pure numbers.
+        compute: function from a point to the value there.
+        dims: names of the value's dimensions, out of entity, task, dataset (entities, then public) and generation.
     """
 
     long_name: str
@@ -88,7 +99,7 @@ def _mspe(point: Point) -> Array:
 
 
 def _from_others(point: Point) -> Array:
-    """Mean over entities of the weight on all private data but their own."""
+    """Weight of an entity on the private data of all others, averaged over entities."""
     weights = transfer(point.limit)[:, :-1]
     return point.mean(weights.sum(1) - jnp.diagonal(weights))
 

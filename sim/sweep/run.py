@@ -1,13 +1,15 @@
-"""Running a sweep: tiles are dealt to processes and devices, worked out by one compiled program, and stored as they come."""
+"""Execution of a sweep: tiles are distributed over processes and devices, computed by one compiled program, and stored."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, PyTree, UInt32
 
 from ...theory.weights import Weights
 from ..sharding import over_devices
@@ -20,7 +22,12 @@ from .store import Store
 
 @dataclass(frozen=True)
 class Share:
-    """Which tiles are ours: every `processes`-th, beginning with `process`."""
+    """Tiles of a sweep that one of several processes computes: every `processes`-th, from number `process` on.
+
+    Attributes:
+        process: index of the process, from 0.
+        processes: number of processes that share the sweep.
+    """
 
     process: int = 0
     processes: int = 1
@@ -30,13 +37,17 @@ ALONE = Share()
 
 
 def create_sweep(spec: Spec, path: Path) -> None:
-    """Make the empty store of a sweep.
+    """Create the empty store of a sweep.
+
+    Args:
+        spec: from `read_spec` or `parse_spec`.
+        path: the store's folder, which must not exist yet.
 
     Raises:
-        InvalidInput: something is there already, it cannot be written, or the sweep needs more memory than allowed.
+        InvalidInput: the path exists or cannot be written, or the sweep needs more memory than its spec allows.
     """
     plan = Plan(spec)
-    plan.points_at_once  # noqa: B018  # refuses, before there is a store, what does not fit
+    plan.points_at_once  # noqa: B018  # refuses what does not fit the memory before there is a store
     Store.create(path, plan)
 
 
@@ -46,11 +57,15 @@ def run_sweep(
     share: Share = ALONE,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Compute what is missing of our share of a sweep. However often it is interrupted, the store ends the same bit by bit.
+    """Compute the tiles of a sweep that its store lacks.
+
+    However often it is interrupted, the finished store is the same bit by bit on the same kind of machine.
 
     Args:
-        path: the store that `create_sweep` made, as far as it has come.
-        report: is told the finished points and all points of our share.
+        spec: the one that the store was created with.
+        path: the store, from `create_sweep`, empty or partly filled.
+        share: the tiles of this process; all of them by default.
+        report: called with the number of finished points and of all points of this share.
 
     Raises:
         InvalidInput: there is no store, or it belongs to another spec.
@@ -72,7 +87,7 @@ def run_sweep(
 
 
 def _computed(plan: Plan, numbers: list[int]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """The values of tiles; while some are stored, the next are being worked out."""
+    """Values of tiles, tile by tile; the next ones are computed while the caller stores these."""
     devices = jax.local_device_count()
     waiting = None
     for dimension, same in groupby(numbers, lambda number: plan.dimension_of(plan.tile(number))):
@@ -86,16 +101,21 @@ def _computed(plan: Plan, numbers: list[int]) -> Iterator[tuple[int, dict[str, n
         yield from _unpacked(plan, *waiting)
 
 
-def _program(plan: Plan, dimension: int):
-    """Every device works out one tile, point by point in groups that fit the memory."""
+def _program(plan: Plan, dimension: int) -> Callable[..., dict[str, Array]]:
+    """Compiled function of the tiles' parameters: every device computes one tile, in groups of points that fit the memory."""
     spec = plan.spec
     key_family, key_simulation = jax.random.split(jax.random.key(spec.seed))
     family = make_family(spec, dimension, key_family)
 
-    def tile(parameters, alphas, betas, indices):
+    def tile(
+        parameters: dict[str, Any],
+        alphas: Float[Array, " point"],
+        betas: Float[Array, " point"],
+        indices: UInt32[Array, " point"],
+    ) -> dict[str, Array]:
         padded = family(parameters)
 
-        def point(alpha, beta, index):
+        def point(alpha: Float[Array, ""], beta: Float[Array, ""], index: UInt32[Array, ""]) -> dict[str, Array]:
             key = jax.random.fold_in(key_simulation, index)
             at = Point(padded, Weights(alpha, beta), spec.generations, spec.replicates, key)
             return {name: QUANTITIES[name].compute(at) for name in spec.quantities}
@@ -103,16 +123,20 @@ def _program(plan: Plan, dimension: int):
         grouped = (values.reshape(-1, plan.points_at_once) for values in (alphas, betas, indices))
         return jax.lax.map(lambda group: jax.vmap(point)(*group), tuple(grouped))
 
-    # One tile a device: the program of a device is then the same for any number of them, and so are the results' bits.
-    single = lambda *own: jax.tree.map(lambda x: x[None], tile(*jax.tree.map(lambda x: x[0], own)))  # noqa: E731
-    return jax.jit(over_devices(single, jax.local_devices()))
+    # One tile per device: the program of a device, and so every bit of its results, is the same for any number of devices.
+    def on_device(*own: PyTree) -> PyTree:
+        return jax.tree.map(lambda x: x[None], tile(*jax.tree.map(lambda x: x[0], own)))
+
+    return jax.jit(over_devices(on_device, jax.local_devices()))
 
 
-def _inputs(plan: Plan, numbers: tuple[int, ...], devices: int):
-    """Parameters, α, β and point numbers of one tile for every device; the last tile fills up where there are too few."""
+def _inputs(
+    plan: Plan, numbers: tuple[int, ...], devices: int
+) -> tuple[dict[str, Array], Float[Array, "device point"], Float[Array, "device point"], UInt32[Array, "device point"]]:
+    """Parameters, α, β and indices of the points of one tile per device; the last tile is repeated if there are too few."""
     numbers = numbers + numbers[-1:] * (devices - len(numbers))
     columns = len(plan.alphas)
-    wanted = plan.rows_a_tile * columns
+    wanted = plan.rows_per_tile * columns
     wanted += -wanted % plan.points_at_once
     each = []
     for number in numbers:
@@ -125,7 +149,10 @@ def _inputs(plan: Plan, numbers: tuple[int, ...], devices: int):
     return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *each)
 
 
-def _unpacked(plan: Plan, numbers: tuple[int, ...], results) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+def _unpacked(
+    plan: Plan, numbers: tuple[int, ...], results: dict[str, Array]
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Values of each tile, without the points that only fill its group."""
     arrays = {name: np.asarray(value) for name, value in results.items()}
     for place, number in enumerate(numbers):
         count = plan.points_of(number)
@@ -136,5 +163,6 @@ def _unpacked(plan: Plan, numbers: tuple[int, ...], results) -> Iterator[tuple[i
 
 
 def _batched(numbers: Iterator[int], size: int) -> Iterator[tuple[int, ...]]:
+    """The numbers in tuples of this size, the last of which may be shorter."""
     while batch := tuple(islice(numbers, size)):
         yield batch

@@ -1,4 +1,4 @@
-"""What to sweep: a TOML file with axes, an ecosystem family and quantities. Mistakes are named with their line."""
+"""Specification of a sweep: a TOML file with axes, an ecosystem family and quantities; errors name the line."""
 
 import json
 from collections import Counter
@@ -17,9 +17,9 @@ from .quantities import QUANTITIES
 
 FAMILIES = ("random", "symmetric", "file", "dataset")
 AXES = ("dimension", "rank", "entities", "volume", "dominant_share", "mixing", "misalignment", "beta", "alpha")
-"""In the order of the store's dimensions, after `draw`; the last two vary fastest."""
+"""Names of the axes in the order of the store's dimensions, which follow `draw`; the last two vary fastest."""
 
-# Of an axis: more would not fit a store anyway, and would be laid out in memory before being refused.
+# Per axis. More would not fit a store anyway, and would be expanded in memory before being refused.
 _MOST_VALUES = 100_000
 _WHOLE = {"dimension", "rank", "entities"}
 _DEFAULTS = {"dimension": 15, "rank": 5, "entities": 4, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
@@ -51,18 +51,18 @@ _SWEEP_KEYS = {"quantities": list, "generations": int, "replicates": int, "seed"
 
 @dataclass(frozen=True)
 class Spec:
-    """A sweep, checked.
+    """Validated specification of a sweep.
 
     Attributes:
         family: one of `FAMILIES`.
-        options: of the family: draws, public_rows, noise_variance, path, name; for a file also sha256, entities and dimension
-            of the ecosystem in it.
-        axes: values of every parameter that is given or has a default; a list is a dimension of the store.
+        options: options of the family: draws, public_rows, noise_variance, path, name; for a file also sha256, entities and
+            dimension of the ecosystem in it.
+        axes: values of every parameter that is given or has a default; a tuple is a dimension of the store.
         quantities: names in `QUANTITIES`.
         generations: T of trajectories and of Monte Carlo.
-        replicates: of Monte Carlo.
-        seed: of ecosystems and of Monte Carlo.
-        memory_mib: what one tile and its results may take on each device.
+        replicates: number of Monte Carlo replicates.
+        seed: seed of random ecosystems and of Monte Carlo.
+        memory_mib: memory in MiB that a tile and its results may take on each device.
     """
 
     family: str
@@ -76,23 +76,29 @@ class Spec:
 
     @property
     def swept(self) -> dict[str, tuple]:
-        """The dimensions of the store and their values, slowest first."""
+        """Dimensions of the store and their values, slowest first."""
         draws = self.options.get("draws", 1)
         swept = {"draw": tuple(range(draws))} if draws > 1 else {}
         return swept | {name: value for name in AXES if isinstance(value := self.axes.get(name), tuple)}
 
     def values(self, name: str) -> tuple:
-        """All values of a parameter, whether it is swept or fixed; none if it plays no part."""
+        """All values of a parameter, swept or fixed; empty if the family does not have it."""
         value = self.axes.get(name, ())
         return value if isinstance(value, tuple) else (value,)
 
     def to_json(self) -> str:
-        """Canonical text: equal sweeps have equal texts."""
+        """Canonical JSON text, equal for equal sweeps."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
 def read_spec(path: Path) -> Spec:
-    """Read and check a spec file.
+    """Specification of a sweep from a TOML file (docs/sweeps.md).
+
+    Args:
+        path: the file; paths of ecosystem files in it are relative to its folder.
+
+    Returns:
+        The validated specification, with defaults filled in.
 
     Raises:
         InvalidInput: the file cannot be read, or an entry is wrong; the message names file and line.
@@ -101,14 +107,30 @@ def read_spec(path: Path) -> Spec:
 
 
 def parse_spec(text: str, source: str = "spec", folder: Path = Path()) -> Spec:
-    """Check a spec.
+    """Specification of a sweep from TOML text (docs/sweeps.md).
 
     Args:
-        source: what to call it in messages.
-        folder: what the path of an ecosystem file is relative to.
+        text: the content of a spec file.
+        source: name of the text in messages.
+        folder: folder that the path of an ecosystem file is relative to.
+
+    Returns:
+        The validated specification, with defaults filled in.
 
     Raises:
         InvalidInput: as `read_spec`.
+
+    Example:
+        >>> from crossfeed.sim.sweep import parse_spec
+        >>> spec = parse_spec('''
+        ... [sweep]
+        ... quantities = ["mean_mse"]
+        ... [axes]
+        ... alpha = [0.2, 0.5]
+        ... beta = 0.5
+        ... ''')
+        >>> spec.swept
+        {'alpha': (0.2, 0.5)}
     """
     return _Reader(parse_toml(text, source), text, source).spec(folder)
 
@@ -125,14 +147,14 @@ class _Reader(TomlReader):
             self.fail("sweep", "quantities", f"missing: choose from {', '.join(QUANTITIES)}")
         for name in names:
             if name not in QUANTITIES:
-                self.fail("sweep", "quantities", f"{name!r} is no quantity; there are {', '.join(QUANTITIES)}")
+                self.fail("sweep", "quantities", f"{name!r} is not a quantity: choose from {', '.join(QUANTITIES)}")
         if len(set(names)) < len(names):
-            self.fail("sweep", "quantities", "names one quantity twice")
+            self.fail("sweep", "quantities", "names a quantity twice")
         for key, least in (("generations", 0), ("replicates", 2), ("memory_mib", 1)):
             if sweep.get(key, least) < least:
                 self.fail("sweep", key, f"is {sweep[key]}, but must be at least {least}")
         if not -(2**63) <= sweep.get("seed", 0) < 2**63:
-            self.fail("sweep", "seed", f"is {sweep['seed']}, but has to lie between -2**63 and 2**63 - 1")
+            self.fail("sweep", "seed", f"is {sweep['seed']}, but must lie between -2**63 and 2**63 - 1")
         return Spec(
             family,
             options,
@@ -174,7 +196,7 @@ class _Reader(TomlReader):
         axes = {name: value for name, value in _DEFAULTS.items() if name in _FAMILY_AXES[family]}
         for name, value in table.items():
             if name not in AXES:
-                self.fail("axes", name, f"unknown: there are {', '.join(AXES)}")
+                self.fail("axes", name, f"unknown: choose from {', '.join(AXES)}")
             if name not in _FAMILY_AXES[family]:
                 self.fail("axes", name, f"does not apply to the family {family!r}")
             axes[name] = self.values(name, value)

@@ -1,4 +1,4 @@
-"""The store of a sweep: Zarr that xarray opens without us, one chunk a tile and quantity, each written whole or not at all."""
+"""Store of a sweep: Zarr that xarray opens as it is, with one chunk per tile and quantity, each written whole or not at all."""
 
 import os
 import platform
@@ -28,14 +28,14 @@ from .spec import Spec
 
 _MARK = "crossfeed_sweep"
 _LABELS = {
-    "draw": ("number of the random ecosystem", "1"),
+    "draw": ("index of the random ecosystem", "1"),
     "dimension": ("number of features d", "1"),
     "rank": ("rank of private features", "1"),
     "entities": ("number of entities K", "1"),
     "volume": ("volume of synthetic data c", "1"),
     "dominant_share": ("share of entity 1 in the pool", "1"),
-    "mixing": ("λ, private part of what is published about", "1"),
-    "misalignment": ("misalignment of what is published about", "1"),
+    "mixing": ("λ, weight of private inputs among prompts", "1"),
+    "misalignment": ("μ, misalignment of prompts", "1"),
     "beta": ("β, weight of private data", "1"),
     "alpha": ("α, weight of synthetic data", "1"),
     "generation": ("generation", "1"),
@@ -47,13 +47,13 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class Status:
-    """How far a sweep is.
+    """Progress of a sweep.
 
     Attributes:
-        points: points in finished tiles.
-        all_points: points of the whole sweep.
-        tiles: finished tiles.
-        all_tiles: tiles of the whole sweep.
+        points: number of points in finished tiles.
+        all_points: number of points of the whole sweep.
+        tiles: number of finished tiles.
+        all_tiles: number of tiles of the whole sweep.
     """
 
     points: int
@@ -63,16 +63,16 @@ class Status:
 
 
 class Store:
-    """An open store; `create` makes one, `open` checks that it belongs to the plan."""
+    """Open store of a sweep; `create` makes an empty one, `open` checks that it belongs to the plan."""
 
-    def __init__(self, path: Path, plan: Plan):
+    def __init__(self, path: Path, plan: Plan) -> None:
         self.path, self.plan = path, plan
         if lost := _lost(path, plan):
             raise InvalidInput(
-                f"{path} has lost {', '.join(map(str, lost))}: crossfeed sweep run SPEC --out STORE --resume makes them anew"
+                f"{path} lacks {', '.join(map(str, lost))}: crossfeed sweep run SPEC --out STORE --resume restores them"
             )
         group = zarr.open_group(path, mode="r+")
-        # A tile of NaN is finished too, so its chunk must be there.
+        # A tile of NaN counts as finished only if its chunk is written.
         self._arrays: dict[str, zarr.Array] = {
             name: cast(zarr.Array, group[name]).with_config({"write_empty_chunks": True})
             for name in plan.spec.quantities
@@ -80,10 +80,10 @@ class Store:
 
     @staticmethod
     def create(path: Path, plan: Plan) -> None:
-        """Make an empty store, which appears whole.
+        """Create an empty store, which appears whole or not at all.
 
         Raises:
-            InvalidInput: something is there already, or the folder cannot be written.
+            InvalidInput: the path exists already, or cannot be written.
         """
         if path.exists():
             raise InvalidInput(f"{path} exists already: choose another name, or continue it with --resume")
@@ -92,10 +92,10 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, plan: Plan) -> "Store":
-        """Open a store to go on with it; axes and descriptions of arrays that were lost are made anew.
+        """Open a store to continue it; axes and array metadata that were lost are written again.
 
         Raises:
-            InvalidInput: there is none, it is not ours, it belongs to another spec, or it cannot be written.
+            InvalidInput: there is no store, it is not a sweep's, it belongs to another spec, or it cannot be written.
         """
         stored, wanted = _identity(read_spec_of(path)), _identity(plan.spec)
         if changed := differences(stored, wanted, "the spec"):
@@ -108,14 +108,14 @@ class Store:
         return cls(path, plan)
 
     def done(self, tile: Tile) -> bool:
-        """Whether all quantities of a tile are there."""
+        """Whether all quantities of a tile are stored."""
         return all(map(_is_there, self._files(tile)))
 
     def check(self, tile: Tile) -> None:
-        """Read a finished tile, and remove what an interrupted write left beside it.
+        """Check that what is stored of a tile can be read, and remove what an interrupted write left beside it.
 
         Raises:
-            CrossfeedError: it is damaged.
+            CrossfeedError: a chunk is damaged.
         """
         for file, array in zip(self._files(tile), self._arrays.values(), strict=True):
             for leftover in file.parent.glob(f"{file.name}.*.partial"):
@@ -124,7 +124,7 @@ class Store:
                 continue
             try:
                 array[self.place(tile)]
-            except Exception as error:  # codecs raise errors of many types
+            except Exception as error:  # codecs raise exceptions of many types
                 raise CrossfeedError(
                     f"{file} is damaged ({error}): delete this file and resume, and it is computed again"
                 ) from error
@@ -133,7 +133,7 @@ class Store:
         """Write a tile, quantity by quantity.
 
         Raises:
-            CrossfeedError: the disk is full or cannot be written; finished tiles stay.
+            CrossfeedError: the disk is full or cannot be written; finished tiles are kept.
         """
         for name, array in self._arrays.items():
             try:
@@ -148,7 +148,7 @@ class Store:
         return tuple(length for name, length in lengths.items() if name in self.plan.spec.swept)
 
     def place(self, tile: Tile) -> tuple:
-        """Index of a tile's points in an array over the swept axes, and whatever axes follow."""
+        """Index of a tile's points in an array over the swept axes, with any further axes after them."""
         inner = {"beta": tile.rows, "alpha": slice(None)}
         return tile.outer + tuple(inner[name] for name in inner if name in self.plan.spec.swept) + (...,)
 
@@ -161,7 +161,7 @@ class Store:
 
 
 def read_spec_of(path: Path) -> Spec:
-    """The spec that a store was made with.
+    """Specification that a store was created with.
 
     Raises:
         InvalidInput: there is no store, or it is not a sweep's.
@@ -176,12 +176,14 @@ def read_spec_of(path: Path) -> Spec:
     except (KeyError, TypeError, ValueError, OSError, BaseZarrError) as error:
         raise InvalidInput(f"{path} is not the store of a sweep") from error
     if spec.family == "file" and "sha256" not in spec.options:
-        raise InvalidInput(f"{path} does not say which ecosystem it holds, as stores of earlier versions: make it anew")
+        raise InvalidInput(
+            f"{path} was made by an earlier version and does not say which ecosystem it holds: run the sweep again"
+        )
     return spec
 
 
 def _identity(spec: Spec) -> dict[str, Any]:
-    """What makes two specs the same sweep, named as in a spec: a file may move, the ecosystem in it may not change."""
+    """Settings that two specs of the same sweep share: the path of a file may differ, the ecosystem in it may not."""
     content = loads(spec.to_json())
     ecosystem = {"family": content.pop("family")} | content.pop("options")
     ecosystem.pop("path", None)
@@ -189,10 +191,16 @@ def _identity(spec: Spec) -> dict[str, Any]:
 
 
 def status_of(path: Path) -> Status:
-    """How much of a store is finished.
+    """Progress of a sweep, from its store.
+
+    Args:
+        path: the store of a sweep, finished or not.
+
+    Returns:
+        Numbers of finished and of all points and tiles.
 
     Raises:
-        InvalidInput: as `read_spec_of`.
+        InvalidInput: there is no store, it is not a sweep's, or axes or array metadata are lost.
     """
     plan = Plan(read_spec_of(path))
     store = Store(path, plan)
@@ -201,10 +209,16 @@ def status_of(path: Path) -> Status:
 
 
 def finished_points(path: Path) -> tuple[tuple[str, ...], Bool[np.ndarray, "..."]]:
-    """Which points of a store are in finished tiles: the names of the swept axes, and one truth value a point.
+    """Mask of the points of a store that are in finished tiles.
+
+    Args:
+        path: the store of a sweep, finished or not.
+
+    Returns:
+        The names of the swept axes, and the mask over them.
 
     Raises:
-        InvalidInput: as `read_spec_of`.
+        InvalidInput: as `status_of`.
     """
     plan = Plan(read_spec_of(path))
     store = Store(path, plan)
@@ -215,12 +229,12 @@ def finished_points(path: Path) -> tuple[tuple[str, ...], Bool[np.ndarray, "..."
 
 
 def _is_there(file: Path) -> bool:
-    """Whether a file has content: power cuts leave empty ones."""
+    """Whether a file exists with content; a power cut can leave empty files."""
     return file.is_file() and file.stat().st_size > 0
 
 
 def _lost(path: Path, plan: Plan) -> list[Path]:
-    """What is missing of axes and descriptions of arrays, relative to the store."""
+    """Missing files of axes and array metadata, relative to the store."""
     axes = _axes(plan)
     files = [Path(name, "zarr.json") for name in (*axes, *plan.spec.quantities)] + [Path(name, "c/0") for name in axes]
     return [file for file in files if not _is_there(path / file)]
@@ -228,7 +242,7 @@ def _lost(path: Path, plan: Plan) -> list[Path]:
 
 @contextmanager
 def _empty_store_beside(path: Path, plan: Plan) -> Iterator[Path]:
-    """A store without a tile under a temporary name, which is removed afterwards.
+    """Store without tiles under a temporary name, which is removed afterwards.
 
     Raises:
         InvalidInput: the folder cannot be written.
@@ -244,7 +258,7 @@ def _empty_store_beside(path: Path, plan: Plan) -> Iterator[Path]:
 
 
 def _axes(plan: Plan) -> dict[str, np.ndarray]:
-    """Values of every dimension; within a point generations count from 0, everything else from 1."""
+    """Coordinates of every dimension; within a point, generations are numbered from 0 and all others from 1."""
     used = {dim for name in plan.spec.quantities for dim in QUANTITIES[name].dims}
     inside = {dim: np.arange(size) + (dim != "generation") for dim, size in plan.trailing.items() if dim in used}
     return {dim: np.asarray(values) for dim, values in plan.spec.swept.items()} | inside
@@ -256,8 +270,8 @@ def _make_empty(path: Path, plan: Plan) -> None:
         path,
         attributes={
             "title": f"sweep over {', '.join(spec.swept) or 'one point'}, family {spec.family}",
-            "missing_values": "inf: no limit, for errors; NaN: no limit, for shares, efficiencies and correlations; "
-            "no such entity; no theorem; or the value depends on theta",
+            "missing_values": "inf: an error that has no limit; NaN: a share, efficiency or correlation that has no limit, "
+            "an entity beyond K, a bound that does not apply, or a value that depends on an unknown theta",
             _MARK: {
                 "spec": spec.to_json(),
                 "seed": spec.seed,
@@ -268,7 +282,7 @@ def _make_empty(path: Path, plan: Plan) -> None:
     )
     for dim, values in _axes(plan).items():
         label, units = _LABELS[dim]
-        # One chunk an axis, written also where all is zero.
+        # One chunk per axis, written also if all its values are zero.
         array = group.create_array(
             dim,
             shape=values.shape,
@@ -279,7 +293,7 @@ def _make_empty(path: Path, plan: Plan) -> None:
             config={"write_empty_chunks": True},
         )
         array[:] = values
-    rows = {"beta": plan.rows_a_tile, "alpha": len(plan.alphas)}
+    rows = {"beta": plan.rows_per_tile, "alpha": len(plan.alphas)}
     for name in spec.quantities:
         quantity = QUANTITIES[name]
         group.create_array(

@@ -121,7 +121,7 @@ def test_lost_axes_and_descriptions_are_named_and_made_anew(small_store, copy):
     lost = ("alpha/c/0", "draw/zarr.json", "mse/zarr.json")
     for name in lost:
         (copy / name).unlink()
-    with pytest.raises(InvalidInput, match="--resume makes them anew") as caught:
+    with pytest.raises(InvalidInput, match="--resume restores them") as caught:
         status_of(copy)
     assert all(name in str(caught.value) for name in lost)
     run_sweep(parse_spec(SMALL), copy)
