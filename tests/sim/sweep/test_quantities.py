@@ -196,7 +196,7 @@ def random_ecosystem(spec, point: dict) -> theory.Ecosystem:
     plain = {"draw": point["draw"], "entities": ENTITIES, "rank": 1, "volume": 1.0, "mixing": 1.0}
     made, other = (make_family(spec, DIMENSION, key)(plain | {"misalignment": m}).ecosystem for m in (0.0, 1.0))
     private, public, unrelated = made.private[:ENTITIES], made.public, other.synthetic[:ENTITIES]
-    mixed = 0.3 * private + 0.7 * public
+    mixed = 0.3 * private + 0.7 * public[None]
     published = (1 - point["misalignment"]) * mixed + point["misalignment"] * unrelated
     shares = [0.6] + [0.4 / (ENTITIES - 1)] * (ENTITIES - 1)
     return theory.Ecosystem(private, public, 3.0 * published, shares, NOISE_VARIANCE, made.theta)
