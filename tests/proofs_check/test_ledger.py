@@ -17,7 +17,8 @@ from crossfeed.proofs_check.ledger import (
     select,
     verify,
 )
-from crossfeed.proofs_check.ledger_page import markdown
+from crossfeed.proofs_check.ledger_page import content, markdown, summary
+from crossfeed.proofs_check.noncommutative import all_hold
 
 from crossfeed.errors import InvalidInput
 
@@ -100,6 +101,44 @@ def test_verdicts(formula, printed, recorded, verdict):
     outcome = decide(statement, Check(right, "exact", formula, {"four": 4}, printed))
     assert outcome.verdict == verdict
     assert bool(outcome.complaint) == (verdict != recorded)
+
+
+def undecided_beyond(formula) -> Finding:
+    """Decides 2 and 3 only."""
+    return Finding({2: True, 3: False}.get(formula), f"{formula} was tried")
+
+
+def test_an_undecided_mutation_is_not_refuted():
+    check = Check(undecided_beyond, "searched", 2, {"three": 3, "four": 4})
+    outcome = decide(STATEMENT, check)
+    assert outcome.verdict == "holds"
+    assert outcome.survivors == ("four",)
+    assert outcome.complaint == "survives the mutation 'four'"
+    assert "1 of 2 mutations refuted" in summary([outcome])
+    (claim,) = content([outcome])["claims"]
+    assert claim["mutations"] == {"three": "refuted", "four": "survived"}
+    (refuted,) = [line for line in markdown([outcome]).splitlines() if line.startswith("- Refuted mutations:")]
+    assert "three" in refuted
+    assert "four" not in refuted
+
+
+@pytest.mark.parametrize("printed", [{"four": 4}, {"three": 3, "four": 4}])
+def test_a_printed_form_that_is_undecided_is_not_false_as_printed(printed):
+    statement = dataclasses.replace(STATEMENT, verdict="false as printed")
+    outcome = decide(statement, Check(undecided_beyond, "searched", 2, {"three": 3}, printed))
+    assert outcome.verdict == "holds"
+    assert "is recorded as false as printed" in outcome.complaint
+
+
+@pytest.mark.parametrize("order", [[True, None], [None, True], [None, False], [False, None], [True, False]])
+def test_a_check_of_several_steps_holds_only_if_each_does(order):
+    found = all_hold(Finding(holds, str(holds)) for holds in order)
+    first = next(holds for holds in order if holds is not True)
+    assert found == Finding(first, str(first))
+
+
+def test_a_check_of_several_steps_says_them_all():
+    assert all_hold([Finding(True, "one"), Finding(True, "two"), Finding(True, "one")]) == Finding(True, "one; two")
 
 
 def test_an_undecided_check_is_open_and_a_broken_one_hides_no_other():

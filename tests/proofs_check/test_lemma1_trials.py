@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from crossfeed.cli.main import main
 from crossfeed.proofs_check.lemma1 import (
+    OUTSIDE,
     Sizes,
     certify_bound,
     compare_with_bound,
@@ -17,6 +18,7 @@ from crossfeed.proofs_check.lemma1 import (
     run_trials,
     simulate_divergence,
     slack_histogram,
+    summarize_survey,
     survey,
     trial_keys,
 )
@@ -75,9 +77,10 @@ def test_outside_means_outside():
     draws = jax.jit(jax.vmap(lambda key: draw_outside(key, SIZES)))(trial_keys(6, 0, TRIALS))
     kind, beta, mixing = np.asarray(draws.kind), np.asarray(draws.weights.beta), np.asarray(draws.mixing)
     assert (beta > 0).all()
-    assert (beta > mixing)[kind == 1].all()
-    assert np.isnan(mixing[kind == 0]).all()
-    assert {0, 1} == set(kind)
+    large_beta, unrelated = (OUTSIDE.index(name) for name in ("β > λ", "unrelated prompts"))
+    assert (beta > mixing)[kind == large_beta].all()
+    assert np.isnan(mixing[kind == unrelated]).all()
+    assert {large_beta, unrelated} == set(kind)
 
 
 def test_survey_agrees_with_the_lemma(found):
@@ -123,6 +126,40 @@ def test_histogram_counts_every_trial(found):
     assert counts.sum() == TRIALS + 3
     assert len(edges) == len(counts) + 1
     assert counts[0] >= 2
+    for slack, low in ((10.0**-3.2, -3.5), (10.0**-0.1, -0.5), (10.0**-15.9, -16)):
+        edges, counts = slack_histogram(np.array([slack]))
+        assert edges[np.flatnonzero(counts)].tolist() == [low]
+
+
+def test_a_summary_names_what_it_counts(found):
+    said = summarize_survey(found, None)
+    quantiles = said["within"]["slack_quantiles"]
+    assert (quantiles["0"], quantiles["1"]) == pytest.approx((found.slack.min(), found.slack.max()))
+    assert quantiles["0.5"] == pytest.approx(np.median(found.slack))
+    kind = np.asarray(found.outside.kind)
+    for name in ("β > λ", "unrelated prompts"):
+        radius = found.radius_outside[kind == OUTSIDE.index(name)]
+        assert said["outside"][name]["trials"] == len(radius) > 0
+        assert said["outside"][name]["quantiles"]["1"] == pytest.approx(radius.max())
+    worst = said["outside"]["worst"]
+    assert worst["kind"] == "unrelated prompts"  # the other kind does not reach one
+    assert worst["mixing"] is None
+    extremal = said["within"]["extremal"]
+    assert (extremal["entities"], extremal["features"]) == found.extremal.drawn.trimmed()[0].private.shape[:2]
+    assert extremal["alpha"] == float(found.extremal.drawn.weights.alpha)
+    assert extremal["beta"] == float(found.extremal.drawn.weights.beta)
+
+
+def test_an_error_that_grows_does_so_by_the_spectral_radius():
+    made, weights = theory.worst_case(2, 20.0), theory.Weights(0.5, 1.0)
+    ecosystem = theory.Ecosystem(made.private, made.public, made.synthetic, made.shares, theta=jnp.zeros(2))
+    radius = float(jax.jit(theory.spectral_radius)(ecosystem, weights))
+    found = simulate_divergence(jax.random.key(0), ecosystem, weights, radius)
+    assert float(found.exact_growth) == pytest.approx(radius, rel=1e-3)
+    assert float(found.growth) == pytest.approx(radius, rel=2e-3)
+    z = (found.simulated - found.exact) / found.simulated_se
+    assert float(jnp.abs(z).max()) < 4
+    assert float(jnp.sqrt((z**2).mean())) > 0.05, "errors that are far too large agree with anything"
 
 
 def test_no_divergence_where_there_is_none():
@@ -150,9 +187,31 @@ def test_command_writes_what_it_says(monkeypatch, capsys, tmp_path):
     radius = float(jax.jit(theory.spectral_radius)(ecosystem, weights))
     assert worst["spectral_radius"][0] - 1e-6 <= radius <= worst["spectral_radius"][1] + 1e-6
     assert radius > 1
+    extremal, (least, most) = said["within"]["extremal"], said["within"]["extremal"]["spectral_radius"]
+    ecosystem = theory.load_ecosystem(tmp_path / "extremal.npz")
+    weights = theory.Weights(extremal["alpha"], extremal["beta"])
+    assert least - 1e-9 <= float(jax.jit(theory.spectral_radius)(ecosystem, weights)) <= most + 1e-9
+    slack_from, slack_to, ecosystems = np.loadtxt(tmp_path / "slack.csv", delimiter=",", skiprows=1).T
+    assert (slack_from < slack_to).all()
+    np.testing.assert_array_equal(slack_from[1:], slack_to[:-1])
+    assert ecosystems.sum() == 300
     growth = said["outside"]["divergence"]
     assert growth["exact_growth"] == pytest.approx(radius, abs=0.1 * (radius - 1))
     assert growth["simulated_growth"] == pytest.approx(radius, abs=0.2 * (radius - 1))
+
+
+def test_sizes_of_the_command_are_those_of_the_trials(monkeypatch, capsys, tmp_path):
+    asked = []
+
+    def refuse(request, trials, sizes, progress):
+        asked.append((request.seed, trials, sizes))
+        raise theory.InvalidInput("enough")
+
+    monkeypatch.setattr("crossfeed.figures.lemma1_trials.run_trials", refuse)
+    sizes = ("--trials", 7, "--entities-max", 2, "--features-max", 5, "--seed", 3)
+    with pytest.raises(SystemExit):
+        run(monkeypatch, capsys, "lemma1", *sizes, "--out", tmp_path)
+    assert asked == [(3, 7, Sizes(1, 2, 1, 5))]
 
 
 BAD = {
