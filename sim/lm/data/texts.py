@@ -55,8 +55,12 @@ class Texts:
         return np.diff(self.starts)
 
     def prompt(self, index: int | np.integer) -> np.ndarray:
-        """The tokens of a text's prompt."""
+        """Tokens of the prompt of a text."""
         return self[index][: self.prompts[index]]
+
+    def completion(self, index: int | np.integer) -> np.ndarray:
+        """Tokens that follow the prompt of a text."""
+        return self[index][self.prompts[index] :]
 
 
 def encode_examples(tokenizer: Tokenizer, examples: Iterable[Example]) -> Texts:
@@ -107,7 +111,7 @@ class Rows:
     counted: np.ndarray
 
 
-def places(lengths: Sequence[int] | np.ndarray, rows: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+def first_fit(lengths: Sequence[int] | np.ndarray, rows: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Row and column of the leading texts, each put into the first row with room, up to the first that finds none.
 
     Stopping there keeps the texts a plain prefix of what was drawn: skipping long ones would prefer short ones.
@@ -135,7 +139,7 @@ def pack(texts: Sequence[np.ndarray], prompts: np.ndarray, rows: int, length: in
         whole: whether the loss of a text counts its prompt too (never its first token, which nothing predicts).
     """
     lengths = np.array([len(text) for text in texts], np.int64)
-    row, column = places(lengths, rows, length)
+    row, column = first_fit(lengths, rows, length)
     used = len(row)
     lengths, text = lengths[:used], np.repeat(np.arange(used), lengths[:used])
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -151,6 +155,6 @@ def pack(texts: Sequence[np.ndarray], prompts: np.ndarray, rows: int, length: in
 
 def pack_all(texts: Texts, length: int) -> Rows:
     """All texts in as few rows as this takes; completions are counted, or all of a text that has no prompt."""
-    row, _ = places(texts.lengths, len(texts), length)
+    row, _ = first_fit(texts.lengths, len(texts), length)
     each = [texts[i] for i in range(len(texts))]
     return pack(each, texts.prompts, int(row.max(initial=0)) + 1, length, np.zeros(len(texts), bool))

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from ..data.texts import Texts, pack_all
 from ..data.tokenizer import Tokenizer
-from ..exchange.pool import SOURCES
+from ..exchange.sources import SOURCES
 from ..study.corpus import Corpus
 from ..study.study import Study
 from ..train.population import Population, Report
@@ -81,7 +81,7 @@ class Measurer:
         arrays = {name: np.full((generations, *self.sizes.shape(axes)), np.nan) for name, axes in AXES.items()}
         return arrays | {"coordinates": np.full(self.sizes.shape(DRAWN_AXES), np.nan, np.float32)}
 
-    def writes(self, generation: int) -> bool:
+    def generates_text(self, generation: int) -> bool:
         """Whether texts are completed in this generation."""
         return generation % self._study.measures.text_every == 0 or generation == self._study.generations
 
@@ -93,7 +93,7 @@ class Measurer:
         """Every measure of what the models write, and `coordinates` of its embeddings."""
         study = self._study
         prompts = [texts.prompt(i) for texts in self._completed for i in range(len(texts))]
-        plain = population.write_plain(prompts, study.pool, study.training.length, key, report)
+        plain = population.generate_text(prompts, study.pool, study.training.length, key, report)
         shape = (self.sizes.entity, self.sizes.dataset, self.sizes.item)
         by_dataset = [np.reshape(np.array(own, dtype=object), shape[1:]).tolist() for own in plain]
         alike, different, drawn = self._embedded(by_dataset)

@@ -1,7 +1,7 @@
-"""What entities publish of what they write: of several completions of a prompt, the best."""
+"""Best-of-n selection of completions before publication."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from itertools import count
 
 import jax
 import numpy as np
@@ -9,84 +9,138 @@ from jaxtyping import Bool, Float, Int
 
 from ..data.tasks import answers_exactly
 from ..data.texts import Rows, Texts, pack_all
+from ..data.tokenizer import Tokenizer
 from ..study.study import Study
 from ..train.population import Population, Report
-from .pool import Completer, Published
+from .published import PublishedTexts
+
+
+class Judge(ABC):
+    """Rule that says which candidates come before all others, whatever their likelihood."""
+
+    @abstractmethod
+    def approved(
+        self, candidates: Sequence[Texts], references: Sequence[np.ndarray], tokenizer: Tokenizer
+    ) -> Bool[np.ndarray, "candidate text"]:
+        """Whether each candidate comes first.
+
+        Args:
+            candidates: for each candidate number, one text per prompt.
+            references: tokens of the reference completion of each prompt.
+            tokenizer: the tokenizer of both.
+        """
+
+
+class AnswerJudge(Judge):
+    """Candidates with the right answer come first."""
+
+    def approved(
+        self, candidates: Sequence[Texts], references: Sequence[np.ndarray], tokenizer: Tokenizer
+    ) -> Bool[np.ndarray, "candidate text"]:
+        """Whether each candidate gives the answer of its reference."""
+        expected = [tokenizer.decode(reference) for reference in references]
+        return np.array(
+            [
+                [answers_exactly(tokenizer.decode(texts.completion(i)), answer) for i, answer in enumerate(expected)]
+                for texts in candidates
+            ],
+            bool,
+        )
+
+
+class LikelihoodJudge(Judge):
+    """Likelihood alone decides."""
+
+    def approved(
+        self, candidates: Sequence[Texts], references: Sequence[np.ndarray], tokenizer: Tokenizer
+    ) -> Bool[np.ndarray, "candidate text"]:
+        """No candidate comes first."""
+        return np.zeros((len(candidates), len(references)), bool)
+
+
+JUDGES: dict[str, Judge] = {"answer": AnswerJudge(), "likelihood": LikelihoodJudge()}
+"""Judges by their names in `pool.judge`."""
 
 
 def best_candidates(
-    likelihoods: Float[np.ndarray, "candidate text"], right: Bool[np.ndarray, "candidate text"]
+    likelihoods: Float[np.ndarray, "candidate text"], approved: Bool[np.ndarray, "candidate text"]
 ) -> Int[np.ndarray, " text"]:
-    """Which candidate is best: the likeliest of those that are right, or of all where none is.
+    """Number of the best candidate for each text: the likeliest of the approved ones, or of all where none is approved.
 
     Args:
-        likelihoods: mean log-likelihood of a token, in nats.
-        right: whether the answer counts as right; nowhere if answers are not judged.
+        likelihoods: mean log-likelihood per token of each candidate, in nats.
+        approved: which candidates the judge puts first.
     """
-    return np.where(right | ~right.any(axis=0), likelihoods, -np.inf).argmax(axis=0)
+    return np.where(approved | ~approved.any(axis=0), likelihoods, -np.inf).argmax(axis=0)
 
 
-def likelihoods(writers: Population, texts: Sequence[Texts], length: int) -> list[Float[np.ndarray, " text"]]:
-    """Mean log-likelihood of a completion's token under its own writer, in nats, for each entity's texts.
+def completion_likelihoods(authors: Population, texts: Sequence[Texts], length: int) -> list[Float[np.ndarray, " _"]]:
+    """Mean log-likelihood per token of each completion under the model that generated it, in nats, for each entity's texts.
 
     Args:
-        length: tokens of a row, no text being longer.
+        authors: the models.
+        texts: texts that each entity has generated.
+        length: tokens per row; no text is longer.
     """
-    packed = [pack_all(own, length) for own in texts]
-    most = 1 << (max(len(rows.tokens) for rows in packed) - 1).bit_length()  # few sizes are compiled
-    losses = writers.own_losses([_padded(rows, most) for rows in packed])
-    found = []
-    for rows, own, loss in zip(packed, texts, losses, strict=True):
-        text = rows.segments.ravel()
-        total = np.bincount(text, loss[: len(rows.tokens)].ravel(), len(own) + 1)[1:]
-        found.append(-total / np.maximum(np.bincount(text, rows.counted.ravel(), len(own) + 1)[1:], 1))
-    return found
+    packed = [pack_all(generated, length) for generated in texts]
+    most = 1 << (max(len(rows.tokens) for rows in packed) - 1).bit_length()  # so that few sizes are compiled
+    losses = authors.own_losses([_padded(rows, most) for rows in packed])
+    likelihoods = []
+    for rows, generated, loss in zip(packed, texts, losses, strict=True):
+        segment = rows.segments.ravel()  # text number from 1, and 0 at padding
+        totals = np.bincount(segment, loss[: len(rows.tokens)].ravel(), len(generated) + 1)[1:]
+        counts = np.bincount(segment, rows.counted.ravel(), len(generated) + 1)[1:]
+        likelihoods.append(-totals / np.maximum(counts, 1))
+    return likelihoods
 
 
-def make_completer(
-    writers: Population, study: Study, published: Sequence[Published], key: jax.Array, report: Report
-) -> Completer:
-    """What writes the texts that entities publish: `pool.candidates` completions of each prompt, of which the best stays."""
-    rounds = count()
-
-    def complete(indices: list[np.ndarray]) -> list[list[np.ndarray]]:
-        of_round = jax.random.fold_in(key, next(rounds))
-        prompts = [[own.prompt(i) for i in new] for own, new in zip(published, indices, strict=True)]
-        candidates = [
-            writers.write(prompts, study.pool, study.training.length, jax.random.fold_in(of_round, number), report)
-            for number in range(study.pool.candidates)
-        ]
-        return candidates[0] if len(candidates) == 1 else _chosen(writers, study, published, indices, candidates)
-
-    return complete
-
-
-def _chosen(
-    writers: Population,
+def best_completions(
+    authors: Population,
     study: Study,
-    published: Sequence[Published],
-    indices: list[np.ndarray],
-    candidates: list[list[list[np.ndarray]]],
+    published: Sequence[PublishedTexts],
+    key: jax.Array,
+    report: Report,
+    indices: Sequence[Int[np.ndarray, " _"]],
+    round_number: int,
 ) -> list[list[np.ndarray]]:
-    joined = [
-        [Texts.join(texts, own.prompts[new]) for texts, own, new in zip(one, published, indices, strict=True)]
-        for one in candidates
+    """Texts for some prompts of each entity: for every prompt, the best of `pool.candidates` completions.
+
+    Args:
+        authors: the models that generate.
+        study: the study.
+        published: prompts of each entity.
+        key: random key of the generation.
+        report: called with what was done and the number of tokens that it took.
+        indices: which prompts each entity completes.
+        round_number: how many times the models have generated texts in this generation before.
+    """
+    key = jax.random.fold_in(key, round_number)
+    prompts = [[texts.prompt(i) for i in chosen] for texts, chosen in zip(published, indices, strict=True)]
+    candidates = [
+        authors.generate(prompts, study.pool, study.training.length, jax.random.fold_in(key, number), report)
+        for number in range(study.pool.candidates)
     ]
-    scores = [likelihoods(writers, one, study.training.length) for one in joined]
-    decode = writers.tokenizer.decode
-    chosen = []
-    for k, (own, new) in enumerate(zip(published, indices, strict=True)):
-        right = np.zeros((len(candidates), len(new)), bool)
-        if study.pool.judge == "answer":
-            references = [decode(own.reference(i)) for i in new]
-            written = [[decode(one[k][i][n:]) for i, n in enumerate(own.prompts[new])] for one in joined]
-            right |= [[answers_exactly(*pair) for pair in zip(texts, references, strict=True)] for texts in written]
-        best = best_candidates(np.stack([one[k] for one in scores]), right)
-        chosen.append([candidates[number][k][i] for i, number in enumerate(best)])
-    return chosen
+    if len(candidates) == 1:
+        return candidates[0]
+    joined = [
+        [
+            Texts.join(new, texts.prompts[chosen])
+            for new, texts, chosen in zip(generated, published, indices, strict=True)
+        ]
+        for generated in candidates
+    ]
+    likelihoods = [completion_likelihoods(authors, texts, study.training.length) for texts in joined]
+    judge = JUDGES[study.pool.judge]
+    selected = []
+    for entity, (texts, chosen) in enumerate(zip(published, indices, strict=True)):
+        references = [texts.reference(i) for i in chosen]
+        approved = judge.approved([one[entity] for one in joined], references, authors.tokenizer)
+        best = best_candidates(np.stack([one[entity] for one in likelihoods]), approved)
+        selected.append([candidates[number][entity][i] for i, number in enumerate(best)])
+    return selected
 
 
 def _padded(rows: Rows, count: int) -> Rows:
-    """With empty rows added."""
+    """Rows with empty ones added, `count` in all."""
     more = ((0, count - len(rows.tokens)), (0, 0))
     return Rows(np.pad(rows.tokens, more), np.pad(rows.segments, more), np.pad(rows.counted, more))

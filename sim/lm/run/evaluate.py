@@ -122,7 +122,7 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
         texts = texts.select(kept)
         scored.append(texts)
         prompts = [texts.prompt(i) for i in range(len(texts))]
-        written = population.write_plain(prompts, greedy, length, jax.random.key(0), _silent)
+        written = population.generate_text(prompts, greedy, length, jax.random.key(0), _silent)
         references = [examples[i].completion for i in kept]
         right.append([accuracy(own, references) for own in written])
     losses = completion_losses(population, scored, length)
@@ -155,7 +155,7 @@ def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> l
     if temperature is not None and not 0 <= temperature < np.inf:
         raise InvalidInput(f"temperature is {temperature}, but must be at least 0 and finite")
     settings = cell.study.pool if temperature is None else replace(cell.study.pool, temperature=temperature)
-    written = cell.population.write_plain([tokens], settings, longest, jax.random.key(0), _silent)
+    written = cell.population.generate_text([tokens], settings, longest, jax.random.key(0), _silent)
     return [own[0] for own in written]
 
 

@@ -15,7 +15,7 @@ from crossfeed.errors import CrossfeedError, InvalidInput
 
 from ..evaluation.measure import AXES, DRAWN_AXES, LABELS
 from ..evaluation.text_measures import DISTINCT
-from ..exchange.pool import SOURCES
+from ..exchange.sources import SOURCES
 from ..study.corpus import Corpus
 from ..study.study import Study, from_dict
 from .run_folder import Cell

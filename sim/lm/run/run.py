@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import numpy as np
 from crossfeed.multihost import as_first, first_alone
 
 from ..evaluation.measure import Measurer
-from ..exchange.curation import make_completer
-from ..exchange.pool import draw_texts, publish, training_sets
+from ..exchange.curation import best_completions
+from ..exchange.prompts import draw_prompts
+from ..exchange.training_sets import draw_texts, generate_texts_read, pack_training_sets
 from ..study.study import Study
 from ..train.population import Population, Report, check_finite
 from .checkpointing import Checkpoints, restore_models
@@ -127,43 +129,55 @@ class Runner:
                 self._advance(1)
 
     def _generation(
-        self, writers: Population, learners: Population, cell: Cell, generation: int, measures: Measures
+        self, authors: Population, learners: Population, cell: Cell, generation: int, measures: Measures
     ) -> Population:
-        """Draw, write what is read of the pool, train, measure; the measures are written into their arrays."""
-        study, corpus = self.study if generation else self.study.at_first, self.corpus
+        """Models after one generation of a cell, whose measures are written into their arrays.
+
+        Args:
+            authors: models that generate the published texts, those of the generation before.
+            learners: models that are trained.
+            cell: the cell; generation 0 has no α.
+            generation: its number.
+            measures: arrays of all generations.
+        """
+        study, corpus, seed = self.study if generation else self.study.at_first, self.corpus, cell.seed
         alpha = cell.alpha if generation else 0.0
         exchange = f"α {alpha:g}, " if generation else ""
-        where = f"seed {cell.seed}, {exchange}β {cell.beta:g}, generation {generation}"
-        key = jax.random.fold_in(jax.random.key(cell.seed), generation)
-        key_pool, key_measure = jax.random.split(key)
-        published = publish(study, corpus, cell.seed, generation)
-        draws = draw_texts(study, corpus, alpha, cell.beta, cell.seed, generation)
-        tell = lambda what, tokens: self._tell(f"{where}: {what}", tokens)  # noqa: E731
-        complete = make_completer(writers, study, published, key_pool, tell)
-        sets = training_sets(study, corpus, draws, published, complete, cell.seed, generation)
-        tell("training", 0)
-        trained, losses = learners.train([one.rows for one in sets], study.training)
+        where = f"seed {seed}, {exchange}β {cell.beta:g}, generation {generation}"
+        key_pool, key_measure = jax.random.split(jax.random.fold_in(jax.random.key(seed), generation))
+        report = partial(self._report_generation, where)
+
+        published = draw_prompts(study, corpus, seed, generation)
+        draws = draw_texts(study, corpus, published, alpha, cell.beta, seed, generation)
+        complete = partial(best_completions, authors, study, published, key_pool, report)
+        generate_texts_read(draws, published, study.training, complete)
+        training_sets = pack_training_sets(study, draws, seed, generation)
+        report("training", 0)
+        trained, losses = learners.train([one.rows for one in training_sets], study.training)
         check_finite(losses, where)
-        tell("measuring", int(sum(one.tokens.sum() for one in sets)))
+        report("measuring", int(sum(one.tokens.sum() for one in training_sets)))
         measures["training_loss"][generation] = losses.mean(axis=1)
-        measures["tokens_read"][generation] = [one.tokens for one in sets]
-        measures["tokens_counted"][generation] = [one.counted for one in sets]
+        measures["tokens_read"][generation] = [one.tokens for one in training_sets]
+        measures["tokens_counted"][generation] = [one.counted for one in training_sets]
         measures["loss"][generation] = self.measurer.losses(trained)
-        check_finite(measures["loss"][generation], where)  # the last step's result is in no training loss
-        if self.measurer.writes(generation):
-            self._measure_texts(trained, generation, key_measure, measures, tell)
+        check_finite(measures["loss"][generation], where)  # no training loss is that of the models after the last step
+        if self.measurer.generates_text(generation):
+            self._measure_texts(trained, generation, key_measure, measures, report)
         return trained
 
     def _measure_texts(
-        self, trained: Population, generation: int, key: jax.Array, measures: Measures, tell: Report
+        self, trained: Population, generation: int, key: jax.Array, measures: Measures, report: Report
     ) -> None:
-        texts = self.measurer.texts(trained, key, tell)
-        drawn = texts.pop("coordinates")
-        for name, values in texts.items():
+        values_of_texts = self.measurer.texts(trained, key, report)
+        coordinates = values_of_texts.pop("coordinates")
+        for name, values in values_of_texts.items():
             measures[name][generation] = values
-        for moment, of in ((0, 0), (1, self.study.generations)):
-            if generation == of:
-                measures["coordinates"][moment] = drawn
+        for moment, kept in enumerate((0, self.study.generations)):
+            if generation == kept:
+                measures["coordinates"][moment] = coordinates
+
+    def _report_generation(self, where: str, what: str, tokens: int) -> None:
+        self._tell(f"{where}: {what}", tokens)
 
     def _restored(self, checkpoints: Checkpoints) -> Population:
         return restore_models(checkpoints, Population.shapes(self.model_configs, self.tokenizer), self.study)

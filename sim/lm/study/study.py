@@ -94,6 +94,11 @@ class TrainingSettings:
     start: Literal["previous", "base"] = "previous"
     remat: bool = False
 
+    @property
+    def rows(self) -> int:
+        """Number of rows that a generation trains on."""
+        return self.steps * self.batch
+
 
 @dataclass(frozen=True)
 class InitialSettings:

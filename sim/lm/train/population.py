@@ -151,7 +151,7 @@ class Population:
             parts.append(own_token_losses(group.models, *stacked))
         return self._gathered(parts)
 
-    def write(
+    def generate(
         self,
         prompts: Sequence[Sequence[np.ndarray]],
         settings: PoolSettings,
@@ -173,24 +173,24 @@ class Population:
                     [[prompts[i][at] for at in chunk] for i, chunk in chunks.items()], block
                 )
                 keys = jax.random.split(jax.random.fold_in(of_group, start), lengths.shape)
-                written = gathered(self._complete(group, tokens, lengths, keys, settings))
+                generated = gathered(self._complete(group, tokens, lengths, keys, settings))
                 count = 0
-                for (i, chunk), own in zip(chunks.items(), written, strict=True):
+                for (i, chunk), own in zip(chunks.items(), generated, strict=True):
                     for at, completion in zip(chunk, own, strict=False):
                         room = min(longest, group.models.config.context) - len(prompts[i][at])
                         completion = self._cut(completion)[:room]
                         count += len(completion)
                         texts[i][at] = np.concatenate([prompts[i][at], completion]).astype(np.int32)
-                report("writing", count)
+                report("generating", count)
         return texts
 
-    def write_plain(
+    def generate_text(
         self, prompts: Sequence[np.ndarray], settings: PoolSettings, longest: int, key: jax.Array, report: Report
     ) -> list[list[str]]:
         """Each entity's completions of common prompts, as text."""
-        written = self.write([prompts] * self.entities, settings, longest, key, report)
+        generated = self.generate([prompts] * self.entities, settings, longest, key, report)
         plain = lambda text, prompt: self.tokenizer.decode(text[len(prompt) :])  # noqa: E731
-        return [[plain(text, prompt) for text, prompt in zip(own, prompts, strict=True)] for own in written]
+        return [[plain(text, prompt) for text, prompt in zip(own, prompts, strict=True)] for own in generated]
 
     def _complete(self, group: Group, tokens, lengths, keys, settings: PoolSettings):
         return complete(
@@ -234,7 +234,7 @@ def _prompt_block(prompts: list[list[np.ndarray]], block: int) -> tuple[np.ndarr
 def _with_slots(models: Transformer, slots: int) -> Transformer:
     """The same models with as many slots for tokens: the padding of a block takes slots, but positions only its texts do.
 
-    What a row writes beyond its last position is cut off by `write`.
+    What a row writes beyond its last position is cut off by `generate`.
     """
     if slots <= models.config.context:
         return models

@@ -9,8 +9,8 @@ from crossfeed.sim.lm import parse_study
 from crossfeed.sim.lm.data.tasks import answer_of
 from crossfeed.sim.lm.data.texts import Texts, pack_all
 from crossfeed.sim.lm.data.tokenizer import train_tokenizer
-from crossfeed.sim.lm.exchange.curation import best_candidates, likelihoods, make_completer
-from crossfeed.sim.lm.exchange.pool import Published
+from crossfeed.sim.lm.exchange.curation import best_candidates, best_completions, completion_likelihoods
+from crossfeed.sim.lm.exchange.published import PublishedTexts
 from crossfeed.sim.lm.model.config import llama_config
 from crossfeed.sim.lm.model.transformer import Transformer
 from crossfeed.sim.lm.train.population import Population
@@ -45,49 +45,58 @@ def test_a_right_answer_is_best_however_unlikely_and_the_likeliest_of_several():
 
 
 @pytest.fixture(scope="module")
-def writers() -> Population:
+def authors() -> Population:
     sizes = llama_config(vocabulary=260, hidden=16, layers=1, heads=2, feed_forward=16, context=64)
     models = [Transformer(sizes, rngs=nnx.Rngs(i)) for i in range(2)]
     louder = [jax.tree.map(lambda leaf: leaf * 4 if leaf.ndim > 1 else leaf, model) for model in models]
     return Population.of(louder, train_tokenizer(["some text"], 260))
 
 
-def test_likelihoods_are_means_over_the_completion_under_its_own_writer(writers):
+def test_likelihoods_are_means_over_the_completion_under_its_own_author(authors):
     random = np.random.default_rng(0)
     # So many texts for one entity and so few for the other that rows are added to one of them.
     texts = [
         Texts.join([random.integers(0, 260, size) for size in sizes], [3] * len(sizes))
         for sizes in ([9, 14, 30, 21], [12])
     ]
-    found = likelihoods(writers, texts, 32)
+    found = completion_likelihoods(authors, texts, 32)
     assert [len(own) for own in found] == [4, 1]
     for k, own in enumerate(texts):
         for i in range(len(own)):
             rows = pack_all(own.select([i]), 32)
-            expected = -writers.losses(rows)[k].sum() / (len(own[i]) - 3)
+            expected = -authors.losses(rows)[k].sum() / (len(own[i]) - 3)
             assert found[k][i] == pytest.approx(expected, rel=1e-4)
 
 
-def write(writers: Population, published: list[Published], **pool) -> list[list[np.ndarray]]:
+def generate(
+    authors: Population, published: list[PublishedTexts], counts: tuple[int, int] = (8, 8), **pool
+) -> list[list[np.ndarray]]:
     study = replace(STUDY, pool=replace(STUDY.pool, **pool))
-    complete = make_completer(writers, study, published, jax.random.key(0), lambda what, tokens: None)
-    return complete([np.arange(8)] * 2)
+    indices = [np.arange(count) for count in counts]
+    return best_completions(authors, study, published, jax.random.key(0), lambda what, tokens: None, indices, 0)
 
 
-def test_the_judge_decides_what_is_published(writers):
+def publishing(texts: list[np.ndarray]) -> PublishedTexts:
+    """Prompts of four tokens, of texts that hold the references."""
+    return PublishedTexts(Texts.join(texts, [4] * 8), np.arange(8), 8, 32)
+
+
+def joined(texts: list[list[np.ndarray]]) -> list[Texts]:
+    return [Texts.join(own, [4] * len(own)) for own in texts]
+
+
+def test_the_judge_decides_what_is_published(authors):
     prompts = np.random.default_rng(1).integers(1, 260, (8, 4)).astype(np.int32)
-    shelf = lambda texts: Published(Texts.join(texts, [4] * 8), np.arange(8), 8, 32)  # noqa: E731
-    one = write(writers, [shelf(list(prompts))] * 2, candidates=1)
+    one = generate(authors, [publishing(list(prompts))] * 2, candidates=1)
     # The first candidate's texts are made the references, so that it is right and the others, as a rule, wrong.
-    published = [shelf(texts) for texts in one]
-    right = write(writers, published, judge="answer")
-    likely = write(writers, published, judge="likelihood")
-    joined = lambda texts: [Texts.join(own, [4] * 8) for own in texts]  # noqa: E731
-    scores = [np.stack(likelihoods(writers, joined(texts), 32)) for texts in (one, right, likely)]
+    published = [publishing(texts) for texts in one]
+    right = generate(authors, published, judge="answer")
+    likely = generate(authors, published, judge="likelihood")
+    scores = [np.stack(completion_likelihoods(authors, joined(texts), 32)) for texts in (one, right, likely)]
     judged = 0
     for k in range(2):
         for i in range(8):
-            answers = [answer_of(writers.tokenizer.decode(texts[k][i][4:].tolist())) for texts in (one, right, likely)]
+            answers = [answer_of(authors.tokenizer.decode(texts[k][i][4:].tolist())) for texts in (one, right, likely)]
             if answers[0]:
                 assert answers[0] == answers[1]
                 judged += answers[1] != answers[2]
@@ -95,3 +104,13 @@ def test_the_judge_decides_what_is_published(writers):
     assert (scores[2] >= scores[0] - 1e-6).all()
     assert (scores[2] >= scores[1] - 1e-6).all()
     assert (scores[2] > scores[0] + 0.1).sum() >= 8
+
+
+@pytest.mark.parametrize("judge", ["answer", "likelihood"])
+def test_an_entity_that_has_nothing_to_generate_changes_nothing_for_the_other(judge, authors):
+    prompts = list(np.random.default_rng(1).integers(1, 260, (8, 4)).astype(np.int32))
+    published = [publishing(prompts)] * 2
+    alone = generate(authors, published, (8, 0), judge=judge)
+    both = generate(authors, published, judge=judge)
+    assert [len(own) for own in alone] == [8, 0]
+    assert all(np.array_equal(a, b) for a, b in zip(alone[0], both[0], strict=True))

@@ -69,7 +69,7 @@ class Writers(Population):
         super().__init__([], inputs.tokenizer)
         self._written = written
 
-    def write_plain(self, *asked):
+    def generate_text(self, *asked):
         return self._written
 
 

@@ -1,7 +1,7 @@
 """Rows packed with texts: every token once, in its place, and counted as asked."""
 
 import numpy as np
-from crossfeed.sim.lm.data.texts import Texts, pack, pack_all, places
+from crossfeed.sim.lm.data.texts import Texts, first_fit, pack, pack_all
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ def texts_of(lengths: list[int]) -> list[np.ndarray]:
 
 @given(LENGTHS, st.integers(1, 6))
 def test_texts_do_not_overlap_and_only_a_full_pool_stops(lengths, rows):
-    row, column = places(lengths, rows, 9)
+    row, column = first_fit(lengths, rows, 9)
     taken = np.zeros((rows, 9), int)
     for r, c, length in zip(row, column, lengths, strict=False):
         taken[r, c : c + length] += 1

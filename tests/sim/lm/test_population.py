@@ -1,4 +1,4 @@
-"""What a population writes: each text from its own prompt, up to its own end of the context."""
+"""What a population generates: each text from its own prompt, up to its own end of the context."""
 
 import jax
 import jax.numpy as jnp
@@ -22,15 +22,15 @@ def population(request) -> Population:
     return Population.of([Transformer(config, rngs=nnx.Rngs(0))], train_tokenizer(["some text"], 260))
 
 
-def write(population: Population, prompts: list[np.ndarray]) -> list[list[int]]:
-    (written,) = population.write([prompts], SETTINGS, CONTEXT, jax.random.key(1), lambda what, tokens: None)
-    return [text.tolist() for text in written]
+def generate(population: Population, prompts: list[np.ndarray]) -> list[list[int]]:
+    (generated,) = population.generate([prompts], SETTINGS, CONTEXT, jax.random.key(1), lambda what, tokens: None)
+    return [text.tolist() for text in generated]
 
 
 def test_a_long_neighbor_takes_no_room_from_a_completion(population):
     short, long = np.arange(1, 6, dtype=np.int32), np.arange(1, 36, dtype=np.int32)
-    (alone,) = write(population, [short])
-    beside, other = write(population, [short, long])
+    (alone,) = generate(population, [short])
+    beside, other = generate(population, [short, long])
     assert len(alone) == 5 + SETTINGS.new_tokens  # nothing that ends a text was drawn
     assert beside == alone
     assert other[:35] == long.tolist()
@@ -42,13 +42,13 @@ def test_a_long_neighbor_takes_no_room_from_a_completion(population):
 def test_the_likeliest_tokens_are_those_of_the_logits(settings, population):
     prompt = np.arange(1, 6, dtype=np.int32)
     plain = PoolSettings(new_tokens=12, **settings)
-    ((found,),) = population.write([[prompt]], plain, CONTEXT, jax.random.key(1), lambda what, tokens: None)
+    ((found,),) = population.generate([[prompt]], plain, CONTEXT, jax.random.key(1), lambda what, tokens: None)
     logits = jax.jit(lambda model, tokens: model(tokens))(population.model(0), jnp.asarray(found[None]))[0]
     np.testing.assert_array_equal(found[5:], logits[4:-1].argmax(-1))
 
 
-def test_reported_tokens_are_those_written(population):
+def test_reported_tokens_are_those_generated(population):
     heard = []
     prompts = [np.arange(1, 6, dtype=np.int32), np.arange(1, 36, dtype=np.int32)]
-    population.write([prompts], SETTINGS, CONTEXT, jax.random.key(1), lambda what, tokens: heard.append(tokens))
+    population.generate([prompts], SETTINGS, CONTEXT, jax.random.key(1), lambda what, tokens: heard.append(tokens))
     assert heard == [SETTINGS.new_tokens + CONTEXT - 35]

@@ -137,7 +137,7 @@ class Interrupted(BaseException):
     pass
 
 
-@pytest.mark.parametrize("moment", ["measuring", "writing"])
+@pytest.mark.parametrize("moment", ["measuring", "generating"])
 def test_interrupted_and_resumed_it_is_the_same(moment, run, undisturbed, tmp_path):
     _, expected, heard = undisturbed
     moments = [n for n, now in enumerate(heard) if now.doing.endswith(moment) and now.done >= 3]
@@ -288,7 +288,7 @@ def test_a_cell_that_has_not_begun_opens_with_generation_0(undisturbed, tmp_path
         open_cell(tmp_path / "run", None, 1.0, 0.5)
 
 
-def test_a_damaged_snapshot_is_named_with_what_to_do(undisturbed, tmp_path):
+def test_a_damaged_checkpoint_is_named_with_what_to_do(undisturbed, tmp_path):
     shutil.copytree(undisturbed[0], tmp_path / "run")
     place = tmp_path / "run" / "cells" / "seed0_alpha1_beta0.5"
     for file in (place / "2").rglob("*"):

@@ -1,4 +1,4 @@
-"""Training sets: weights as asked, only what is read is written, and prompts from where they should come."""
+"""Training sets: weights as asked, only texts that are read are generated, and prompts come from where they should."""
 
 from dataclasses import replace
 
@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from crossfeed.sim.lm import parse_study
 from crossfeed.sim.lm.data.texts import Texts
-from crossfeed.sim.lm.exchange.pool import SOURCES, draw_texts, publish, training_sets
+from crossfeed.sim.lm.exchange.prompts import draw_prompts
+from crossfeed.sim.lm.exchange.sources import SOURCES
+from crossfeed.sim.lm.exchange.training_sets import draw_texts, generate_texts_read, pack_training_sets
 from crossfeed.sim.lm.study.corpus import Corpus
 
 STUDY = parse_study("""
@@ -32,19 +34,19 @@ shares = [0.5, 0.25, 0.25]
 _END, _NUMBERED = 9, 10_000
 
 
-def shelf(first: int, count: int, length: int) -> Texts:
-    """Texts whose tokens tell which shelf they stand on."""
+def source(first: int, count: int, length: int) -> Texts:
+    """Texts whose tokens tell which source they belong to."""
     return Texts.join([np.full(length, first) for _ in range(count)], [3] * count)
 
 
 CORPUS = Corpus(
     names=("a", "b", "c"),
-    private=(shelf(100, 50, 10), shelf(200, 60, 11), shelf(300, 70, 12)),
-    public=shelf(400, 80, 16),
-    fresh=shelf(500, 40, 7),
-    all_private=shelf(600, 180, 10),
+    private=(source(100, 50, 10), source(200, 60, 11), source(300, 70, 12)),
+    public=source(400, 80, 16),
+    fresh=source(500, 40, 7),
+    all_private=source(600, 180, 10),
     tests=(),
-    public_test=shelf(0, 1, 5),
+    public_test=source(0, 1, 5),
     references=(),
     fitting=(1.0, 1.0, 1.0),
     tests_too_long=(0, 0, 0),
@@ -52,7 +54,8 @@ CORPUS = Corpus(
 
 
 def parts(alpha: float, beta: float, study=STUDY) -> np.ndarray:
-    draws = draw_texts(study, CORPUS, alpha, beta, seed=1, generation=2)
+    published = draw_prompts(study, CORPUS, seed=1, generation=2)
+    draws = draw_texts(study, CORPUS, published, alpha, beta, seed=1, generation=2)
     return np.array([np.bincount(draw.source, minlength=6) for draw in draws]) / study.samples
 
 
@@ -70,7 +73,11 @@ def test_fresh_human_text_replaces_its_part_and_is_never_seen_twice():
     assert found[2] == pytest.approx(0.4, abs=0.03)
     assert found[3:].sum() == pytest.approx(0.4, abs=0.03)
     seen = [
-        {i for d in draw_texts(study, CORPUS, 0.8, 0.5, 1, t) for i in d.index[d.source == 2].tolist()}
+        {
+            i
+            for d in draw_texts(study, CORPUS, draw_prompts(study, CORPUS, 1, t), 0.8, 0.5, 1, t)
+            for i in d.index[d.source == 2].tolist()
+        }
         for t in (1, 2, 3, 4)
     ]
     assert all(not a & b for n, a in enumerate(seen) for b in seen[:n])
@@ -78,16 +85,16 @@ def test_fresh_human_text_replaces_its_part_and_is_never_seen_twice():
 
 
 def run(study, alpha: float, beta: float, completion: int = 4):
-    """Training sets, what is published, and the texts that were written, as entity and number.
+    """Training sets, what is published, and the texts that were generated, as entity and number.
 
     The first token after a prompt says which text it is: `_NUMBERED` an entity, and the number; the others say whose it is.
     """
-    draws = draw_texts(study, CORPUS, alpha, beta, seed=0, generation=1)
-    published = publish(study, CORPUS, seed=0, generation=1)
-    written = set()
+    published = draw_prompts(study, CORPUS, seed=0, generation=1)
+    draws = draw_texts(study, CORPUS, published, alpha, beta, seed=0, generation=1)
+    generated = set()
 
-    def complete(indices):
-        written.update((k, int(i)) for k, own in enumerate(indices) for i in own)
+    def complete(indices, round_number):
+        generated.update((k, int(i)) for k, own in enumerate(indices) for i in own)
         return [
             [
                 np.concatenate(
@@ -98,29 +105,30 @@ def run(study, alpha: float, beta: float, completion: int = 4):
             for k, own in enumerate(indices)
         ]
 
-    return training_sets(study, CORPUS, draws, published, complete, seed=0, generation=1), published, written
+    generate_texts_read(draws, published, study.training, complete)
+    return pack_training_sets(study, draws, seed=0, generation=1), published, generated
 
 
-def test_without_synthetic_weight_nothing_is_written():
-    sets, _, written = run(STUDY, 0.0, 1.0)
-    assert not written
+def test_without_synthetic_weight_nothing_is_generated():
+    sets, _, generated = run(STUDY, 0.0, 1.0)
+    assert not generated
     for first, own in zip((100, 200, 300), sets, strict=True):
         assert set(np.unique(own.rows.tokens)) <= {0, first}
         assert own.tokens[SOURCES.index("private")] == (own.rows.segments > 0).sum()
 
 
 @pytest.mark.parametrize("completion", [1, 4, 20])
-def test_only_what_is_read_is_written_and_rows_are_full(completion):
-    sets, published, written = run(STUDY, 1.0, 0.5, completion)
+def test_only_what_is_read_is_generated_and_rows_are_full(completion):
+    sets, published, generated = run(STUDY, 1.0, 0.5, completion)
     numbers = np.concatenate([one.rows.tokens[one.rows.tokens >= _NUMBERED] for one in sets])
     read = {(int(number) // _NUMBERED - 1, int(number) % _NUMBERED) for number in numbers}
-    assert read <= written
+    assert read <= generated
     room = STUDY.training.steps * STUDY.training.batch * STUDY.training.length
     for own in sets:
         assert own.tokens[SOURCES.index("synthetic")] == (own.rows.segments > 0).sum() > 0.7 * room
-    # Where completions turn out longer than the first round took them for, fewer find room than were written.
-    assert len(written - read) <= (0.7 if completion == 20 else 0.05) * len(written)
-    assert [one.known.sum() for one in published] == [sum(k == own for k, _ in written) for own in range(3)]
+    # Where completions turn out longer than the first round took them for, fewer find room than were generated.
+    assert len(generated - read) <= (0.7 if completion == 20 else 0.05) * len(generated)
+    assert [one.generated.sum() for one in published] == [sum(k == own for k, _ in generated) for own in range(3)]
 
 
 def test_the_loss_counts_the_completion_of_what_has_a_prompt():
@@ -144,7 +152,7 @@ def test_the_loss_counts_public_text_whole():
     [("own", (100, 200, 300)), ("other", (200, 300, 100)), ("common", (600,) * 3), ("public", (400,) * 3)],
 )
 def test_prompts_come_from_where_they_should(prompts, expected):
-    published = publish(replace(STUDY, pool=replace(STUDY.pool, prompts=prompts)), CORPUS, seed=3, generation=1)
+    published = draw_prompts(replace(STUDY, pool=replace(STUDY.pool, prompts=prompts)), CORPUS, seed=3, generation=1)
     assert tuple(int(own.prompt(0)[0]) for own in published) == expected
     assert all(len(own.prompt(0)) == 3 for own in published)
 
@@ -152,6 +160,6 @@ def test_prompts_come_from_where_they_should(prompts, expected):
 def test_common_prompts_are_the_same_ones():
     study = replace(STUDY, pool=replace(STUDY.pool, prompts="common"))
     varied = replace(CORPUS, all_private=Texts.join([np.full(5, i) for i in range(180)], [3] * 180))
-    first, *others = publish(study, varied, seed=3, generation=1)
+    first, *others = draw_prompts(study, varied, seed=3, generation=1)
     for other in others:
         assert [int(first.prompt(i)[0]) for i in range(50)] == [int(other.prompt(i)[0]) for i in range(50)]
