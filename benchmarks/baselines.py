@@ -4,11 +4,14 @@ import numpy as np
 from crossfeed.theory import Ecosystem
 from scipy.linalg import block_diag, solve_discrete_lyapunov
 
+Errors = tuple[np.ndarray, np.ndarray, float | None]
+
 
 class NumpyConsensus:
-    """Limit of the consensus form for one pair of weights; all that does not depend on them is computed once."""
+    """Limit of the consensus form for one pair of weights; whatever does not depend on the weights is computed
+    once."""
 
-    def __init__(self, ecosystem: Ecosystem):
+    def __init__(self, ecosystem: Ecosystem) -> None:
         self.private = np.asarray(ecosystem.private)
         self.public = np.asarray(ecosystem.public)
         self.noise_variance = float(ecosystem.noise_variance)
@@ -17,8 +20,8 @@ class NumpyConsensus:
         self.pool_noise = np.asarray(ecosystem.pool_noise)
         self.identity = np.eye(len(self.public))
 
-    def __call__(self, alpha: float, beta: float):
-        """MSE of every entity, MSPE of every entity on every task, spectral radius."""
+    def __call__(self, alpha: float, beta: float) -> Errors:
+        """MSE of every entity, MSPE of every entity on every task, and the spectral radius."""
         own, common = (1 - alpha) * beta, (1 - alpha) * (1 - beta)
         inverse = np.linalg.inv(own * self.private + (common * self.public + alpha * self.pool))
         published = self.weighted @ inverse
@@ -29,7 +32,7 @@ class NumpyConsensus:
         from_private = own * (resolvent @ published)
         from_public = common * (resolvent @ total)
         sampling = solve_discrete_lyapunov(feedback, self.pool_noise)
-        # Covariances of the pool's moment with each entity's own data, with the public data, and of itself.
+        # Covariances of the pool's moment with each entity's own data, with the public data, and with itself.
         with_own = self.noise_variance * (from_private @ self.private)
         with_public = self.noise_variance * (from_public @ self.public)
         received = (with_own @ from_private.swapaxes(1, 2)).sum(0) + with_public @ from_public.T + sampling
@@ -40,9 +43,9 @@ class NumpyConsensus:
 
 
 class ScipyLifted:
-    """Limit of the lifted form (Theorem 3): Kd × Kd matrices and a Kd × Kd Stein equation."""
+    """Limit of the lifted form (Theorem 3), with Kd × Kd matrices and a Kd × Kd Stein equation."""
 
-    def __init__(self, ecosystem: Ecosystem):
+    def __init__(self, ecosystem: Ecosystem) -> None:
         entities, size = ecosystem.entities, ecosystem.dimension
         self.shape = entities, size
         self.private = np.asarray(ecosystem.private)
@@ -59,8 +62,8 @@ class ScipyLifted:
         private_inverse = np.linalg.pinv(self.private, rcond=1e-12, hermitian=True)
         self.real_inverse = block_diag(*private_inverse, np.linalg.pinv(self.public, rcond=1e-12, hermitian=True))
 
-    def __call__(self, alpha: float, beta: float, with_radius: bool = True):
-        """As `NumpyConsensus`."""
+    def __call__(self, alpha: float, beta: float, with_radius: bool = True) -> Errors:
+        """The same results as those of `NumpyConsensus`."""
         own, common = (1 - alpha) * beta, (1 - alpha) * (1 - beta)
         inverse = block_diag(*np.linalg.inv(own * self.private + (common * self.public + alpha * self.pooled)))
         real = inverse @ np.hstack([own * self.lifted_private, common * self.stacked_public])
@@ -75,6 +78,6 @@ class ScipyLifted:
         return errors(blocks, self.private, radius)
 
 
-def errors(covariance: np.ndarray, private: np.ndarray, radius: float):
-    """MSE, MSPE and the spectral radius of an unbiased law."""
+def errors(covariance: np.ndarray, private: np.ndarray, radius: float | None) -> Errors:
+    """MSE, MSPE and the spectral radius of unbiased estimates with these covariances."""
     return np.trace(covariance, axis1=1, axis2=2), np.einsum("mab,kab->km", private, covariance), radius

@@ -1,12 +1,15 @@
 """One generation of four language models (train, complete, evaluate) against a plain PyTorch and transformers loop.
 
-Needs the extra `parity`. The sizes are those of a generation of the study in docs/language_models.md, with four entities: its
-model, rows, completions and tests. Both sides start from the same weights and see the same tokens; completions are sampled and
-never stop early, so both write equally many. Ours shares the entities out to one device a core, as the command does.
+Needs the dependency group `parity` (pip install --group parity). The model, training rows, completions and tests have
+the sizes of one generation of the study in docs/language_models.md, with four entities. Both sides start from the same
+weights and see the same tokens; completions are sampled and never stop early, so both generate the same number of
+tokens. This project distributes the entities over one device per core, as the command does.
 """
 
 import tempfile
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,13 +38,15 @@ def measure() -> list[Claim]:
     try:
         import torch
     except ImportError as error:
-        raise SystemExit("language_generation needs the extra 'parity': pip install -e '.[parity]'") from error
+        raise SystemExit(
+            "language_generation needs the dependency group 'parity': pip install --group parity"
+        ) from error
     torch.set_num_threads(2)
     with jax.enable_x64(False):  # as the command does
         return _measure(torch)
 
 
-def _measure(torch) -> list[Claim]:
+def _measure(torch: ModuleType) -> list[Claim]:
     models = [Transformer(CONFIG, rngs=nnx.Rngs(seed)) for seed in range(ENTITIES)]
     theirs = [_as_torch(model) for model in models]
     draw = np.random.default_rng(0)
@@ -53,16 +58,16 @@ def _measure(torch) -> list[Claim]:
     population = place_models(stack(models), mesh)
     batches = place_rows([Rows(own, np.ones_like(own), np.ones(own.shape, bool)) for own in rows], TRAINING.steps, mesh)
 
-    def ours():
+    def ours() -> tuple:
         return our_generation(population, batches, rows_at_once(TRAINING, mesh), prompts, tests)
 
-    def plain():
+    def plain() -> list:
         return torch_generation(theirs, rows, prompts, tests)
 
     before = np.array([_torch_loss(model, tests).mean() for model in theirs])
     gap = float(abs(np.asarray(test_losses(population, tests))[..., 1:].mean((1, 2)) - before).max())
     if not gap < 1e-4:
-        raise AssertionError(f"before training the two sides' losses differ by {gap:.1e}")
+        raise AssertionError(f"the losses of the two sides before training differ by {gap:.1e}")
     jax.block_until_ready(ours())
     plain()
     pairs = interleaved(ours, plain, PAIRS)
@@ -70,7 +75,7 @@ def _measure(torch) -> list[Claim]:
         "entities": ENTITIES,
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(models[0])),
         "trained_tokens": rows.size,
-        "written_tokens": ENTITIES * PROMPTS * NEW,
+        "generated_tokens": ENTITIES * PROMPTS * NEW,
         "scored_tokens": ENTITIES * tests.size,
         "our_seconds": pairs.a_seconds,
         "torch_seconds": pairs.b_seconds,
@@ -80,7 +85,9 @@ def _measure(torch) -> list[Claim]:
     return [Claim("a generation of 4 models faster than PyTorch and transformers", pairs.ratio, 3, details=details)]
 
 
-def our_generation(models, batches, training, prompts, tests):
+def our_generation(
+    models: Transformer, batches: Rows, training: TrainingSettings, prompts: np.ndarray, tests: np.ndarray
+) -> tuple[Transformer, jax.Array, jax.Array]:
     """Trained population, completions, and test losses."""
     models, _ = train(models, batches, training)
     lengths = jnp.full(prompts.shape[:2], PROMPT)
@@ -89,14 +96,16 @@ def our_generation(models, batches, training, prompts, tests):
     return models, written, test_losses(models, tests)
 
 
-def test_losses(models, tests):
-    """Of every token but the first, [entity, row, length]."""
+def test_losses(models: Transformer, tests: np.ndarray) -> jax.Array:
+    """Losses of every token but the first, [entity, row, length]."""
     whole = np.ones(tests.shape, np.int32)
     return token_losses(models, tests, whole, whole.astype(bool))
 
 
-def torch_generation(models, rows, prompts, tests):
-    """The loop that one would write: model after model, step after step."""
+def torch_generation(
+    models: list[Any], rows: np.ndarray, prompts: np.ndarray, tests: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The same generation as the loop one would write in PyTorch: one model after another, one step after another."""
     import torch
 
     results = []
@@ -116,7 +125,7 @@ def torch_generation(models, rows, prompts, tests):
     return results
 
 
-def _torch_loss(model, tests):
+def _torch_loss(model: Any, tests: np.ndarray) -> np.ndarray:
     import torch
 
     ids = torch.from_numpy(tests).long()
@@ -127,7 +136,7 @@ def _torch_loss(model, tests):
     ).numpy()
 
 
-def _as_torch(model: Transformer):
+def _as_torch(model: Transformer) -> Any:
     from transformers import AutoModelForCausalLM
 
     with tempfile.TemporaryDirectory() as folder:

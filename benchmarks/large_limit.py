@@ -1,21 +1,21 @@
-"""One large ecosystem: K = d = 64, a 64 × 64 equation where the lifted form has one of 4096 × 4096."""
+"""Limit of one large ecosystem, K = d = 64: a 64 × 64 equation where the lifted form has one of 4096 × 4096."""
 
 import jax
 from baselines import ScipyLifted
-from crossfeed.theory import Weights, limit, mse, mspe, random_gaussian
+from crossfeed.theory import Ecosystem, Weights, limit, mse, mspe, random_gaussian
 from timing import Claim, assert_agree, compiled, fit_slope, interleaved, median_seconds
 
 DIMENSION, ENTITIES = 64, 64
-LIFTED_ENTITIES = (3, 4, 6, 8, 12, 16)  # Kd = 192 … 1024: what SciPy finishes in seconds
+LIFTED_ENTITIES = (3, 4, 6, 8, 12, 16)  # Kd = 192 … 1024, which SciPy finishes in seconds
 ALPHA, BETA = 0.5, 0.5
 
 
 def measure() -> list[Claim]:
-    def errors(ecosystem):
+    def errors(ecosystem: Ecosystem) -> tuple[jax.Array, jax.Array]:
         law = limit(ecosystem, Weights(ALPHA, BETA))
         return mse(law), mspe(law)
 
-    # Lifted times at growing sizes; at every size both sides must agree.
+    # Times of the lifted form at increasing sizes; both sides must agree at every size.
     lifted_seconds = []
     for entities in LIFTED_ENTITIES:
         ecosystem = random_gaussian(jax.random.key(entities), entities, DIMENSION, DIMENSION // 4)
@@ -27,7 +27,8 @@ def measure() -> list[Claim]:
     sizes = [entities * DIMENSION for entities in LIFTED_ENTITIES]
     slope, slope_error = fit_slope(sizes, lifted_seconds)
 
-    # The largest lifted size against ours at full size, interleaved, then scaled by the fitted power law.
+    # The lifted form at its largest size against the consensus form at full size, interleaved, then scaled by the fitted
+    # power law.
     large = random_gaussian(jax.random.key(0), ENTITIES, DIMENSION, DIMENSION // 4)
     run, compile_seconds = compiled(errors, large)
     pairs = interleaved(lambda: run(large), lambda: lifted(ALPHA, BETA, with_radius=False), pairs=3)

@@ -1,4 +1,4 @@
-"""The whole (α, β) plane at once: errors of all entities and the spectral radius in the limit, on a 101 × 101 grid."""
+"""Limit errors of all entities and the spectral radius on a 101 × 101 grid of α and β."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from crossfeed.theory import Weights, limit, mse, mspe, random_gaussian
 from timing import Claim, assert_agree, compiled, interleaved
 
 ENTITIES, DIMENSION, RANK, POINTS = 4, 15, 5, 101
-SAMPLE = 100  # grid points a loop is timed on, spread over the plane; its time is scaled to the grid
+SAMPLE = 100  # random grid points on which a loop is timed; its time is scaled to the grid
 SLOW_SAMPLE = 10
 
 
@@ -18,7 +18,7 @@ def measure() -> list[Claim]:
     axis = jnp.linspace(0.005, 0.985, POINTS)
     alphas, betas = (values.ravel() for values in jnp.meshgrid(axis, axis, indexing="ij"))
 
-    def point(alpha, beta):
+    def point(alpha: jax.Array, beta: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         law = limit(ecosystem, Weights(alpha, beta))
         return mse(law), mspe(law), law.spectral_radius
 
@@ -37,7 +37,7 @@ def measure() -> list[Claim]:
         scale = POINTS**2 / sample
         claims.append(
             Claim(
-                f"limit on a {POINTS}×{POINTS} grid, spread over the cores, against {baseline.__name__}",
+                f"limit on a {POINTS}×{POINTS} grid, distributed over the cores, against {baseline.__name__}",
                 times.ratio * scale,
                 target,
                 details={

@@ -1,7 +1,7 @@
 """Run benchmarks: `python benchmarks/run.py [NAME…]`. Results go to results/benchmarks.
 
-Without a name, all of the exact theory and its simulation. `training_step` and `language_generation` are of language models; the
-latter needs the extra `parity`.
+Without a name, run all benchmarks of the exact theory and its simulation. `training_step` and `language_generation`
+are benchmarks of language models; the latter needs the dependency group `parity`.
 """
 
 import argparse
@@ -21,13 +21,13 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(known)}")
     names = parser.parse_args().names or NAMES
     if unknown := set(names) - set(known):
-        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; available are {', '.join(known)}")
     of_language = {name in LANGUAGE for name in names}
     if len(of_language) > 1:
-        parser.error(f"{' and '.join(LANGUAGE)} do not run with others: they set JAX up differently")
+        parser.error(f"{' and '.join(LANGUAGE)} cannot run together with others, because they set up JAX differently")
     set_up_jax(small_matrices=of_language == {False})  # as the command does
 
-    from timing import write  # after x64 is on
+    from timing import write  # after JAX is set up
 
     console = Console()
     table = Table("benchmark", "claim", "measured", "target", "met")

@@ -1,4 +1,4 @@
-"""The sweep command on a 1001 × 1001 grid of α and β, store and all, against a NumPy loop over the same points."""
+"""The sweep command on a 1001 × 1001 grid of α and β, store included, against a NumPy loop over the same points."""
 
 import os
 import resource
@@ -23,7 +23,7 @@ alpha = {{ from = 0.005, to = 0.995, points = {points} }}
 beta = {{ from = 0.005, to = 0.995, points = {points} }}
 """
 POINTS, SAMPLE = 1001, 300
-SHARED_POINTS = 401  # of the comparison of processes
+SHARED_POINTS = 401  # points per axis where processes are compared
 
 
 def measure() -> list[Claim]:
@@ -37,15 +37,15 @@ def measure() -> list[Claim]:
         both = _shared(folder)
     scaled = (loop + again) / 2 * POINTS**2 / SAMPLE
     return [
-        Claim("seconds of a 1001 × 1001 sweep by the command", seconds, 120, at_least=False),
-        Claim("GiB that it takes", memory, 2, at_least=False),
+        Claim("seconds that the command takes for a 1001 × 1001 sweep", seconds, 120, at_least=False),
+        Claim("GiB of memory that it takes", memory, 2, at_least=False),
         Claim(
-            "the same by a NumPy loop (scaled from a sample) over the command, start and compilation included",
+            "NumPy loop over the same points (scaled from a sample) against the command, including start and compilation",
             scaled / seconds,
             5,
             details={"loop_seconds_scaled": scaled, "loop_points_timed": SAMPLE},
         ),
-        Claim("one process on one core over two processes on one core each", alone / both, 1),
+        Claim("one process on one core against two processes on one core each", alone / both, 1),
     ]
 
 
@@ -61,7 +61,7 @@ def _loop_seconds() -> float:
 def _start(folder: Path, points: int, cores: str | None = None, *more: str) -> subprocess.Popen:
     spec = folder / f"{points}.toml"
     spec.write_text(SPEC.format(points=points))
-    command = [str(Path(sys.executable).with_name("crossfeed")), "sweep", str(spec), *more]
+    command = [str(Path(sys.executable).with_name("crossfeed")), "sweep", "run", str(spec), *more]
     pinned = ["taskset", "-c", cores, *command] if cores else command
     return subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
 

@@ -1,4 +1,4 @@
-"""Ratios of times measured in one run: interleaved pairs, warm code, the machine and the commit written down."""
+"""Timing of two sides in interleaved pairs within one run, and a record of the machine and the commit."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "benchmarks"
@@ -21,21 +22,21 @@ AGREEMENT = 1e-8
 
 @dataclass
 class Claim:
-    """One statement with a number, and what was measured for it.
+    """A statement about performance, with what was measured for it.
 
     Attributes:
         statement: what is claimed.
-        measured: the ratio or the slope.
-        target: the value it should reach.
+        measured: the measured number, such as a ratio or a slope.
+        target: the number to reach.
         at_least: whether larger is better.
-        details: sizes, times and whatever else the number came from.
+        details: sizes, times and whatever else the number was computed from.
     """
 
     statement: str
     measured: float
     target: float
     at_least: bool = True
-    details: dict = field(default_factory=dict)
+    details: dict[str, object] = field(default_factory=dict)
 
     @property
     def met(self) -> bool:
@@ -44,7 +45,7 @@ class Claim:
 
 @dataclass
 class Pairs:
-    """Median times of two sides in seconds, and the median of the ratios b/a within each pair."""
+    """Median times of two sides A and B in seconds, and the median of the ratios B/A within each pair."""
 
     a_seconds: float
     b_seconds: float
@@ -53,27 +54,27 @@ class Pairs:
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """One call, until its arrays are there."""
+    """Time of one call, until its arrays are computed."""
     start = time.perf_counter()
     jax.block_until_ready(run())
     return time.perf_counter() - start
 
 
 def median_seconds(run: Callable[[], object], repeats: int = 5) -> float:
-    """Median of several warm calls."""
+    """Median time of several calls after a first one."""
     jax.block_until_ready(run())
     return float(np.median([seconds(run) for _ in range(repeats)]))
 
 
 def interleaved(a: Callable[[], object], b: Callable[[], object], pairs: int = 5) -> Pairs:
-    """Time A, B, A, B, …: a busy moment hits both sides of a pair, and their ratio little."""
+    """Times of A, B, A, B, …, so that a busy moment affects both sides of a pair and hardly their ratio."""
     a_times, b_times = zip(*((seconds(a), seconds(b)) for _ in range(pairs)), strict=True)
     ratios = [b / a for a, b in zip(a_times, b_times, strict=True)]
     return Pairs(float(np.median(a_times)), float(np.median(b_times)), float(np.median(ratios)), ratios)
 
 
-def compiled(function: Callable, *arguments) -> tuple[Callable, float]:
-    """The compiled function, warmed up, and how long compiling took."""
+def compiled(function: Callable, *arguments: object) -> tuple[Callable, float]:
+    """The compiled function after a first call, and the compilation time in seconds."""
     start = time.perf_counter()
     run = jax.jit(function).lower(*arguments).compile()
     duration = time.perf_counter() - start
@@ -81,16 +82,16 @@ def compiled(function: Callable, *arguments) -> tuple[Callable, float]:
     return run, duration
 
 
-def assert_agree(name: str, ours, theirs) -> None:
-    """Raise unless two arrays agree to `AGREEMENT`, relative to the largest entry."""
+def assert_agree(name: str, ours: ArrayLike, theirs: ArrayLike) -> None:
+    """Raise unless two arrays agree to `AGREEMENT` relative to the largest entry."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     gap = np.abs(ours - theirs).max() / np.abs(theirs).max()
     if not gap <= AGREEMENT:
         raise AssertionError(f"{name}: the two sides differ by {gap:.2e}, more than {AGREEMENT:.0e}")
 
 
-def fit_slope(sizes, times) -> tuple[float, float]:
-    """Slope of log time against log size by least squares, and its standard error."""
+def fit_slope(sizes: ArrayLike, times: ArrayLike) -> tuple[float, float]:
+    """Least-squares slope of log time against log size, and its standard error."""
     x, y = np.log(sizes), np.log(times)
     design = np.column_stack([np.ones_like(x), x])
     coefficients, *_ = np.linalg.lstsq(design, y)
@@ -99,7 +100,7 @@ def fit_slope(sizes, times) -> tuple[float, float]:
 
 
 def write(name: str, claims: list[Claim]) -> Path:
-    """Write what was measured, with the machine, the versions and the commit, to results/benchmarks."""
+    """Write the claims with the machine, the versions and the commit to results/benchmarks, and return the path."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     record = {
@@ -115,7 +116,7 @@ def write(name: str, claims: list[Claim]) -> Path:
     return path
 
 
-def _machine() -> dict:
+def _machine() -> dict[str, object]:
     return {
         "cpus": os.cpu_count(),
         "model": _cpu_model(),

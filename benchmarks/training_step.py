@@ -1,14 +1,16 @@
-"""How much of its device a training step of four language models uses, and what takes the time.
+"""Model FLOP utilization of a training step of four language models, and the operations that take the time.
 
-Model FLOP utilization: the multiplications and additions that the models' mathematics needs a second, over what large matrix
-products of the same precision reach on the same devices in the same run. On CPU with the model of docs/language_models.md in
-float32, on accelerators with models of the size of OPT-350m in bfloat16. A profile of one generation says which operations take the
-time; results/benchmarks/profile holds it whole, for XProf or Perfetto.
+Model FLOP utilization is the number of multiplications and additions per second that the models mathematically need,
+divided by the rate that large matrix products of the same precision reach on the same devices in the same run. On CPU
+it is measured with the model of docs/language_models.md in float32, on accelerators with models of the size of
+OPT-350m in bfloat16. A profile of one generation shows which operations take the time; results/benchmarks/profile
+holds all of it, for XProf or Perfetto.
 """
 
 import re
 import shutil
 from collections import Counter
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -28,9 +30,9 @@ SMALL = llama_config(vocabulary=512, hidden=64, layers=5, heads=8, feed_forward=
 OPT_350M = opt_config(50_272, 1024, 24, 16, 4096, 2048, word_embedding=512, norm_first=False, dtype="bfloat16")
 ON_CPU = (SMALL, TrainingSettings(steps=8, batch=8, length=256), 2048)
 ON_ACCELERATORS = (OPT_350M, TrainingSettings(steps=8, batch=8, length=512), 8192)
-"""Model, training, and rows and columns of the matrices."""
+"""Model, training settings, and size of the matrices."""
 TARGET = 0.3
-"""Trainers of models of this size reach 0.3 to 0.5 on accelerators."""
+"""Training of models of this size reaches 0.3 to 0.5 on accelerators."""
 
 _PRODUCTS = re.compile(r"dot|gemm|matmul|cublas|cudnn|cutlass|nvjet|xmma|flash", re.IGNORECASE)
 _CONTAINERS = re.compile(r"^(end: |while|call|conditional|Thunk|Threadpool)")
@@ -52,15 +54,15 @@ def _measure(config: TransformerConfig, training: TrainingSettings, size: int) -
     matrices = jax.device_put(jnp.ones((mesh.size, size, size), config.dtype), sharding)
     square = jax.jit(jnp.matmul)
 
-    def ours():
+    def ours() -> object:
         return train(models, batches, settings)
 
-    def products():
+    def products() -> jax.Array:
         return square(matrices, matrices)
 
     jax.block_until_ready((ours(), products()))
     pairs = interleaved(ours, products, PAIRS)
-    needed = tokens.size * _flops_a_token(config, training.length)
+    needed = tokens.size * _flops_per_token(config, training.length)
     of_products = 2 * mesh.size * size**3
     kinds = _time_by_kind(ours)
     details = {
@@ -85,14 +87,17 @@ def _parameters(config: TransformerConfig) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(model))
 
 
-def _flops_a_token(config: TransformerConfig, length: int) -> int:
-    """Of forward and backward pass: six a parameter (Kaplan et al. 2020), and those of attention to half of the row on average."""
+def _flops_per_token(config: TransformerConfig, length: int) -> int:
+    """FLOPs of a training step per token: six per parameter (Kaplan et al. 2020), plus attention.
+
+    A token attends to half of its row on average.
+    """
     attention = 12 * config.layers * config.heads * config.head_size * length // 2
     return 6 * _parameters(config) + attention
 
 
-def _time_by_kind(run) -> dict[str, float]:
-    """Which part of the devices' busy time each kind of operation takes."""
+def _time_by_kind(run: Callable[[], object]) -> dict[str, float]:
+    """Fraction of the devices' busy time by kind of operation."""
     folder = RESULTS / "profile"
     shutil.rmtree(folder, ignore_errors=True)
     with jax.profiler.trace(folder):

@@ -1,4 +1,7 @@
-"""Write tests/sim/lm/golden: what `transformers` makes of the tiny models. Needs the extra `parity` (torch, transformers)."""
+"""Write tests/sim/lm/golden: logits and greedy completions of the tiny models by `transformers`.
+
+Needs torch and transformers, the dependency group `parity` (pip install --group parity).
+"""
 
 import tempfile
 from pathlib import Path
