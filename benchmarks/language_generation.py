@@ -19,7 +19,7 @@ from crossfeed.sim.lm.data.tokenizer import train_tokenizer
 from crossfeed.sim.lm.model.config import llama_config
 from crossfeed.sim.lm.model.formats.pretrained import save_pretrained
 from crossfeed.sim.lm.model.generate import complete
-from crossfeed.sim.lm.model.placement import entity_mesh, place_models, place_rows, stack
+from crossfeed.sim.lm.model.placement import Batches, entity_mesh, place_models, place_rows, stack
 from crossfeed.sim.lm.model.transformer import Transformer
 from crossfeed.sim.lm.study.study import TrainingSettings
 from crossfeed.sim.lm.train.training import rows_at_once, token_losses, train
@@ -86,7 +86,7 @@ def _measure(torch: ModuleType) -> list[Claim]:
 
 
 def our_generation(
-    models: Transformer, batches: Rows, training: TrainingSettings, prompts: np.ndarray, tests: np.ndarray
+    models: Transformer, batches: Batches, training: TrainingSettings, prompts: np.ndarray, tests: np.ndarray
 ) -> tuple[Transformer, jax.Array, jax.Array]:
     """Trained population, completions, and test losses."""
     models, _ = train(models, batches, training)

@@ -17,23 +17,23 @@ from crossfeed.atomic_write import atomic_write
 from .ledger import Outcome
 
 _INTRODUCTION = """\
-This page lists every statement of the paper (arXiv 2505.21677 v3) and of `docs/theory.md` with a verdict that running code
-reached. Ids that begin with E are misprints and gaps of the paper: E1-E13 were known before the checks were written, and
-the checks found E14; E12 is correct as printed and is made precise. Ids that begin with B are claims from this project's
-own notes that the checks found false as first stated.
+This page lists every statement of the paper (arXiv 2505.21677 v3) and of `docs/theory.md`, with a verdict that running
+code reached. Ids that begin with E are misprints and gaps of the paper: E1-E13 were known before the checks were
+written, and the checks found E14; E12 is correct as printed and is made precise. Ids that begin with B are claims from
+this project's own notes that the checks found false as first stated.
 
-`crossfeed verify ledger` decides all claims again. It fails if a verdict differs from the one recorded here, if a claim has no
-check, or if a check does not refute a mutation of its formula. This page is its output (`make ledger`).
+`crossfeed verify ledger` decides all claims again. It fails if a verdict differs from the one recorded here, if a claim
+has no check, or if a check does not refute a mutation of its formula. This page is its output (`make ledger`).
 
 There are four kinds of evidence, and each check names the cases that it decides:
 
-- *symbolic*: computer algebra with SymPy, mostly with noncommuting symbols. Such a symbol stands for a matrix of any size, \
-so an identity holds for every d, and for every K where one symbol combines all entities. Where entities are written out \
-individually, the identity is decided for K = 1 … 4, and where generations are, up to the stated number. Larger K and t add \
-terms of the same form; that step is argued, not computed.
-- *exact*: rational arithmetic without rounding. An identity is tested at random rational points, and a false one would \
-pass with at most the stated error probability. An inequality or an equivalence is decided only for the ecosystems drawn; \
-its general proof is given in words, or by the claims that it rests on.
+- *symbolic*: computer algebra with SymPy, mostly with noncommuting symbols. Such a symbol stands for a matrix of any \
+size, so an identity holds for every d, and for every K where one symbol combines all entities. Where entities are \
+written out individually, the identity is decided for K = 1 … 4, and where generations are written out, up to the \
+stated number. Larger K and t add terms of the same form; that step is argued, not computed.
+- *exact*: rational arithmetic without rounding. An identity is tested at random rational points, and a false one \
+would pass with at most the stated error probability. An inequality or an equivalence is decided only for the \
+ecosystems drawn; its general proof is given in words, or by the claims that it rests on.
 - *certified*: ball arithmetic with rigorous error bounds, which proves the statement for the stated ecosystems only.
 - *searched*: no proof; a search for counterexamples found none.
 

@@ -201,7 +201,7 @@ def singular_prompts(formula: Callable[[RationalEcosystem], bool]) -> Finding:
     lambda a, b, cp: a - b * cp * b.adjoint(),
     mutations={
         "block instead of Schur complement": lambda a, b, cp: a,
-        "sign": lambda a, b, cp: a + b * cp * b.adjoint(),
+        "wrong sign": lambda a, b, cp: a + b * cp * b.adjoint(),
     },
 )
 def schur_kernel(formula: Callable[..., Expr]) -> Finding:

@@ -168,7 +168,7 @@ def noise(formula: Callable[[Sequence[fmpq]], list[fmpq]]) -> Finding:
     mutations={
         "H'XH": lambda X, N, H: N + H.transpose() * X * H,
         "N inside": lambda X, N, H: H * (N + X) * H.transpose(),
-        "N forgotten": lambda X, N, H: H * X * H.transpose(),
+        "N dropped": lambda X, N, H: H * X * H.transpose(),
     },
 )
 def covariance(formula: Callable[..., fmpq_mat]) -> Finding:

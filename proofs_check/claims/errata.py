@@ -247,10 +247,8 @@ def prediction_error(formula: Callable[[fmpq_mat, fmpq_mat, fmpq_mat], fmpq]) ->
         column = fmpq_mat([[L[0, i]], [L[1, i]]])
         # ‖X(b ± √3 l)‖² averaged over the sign is ‖Xb‖² + 3‖Xl‖²
         squares += trace(gram(X * bias)) + 3 * trace(gram(X * column))
-    return Finding(
-        squares / 3 == formula(gram(X), L * L.transpose(), bias),
-        "the expectation over all points, compared with the formula",
-    )
+    equal = squares / 3 == formula(gram(X), L * L.transpose(), bias)
+    return Finding(equal, f"the expectation over all points {'equals' if equal else 'differs from'} the formula")
 
 
 @check(

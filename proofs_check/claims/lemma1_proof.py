@@ -105,8 +105,8 @@ def _delta(surplus: fmpq, public: fmpq_mat, pool: fmpq_mat, grams: list[fmpq_mat
     },
 )
 def kernel_inside(formula: tuple[Callable[..., fmpq_mat], fmpq]) -> Finding:
-    """For rational S_k of rank one, and S_* of rank one and two, that leave Δ singular (K = 3, d = 4, α = 1/2,
-    λ = 1/4, β = 1/8): S_k vanishes on the kernel of Δ, at two random rational points for each of two S_*, one of
+    """S_k vanishes on the kernel of Δ for rational S_k of rank one and S_* of rank one or two that leave Δ singular
+    (K = 3, d = 4, α = 1/2, λ = 1/4, β = 1/8), at two random rational points for each of two choices of S_*, one of
     which is S_1. In general, v'Δv = 0 is a sum of nonnegative terms, one of which is w_k v'S_k v."""
     expression, beta = formula
     alpha, mixing = fmpq(1, 2), fmpq(1, 4)

@@ -43,7 +43,7 @@ def radius(formula: Callable[[Expr, Expr], Expr]) -> Finding:
     "symbolic",
     relative_error,
     mutations={
-        "1 - 1/K forgotten": lambda a, b, K: (1 - b) ** 2 + b**2 / K + (1 - a) ** 2 * b**2 + a**2 / (K * (1 - a**2)),
+        "1 - 1/K dropped": lambda a, b, K: (1 - b) ** 2 + b**2 / K + (1 - a) ** 2 * b**2 + a**2 / (K * (1 - a**2)),
         "1 - a for 1 - a²": lambda a, b, K: (
             (1 - b) ** 2 + b**2 / K + (1 - a) ** 2 * b**2 * (1 - 1 / K) + a**2 / (K * (1 - a))
         ),
