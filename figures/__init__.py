@@ -1,1 +1,1 @@
-"""Figures of the paper and of this project; one module each, one look for all."""
+"""Figures of the paper and of this project, one module each, in one style."""

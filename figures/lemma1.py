@@ -1,50 +1,61 @@
-"""Lemma 1 on random ecosystems: ρ(Q) against its explicit bound, and what happens outside its condition."""
+"""Lemma 1 on random ecosystems: ρ(Q) against its explicit bound, and outside its condition."""
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from ..proofs_check.lemma1 import Sizes, survey
+from ..proofs_check.lemma1 import Sizes, Survey, survey
 from .report import Report, Request, save
 from .style import COLORS, DASHES, grid_of_axes, styled
 
 SIZES = Sizes(least_entities=2, most_entities=8, least_features=2, most_features=4)
-_GROUPS = ((2, 3), (4, 5), (6, 8))  # of K, shown apart
-_VISIBLE = 0.001  # a growth that a researcher would notice within a thousand generations
+_GROUPS = ((2, 3), (4, 5), (6, 8))  # values of K that share a curve
+_VISIBLE = 0.001  # growth per generation that shows within a thousand generations
+_LOWEST = 1e-6  # end of the axis of 1 - bound
+_SHOWN = 6000  # ecosystems drawn
 
 
 def draw(request: Request) -> Report:
-    """Left: within the condition, every ecosystem lies on or above the line. Right: with unrelated prompts ρ(Q) may exceed one."""
+    """Survey random ecosystems, and write the figure."""
     found = survey(request.seed, 3000 if request.quick else 60_000, SIZES)
-    radius, bound = found.within.spectral_radius, found.within.spectral_radius + found.slack
+    excess = _excess(found)
+    columns = {
+        "entities": found.within.entities,
+        "dimension": found.within.features,
+        "spectral_radius": found.within.spectral_radius,
+        "bound": _bound(found),
+        "entities_outside": found.outside.entities,
+        "dimension_outside": found.outside.features,
+        "kind_outside": found.outside.kind,
+        "spectral_radius_outside": found.radius_outside,
+    }
+    return save(request, _report(found, excess, request.seed), _figure(found, excess), columns)
+
+
+def _bound(found: Survey) -> np.ndarray:
+    """Lemma 1's bound on ρ(Q) of the ecosystems within its condition."""
+    return np.asarray(found.within.spectral_radius + found.slack)
+
+
+def _excess(found: Survey) -> dict[str, np.ndarray]:
+    """ρ(Q) - 1 of the ecosystems with unrelated prompts, by number of entities."""
     unrelated, entities = found.outside.kind == 0, found.outside.entities
-    excess = {
+    return {
         f"K = {least} to {most}": found.radius_outside[unrelated & (least <= entities) & (entities <= most)] - 1
         for least, most in _GROUPS
     }
-    large_beta = found.outside_of(1)
-    growing = {name: float((values > _VISIBLE).mean()) for name, values in excess.items()}
-    worst = found.worst
-    assert worst is not None  # K, d ≥ 2: unrelated prompts are no mixture
 
+
+def _figure(found: Survey, excess: dict[str, np.ndarray]) -> Figure:
+    """Gap of ρ(Q) to one against that of the bound within the condition, and exceedance of one with unrelated prompts."""
     with styled():
-        figure, (axes,) = grid_of_axes(1, 2, (9, 3.6))
-        shown = slice(None, None, max(1, len(radius) // 6000))
-        lowest = 1e-6
-        gaps = [np.maximum(1 - values[shown], lowest) for values in (bound, radius)]
-        axes[0].plot(*gaps, ".", color=COLORS[1], markersize=2, alpha=0.5, rasterized=True)
-        axes[0].plot([lowest, 1], [lowest, 1], color=COLORS[0], label="ρ(Q) = bound")
-        axes[0].set(
-            xlabel=f"1 - bound of Lemma 1 (drawn at {lowest:g} if less)",
-            ylabel="1 - ρ(Q)",
-            xscale="log",
-            yscale="log",
-            title="within the condition: ρ(Q) below the bound is above the line",
-        )
-        axes[0].legend(loc="lower right")
+        figure, ((within, outside),) = grid_of_axes(1, 2, (9, 3.6))
+        _draw_within(within, found)
         for number, (name, values) in enumerate(excess.items()):
             above = 1 - np.arange(len(values)) / len(values)
-            axes[1].plot(np.sort(values), above, DASHES[number], color=COLORS[number], label=name)
-        axes[1].set(
-            xlabel="ρ(Q) - 1, growth a generation",
+            outside.plot(np.sort(values), above, DASHES[number], color=COLORS[number], label=name)
+        outside.set(
+            xlabel="ρ(Q) - 1, growth per generation",
             ylabel="fraction of ecosystems above",
             xlim=(1e-4, 1),
             ylim=(1e-5, 1),
@@ -52,40 +63,48 @@ def draw(request: Request) -> Report:
             yscale="log",
             title="outside the condition: unrelated prompts",
         )
-        axes[1].legend(loc="lower left")
-        verdict = f"ρ(Q) against the bound: {found.complaint}" if found.complaint else "ρ(Q) never exceeds the bound"
-        report = Report(
-            "lemma1",
-            "Lemma 1 on random ecosystems",
-            f"Within the condition {verdict} ({len(radius)} ecosystems); where entities publish on inputs unrelated to "
-            f"what they know, up to {max(growing.values()):.1%} diverge by more than {_VISIBLE:.1%} a generation, and the worst "
-            f"(K = {worst.drawn.entities}, d = {worst.drawn.features}) by a factor {worst.enclosure.lower:.3f}. With mixtures of "
-            f"what they know and public inputs, but β > λ, the largest ρ(Q) is {large_beta.max():.6f}.",
-            f"{len(radius)} random ecosystems within and {int(unrelated.sum())} with unrelated prompts, K from 2 to 8, d from "
-            f"2 to 4; ranks from 1, λ, γ, α and β random; seed {request.seed}. Lemma 1: γS = λS~ + (1-λ)S_* and β ≤ λ give "
-            "ρ(Q) ≤ 1/(1+εδ), see docs/theory.md.",
-            {
-                "trials": len(radius),
-                "smallest_slack": float(found.slack.min()),
-                "violations": found.decided.get("above", 0),
-                "decided_exactly": found.decided,
-                "growing_outside": growing,
-                "largest_spectral_radius_outside": worst.enclosure.lower,
-                "largest_spectral_radius_where_beta_exceeds_mixing": float(large_beta.max()),
-            },
-        )
-        return save(
-            request,
-            report,
-            figure,
-            {
-                "entities": found.within.entities,
-                "dimension": found.within.features,
-                "spectral_radius": radius,
-                "bound": bound,
-                "entities_outside": entities,
-                "dimension_outside": found.outside.features,
-                "kind_outside": found.outside.kind,
-                "spectral_radius_outside": found.radius_outside,
-            },
-        )
+        outside.legend(loc="lower left")
+    return figure
+
+
+def _draw_within(axes: Axes, found: Survey) -> None:
+    shown = slice(None, None, max(1, len(found.slack) // _SHOWN))
+    gaps = [np.maximum(1 - values[shown], _LOWEST) for values in (_bound(found), found.within.spectral_radius)]
+    axes.plot(*gaps, ".", color=COLORS[1], markersize=2, alpha=0.5, rasterized=True)
+    axes.plot([_LOWEST, 1], [_LOWEST, 1], color=COLORS[0], label="ρ(Q) = bound")
+    axes.set(
+        xlabel=f"1 - bound of Lemma 1 (drawn at {_LOWEST:g} if less)",
+        ylabel="1 - ρ(Q)",
+        xscale="log",
+        yscale="log",
+        title="within the condition: ρ(Q) below the bound is above the line",
+    )
+    axes.legend(loc="lower right")
+
+
+def _report(found: Survey, excess: dict[str, np.ndarray], seed: int) -> Report:
+    trials, unrelated, large_beta = len(found.slack), len(found.outside_of(0)), found.outside_of(1)
+    growing = {name: float((values > _VISIBLE).mean()) for name, values in excess.items()}
+    verdict = f"ρ(Q) against the bound: {found.complaint}" if found.complaint else "ρ(Q) never exceeds the bound"
+    worst = found.worst
+    assert worst is not None  # K, d ≥ 2: unrelated prompts are no mixture of private and public inputs
+    return Report(
+        "lemma1",
+        "Lemma 1 on random ecosystems",
+        f"Within the condition {verdict} ({trials} ecosystems). Where entities publish labels for inputs unrelated to their "
+        f"data, up to {max(growing.values()):.1%} grow by more than {_VISIBLE:.1%} per generation, the worst (K = "
+        f"{worst.drawn.entities}, d = {worst.drawn.features}) by a factor of {worst.enclosure.lower:.3f}. Where the inputs are "
+        f"mixtures of private and public ones, but β > λ, the largest ρ(Q) is {large_beta.max():.6f}.",
+        f"{trials} random ecosystems within the condition and {unrelated} with unrelated prompts, K from 2 to 8, d from 2 to 4; "
+        f"ranks from 1, λ, γ, α and β random; seed {seed}. Lemma 1: γS = λS~ + (1-λ)S_* and β ≤ λ give ρ(Q) ≤ 1/(1+εδ), see "
+        "docs/theory.md.",
+        {
+            "trials": trials,
+            "smallest_slack": float(found.slack.min()),
+            "violations": found.decided.get("above", 0),
+            "decided_exactly": found.decided,
+            "growing_outside": growing,
+            "largest_spectral_radius_outside": worst.enclosure.lower,
+            "largest_spectral_radius_where_beta_exceeds_mixing": float(large_beta.max()),
+        },
+    )

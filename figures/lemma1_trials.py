@@ -1,4 +1,4 @@
-"""Any number of trials of Lemma 1: the distribution of its slack, growth outside its condition, and the worst ecosystem."""
+"""Random trials of Lemma 1: distribution of its slack, growth outside its condition, and the worst ecosystem."""
 
 import json
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from crossfeed.atomic_write import atomic_write
 
@@ -24,17 +26,17 @@ from ..theory import save_ecosystem
 from .report import Report, Request, save
 from .style import COLORS, DASHES, MARKERS, grid_of_axes, styled
 
-_POINTS = 2000  # of a curve over all trials, the largest all shown
+_POINTS = 2000  # points of a curve over all trials, denser toward the largest values
 
 
 @dataclass(frozen=True)
 class TrialReport:
-    """What trials leave behind.
+    """Outcome of random trials of Lemma 1.
 
     Attributes:
-        summary: their numbers, as `lemma1.json` holds them.
+        summary: headline numbers, the content of `lemma1.json`.
         files: names of the files written.
-        complaint: which ecosystems within the condition are not proved to obey the lemma; empty if all are.
+        complaint: numbers of ecosystems within the condition that are not proved to obey the lemma; empty if all are.
     """
 
     summary: dict[str, object]
@@ -43,14 +45,16 @@ class TrialReport:
 
 
 def run_trials(request: Request, trials: int, sizes: Sizes, progress: Callable[[int], None]) -> TrialReport:
-    """Draw ecosystems within and outside Lemma 1's condition, decide the extremal ones exactly, and write what was found.
+    """Test Lemma 1 on random ecosystems within and outside its condition, decide the extremal ones exactly, and write the results.
 
     Args:
-        trials: ecosystems within the condition, and as many for the outside.
-        progress: receives the number of ecosystems drawn so far.
+        request: folder and seed.
+        trials: number of ecosystems within the condition, and of those outside it.
+        sizes: ranges of K and d.
+        progress: called with the number of ecosystems drawn so far.
 
     Raises:
-        InvalidInput: more trials than memory holds.
+        InvalidInput: more trials than fit the memory.
     """
     folder, seed = request.folder, request.seed
     found = survey(seed, trials, sizes, progress)
@@ -70,12 +74,25 @@ def run_trials(request: Request, trials: int, sizes: Sizes, progress: Callable[[
 
 
 def draw_trials(request: Request, found: Survey, divergence: Divergence | None) -> Report:
-    """Histogram of slack within the condition, exceedance of ρ = 1 outside it, and the worst ecosystem's error by generation."""
+    """Write the figure: slack within the condition, exceedance of ρ = 1 outside it, and the worst ecosystem's error."""
     edges, counts = slack_histogram(found.slack)
+    report = Report(
+        "slack",
+        "Lemma 1 by trial",
+        f"{len(found.slack)} ecosystems within the condition, {found.decided.get('above', 0)} proved to lie above the bound.",
+        f"Seed {request.seed}.",
+        {},
+    )
+    columns = {"slack_from": 10.0 ** edges[:-1], "slack_to": 10.0 ** edges[1:], "ecosystems": counts}
+    return save(request, report, _figure(found, 10.0**edges, counts, divergence), columns)
+
+
+def _figure(found: Survey, edges: np.ndarray, counts: np.ndarray, divergence: Divergence | None) -> Figure:
+    """Histogram of the slack, exceedance curves of ρ(Q), and the worst ecosystem's error by generation if there is one."""
     columns = 3 if divergence is not None else 2
     with styled():
         figure, (axes,) = grid_of_axes(1, columns, (4.1 * columns, 3.6))
-        axes[0].stairs(counts, 10.0**edges, fill=True, color=COLORS[1])
+        axes[0].stairs(counts, edges, fill=True, color=COLORS[1])
         axes[0].set(
             xlabel="slack of Lemma 1's bound, 1/(1+εδ) - ρ(Q)",
             ylabel="ecosystems",
@@ -83,36 +100,39 @@ def draw_trials(request: Request, found: Survey, divergence: Divergence | None) 
             yscale="log",
             title="within the condition (first bin: zero to rounding)",
         )
-        for kind, name in enumerate(OUTSIDE):
-            growth = np.sort(found.outside_of(kind)) - 1
-            share = (growth > EXCESS).mean() if len(growth) else 0.0
-            above = 1 - np.arange(len(growth)) / max(1, len(growth))
-            shown = len(growth) - np.unique(np.geomspace(1, len(growth), _POINTS).astype(int)) if len(growth) else []
-            axes[1].plot(growth[shown], above[shown], DASHES[kind], color=COLORS[kind], label=f"{name}: {share:.2%}")
-        axes[1].set(
-            xlabel="ρ(Q) - 1, growth a generation",
-            ylabel="fraction of ecosystems above",
-            xlim=(EXCESS, 1),
-            ylim=(1 / max(10, len(found.slack)), 1),
-            xscale="log",
-            yscale="log",
-            title="outside the condition",
-        )
-        axes[1].legend(loc="lower left", title="with ρ(Q) > 1")
+        _draw_outside(axes[1], found)
         if divergence is not None:
             _draw_divergence(axes[2], divergence)
-        report = Report(
-            "slack",
-            "Lemma 1 by trial",
-            f"{len(found.slack)} ecosystems within the condition, {found.decided.get('above', 0)} proved to lie above the bound.",
-            f"Seed {request.seed}.",
-            {},
-        )
-        numbers = {"slack_from": 10.0 ** edges[:-1], "slack_to": 10.0 ** edges[1:], "ecosystems": counts}
-        return save(request, report, figure, numbers)
+    return figure
 
 
-def _draw_divergence(axes, divergence: Divergence) -> None:
+def _exceedance(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted values, thinned out below the largest, and the fraction of all that is at least as large as each."""
+    ordered, count = np.sort(values), len(values)
+    if not count:
+        return ordered, ordered
+    shown = count - np.unique(np.geomspace(1, count, _POINTS).astype(int))
+    return ordered[shown], (1 - np.arange(count) / count)[shown]
+
+
+def _draw_outside(axes: Axes, found: Survey) -> None:
+    for kind, name in enumerate(OUTSIDE):
+        growth = found.outside_of(kind) - 1
+        share = (growth > EXCESS).mean() if len(growth) else 0.0
+        axes.plot(*_exceedance(growth), DASHES[kind], color=COLORS[kind], label=f"{name}: {share:.2%}")
+    axes.set(
+        xlabel="ρ(Q) - 1, growth per generation",
+        ylabel="fraction of ecosystems above",
+        xlim=(EXCESS, 1),
+        ylim=(1 / max(10, len(found.slack)), 1),
+        xscale="log",
+        yscale="log",
+        title="outside the condition",
+    )
+    axes.legend(loc="lower left", title="with ρ(Q) > 1")
+
+
+def _draw_divergence(axes: Axes, divergence: Divergence) -> None:
     exact, simulated = np.asarray(divergence.exact), np.asarray(divergence.simulated)
     time, radius = np.arange(len(exact)), float(divergence.spectral_radius)
     every = max(1, len(exact) // 20)

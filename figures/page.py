@@ -1,4 +1,4 @@
-"""One self-contained HTML page with every picture and one sentence of what it says."""
+"""Self-contained HTML page with all figures and their conclusions."""
 
 import base64
 import html
@@ -18,7 +18,7 @@ img { width: 100%; height: auto; }
 
 
 def write_page(path: Path, reports: Sequence[Report], summary: str) -> None:
-    """Write the page beside the figures' files; pictures are embedded, so that the page can be sent alone."""
+    """Write the page into the folder of the figures; pictures are embedded, so that the page can be sent on its own."""
     sections = "\n".join(_section(path.parent, report) for report in reports)
     text = f"""<!doctype html>
 <html lang="en">

@@ -1,8 +1,12 @@
 """Phase diagram over α and β: spectral radius and mean efficiency of one random ecosystem."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
+from matplotlib.figure import Figure
 
 from ..sim import sharded_grid
 from ..theory import Weights, limit, random_gaussian, relative_efficiency
@@ -11,59 +15,94 @@ from .report import Report, Request, save
 from .style import grid_of_axes, heat_map, styled
 
 
-def draw(request: Request) -> Report:
-    """Heat maps with contours; the best constant weights and the paper's (0.5, 0.5) are marked."""
-    ecosystem = random_gaussian(jax.random.split(jax.random.key(request.seed))[0], ENTITIES, DIMENSION, RANK)
-    points = 41 if request.quick else 101
-    alphas, betas = jnp.linspace(0.005, 0.995, points), jnp.linspace(0.005, 0.995, points)
+@dataclass(frozen=True)
+class Plane:
+    """Spectral radius and mean efficiency over the plane of constant weights.
 
-    def both(beta, alpha):
+    Attributes:
+        weights: values of α, and of β.
+        spectral_radius: ρ(Q).
+        efficiency: mean relative efficiency in the limit.
+        at_half: mean relative efficiency at α = β = 0.5.
+    """
+
+    weights: Float[np.ndarray, " weight"]
+    spectral_radius: Float[np.ndarray, "beta alpha"]
+    efficiency: Float[np.ndarray, "beta alpha"]
+    at_half: float
+
+    @property
+    def best(self) -> tuple[float, float, float]:
+        """(α, β, mean efficiency) where the efficiency is highest."""
+        row, column = np.unravel_index(np.nanargmax(self.efficiency), self.efficiency.shape)
+        return float(self.weights[column]), float(self.weights[row]), float(self.efficiency[row, column])
+
+
+def compute(seed: int, points: int) -> Plane:
+    """Exact phase diagram of one random ecosystem, with this number of values of α and of β."""
+    ecosystem = random_gaussian(jax.random.split(jax.random.key(seed))[0], ENTITIES, DIMENSION, RANK)
+    weights = jnp.linspace(0.005, 0.995, points)
+
+    def both(beta: Float[Array, ""], alpha: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         law = limit(ecosystem, Weights(alpha, beta))
+        assert law.spectral_radius is not None  # a limit always has one
         return law.spectral_radius, relative_efficiency(law).mean()
 
     over_grid = jax.jit(lambda *axes: sharded_grid(both, *axes))
-    radius, efficiency = (np.asarray(x) for x in over_grid(betas, alphas))
+    radius, efficiency = (np.asarray(x) for x in over_grid(weights, weights))
     at_half = float(both(jnp.array(0.5), jnp.array(0.5))[1])
-    row, column = np.unravel_index(np.nanargmax(efficiency), efficiency.shape)
-    best = (float(alphas[column]), float(betas[row]))
+    return Plane(np.asarray(weights), radius, efficiency, at_half)
 
+
+def draw(request: Request) -> Report:
+    """Compute and write the figure."""
+    found = compute(request.seed, 41 if request.quick else 101)
+    columns = {
+        "beta": found.weights[:, None],
+        "alpha": found.weights,
+        "spectral_radius": found.spectral_radius,
+        "mean_relative_efficiency": found.efficiency,
+    }
+    return save(request, _report(found, request.seed), _figure(found), columns)
+
+
+def _figure(found: Plane) -> Figure:
+    """Heat maps with contours; the best constant weights and the paper's α = β = 0.5 are marked."""
+    alpha, beta, _ = found.best
+    maps = {"spectral radius ρ(Q)": found.spectral_radius, "mean relative efficiency": found.efficiency}
     with styled():
         figure, (axes,) = grid_of_axes(1, 2, (9.5, 4))
         levels = np.linspace(0.1, 0.9, 9)
-        for panel, values, label in zip(
-            axes, (radius, efficiency), ("spectral radius ρ(Q)", "mean relative efficiency"), strict=True
-        ):
-            figure.colorbar(heat_map(panel, alphas, betas, values, levels), ax=panel, label=label)
-        axes[1].plot(*best, "*", color="white", markersize=11, markeredgecolor="black", label="best constant weights")
+        for panel, (label, values) in zip(axes, maps.items(), strict=True):
+            image = heat_map(panel, found.weights, found.weights, values, levels)
+            figure.colorbar(image, ax=panel, label=label)
+        axes[1].plot(
+            alpha, beta, "*", color="white", markersize=11, markeredgecolor="black", label="best constant weights"
+        )
         axes[1].plot(0.5, 0.5, "o", color="white", markersize=6, markeredgecolor="black", label="α = β = 0.5")
         figure.legend(loc="outside lower right", ncols=2)
         for panel in axes:
             panel.set(
                 xlabel="α, weight of synthetic data", ylabel="β, weight of private data", xlim=(0, 1), ylim=(0, 1)
             )
-        report = Report(
-            "phase_diagram",
-            "Phase diagram over α and β",
-            f"The best constant weights are α = {best[0]:.2f}, β = {best[1]:.2f} with mean efficiency "
-            f"{efficiency[row, column]:.3f}; α = β = 0.5 reaches {at_half:.3f}.",
-            f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, one random draw (seed "
-            f"{request.seed}); {points} × {points} grid, exact.",
-            {
-                "best_alpha": best[0],
-                "best_beta": best[1],
-                "best_mean_efficiency": float(efficiency[row, column]),
-                "mean_efficiency_at_half": at_half,
-                "largest_spectral_radius": float(radius.max()),
-            },
-        )
-        return save(
-            request,
-            report,
-            figure,
-            {
-                "beta": betas[:, None],
-                "alpha": alphas,
-                "spectral_radius": radius,
-                "mean_relative_efficiency": efficiency,
-            },
-        )
+    return figure
+
+
+def _report(found: Plane, seed: int) -> Report:
+    points = len(found.weights)
+    alpha, beta, efficiency = found.best
+    return Report(
+        "phase_diagram",
+        "Phase diagram over α and β",
+        f"The best constant weights are α = {alpha:.2f}, β = {beta:.2f} with mean relative efficiency {efficiency:.3f}; "
+        f"α = β = 0.5 reaches {found.at_half:.3f}.",
+        f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, one random draw (seed {seed}); "
+        f"{points} × {points} grid, exact.",
+        {
+            "best_alpha": alpha,
+            "best_beta": beta,
+            "best_mean_efficiency": efficiency,
+            "mean_efficiency_at_half": found.at_half,
+            "largest_spectral_radius": float(found.spectral_radius.max()),
+        },
+    )

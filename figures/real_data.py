@@ -1,9 +1,12 @@
-"""What each entity gains on every task from training on the others' outputs, over α and β; by default on real data."""
+"""Change of every entity's prediction error on every task by synthetic data, over α and β; by default on real data."""
+
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
+from matplotlib.figure import Figure
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
 
@@ -14,28 +17,86 @@ from .style import grid_of_axes, heat_map, styled
 
 DATASET, ENTITIES = "diabetes", 3
 _SHOWN = 5  # entities and tasks drawn; the CSV holds all
-_LARGEST_CHANGE = 1.0  # log₂; the scale ends there
+_LARGEST_CHANGE = 1.0  # end of the color scale, in powers of two
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Exact prediction errors of all entities in the limit, with and without synthetic data.
+
+    Attributes:
+        alphas: values of α.
+        betas: values of β.
+        errors: MSPE of every entity on every task; `inf` where there is no limit.
+        alone: the same at α = 0, without synthetic data.
+        tasks: indices of the entities with private data, which have a task.
+        best: indices (β, α) of the common weights with the smallest geometric mean error over entities and tasks.
+        best_alone: index of β with the smallest geometric mean error at α = 0.
+    """
+
+    alphas: Float[np.ndarray, " alpha"]
+    betas: Float[np.ndarray, " beta"]
+    errors: Float[np.ndarray, "beta alpha entity entity"]
+    alone: Float[np.ndarray, "beta 1 entity entity"]
+    tasks: Int[np.ndarray, " task"]
+    best: tuple[int, int]
+    best_alone: int
+
+    @property
+    def best_weights(self) -> tuple[float, float]:
+        """(α, β) of the best common weights."""
+        return float(self.alphas[self.best[1]]), float(self.betas[self.best[0]])
+
+    @property
+    def log_ratio(self) -> Float[np.ndarray, "beta alpha entity task"]:
+        """Logarithm of the error over that at α = 0 with the best β there."""
+        return np.log(self.errors[..., self.tasks]) - np.log(self.alone[self.best_alone, 0][:, self.tasks])
 
 
 def draw(request: Request) -> Report:
-    """The figure for scikit-learn's bundled diabetes data."""
+    """Compute and write the figure of scikit-learn's diabetes data."""
     ecosystem = bundled_ecosystem(DATASET, ENTITIES)
     save_ecosystem(ecosystem, request.folder / "real_data_ecosystem.npz")
-    source = f"scikit-learn's {DATASET} data, {ENTITIES} entities own different slices"
+    source = f"scikit-learn's {DATASET} data, {ENTITIES} entities that own different slices"
     report = draw_ecosystem(request, ecosystem, "real_data", source)
     report.files.append("real_data_ecosystem.npz")
     return report
 
 
 def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: str) -> Report:
-    """MSPE of every entity on every task, relative to its best without synthetic data, as heat maps over (α, β).
+    """Compute and write heat maps over (α, β) of the change of every entity's MSPE on every task by synthetic data.
+
+    Args:
+        name: stem of the files.
+        source: description of the ecosystem, for the figure and for error messages.
 
     Raises:
-        NoLimit: there is none at any of these weights.
-        InvalidInput: no entity has private data, hence a task.
+        NoLimit, InvalidInput, DependsOnTheta: as `compute`.
+    """
+    found = compute(ecosystem, source, 31 if request.quick else 61)
+    everyone = np.arange(1, ecosystem.entities + 1)
+    columns = {
+        "beta": found.betas[:, None, None, None],
+        "alpha": found.alphas[:, None, None],
+        "entity": everyone[:, None],
+        "task": everyone,
+        "mspe": found.errors,
+        "mspe_without_synthetic_data": found.alone,
+    }
+    return save(request, _report(found, ecosystem, name, source), _figure(found), columns)
+
+
+def compute(ecosystem: Ecosystem, source: str, points: int) -> Prediction:
+    """Exact prediction errors over a grid with this number of values of α and of β.
+
+    Args:
+        source: description of the ecosystem, for error messages.
+
+    Raises:
+        NoLimit: there is no limit at any of these weights.
+        InvalidInput: no entity has private data, and so a task.
         DependsOnTheta: estimates are biased, and the ecosystem has no θ.
     """
-    points = 31 if request.quick else 61
     alphas, betas = np.linspace(0.01, 0.95, points), np.linspace(0.01, 0.99, points)
     errors = _errors(ecosystem, alphas, betas)
     alone = _errors(ecosystem, np.zeros(1), betas)
@@ -43,75 +104,72 @@ def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: st
         raise DependsOnTheta(
             f"{source}: some estimates are biased, so their error depends on theta, which is not given"
         )
-
     if not np.isfinite(errors).any() or not np.isfinite(alone).any():
         raise NoLimit(f"{source}: there is no limit at any α and β, so there is no error to predict")
-    # An entity without private data has no task to err on.
     tasks = np.flatnonzero(np.asarray(ecosystem.private).any(axis=(1, 2)))
     if not len(tasks):
         raise InvalidInput(f"{source}: private is zero for every entity, so there is no task to predict an error on")
-    # The best common weights, and the best that entities reach without each other's outputs: geometric means over tasks.
     log_errors, log_alone = np.log(errors[..., tasks]), np.log(alone[..., tasks])
     row, column = np.unravel_index(log_errors.mean(axis=(2, 3)).argmin(), errors.shape[:2])
     row_alone = log_alone.mean(axis=(1, 2, 3)).argmin()
-    ratio = log_errors[row, column] - log_alone[row_alone, 0]
-    own = np.arange(ecosystem.entities)[:, None] == tasks
-    gains = {"own task": np.exp(ratio[own].mean())}
-    if ecosystem.entities > 1:
-        gains["others' tasks"] = np.exp(ratio[~own].mean())
-    best = (alphas[column], betas[row])
-    change = (log_errors - log_alone[row_alone, 0]) / np.log(2)
-    cut = f"; the first {_SHOWN} of {ecosystem.entities} entities" if ecosystem.entities > _SHOWN else ""
-    report = Report(
-        name,
-        "Prediction error on every task, over α and β",
-        f"At the best common weights (α = {best[0]:.2f}, β = {best[1]:.2f}, star) the error is, of what the best β gives without "
-        f"each other's outputs, {' and '.join(f'{value:.2f} on the {task}' for task, value in gains.items())}.",
-        f"{source}; d = {ecosystem.dimension}; exact limit; log₂ of MSPE over the MSPE of the same entity at α = 0 and the "
-        f"β = {betas[row_alone]:.2f} that is best there: negative is a gain. Best: smallest geometric mean over entities and "
-        f"tasks{cut}.",
-        {
-            "best_alpha": float(best[0]),
-            "best_beta": float(best[1]),
-            "best_beta_without_synthetic_data": float(betas[row_alone]),
-            "error_ratio": {task: float(value) for task, value in gains.items()},
-        },
-    )
-    everyone = np.arange(1, ecosystem.entities + 1)
-    columns = {
-        "beta": betas[:, None, None, None],
-        "alpha": alphas[:, None, None],
-        "entity": everyone[:, None],
-        "task": everyone,
-        "mspe": errors,
-        "mspe_without_synthetic_data": alone,
-    }
-    with styled():
-        return save(request, report, _heat_maps(alphas, betas, change, tasks, best), columns)
+    return Prediction(alphas, betas, errors, alone, tasks, (int(row), int(column)), int(row_alone))
 
 
-def _errors(ecosystem: Ecosystem, alphas, betas) -> Float[np.ndarray, "beta alpha entity task"]:
-    error = lambda beta, alpha: mspe(limit(ecosystem, Weights(alpha, beta)))  # noqa: E731
+def _errors(
+    ecosystem: Ecosystem, alphas: Float[np.ndarray, " alpha"], betas: Float[np.ndarray, " beta"]
+) -> Float[np.ndarray, "beta alpha entity task"]:
+    def error(beta: Float[Array, ""], alpha: Float[Array, ""]) -> Float[Array, "entity task"]:
+        return mspe(limit(ecosystem, Weights(alpha, beta)))
+
     over_grid = jax.jit(lambda *axes: sharded_grid(error, *axes))
     return np.asarray(over_grid(jnp.asarray(betas), jnp.asarray(alphas)))
 
 
-def _heat_maps(alphas, betas, change: Float[np.ndarray, "beta alpha entity task"], tasks, best):
-    change = np.where(np.isfinite(change), change, np.nan)[:, :, :_SHOWN, :_SHOWN]  # no limit: left white
+def _figure(found: Prediction) -> Figure:
+    """One heat map of the change per entity and task, with the best common weights marked."""
+    change = found.log_ratio / np.log(2)
+    change = np.where(np.isfinite(change), change, np.nan)[:, :, :_SHOWN, :_SHOWN]  # white where there is no limit
     rows, columns = change.shape[2:]
     largest = min(np.nanmax(np.abs(change)), _LARGEST_CHANGE)  # the middle of the scale is no change
-    limits = {"vmin": -largest, "vmax": largest}
-    size = (2.6 * columns + 1, 2.3 * rows)
-    figure, axes = grid_of_axes(rows, columns, size, sharex=True, sharey=True)
-    panels = [(entity, task, panel) for entity, row in enumerate(axes) for task, panel in enumerate(row)]
-    images = []
-    for entity, task, panel in panels:
-        images.append(heat_map(panel, alphas, betas, change[:, :, entity, task], np.arange(-6, 6.5, 0.5), **limits))
-        panel.plot(*best, "*", color="white", markeredgecolor="black", markersize=9)
-        panel.set_title(f"entity {entity + 1} on task {tasks[task] + 1}")
-        panel.set(xlabel="α, synthetic", ylabel="β, private")
-        panel.label_outer()
-    figure.colorbar(
-        images[0], ax=[panel for _, _, panel in panels], label="log₂ of MSPE over the best at α = 0", extend="both"
-    )
+    levels, limits = np.arange(-6, 6.5, 0.5), {"vmin": -largest, "vmax": largest}
+    with styled():
+        size = (2.6 * columns + 1, 2.3 * rows)
+        figure, axes = grid_of_axes(rows, columns, size, sharex=True, sharey=True)
+        panels = [(entity, task, panel) for entity, row in enumerate(axes) for task, panel in enumerate(row)]
+        images = []
+        for entity, task, panel in panels:
+            images.append(heat_map(panel, found.alphas, found.betas, change[:, :, entity, task], levels, **limits))
+            panel.plot(*found.best_weights, "*", color="white", markeredgecolor="black", markersize=9)
+            panel.set_title(f"entity {entity + 1} on task {found.tasks[task] + 1}")
+            panel.set(xlabel="α, synthetic", ylabel="β, private")
+            panel.label_outer()
+        label = "log₂ of MSPE over the best at α = 0"
+        figure.colorbar(images[0], ax=[panel for _, _, panel in panels], label=label, extend="both")
     return figure
+
+
+def _report(found: Prediction, ecosystem: Ecosystem, name: str, source: str) -> Report:
+    alpha, beta = found.best_weights
+    beta_alone = float(found.betas[found.best_alone])
+    ratio = found.log_ratio[found.best]
+    own = np.arange(ecosystem.entities)[:, None] == found.tasks
+    gains = {"own task": float(np.exp(ratio[own].mean()))}
+    if ecosystem.entities > 1:
+        gains["others' tasks"] = float(np.exp(ratio[~own].mean()))
+    changes = " and ".join(f"by {value:.2f} on the {task}" for task, value in gains.items())
+    cut = f"; the first {_SHOWN} of {ecosystem.entities} entities" if ecosystem.entities > _SHOWN else ""
+    return Report(
+        name,
+        "Prediction error on every task, over α and β",
+        f"The best common weights (α = {alpha:.2f}, β = {beta:.2f}, star) multiply the error that entities reach without "
+        f"synthetic data {changes}.",
+        f"{source}; d = {ecosystem.dimension}; exact limit; log₂ of the MSPE over that of the same entity at α = 0 and "
+        f"β = {beta_alone:.2f}, the best β there; negative values are gains. Best: smallest geometric mean over entities and "
+        f"tasks{cut}.",
+        {
+            "best_alpha": alpha,
+            "best_beta": beta,
+            "best_beta_without_synthetic_data": beta_alone,
+            "error_ratio": gains,
+        },
+    )

@@ -1,4 +1,4 @@
-"""What a figure leaves behind: a vector and a pixel image, its numbers as CSV, one sentence, and a few headline numbers."""
+"""Output of a figure: a vector and a raster image, its data as CSV, its conclusion in a sentence, and headline numbers."""
 
 import csv
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from .style import note, styled
 
 @dataclass(frozen=True)
 class Request:
-    """Where a figure goes and how much work it may take.
+    """Destination of a figure, and the effort it may take.
 
     Attributes:
-        folder: an existing folder.
-        quick: coarser grids and fewer replicates, for a look in a minute.
-        seed: of every random draw.
+        folder: an existing folder to write to.
+        quick: use coarser grids and fewer replicates.
+        seed: seed of all random numbers.
     """
 
     folder: Path
@@ -32,13 +32,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Report:
-    """One finished figure.
+    """Description of a finished figure.
 
     Attributes:
         name: stem of its files.
         title: heading.
-        says: one sentence of what the picture says.
-        setting: the setting that made it.
+        says: conclusion of the figure in one sentence.
+        setting: parameters that made it.
         numbers: headline numbers, for `report.json`.
         files: names of the files written.
     """
@@ -52,12 +52,16 @@ class Report:
 
 
 def save(request: Request, report: Report, figure: Figure, columns: Mapping[str, ArrayLike]) -> Report:
-    """Write `name.svg`, `name.png` and `name.csv`, each whole or not at all; the report with its files named.
+    """Write `name.svg`, `name.png` and `name.csv`, each whole or not at all, and return the report with these files.
 
-    The setting goes below the picture unless something stands there already.
+    The setting goes below the picture unless there is a note already.
+
+    Args:
+        columns: data of the figure, arrays that broadcast against each other.
     """
     if not figure.get_supxlabel():
-        note(figure, report.setting)
+        with styled():
+            note(figure, report.setting)
     for suffix in ("svg", "png"):
         write_figure(figure, request.folder / f"{report.name}.{suffix}")
     save_table(request.folder / f"{report.name}.csv", columns)
@@ -66,10 +70,10 @@ def save(request: Request, report: Report, figure: Figure, columns: Mapping[str,
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Write a figure, whole or not at all, without the date, so that equal figures are equal files; the suffix says how.
+    """Write a figure, whole or not at all, in the format of the suffix; it holds no date, so that equal figures are equal files.
 
     Raises:
-        InvalidInput: the suffix is none of .png, .svg and .pdf.
+        InvalidInput: the suffix is not .png, .svg or .pdf.
     """
     dates = {".png": None, ".svg": "Date", ".pdf": "CreationDate"}
     if path.suffix not in dates:
@@ -80,7 +84,7 @@ def write_figure(figure: Figure, path: Path) -> None:
 
 
 def save_table(path: Path, columns: Mapping[str, ArrayLike]) -> None:
-    """Write columns that broadcast against each other as one long table with a header."""
+    """Write arrays that broadcast against each other as the columns of one CSV table, with their names as header."""
     arrays = np.broadcast_arrays(*(np.asarray(column) for column in columns.values()))
     with atomic_write(path) as part, part.open("w", newline="") as file:
         writer = csv.writer(file)

@@ -1,4 +1,4 @@
-"""The main job: every figure of the paper's theory part and its checks, with numbers and a page to read."""
+"""All figures of the paper's theory part and their checks, with their data and a page to read."""
 
 import json
 import os
@@ -24,7 +24,7 @@ STAGES: dict[str, Callable[[Request], Report]] = {
 
 
 def reproduce(request: Request) -> Iterator[tuple[str, Report]]:
-    """Make every figure, yielding each as it is done; `report.json` and `index.html` follow the last."""
+    """Make all figures and yield name and report of each; `report.json` and `index.html` are written after the last."""
     reports, seconds = [], {}
     for name, draw in STAGES.items():
         start = time.perf_counter()

@@ -2,3 +2,4 @@
 
 from .gallery import GALLERY as GALLERY
 from .gallery import draw_gallery as draw_gallery
+from .sizes import Sizes as Sizes

@@ -1,4 +1,4 @@
-"""All figures made from sweeps, and a page that shows them."""
+"""All figures made from sweeps, and the page that shows them."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -6,8 +6,9 @@ from functools import partial
 from ..page import write_page
 from ..report import Report, Request
 from . import phase_diagrams, stability, trajectories, volume
+from .sizes import FULL, QUICK, Sizes
 
-GALLERY: dict[str, Callable[[Request], Report]] = {
+GALLERY: dict[str, Callable[[Request, Sizes], Report]] = {
     "phase diagrams: ρ(Q)": partial(phase_diagrams.draw, variable="spectral_radius"),
     "phase diagrams: efficiency": partial(phase_diagrams.draw, variable="mean_relative_efficiency"),
     "phase diagrams: homogenization": partial(phase_diagrams.draw, variable="homogenization"),
@@ -20,11 +21,16 @@ GALLERY: dict[str, Callable[[Request], Report]] = {
 }
 
 
-def draw_gallery(request: Request) -> Iterator[tuple[str, Report]]:
-    """Make every figure, yielding each as it is done; `index.html` follows the last."""
+def draw_gallery(request: Request, sizes: Sizes | None = None) -> Iterator[tuple[str, Report]]:
+    """Make all figures and yield name and report of each; `index.html` is written after the last.
+
+    Args:
+        sizes: of the sweeps; if None, those for a quick or a full request.
+    """
+    sizes = sizes or (QUICK if request.quick else FULL)
     reports = []
-    for name, make in GALLERY.items():
-        reports.append(make(request))
+    for name, draw in GALLERY.items():
+        reports.append(draw(request, sizes))
         yield name, reports[-1]
     write_page(
         request.folder / "index.html",

@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
 from ...theory import symmetric
 from ..report import Report, Request, save
 from ..style import grid_of_axes, line, points, styled
 from ..sweep_plot import mean_over_draws, plot_sweep
+from .sizes import Sizes
 from .stores import swept
 
 _SPEC = """
@@ -23,19 +25,19 @@ alpha = {{ from = 0.01, to = 0.99, points = {points} }}
 beta = {{ from = 0.01, to = 0.99, points = {points} }}
 """
 _SETTING = "private features of rank 5 in d = 15, S = S~, {} random ecosystems, {} × {} grid; exact limit"
-_QUICK_SIZE, _SIZE = (2, 21), (10, 61)  # ecosystems, points of an axis
 _ROUNDING = 1e-9
 
 
-def _data(request: Request) -> tuple[xr.Dataset, str]:
-    draws, count = _QUICK_SIZE if request.quick else _SIZE
+def _data(request: Request, sizes: Sizes) -> tuple[xr.Dataset, str]:
+    """The sweep, and its setting in words."""
+    draws, count = sizes.plane_draws, sizes.plane_points
     data = swept(request, "phase_diagrams", _SPEC.format(seed=request.seed, draws=draws, points=count))
     return data, _SETTING.format(draws, count, count)
 
 
-def draw(request: Request, variable: str) -> Report:
-    """Six heat maps of one variable, its mean over draws."""
-    data, setting = _data(request)
+def draw(request: Request, sizes: Sizes, variable: str) -> Report:
+    """Write heat maps of one variable for every K, averaged over random ecosystems."""
+    data, setting = _data(request, sizes)
     figure = plot_sweep(data, variable, {}, "alpha", "beta")
     mean = mean_over_draws(data[variable])
     report = Report(
@@ -45,18 +47,17 @@ def draw(request: Request, variable: str) -> Report:
         setting,
         {"largest": float(mean.where(np.isfinite(mean)).max()), "smallest": float(mean.where(np.isfinite(mean)).min())},
     )
-    columns = {name: data[name].values for name in ("beta", "alpha")}
     columns = {
         "entities": data.entities.values[:, None, None],
-        "beta": columns["beta"][:, None],
-        "alpha": columns["alpha"],
+        "beta": data.beta.values[:, None],
+        "alpha": data.alpha.values,
+        variable: mean.transpose("entities", "beta", "alpha").values,
     }
-    with styled():
-        return save(request, report, figure, columns | {variable: mean.transpose("entities", "beta", "alpha").values})
+    return save(request, report, figure, columns)
 
 
 def _extremes(mean: xr.DataArray, name: str) -> str:
-    """Where a variable is highest and lowest, for the fewest entities with which it varies and for the most."""
+    """Highest and lowest value of a variable and where they are, for the fewest entities with which it varies and the most."""
     finite = mean.where(np.isfinite(mean)).stack(weights=("beta", "alpha"))
     varies = finite.max("weights") - finite.min("weights") > _ROUNDING
     finite = finite[varies.values]
@@ -64,17 +65,40 @@ def _extremes(mean: xr.DataArray, name: str) -> str:
     for of_one_size in (finite.isel(entities=0), finite.isel(entities=-1)):
         ends = [of_one_size[int(find("weights"))] for find in (of_one_size.argmax, of_one_size.argmin)]
         told = [f"{float(end):.3g} at α = {float(end.alpha):.2g}, β = {float(end.beta):.2g}" for end in ends]
-        parts.append(f"for K = {int(of_one_size.entities)}, highest is {told[0]} and lowest {told[1]}")
+        parts.append(f"for K = {int(of_one_size.entities)} the highest is {told[0]} and the lowest {told[1]}")
     return f"{name[0].upper()}{name[1:]}: {'; '.join(parts)}."
 
 
-def draw_optimum(request: Request) -> Report:
-    """Best α, best β and the efficiency there against K: random ecosystems, and the symmetric closed form."""
-    data, setting = _data(request)
+def draw_optimum(request: Request, sizes: Sizes) -> Report:
+    """Write the best α, the best β and the efficiency there against K: random ecosystems, and the symmetric closed form."""
+    data, setting = _data(request, sizes)
+    found = _optima(data)
+    alpha, efficiency = (found[name].mean("draw") for name in ("alpha", "efficiency"))
+    first, last = (float(alpha.sel(entities=k)) for k in (2, 50))
+    most, least = (float(efficiency.sel(entities=k)) for k in (2, 50))
+    report = Report(
+        "optimum",
+        "Best constant weights against K",
+        f"On average the best α is {first:.2f} at K = 2 and {last:.2f} at K = 50, where the relative efficiency is {most:.2f} and "
+        f"{least:.2f}: the more entities share the pool, the less of what all real data allows does each reach.",
+        setting + "; bars: two standard errors over ecosystems; resolution: that of the grid.",
+        {"best_alpha_at_2": first, "best_alpha_at_50": last},
+    )
+    columns = {"entities": data.entities.values[:, None], "draw": data.draw.values}
+    columns |= {name: values.transpose("entities", "draw").values for name, values in found.items()}
+    return save(request, report, _optimum_figure(found), columns)
+
+
+def _optima(data: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Best α and β, and the mean relative efficiency there, of every random ecosystem."""
     efficiency = data.mean_relative_efficiency.stack(weights=("beta", "alpha"))
     best = efficiency.isel(weights=efficiency.argmax("weights"))
-    found = {"alpha": best.alpha, "beta": best.beta, "efficiency": best}
-    counts = data.entities.values
+    return {"alpha": best.alpha, "beta": best.beta, "efficiency": best}
+
+
+def _optimum_figure(found: dict[str, xr.DataArray]) -> Figure:
+    """One panel per quantity: means over random ecosystems, and the closed form."""
+    counts = found["efficiency"].entities.values
     fine = np.unique(np.geomspace(1, 50, 40).astype(int))
     closed = np.array([symmetric_optimum(int(k)) for k in fine])
     labels = {"alpha": "best α", "beta": "best β", "efficiency": "relative efficiency there"}
@@ -89,22 +113,11 @@ def draw_optimum(request: Request) -> Report:
             panel.minorticks_off()
         axes[0].plot([], [], "s", color="#2f6fb0", markerfacecolor="white", label="random ecosystems, mean ± 2 SE")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-        first, last = (float(found["alpha"].sel(entities=k).mean()) for k in (2, 50))
-        least, most = (float(best.sel(entities=k).mean()) for k in (50, 2))
-        report = Report(
-            "optimum",
-            "Best constant weights against K",
-            f"The best α is {first:.2f} at K = 2 and {last:.2f} at K = 50 on average, where relative efficiency is {most:.2f} "
-            f"and {least:.2f}: of what all data would allow an entity reaches less among many.",
-            setting + "; bars: two standard errors over ecosystems, on the grid's resolution.",
-            {"best_alpha_at_2": first, "best_alpha_at_50": last},
-        )
-        stacked = {name: values.transpose("entities", "draw").values for name, values in found.items()}
-        return save(request, report, figure, {"entities": counts[:, None], "draw": data.draw.values, **stacked})
+    return figure
 
 
 def symmetric_optimum(entities: int) -> tuple[float, float, float]:
-    """(α*, β*, efficiency) of the closed form, on a fine grid."""
+    """(α, β, relative efficiency) at the optimum of the closed form, on a fine grid."""
     alphas, betas = np.linspace(0, 0.999, 1000), np.linspace(0, 1, 1001)
     closed = jax.vmap(jax.vmap(symmetric.relative_efficiency, (0, None, None)), (None, 0, None))
     efficiency = np.asarray(closed(jnp.asarray(alphas), jnp.asarray(betas), float(entities)))

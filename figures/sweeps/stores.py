@@ -1,4 +1,4 @@
-"""The sweeps behind the gallery: computed once into the folder of the figures, continued if interrupted."""
+"""Sweeps behind the gallery: computed once into the folder of the figures, and continued if interrupted."""
 
 import shutil
 from hashlib import sha256
@@ -11,18 +11,19 @@ from crossfeed.atomic_write import atomic_write
 from crossfeed.errors import InvalidInput
 
 from ...sim.sweep import Spec, create_sweep, parse_spec, run_sweep
+from ...theory import limit
 from ..report import Request
 from ..sweep_plot import open_sweep
 
 
 def swept(request: Request, name: str, spec: str) -> xr.Dataset:
-    """The results of a sweep, from the folder if the same spec and the same code made them; older ones are computed anew.
+    """Results of a sweep, from the folder if the same spec and the same code made them, else computed anew.
 
     Raises:
-        InvalidInput: a store is in the way that the gallery did not make.
+        InvalidInput: the folder has a store of this name that the gallery did not make.
     """
     path, parsed = request.folder / f"{name}.zarr", parse_spec(spec, name)
-    # Written before the store, so that a store without it is never the gallery's own.
+    # The digest is written before the store, so that a store without one is never the gallery's own.
     origin, wanted = request.folder / f"{name}.origin", _origin_of(parsed)
     if path.exists() and not origin.exists():
         raise InvalidInput(f"{path} is in the way: the gallery did not make it, or an earlier version did; remove it")
@@ -39,7 +40,7 @@ def swept(request: Request, name: str, spec: str) -> xr.Dataset:
 def _origin_of(spec: Spec) -> str:
     """Digest of all that decides the numbers: the spec, and the source of theory/, sim/ and sim/sweep/."""
     content = sha256(spec.to_json().encode())
-    theory_folder, sweep_folder = (Path(getfile(one)).parent for one in (InvalidInput, run_sweep))
+    theory_folder, sweep_folder = (Path(getfile(one)).parent for one in (limit, run_sweep))
     for folder in (theory_folder, sweep_folder.parent, sweep_folder):
         for file in sorted(folder.glob("*.py")):
             content.update(file.name.encode() + file.read_bytes())

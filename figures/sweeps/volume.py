@@ -1,12 +1,15 @@
-"""Efficiency against the volume of synthetic data."""
+"""Relative efficiency against the volume of synthetic data."""
 
 import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
 
 from ..report import Report, Request, save
 from ..style import grid_of_axes, line, styled
+from .sizes import Sizes
 from .stores import swept
 
-# One feature stands for any number: both errors of the ratio are tr(S⁻¹) times the same number for all d and all common S.
+# One feature is enough: for any d and any common S, both errors of the ratio are tr(S⁻¹) times a number without d and S.
 _SPEC = """
 [sweep]
 quantities = ["mean_relative_efficiency"]
@@ -19,18 +22,37 @@ volume = {{ from = 0.01, to = 1e6, points = {volumes}, scale = "log" }}
 beta = {{ from = 0.0, to = 1.0, points = {betas} }}
 alpha = {{ from = 1e-8, to = 0.999999, points = {alphas}, scale = "log" }}
 """
-_QUICK_SIZE, _SIZE = (17, 41, 80), (33, 201, 240)  # points of c, β and α
 
 
-def draw(request: Request) -> Report:
-    """The best efficiency over α and β against c, and the best at c = 1."""
-    volumes, betas, alphas = _QUICK_SIZE if request.quick else _SIZE
-    data = swept(request, "volume", _SPEC.format(volumes=volumes, betas=betas, alphas=alphas))
+def draw(request: Request, sizes: Sizes) -> Report:
+    """Write the best efficiency over α and β against the volume c."""
+    spec = _SPEC.format(volumes=sizes.volumes, betas=sizes.volume_betas, alphas=sizes.volume_alphas)
+    data = swept(request, "volume", spec)
     best = data.mean_relative_efficiency.max(("alpha", "beta"))
+    four = best.sel(entities=4)
+    plain, most = float(four.sel(volume=1, method="nearest")), float(four.isel(volume=-1))
+    report = Report(
+        "volume",
+        "Efficiency against the volume of synthetic data",
+        f"With as much synthetic as real data, four models reach a relative efficiency of {plain:.2f} at best; with a million "
+        f"times as much they reach {most:.3f}, as good as one estimator that sees all private rows, although no row is shared.",
+        "All entities alike (S = S~ = S_*), any d, published data scaled by c; best over the grid of α and β; exact limit.",
+        {"efficiency_at_1": plain, "efficiency_at_1e6": most},
+    )
+    columns = {
+        "entities": data.entities.values[:, None],
+        "volume": data.volume.values,
+        "best_relative_efficiency": np.asarray(best.transpose("entities", "volume")),
+    }
+    return save(request, report, _figure(best), columns)
+
+
+def _figure(best: xr.DataArray) -> Figure:
+    """One line per K."""
     with styled():
         figure, ((panel,),) = grid_of_axes(1, 1, (5.5, 3.4))
-        for number, entities in enumerate(data.entities.values):
-            line(panel, number, data.volume, best.sel(entities=entities), f"K = {entities}")
+        for number, entities in enumerate(best.entities.values):
+            line(panel, number, best.volume, best.sel(entities=entities), f"K = {entities}")
         panel.axvline(1, color="#888888", linewidth=0.8)
         panel.set(
             xscale="log",
@@ -39,23 +61,4 @@ def draw(request: Request) -> Report:
             ylim=(0, 1.02),
         )
         panel.legend(loc="upper left")
-        four = best.sel(entities=4)
-        plain, most = float(four.sel(volume=1, method="nearest")), float(four.isel(volume=-1))
-        report = Report(
-            "volume",
-            "Efficiency against the volume of synthetic data",
-            f"Volume carries what fractions cannot: with as much synthetic as real data four models reach {plain:.2f} of the best "
-            f"estimator that sees all private rows, and with a million times as much {most:.3f}, although no row is shared.",
-            "All entities alike (S = S~ = S_*), any d, published data scaled by c; best over the grid of α and β; exact limit.",
-            {"efficiency_at_1": plain, "efficiency_at_1e6": most},
-        )
-        return save(
-            request,
-            report,
-            figure,
-            {
-                "entities": data.entities.values[:, None],
-                "volume": data.volume.values,
-                "best_relative_efficiency": np.asarray(best.transpose("entities", "volume")),
-            },
-        )
+    return figure

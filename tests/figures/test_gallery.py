@@ -7,12 +7,18 @@ import numpy as np
 import pytest
 from crossfeed.figures.report import Request
 from crossfeed.figures.sweep_plot import open_sweep
-from crossfeed.figures.sweeps import GALLERY, draw_gallery, phase_diagrams, stability, trajectories, volume
-from crossfeed.sim.sweep import plan
+from crossfeed.figures.sweeps import GALLERY, Sizes, draw_gallery
 
-SIZES = [(phase_diagrams, "_QUICK_SIZE", (2, 3)), (volume, "_QUICK_SIZE", (3, 3, 4))]
-# A tile is filled up to the number of points worked on at once.
-SIZES += [(plan, "_MOST_AT_ONCE", 4), (stability, "_QUICK_SIZE", (3, 2)), (trajectories, "_QUICK_DRAWS", 2)]
+TINY = Sizes(
+    plane_draws=2,
+    plane_points=3,
+    trajectory_draws=2,
+    region_draws=2,
+    region_points=3,
+    volumes=3,
+    volume_betas=3,
+    volume_alphas=4,
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +28,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reports(folder):
-    with pytest.MonkeyPatch.context() as patch:
-        for module, name, size in SIZES:
-            patch.setattr(module, name, size)
-        made = dict(draw_gallery(Request(folder, quick=True)))
+    made = dict(draw_gallery(Request(folder), TINY))
     assert list(made) == list(GALLERY)
     return {report.name: report for report in made.values()}
 

@@ -7,6 +7,7 @@ from inspect import getfile
 import pytest
 from crossfeed.figures.report import Request
 from crossfeed.figures.sweeps import stores
+from crossfeed.theory import limit
 
 from crossfeed.errors import InvalidInput
 
@@ -32,11 +33,11 @@ def test_a_store_is_kept_while_nothing_that_decides_its_numbers_changes(tmp_path
     # Another grid, as of a full run after a quick one.
     assert stores.swept(request, "s", SPEC.format("[0.3, 0.7]")).spectral_radius.values.tolist() == [0.3, 0.7]
     # Another theory: a corrected copy of its source.
-    source = getfile(InvalidInput)
+    source = getfile(limit)
     shutil.copytree(os.path.dirname(source), tmp_path / "theory")
     (tmp_path / "theory" / "stein.py").write_text("# corrected")
     copied = str(tmp_path / "theory" / os.path.basename(source))
-    monkeypatch.setattr(stores, "getfile", lambda one: copied if one is InvalidInput else getfile(one))
+    monkeypatch.setattr(stores, "getfile", lambda one: copied if one is limit else getfile(one))
     (store / "stale").touch()
     stores.swept(request, "s", SPEC.format("[0.3, 0.7]"))
     assert not (store / "stale").exists()
