@@ -1,7 +1,12 @@
+from itertools import product
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.figures.calibration import fit, published_points
+from crossfeed.figures.calibration import ALPHAS, fit, published_points
+
+FILE = Path(__file__).parents[2] / "figures" / "fig2_published_points.csv"
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +20,16 @@ def test_all_360_points_are_read():
     assert published.size == 360
     assert np.isfinite(published).all()
     assert 0.64 < published[1].max() < 0.65  # the paper's peak at β = 0.5
+
+
+def test_points_stand_where_the_file_says():
+    """By β, by model, and from the smallest α to the largest."""
+    points = np.loadtxt(FILE, delimiter=",", skiprows=1)
+    for (b, beta), model in product(enumerate((0.1, 0.5, 0.9)), (1, 2, 3, 4)):
+        of_curve = points[(points[:, 0] == beta) & (points[:, 1] == model)]
+        of_curve = of_curve[np.argsort(of_curve[:, 2])]
+        np.testing.assert_array_equal(published_points()[b, :, model - 1], of_curve[:, 3])
+        np.testing.assert_allclose(ALPHAS, of_curve[:, 2], atol=2e-3)
 
 
 def test_every_published_point_is_reproduced(fitted):
