@@ -22,7 +22,7 @@ from crossfeed.sim.lm.model.generate import complete
 from crossfeed.sim.lm.model.placement import Batches, entity_mesh, place_models, place_rows, stack
 from crossfeed.sim.lm.model.transformer import Transformer
 from crossfeed.sim.lm.study.study import TrainingSettings
-from crossfeed.sim.lm.train.training import rows_at_once, token_losses, train
+from crossfeed.sim.lm.train.training import token_losses, train, with_microbatch
 from flax import nnx
 from timing import Claim, interleaved
 
@@ -59,7 +59,7 @@ def _measure(torch: ModuleType) -> list[Claim]:
     batches = place_rows([Rows(own, np.ones_like(own), np.ones(own.shape, bool)) for own in rows], TRAINING.steps, mesh)
 
     def ours() -> tuple:
-        return our_generation(population, batches, rows_at_once(TRAINING, mesh), prompts, tests)
+        return our_generation(population, batches, with_microbatch(TRAINING, mesh), prompts, tests)
 
     def plain() -> list:
         return torch_generation(theirs, rows, prompts, tests)

@@ -20,7 +20,7 @@ from crossfeed.sim.lm.model.config import TransformerConfig, llama_config, opt_c
 from crossfeed.sim.lm.model.placement import entity_mesh, place_models, place_rows, stack
 from crossfeed.sim.lm.model.transformer import Transformer
 from crossfeed.sim.lm.study.study import TrainingSettings
-from crossfeed.sim.lm.train.training import rows_at_once, train
+from crossfeed.sim.lm.train.training import train, with_microbatch
 from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 from timing import RESULTS, Claim, interleaved
@@ -49,7 +49,7 @@ def _measure(config: TransformerConfig, training: TrainingSettings, size: int) -
     shape = (ENTITIES, training.steps * training.batch, training.length)
     tokens = np.random.default_rng(0).integers(1, config.vocabulary, shape, np.int32)
     whole = [Rows(own, np.ones_like(own), np.ones(own.shape, bool)) for own in tokens]
-    batches, settings = place_rows(whole, training.steps, mesh), rows_at_once(training, mesh)
+    batches, settings = place_rows(whole, training.steps, mesh), with_microbatch(training, mesh)
     sharding = NamedSharding(mesh, PartitionSpec(("entity", "data")))
     matrices = jax.device_put(jnp.ones((mesh.size, size, size), config.dtype), sharding)
     square = jax.jit(jnp.matmul)

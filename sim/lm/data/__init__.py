@@ -1,1 +1,1 @@
-"""What models read: private tasks, public text, held-out tests, and their tokens."""
+"""Data that models read: tasks, public text, and their tokens."""

@@ -1,4 +1,4 @@
-"""Word problems of two steps, worked out as GSM8K does: the steps in words, then '#### N'."""
+"""Two-step word problems in the style of GSM8K: the worked steps, then '#### N'."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
-"""Science questions made from small tables of facts. Answers are words of the question or of the tables."""
+"""Science questions generated from small tables of facts; answers are words of the question or of the tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ _ELEMENTS = _words(
     "phosphorus sulfur chlorine argon potassium calcium scandium titanium vanadium chromium manganese iron cobalt nickel "
     "copper zinc gallium germanium arsenic selenium bromine krypton"
 )
-"""In the order of their atomic numbers, from 1."""
+"""Chemical elements by atomic number, from 1."""
 _SYMBOLS = _words("H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr")
 _PLANETS = _words("Mercury Venus Earth Mars Jupiter Saturn Uranus Neptune")
 _RADII = (2440, 6052, 6371, 3390, 69911, 58232, 25362, 24622)  # km, mean
@@ -51,16 +51,16 @@ _UNITS = {
 Maker = Callable[[np.random.Generator], Example]
 
 
-def _pick(random: np.random.Generator, values, count: int) -> list:
-    return [values[i] for i in random.permutation(len(values))[:count]]
+def _pick(random: np.random.Generator, values: Sequence[str], count: int) -> list[str]:
+    return [values[int(i)] for i in random.permutation(len(values))[:count]]
 
 
 def _chemistry(random: np.random.Generator) -> Example:
     first, second = random.permutation(len(_ELEMENTS))[:2]
-    kind = random.integers(10)
-    if kind == 0:
+    form = random.integers(10)
+    if form == 0:
         return question(f"What is the chemical symbol of {_ELEMENTS[first]}?", _SYMBOLS[first])
-    if kind == 1:
+    if form == 1:
         return question(f"Which element has the chemical symbol {_SYMBOLS[first]}?", _ELEMENTS[first])
     heavier = random.integers(2)
     answer = _ELEMENTS[max(first, second) if heavier else min(first, second)]
@@ -69,25 +69,27 @@ def _chemistry(random: np.random.Generator) -> Example:
 
 
 def _astronomy(random: np.random.Generator) -> Example:
-    places = random.permutation(len(_PLANETS))[: random.integers(2, 5)]
+    planets = random.permutation(len(_PLANETS))[: random.integers(2, 5)]
     key, which = (
         (lambda i: i, "closest to the Sun"),
         (lambda i: -i, "farthest from the Sun"),
         (lambda i: -_RADII[i], "the largest"),
         (lambda i: _RADII[i], "the smallest"),
     )[random.integers(4)]
-    names = [_PLANETS[i] for i in places]
-    return question(f"Which planet is {which}: {', '.join(names[:-1])} or {names[-1]}?", _PLANETS[min(places, key=key)])
+    names = [_PLANETS[i] for i in planets]
+    return question(
+        f"Which planet is {which}: {', '.join(names[:-1])} or {names[-1]}?", _PLANETS[min(planets, key=key)]
+    )
 
 
 def _biology(random: np.random.Generator) -> Example:
-    kinds = _pick(random, list(_ANIMALS), 3)
-    animals = [str(random.choice(_ANIMALS[kind])) for kind in kinds]
-    place = random.integers(3)
+    classes = _pick(random, list(_ANIMALS), 3)
+    animals = [str(random.choice(_ANIMALS[name])) for name in classes]
+    asked = random.integers(3)
     shown = f"{animals[0]}, {animals[1]} or {animals[2]}"
     if random.integers(2):
-        return question(f"Which of these animals is a kind of {kinds[place]}: {shown}?", animals[place])
-    return question(f"Which of these animals is covered with {_COVERED[kinds[place]]}: {shown}?", animals[place])
+        return question(f"Which of these animals is a kind of {classes[asked]}: {shown}?", animals[asked])
+    return question(f"Which of these animals is covered with {_COVERED[classes[asked]]}: {shown}?", animals[asked])
 
 
 def _matter(random: np.random.Generator) -> Example:
@@ -101,7 +103,7 @@ def _matter(random: np.random.Generator) -> Example:
 
 def _units(random: np.random.Generator) -> Example:
     which = str(random.choice(list(_UNITS)))
-    (small, little), (large, much) = _UNITS[which][(place := random.integers(3)) : place + 2]
+    (small, little), (large, much) = _UNITS[which][(unit := random.integers(3)) : unit + 2]
     few = int(random.integers(2, 20))
     many = max(1, round(few * much / little * random.choice([0.4, 0.6, 0.8, 1.25, 1.5, 2.5])))
     left, right = f"{few} {large}", f"{many} {small}"

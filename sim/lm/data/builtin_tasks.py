@@ -11,15 +11,18 @@ _TOPICS = {f"{field}:{topic}": (maker,) for field, makers in _FIELDS.items() for
 _MAKERS = {field: tuple(makers.values()) for field, makers in _FIELDS.items()} | _TOPICS
 
 BUILTIN_TASKS = tuple(_MAKERS)
-"""Names that `builtin_task` knows."""
+"""Names of the built-in tasks."""
 
 _TEST, _ATTEMPTS = 200, 20
 
 
 def builtin_task(name: str, train: int = 2000) -> Task:
-    """A built-in task, the same on every machine and for every run: 200 test examples and up to `train` others.
+    """A built-in task, the same on every machine and for every run.
 
-    Topics with few different questions, such as `science:astronomy`, have fewer.
+    Args:
+        name: one of `BUILTIN_TASKS`.
+        train: greatest number of training examples; topics with few different questions, such as `science:astronomy`, have
+            fewer. There are 200 test examples.
     """
     random = np.random.default_rng([BUILTIN_TASKS.index(name)])
     makers = _MAKERS[name]

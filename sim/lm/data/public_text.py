@@ -1,4 +1,4 @@
-"""Public text that every machine has: the documentation shipped with Python."""
+"""Public text that needs no download: the documentation shipped with Python."""
 
 import ast
 import inspect
@@ -7,14 +7,15 @@ import sysconfig
 from importlib import import_module
 from pathlib import Path
 
-_SHORTEST = 200  # characters: a docstring below this is a signature or a fragment
+_SHORTEST = 200  # characters; shorter docstrings are signatures or fragments
 _UNDERLINE = re.compile(r"\n[=*\-~^\"#]{4,}(?=\n)")
 
 
 def python_documentation() -> list[str]:
-    """The language reference that `help()` shows, then the longer docstrings of the standard library, in a fixed order.
+    """Python's language reference as `help()` shows it, then the longer docstrings of the standard library.
 
-    Nothing of the library is imported: docstrings are read from its source. About 1.1 million characters with Python 3.11.
+    The order is fixed. Docstrings are read from the source; nothing is imported. With Python 3.11 these are about 1.1 million
+    characters.
     """
     topics = getattr(import_module("pydoc_data.topics"), "topics", {})
     reference = [topics[name] for name in sorted(topics)]
@@ -34,5 +35,5 @@ def _docstrings(file: Path) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Without underlines of headings, and with single blank lines."""
+    """The text without underlines of headings, with at most one blank line between paragraphs."""
     return re.sub(r"\n{3,}", "\n\n", _UNDERLINE.sub("", inspect.cleandoc(text))).strip()

@@ -15,9 +15,9 @@ _LAYOUTS = "GSM8K and SciQ have question with answer or correct_answer, ARC has 
 
 
 def read_examples(path: Path) -> tuple[Example, ...]:
-    """Examples from a JSONL file in the layout of GSM8K, SciQ (short or full) or ARC.
+    """Examples of a JSONL file in the layout of GSM8K, SciQ (short or full) or ARC.
 
-    GSM8K's calculator marks <<…>> are left out: they call a tool that the models do not have.
+    GSM8K's calculator annotations <<…>> are removed: they call a tool that the models do not have.
 
     Raises:
         InvalidInput: the file is missing, empty or damaged; the message names file and line.
@@ -26,17 +26,21 @@ def read_examples(path: Path) -> tuple[Example, ...]:
 
 
 def hub_examples(name: str, split: str) -> tuple[Example, ...]:
-    """Examples of a data set of the `datasets` library: 'owner/name' or 'owner/name:configuration'.
+    """Examples of a data set that the `datasets` library loads.
+
+    Args:
+        name: 'owner/name' or 'owner/name:configuration'.
+        split: name of the split, such as 'train'.
 
     Raises:
         InvalidInput: the library is not installed, or it cannot load the data set.
     """
-    records = _hub(name, split)
+    records = _hub_records(name, split)
     return tuple(_example(record, f"{name} {split} record {number}") for number, record in enumerate(records, 1))
 
 
 def read_documents(path: Path) -> list[str]:
-    """Public text: one `.txt` file, or all below a folder, in the order of their names.
+    """Texts of one `.txt` file, or of all `.txt` files below a folder, in the order of their names.
 
     Raises:
         InvalidInput: there is none, or one is empty or not text, or named otherwise.
@@ -53,20 +57,25 @@ def read_documents(path: Path) -> list[str]:
 
 
 def hub_documents(name: str, split: str = "train", most: int = 50_000) -> list[str]:
-    """The first `most` texts of a data set of the `datasets` library.
+    """Texts of a data set that the `datasets` library loads.
+
+    Args:
+        name: as for `hub_examples`.
+        split: name of the split.
+        most: number of texts to stop after.
 
     Raises:
         InvalidInput: as `hub_examples`, or its records hold no `text`.
     """
     texts = []
-    for number, record in zip(range(most), _hub(name, split), strict=False):
+    for number, record in zip(range(most), _hub_records(name, split), strict=False):
         if not isinstance(record.get("text"), str):
             raise InvalidInput(f"{name} {split} record {number + 1} has no field 'text' with text in it")
         texts.append(record["text"])
     return texts
 
 
-def _hub(name: str, split: str) -> Iterator[dict[str, Any]]:
+def _hub_records(name: str, split: str) -> Iterator[dict[str, Any]]:
     try:
         from datasets import load_dataset  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -97,7 +106,7 @@ def _example(record: Any, where: str) -> Example:
 
 
 def _arc(record: dict[str, Any], where: str) -> Example:
-    """ARC's choices as a table of columns or a list of records; the question as text or with its stem."""
+    """Example of an ARC record: choices are a table of columns or a list of records, the question a text or a record."""
     try:
         asked, choices = record["question"], record["choices"]
         asked = asked["stem"] if isinstance(asked, dict) else asked
@@ -112,6 +121,7 @@ def _arc(record: dict[str, Any], where: str) -> Example:
 
 
 def _choices(choices: Any) -> Iterator[tuple[str, str]]:
+    """Label and text of each choice."""
     if isinstance(choices, dict):
         yield from zip(choices["label"], choices["text"], strict=True)
     else:

@@ -1,4 +1,4 @@
-"""Tasks: prompts with reference completions, held-out tests, and the check of an answer."""
+"""Tasks: prompts with reference completions, and the comparison of answers."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from crossfeed.errors import InvalidInput
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt and the completion that continues it, as text."""
+    """A prompt and its reference completion."""
 
     prompt: str
     completion: str
@@ -17,11 +17,11 @@ class Example:
 
 @dataclass(frozen=True)
 class Task:
-    """What one entity knows: examples to train on, and others that are never trained on.
+    """A task: what an entity knows and the others do not.
 
     Attributes:
-        name: what to call it in tables.
-        train: private examples.
+        name: name shown in tables.
+        train: training examples, private to the entity.
         test: held-out examples.
     """
 
@@ -31,7 +31,7 @@ class Task:
 
 
 def question(text: str, answer: str) -> Example:
-    """The one form in which questions are asked of models."""
+    """Example in the form in which every question is put to the models."""
     return Example(f"Question: {text.strip()}\nAnswer:", f" {answer.strip()}")
 
 
@@ -40,9 +40,9 @@ _NOT_WORDS = re.compile(r"[^\w.+-]+")
 
 
 def answer_of(completion: str) -> str:
-    """What counts of a completion: after '####' if it has that, else its first line; without case, commas, articles and marks.
+    """Answer that a completion gives, normalized for comparison; empty if there is none.
 
-    An empty text if there is none.
+    It is the text after '####' if there is such a mark, else the first line, without case, commas, articles and punctuation.
     """
     marked = _MARKED.search(completion)
     lines = completion.strip().splitlines()
@@ -53,17 +53,20 @@ def answer_of(completion: str) -> str:
 
 
 def answers_exactly(completion: str, reference: str) -> bool:
-    """Whether a completion gives the answer of the reference; where that marks its answer with '####', so must the completion."""
+    """Whether a completion gives the answer of the reference.
+
+    Where the reference marks its answer with '####', the completion must do so too.
+    """
     if "####" in reference and "####" not in completion:
         return False
     return bool(answer_of(reference)) and answer_of(completion) == answer_of(reference)
 
 
 def without_duplicates(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks with every prompt once, and none of any task's test prompts among any task's training prompts.
+    """Tasks in which every prompt occurs once, and no test prompt of any task is a training prompt of any task.
 
     Raises:
-        InvalidInput: nothing is left of a part.
+        InvalidInput: a task has no training or no test examples left.
     """
     cleaned = []
     tested: set[str] = set()
@@ -89,8 +92,8 @@ def _normal(prompt: str) -> str:
     return " ".join(prompt.casefold().split())
 
 
-def numbered(names: Sequence[str]) -> list[str]:
-    """The names of tasks, made different from each other and from 'public', the public text's, by their place from 1."""
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names of tasks, different from each other and from 'public': where one is not, its number in the list is appended."""
     taken = [*names, "public"]
-    made = [f"{name} {place}" if taken.count(name) > 1 else name for place, name in enumerate(names, 1)]
-    return made if made == [*names] else numbered(made)
+    made = [f"{name} {number}" if taken.count(name) > 1 else name for number, name in enumerate(names, 1)]
+    return made if made == [*names] else unique_names(made)

@@ -1,4 +1,4 @@
-"""Text to token ids and back: a Hugging Face folder's tokenizer, llama2.c's, or a new one trained on the text at hand."""
+"""Tokenizers: from a Hugging Face folder, from a llama2.c file, or newly trained."""
 
 import struct
 from collections.abc import Iterable, Sequence
@@ -19,12 +19,12 @@ _END = "<|end|>"
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """One tokenizer, and the ids that stand at a text's ends.
+    """A tokenizer and its tokens for the beginning and the end of a text.
 
     Attributes:
-        backend: what splits the text.
-        bos: stands before a text; none if the model was not trained with one.
-        eos: stands after a text.
+        backend: tokenizer of the `tokenizers` library.
+        bos: token before a text; None if the model was trained without one.
+        eos: token after a text.
     """
 
     backend: tokenizers.Tokenizer
@@ -33,35 +33,35 @@ class Tokenizer:
 
     @property
     def size(self) -> int:
-        """Number of ids, those of special tokens included."""
+        """Number of tokens, special ones included."""
         return self.backend.get_vocab_size()
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text, without `bos` and `eos`."""
+        """Token ids of a text, without `bos` and `eos`."""
         return self.backend.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Sequence[int] | Int[np.ndarray, " token"]) -> str:
-        """The text of these ids; `eos` and special tokens have none, and bytes that are not UTF-8 become U+FFFD."""
+        """Text of token ids, without `eos` and special tokens; bytes that are not UTF-8 become U+FFFD."""
         return self.backend.decode([int(i) for i in ids if i != self.eos], skip_special_tokens=True)
 
     def same_as(self, other: "Tokenizer") -> bool:
-        """Whether both give every text the same ids and the same ends."""
+        """Whether both encode every text to the same ids, with the same tokens at its ends."""
         return (self.bos, self.eos, self.backend.to_str()) == (other.bos, other.eos, other.backend.to_str())
 
     def save(self, path: Path) -> None:
-        """Write a `tokenizer.json`."""
+        """Write the tokenizer as a `tokenizer.json`."""
         self.backend.save(str(path))
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """Byte-level pair encoding: every text has ids, frequent strings short ones; `bos` and `eos` are the same token.
+    """A byte-level BPE tokenizer trained on texts; `bos` and `eos` are the same token.
 
     Args:
-        texts: what to train on; they are read in the order given.
-        vocabulary: how many tokens, at most.
+        texts: texts to train on.
+        vocabulary: greatest number of tokens.
 
     Raises:
-        InvalidInput: fewer tokens than bytes and the end mark need.
+        InvalidInput: fewer tokens than the bytes and the end token need.
     """
     if vocabulary < _BYTES + 1:
         raise InvalidInput(f"vocabulary is {vocabulary}, but must be at least {_BYTES + 1}: the bytes and an end mark")
@@ -74,11 +74,14 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
         show_progress=False,
     )
     backend.train_from_iterator(texts, trainer)
-    return _made(backend, 0, 0)  # special tokens come first
+    return _tokenizer(backend, 0, 0)  # special tokens come first
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """A llama2.c tokenizer (`.bin`), or that of a Hugging Face folder: `tokenizer.json`, or `vocab.json` with `merges.txt`.
+    """The tokenizer of a file or folder.
+
+    Args:
+        path: a llama2.c `.bin` file, or a Hugging Face folder with `tokenizer.json`, or `vocab.json` and `merges.txt`.
 
     Raises:
         InvalidInput: there is none, or it is damaged, or the folder's `config.json` names no end token.
@@ -91,7 +94,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
 
 def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
-    bos, eos = (_mark(folder / "config.json", name) for name in ("bos_token_id", "eos_token_id"))
+    bos, eos = (_special_token(folder / "config.json", name) for name in ("bos_token_id", "eos_token_id"))
     if eos is None:
         raise InvalidInput(f"{folder / 'config.json'} has no eos_token_id, but a text must end somewhere")
     if (path := folder / "tokenizer.json").exists():
@@ -104,25 +107,30 @@ def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
             raise InvalidInput(f"{folder} holds no tokenizer in vocab.json and merges.txt: {error}") from error
         _byte_level(backend)
         backend.add_special_tokens([token for i in {bos, eos} - {None} if (token := backend.id_to_token(i))])
-        return _made(backend, bos, eos)
+        return _tokenizer(backend, bos, eos)
     raise InvalidInput(f"{folder} holds neither tokenizer.json nor vocab.json")
 
 
 def read_tokenizer(path: Path, bos: int | None, eos: int) -> Tokenizer:
-    """What `Tokenizer.save` or another program wrote as a `tokenizer.json`.
+    """The tokenizer of a `tokenizer.json`.
+
+    Args:
+        path: the file.
+        bos: token before a text, if there is one.
+        eos: token after a text.
 
     Raises:
         InvalidInput: the file is missing or damaged.
     """
     content = read_bytes(path).decode(errors="replace")
     try:
-        return _made(tokenizers.Tokenizer.from_str(content), bos, eos)
+        return _tokenizer(tokenizers.Tokenizer.from_str(content), bos, eos)
     except Exception as error:  # the library raises nothing more specific
         raise InvalidInput(f"{path} is not a tokenizer: {error}") from error
 
 
-def _mark(path: Path, name: str) -> int | None:
-    """The token that a `config.json` names so, the first if there are several."""
+def _special_token(path: Path, name: str) -> int | None:
+    """Id of a special token in a `config.json`, the first one if it lists several; None if it has none."""
     token = read_json(path).get(name)
     token = token[0] if isinstance(token, list) and token else token
     if token is not None and (type(token) is not int or token < 0):
@@ -131,7 +139,11 @@ def _mark(path: Path, name: str) -> int | None:
 
 
 def _llama2c_tokenizer(path: Path) -> Tokenizer:
-    """Pieces with scores: adjacent pieces whose union is a piece merge, the best score first; the rest falls to bytes."""
+    """The BPE tokenizer that a llama2.c file describes.
+
+    The file lists pieces with scores. Two adjacent pieces merge if their concatenation is a piece, the one with the best score
+    first; characters without a piece are encoded as bytes.
+    """
     content, start = read_bytes(path), 4  # the first number is the longest piece's length
     pieces: list[str] = []
     scores: list[float] = []
@@ -158,11 +170,11 @@ def _llama2c_tokenizer(path: Path) -> Tokenizer:
     backend.normalizer = normalizers.Prepend(" ")
     backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     backend.add_special_tokens(pieces[:3])
-    return _made(backend, 1, 2)
+    return _tokenizer(backend, 1, 2)
 
 
-def _made(backend: tokenizers.Tokenizer, bos: int | None, eos: int) -> Tokenizer:
-    """A tokenizer that takes texts whole, and as text where they spell a special token; files may say otherwise."""
+def _tokenizer(backend: tokenizers.Tokenizer, bos: int | None, eos: int) -> Tokenizer:
+    """A tokenizer that, whatever its file says, neither truncates nor pads, and encodes names of special tokens as text."""
     backend.no_truncation()
     backend.no_padding()
     backend.encode_special_tokens = True

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from crossfeed.errors import CrossfeedError, InvalidInput
 
 from ..data.task_files import read_examples
-from ..data.tasks import Example, numbered
-from ..data.texts import begin, encode_examples
+from ..data.tasks import Example, unique_names
+from ..data.texts import encode_examples, encode_prompt
 from ..evaluation.measure import completion_losses
 from ..evaluation.text_measures import accuracy
 from ..study.study import Study
@@ -110,7 +110,7 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
     if items < 1:
         raise InvalidInput(f"items is {items}, but must be at least 1")
     tests = [(file.stem, read_examples(file)) for file in files] or _own_tests(cell)
-    names = numbered([name for name, _ in tests])
+    names = unique_names([name for name, _ in tests])
     population, length = cell.population, cell.study.training.length
     greedy = replace(cell.study.pool, temperature=0.0)
     scored, right = [], []
@@ -146,7 +146,7 @@ def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> l
         prompt.encode()
     except UnicodeEncodeError as error:
         raise InvalidInput(f"the prompt is {prompt!r}, which is not UTF-8 text") from error
-    tokens = np.array(begin(cell.population.tokenizer, prompt), np.int32)
+    tokens = np.array(encode_prompt(cell.population.tokenizer, prompt), np.int32)
     longest = cell.study.training.length
     if len(tokens) >= longest:
         raise InvalidInput(f"the prompt has {len(tokens)} tokens, but must have fewer than {longest}")

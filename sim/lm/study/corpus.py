@@ -12,7 +12,7 @@ from crossfeed.errors import InvalidInput, naming
 from ..data.builtin_tasks import BUILTIN_TASKS, builtin_task
 from ..data.public_text import python_documentation
 from ..data.task_files import hub_documents, hub_examples, read_documents, read_examples
-from ..data.tasks import Example, Task, numbered, without_duplicates
+from ..data.tasks import Example, Task, unique_names, without_duplicates
 from ..data.texts import Texts, encode_examples, encode_passages
 from ..data.tokenizer import Tokenizer
 from .study import PYTHON, EntitySettings, Study
@@ -169,7 +169,7 @@ def make_corpus(study: Study, material: Material, tokenizer: Tokenizer) -> Corpu
         tests.append(texts.select(kept))
         references.append(tuple(task.test[i].completion for i in kept))
     return Corpus(
-        tuple(numbered(names)),
+        tuple(unique_names(names)),
         private,
         public,
         fresh,

@@ -1,13 +1,14 @@
-"""The K models of a study as one or, where sizes differ, a few stacked populations: train, score and write together."""
+"""A population: the K models of a study, trained, scored and sampled together."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int, Key
 
 from crossfeed.errors import CrossfeedError
 from crossfeed.multihost import gathered
@@ -19,26 +20,26 @@ from ..model.generate import complete
 from ..model.placement import Batches, entity_mesh, place_models, place_rows, select, stack
 from ..model.transformer import Transformer
 from ..study.study import PoolSettings, TrainingSettings
-from .training import own_token_losses, rows_at_once, token_losses, train
+from .training import own_token_losses, token_losses, train, with_microbatch
 
 _MANY, _FEW = 64, 8
-"""Completions that an entity writes side by side: many, or few where no more are left. Other sizes would be compiled too."""
+"""Completions that an entity generates side by side: many, or few where no more are left. Each size is compiled by itself."""
 _PROMPT_STEP = 32
-"""Prompts are padded to multiples of this, so that few lengths are compiled."""
+"""Prompts are padded to multiples of this length, so that few lengths are compiled."""
 
 Report = Callable[[str, int], None]
-"""Is told what was done and how many tokens that took."""
+"""Called with what is being done and the number of tokens processed since the last call."""
 
 
 def check_finite(losses: Float[np.ndarray, "entity _"], where: str) -> None:
-    """See that training has not blown up.
+    """Check that training has not diverged.
 
     Args:
-        losses: of training steps, or of tests.
+        losses: losses of training steps or of tests.
         where: seed, cell and generation, for the message.
 
     Raises:
-        CrossfeedError: a loss is not finite; names the first entity with one.
+        CrossfeedError: a loss is not finite; the message names the first entity with such a loss.
     """
     bad = np.flatnonzero(~np.isfinite(losses).all(axis=1))
     if len(bad):
@@ -49,11 +50,11 @@ def check_finite(losses: Float[np.ndarray, "entity _"], where: str) -> None:
 
 @dataclass(frozen=True)
 class Group:
-    """Entities with models of one size.
+    """Entities whose models have the same configuration.
 
     Attributes:
-        members: their numbers.
-        models: stacked.
+        members: numbers of the entities.
+        models: their models, stacked: every parameter has a leading entity axis.
     """
 
     members: tuple[int, ...]
@@ -61,11 +62,16 @@ class Group:
 
 
 class Population:
-    """All entities' models.
+    """The models of all entities.
 
     Args:
-        groups: with every entity in one of them.
-        tokenizer: of all models.
+        groups: groups of models, every entity in one of them.
+        tokenizer: tokenizer of all models.
+
+    Attributes:
+        groups: as given.
+        tokenizer: as given.
+        entities: number of entities.
     """
 
     def __init__(self, groups: Sequence[Group], tokenizer: Tokenizer):
@@ -79,26 +85,33 @@ class Population:
         tokenizer: Tokenizer,
         combine: Callable[[Sequence[Transformer]], Transformer] = stack,
     ) -> "Population":
-        """Models grouped by their configuration."""
+        """A population of single models, which are grouped by their configuration.
+
+        Args:
+            models: model of each entity.
+            tokenizer: tokenizer of all models.
+            combine: function that stacks models of one configuration.
+        """
         members: dict[object, list[int]] = {}
         for entity, model in enumerate(models):
             members.setdefault(model.config, []).append(entity)
-        return cls([Group(tuple(own), combine([models[i] for i in own])) for own in members.values()], tokenizer)
+        groups = [Group(tuple(numbers), combine([models[i] for i in numbers])) for numbers in members.values()]
+        return cls(groups, tokenizer)
 
     @classmethod
     def shapes(cls, configs: Sequence[TransformerConfig], tokenizer: Tokenizer) -> "Population":
-        """Of models of these configurations the shapes and types alone, which `with_state` fills."""
+        """A population of shapes and dtypes instead of arrays, as `with_state` fills it; one configuration per entity."""
         models = [nnx.eval_shape(lambda config=config: Transformer(config, rngs=nnx.Rngs(0))) for config in configs]
         return cls.of(models, tokenizer, partial(jax.eval_shape, stack))
 
     def model(self, entity: int) -> Transformer:
-        """One entity's model."""
+        """Model of one entity."""
         group = next(group for group in self.groups if entity in group.members)
         return select(group.models, group.members.index(entity))
 
     @property
     def state(self) -> dict[str, dict[str, jax.Array | jax.ShapeDtypeStruct]]:
-        """All parameters by their places, group by group."""
+        """All parameters by the number of the group and the path within its models."""
         return {
             str(number): {
                 jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(group.models)
@@ -107,47 +120,55 @@ class Population:
         }
 
     def with_state(self, state: dict[str, dict[str, np.ndarray]], batch: int) -> "Population":
-        """A population of these sizes with the parameters that `state` gives, laid out over devices as `train` leaves them.
+        """A population of the same shapes with other parameters, placed on devices as `train` leaves them.
 
-        Sums over another layout round differently, and a resumed run would not be the same.
+        Sums over another placement round differently, so that a resumed run would differ.
 
         Args:
-            batch: rows of a training step.
+            state: the parameters, as the attribute `state` gives them.
+            batch: rows per training step.
         """
+
+        def restore(values: dict[str, np.ndarray], path: tuple[Any, ...], leaf: Any) -> np.ndarray:
+            return np.asarray(values[jax.tree_util.keystr(path)], leaf.dtype)
+
         groups = []
         for number, group in enumerate(self.groups):
-            values = state[str(number)]
-            take = lambda path, leaf, values=values: np.asarray(values[jax.tree_util.keystr(path)], leaf.dtype)  # noqa: E731
-            models = jax.tree_util.tree_map_with_path(take, group.models)
+            models = jax.tree_util.tree_map_with_path(partial(restore, state[str(number)]), group.models)
             groups.append(Group(group.members, place_models(models, entity_mesh(len(group.members), batch))))
         return Population(groups, self.tokenizer)
 
     def train(
         self, rows: Sequence[Rows], training: TrainingSettings
     ) -> tuple["Population", Float[np.ndarray, "entity step"]]:
-        """A population trained on, every entity on its rows; and the loss of each step."""
+        """The population after training, and the loss of each step.
+
+        Args:
+            rows: training rows of each entity.
+            training: settings of the training.
+        """
         losses = np.zeros((self.entities, training.steps), np.float32)
         groups = []
         for group in self.groups:
             mesh = entity_mesh(len(group.members), training.batch)
             batches: Batches = place_rows([rows[i] for i in group.members], training.steps, mesh)
-            models, own = train(place_models(group.models, mesh), batches, rows_at_once(training, mesh))
-            losses[list(group.members)] = gathered(own)
+            models, step_losses = train(place_models(group.models, mesh), batches, with_microbatch(training, mesh))
+            losses[list(group.members)] = gathered(step_losses)
             groups.append(Group(group.members, place_models(models, mesh)))
         return Population(groups, self.tokenizer), losses
 
     def losses(self, rows: Rows) -> Float[np.ndarray, "entity row length"]:
-        """Loss of every counted token of common rows under every model, in nats."""
+        """Loss of every counted token of common rows under every model, in nats; 0 at other tokens."""
         return self._gathered(
             [token_losses(group.models, rows.tokens, rows.segments, rows.counted) for group in self.groups]
         )
 
     def own_losses(self, rows: Sequence[Rows]) -> Float[np.ndarray, "entity row length"]:
-        """Loss of every counted token of each entity's own rows, equally many for each."""
+        """Loss of every counted token of each entity's own rows, in nats; all entities have equally many rows."""
         parts = []
         for group in self.groups:
-            mine = [rows[i] for i in group.members]
-            stacked = (np.stack([getattr(one, name) for one in mine]) for name in ("tokens", "segments", "counted"))
+            members = [rows[i] for i in group.members]
+            stacked = (np.stack([getattr(one, name) for one in members]) for name in ("tokens", "segments", "counted"))
             parts.append(own_token_losses(group.models, *stacked))
         return self._gathered(parts)
 
@@ -159,11 +180,19 @@ class Population:
         key: jax.Array,
         report: Report,
     ) -> list[list[np.ndarray]]:
-        """Each entity completes its prompts; texts are prompt, completion and end mark, cut to `longest` tokens."""
+        """Texts that each entity generates from its prompts: prompt, completion and end token.
+
+        Args:
+            prompts: tokens of each entity's prompts.
+            settings: temperature, top_p and the greatest number of new tokens.
+            longest: greatest number of tokens of a text; what is longer is cut off.
+            key: random key.
+            report: called with the number of tokens generated.
+        """
         texts: list[list[np.ndarray]] = [[np.zeros(0, np.int32)] * len(own) for own in prompts]
         for group in self.groups:
-            key, of_group = jax.random.split(key)
-            # Prompts of like length are written together.
+            key, group_key = jax.random.split(key)
+            # Prompts of similar length are completed together.
             orders = {i: sorted(range(len(prompts[i])), key=lambda at, i=i: len(prompts[i][at])) for i in group.members}
             most = max(len(order) for order in orders.values())
             for start in range(0, most, _MANY):
@@ -172,7 +201,7 @@ class Population:
                 tokens, lengths = _prompt_block(
                     [[prompts[i][at] for at in chunk] for i, chunk in chunks.items()], block
                 )
-                keys = jax.random.split(jax.random.fold_in(of_group, start), lengths.shape)
+                keys = jax.random.split(jax.random.fold_in(group_key, start), lengths.shape)
                 generated = gathered(self._complete(group, tokens, lengths, keys, settings))
                 count = 0
                 for (i, chunk), own in zip(chunks.items(), generated, strict=True):
@@ -187,12 +216,29 @@ class Population:
     def generate_text(
         self, prompts: Sequence[np.ndarray], settings: PoolSettings, longest: int, key: jax.Array, report: Report
     ) -> list[list[str]]:
-        """Each entity's completions of common prompts, as text."""
-        generated = self.generate([prompts] * self.entities, settings, longest, key, report)
-        plain = lambda text, prompt: self.tokenizer.decode(text[len(prompt) :])  # noqa: E731
-        return [[plain(text, prompt) for text, prompt in zip(own, prompts, strict=True)] for own in generated]
+        """Completions of common prompts by each entity, as text.
 
-    def _complete(self, group: Group, tokens, lengths, keys, settings: PoolSettings):
+        Args:
+            prompts: tokens of the prompts.
+            settings: as for `generate`.
+            longest: as for `generate`.
+            key: random key.
+            report: as for `generate`.
+        """
+        generated = self.generate([prompts] * self.entities, settings, longest, key, report)
+        return [
+            [self.tokenizer.decode(text[len(prompt) :]) for text, prompt in zip(texts, prompts, strict=True)]
+            for texts in generated
+        ]
+
+    def _complete(
+        self,
+        group: Group,
+        tokens: Int[np.ndarray, "entity batch prompt"],
+        lengths: Int[np.ndarray, "entity batch"],
+        keys: Key[Array, "entity batch"],
+        settings: PoolSettings,
+    ) -> Int[Array, "entity batch new"]:
         return complete(
             _with_slots(group.models, tokens.shape[-1] + settings.new_tokens),
             tokens,
@@ -205,12 +251,12 @@ class Population:
         )
 
     def _cut(self, completion: np.ndarray) -> np.ndarray:
-        """A completion up to its end mark, which stays."""
+        """Tokens of a completion up to and including its end token."""
         ends = np.flatnonzero(completion == self.tokenizer.eos)
         return completion[: ends[0] + 1] if len(ends) else completion
 
-    def _gathered(self, parts: Sequence) -> np.ndarray:
-        """The groups' results in the order of the entities."""
+    def _gathered(self, parts: Sequence[Array]) -> np.ndarray:
+        """Results of the groups in the order of the entities, on the host."""
         first = parts[0]
         stacked = np.zeros((self.entities, *first.shape[1:]), first.dtype)
         for group, part in zip(self.groups, parts, strict=True):
@@ -219,7 +265,7 @@ class Population:
 
 
 def _prompt_block(prompts: list[list[np.ndarray]], block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Prompts as tokens [entity, block, length] and lengths [entity, block], 0 where there is none."""
+    """Tokens of prompts, padded to [entity, block, length], and their lengths [entity, block], 0 where there is no prompt."""
     longest = max((len(prompt) for own in prompts for prompt in own), default=1)
     width = -(-longest // _PROMPT_STEP) * _PROMPT_STEP
     tokens = np.zeros((len(prompts), block, width), np.int32)
@@ -232,9 +278,10 @@ def _prompt_block(prompts: list[list[np.ndarray]], block: int) -> tuple[np.ndarr
 
 
 def _with_slots(models: Transformer, slots: int) -> Transformer:
-    """The same models with as many slots for tokens: the padding of a block takes slots, but positions only its texts do.
+    """The same models with room for `slots` tokens in the cache.
 
-    What a row writes beyond its last position is cut off by `generate`.
+    The padding between a prompt and its completion takes slots of the cache but no positions. Tokens beyond the model's last
+    position are cut off by `Population.generate`.
     """
     if slots <= models.config.context:
         return models

@@ -10,7 +10,7 @@ from crossfeed.sim.lm import parse_study
 from crossfeed.sim.lm.data.builtin_tasks import BUILTIN_TASKS, builtin_task
 from crossfeed.sim.lm.data.public_text import python_documentation
 from crossfeed.sim.lm.data.task_files import hub_examples, read_documents, read_examples
-from crossfeed.sim.lm.data.tasks import Example, Task, answers_exactly, numbered, question, without_duplicates
+from crossfeed.sim.lm.data.tasks import Example, Task, answers_exactly, question, unique_names, without_duplicates
 from crossfeed.sim.lm.study.corpus import read_material
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,7 +137,7 @@ def test_mistakes_in_files_are_named_with_their_line(content, says, tmp_path):
 
 @given(st.lists(st.sampled_from(["a", "a 1", "a 2", "a 2 1", "public"]), max_size=6))
 def test_tasks_of_one_name_get_different_ones(names):
-    made = numbered(names)
+    made = unique_names(names)
     assert len({*made, "public"}) == len(names) + 1
     assert all(new.startswith(name) for new, name in zip(made, names, strict=True))
 
