@@ -5,7 +5,7 @@ import html
 
 import numpy as np
 import pytest
-from crossfeed.figures.report import Request
+from crossfeed.figures.report import Request, write_figure
 from crossfeed.figures.sweep_plot import open_sweep
 from crossfeed.figures.sweeps import GALLERY, Sizes, draw_gallery
 
@@ -20,6 +20,8 @@ TINY = Sizes(
     volume_alphas=4,
 )
 
+SEED = 2
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -27,8 +29,20 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def reports(folder):
-    made = dict(draw_gallery(Request(folder), TINY))
+def figures():
+    """The pictures by name, as they are written."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def reports(folder, figures):
+    def keep(figure, path):
+        figures[path.stem] = figure
+        write_figure(figure, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("crossfeed.figures.report.write_figure", keep)
+        made = dict(draw_gallery(Request(folder, seed=SEED), TINY))
     assert list(made) == list(GALLERY)
     return {report.name: report for report in made.values()}
 
@@ -86,3 +100,122 @@ def test_the_worst_case_nears_its_bound_from_below(folder, reports):
     bound = (1 + np.sqrt(entities)) / 2
     assert (radius <= bound + 1e-12).all()
     assert reports["worst_case"].numbers["9"] == pytest.approx(2, rel=1e-3)
+
+
+def labeled(folder, table: str, value: str, axes: tuple[str, ...]):
+    """Every value of a table with the place that its row names."""
+    columns = [column(folder, table, name) for name in (*axes, value)]
+    for *place, number in zip(*columns, strict=True):
+        yield dict(zip(axes, place, strict=True)), number
+
+
+PLANE, PATHS = ("entities", "beta", "alpha"), ("entities", "alpha", "generation")
+REGIONS = ("misalignment", "mixing", "beta")
+NUMBERS = {"True": "1", "False": "0"}
+
+
+@pytest.mark.parametrize(
+    ("table", "value", "axes", "store", "variable", "reduce"),
+    [
+        *(
+            (f"phase_{name}", name, PLANE, "phase_diagrams", name, {"draw": "mean"})
+            for name in ("spectral_radius", "mean_relative_efficiency", "mean_transfer", "homogenization")
+        ),
+        ("mse_to_100", "mean_mse", PATHS, "trajectories", "mean_mse_trajectory", {"draw": "mean"}),
+        (
+            *("volume", "best_relative_efficiency", ("entities", "volume"), "volume", "mean_relative_efficiency"),
+            {"alpha": "max", "beta": "max"},
+        ),
+        ("regions", "largest_spectral_radius", REGIONS, "regions", "spectral_radius", {"draw": "max"}),
+        ("regions", "lemma1_applies", REGIONS, "regions", "lemma1_applies", {"draw": "min"}),
+        ("regions", "common_prompts_stable", REGIONS, "regions", "common_prompts_stable", {"draw": "min"}),
+    ],
+)
+def test_a_row_of_a_table_says_where_its_value_belongs(folder, reports, table, value, axes, store, variable, reduce):
+    stored = open_sweep(folder / f"{store}.zarr").load()[variable]
+    for dim, how in reduce.items():
+        stored = getattr(stored, how)(dim)
+    with (folder / f"{table}.csv").open() as file:
+        found = [{name: NUMBERS.get(text, text) for name, text in row.items()} for row in csv.DictReader(file)]
+    assert len(found) == stored.size
+    for row in found:
+        place = {name: float(row[name]) for name in axes}
+        np.testing.assert_allclose(float(row[value]), stored.sel(place), rtol=1e-9, err_msg=str(place))
+
+
+def test_every_store_is_drawn_with_the_seed_asked_for(folder, reports):
+    for store in ("phase_diagrams", "trajectories", "regions"):
+        assert open_sweep(folder / f"{store}.zarr").attrs["crossfeed_sweep"]["seed"] == SEED
+
+
+def test_growth_in_the_worst_case_has_its_closed_form(folder, reports):
+    entities, strength, radius = (
+        column(folder, "worst_case", name) for name in ("entities", "strength", "spectral_radius")
+    )
+    closed = 1 + strength / (1 + strength) * (np.sqrt(entities) - 1) / 2
+    np.testing.assert_allclose(radius, closed, rtol=1e-6)
+
+
+def curve(panel, label: str):
+    (line,) = [line for line in panel.lines if line.get_label() == label]
+    return line
+
+
+def test_lines_show_what_their_labels_say(folder, reports, figures):
+    errors = open_sweep(folder / "trajectories.zarr").mean_mse_trajectory.mean("draw")
+    panels = {panel.get_title(): panel for panel in figures["mse_to_100"].axes}
+    for entities, alpha in np.ndindex(errors.sizes["entities"], errors.sizes["alpha"]):
+        part = errors.isel(entities=entities, alpha=alpha)
+        line = curve(panels[f"K = {int(part.entities)}"], f"α = {float(part.alpha)}")
+        np.testing.assert_allclose(line.get_ydata(), part)
+        np.testing.assert_array_equal(line.get_xdata(), part.generation)
+    best = open_sweep(folder / "volume.zarr").mean_relative_efficiency.max(("alpha", "beta"))
+    (panel,) = figures["volume"].axes
+    for entities in best.entities.values:
+        line = curve(panel, f"K = {entities}")
+        np.testing.assert_allclose(line.get_ydata(), best.sel(entities=entities))
+        np.testing.assert_allclose(line.get_xdata(), best.volume)
+    (panel,) = figures["worst_case"].axes
+    table = list(labeled(folder, "worst_case", "spectral_radius", ("entities", "strength")))
+    for entities in (2, 3, 5, 9):
+        (line,) = [line for line in panel.lines if line.get_label().startswith(f"K = d = {entities},")]
+        of_size = [radius for place, radius in table if place["entities"] == entities]
+        np.testing.assert_allclose(line.get_ydata(), of_size)
+
+
+def test_the_best_weights_are_drawn_and_said(folder, reports, figures):
+    entities, *found = (column(folder, "optimum", name) for name in ("entities", "alpha", "beta", "efficiency"))
+    labels = ("best α", "best β", "relative efficiency")
+    for panel, label, values in zip(figures["optimum"].axes, labels, found, strict=True):
+        assert panel.get_ylabel().startswith(label)
+        marks = panel.containers[0].lines[0]
+        expected = [values[entities == k].mean() for k in marks.get_xdata()]
+        np.testing.assert_allclose(np.asarray(marks.get_ydata(), dtype=float), expected)
+    numbers = reports["optimum"].numbers
+    assert numbers["best_alpha_at_2"] == pytest.approx(found[0][entities == 2].mean())
+    assert numbers["best_alpha_at_50"] == pytest.approx(found[0][entities == 50].mean())
+
+
+def test_the_extremes_that_are_said_are_those_of_the_table(folder, reports):
+    table = list(labeled(folder, "phase_spectral_radius", "spectral_radius", PLANE))
+    of_fifty = [(radius, place["alpha"], place["beta"]) for place, radius in table if place["entities"] == 50]
+    highest, lowest = reports["phase_spectral_radius"].says.split("K = 50")[1].split("lowest")
+    for words, (radius, alpha, beta) in ((highest, max(of_fifty)), (lowest, min(of_fifty))):
+        assert f"{radius:.3g} at α = {alpha:.2g}, β = {beta:.2g}" in words
+
+
+def test_regions_have_beta_to_the_right_and_lambda_upwards(folder, reports, figures):
+    data = open_sweep(folder / "regions.zarr").load()
+    promised = (data.common_prompts_stable > 0.5).all("draw").transpose(*REGIONS)
+    worst = data.spectral_radius.max("draw").transpose(*REGIONS)
+    assert promised.any()
+    panels = [panel for panel in figures["regions"].axes if panel.get_title()]
+    for panel, misalignment in zip(panels, data.misalignment.values, strict=True):
+        assert panel.get_title() == f"misalignment {misalignment:g}"
+        assert panel.get_xlabel().startswith("β")
+        np.testing.assert_allclose(panel.collections[0].get_array(), worst.sel(misalignment=misalignment))
+        (dots,) = [line for line in panel.lines if line.get_marker() == "."]
+        rows, columns = np.nonzero(promised.sel(misalignment=misalignment).values)
+        np.testing.assert_allclose(dots.get_xdata(), data.beta.values[columns])
+        np.testing.assert_allclose(dots.get_ydata(), data.mixing.values[rows])
+    assert panels[0].get_ylabel().startswith("λ")

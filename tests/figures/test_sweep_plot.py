@@ -1,12 +1,14 @@
 """Pictures of a sweep show its numbers, and what cannot be drawn is refused in words."""
 
 import shutil
-from itertools import combinations
+import sys
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from crossfeed.cli.main import main
 from crossfeed.figures.report import write_figure
 from crossfeed.figures.sweep_plot import mean_over_draws, open_sweep, plot_sweep
 from crossfeed.figures.sweeps.phase_diagrams import symmetric_optimum
@@ -47,6 +49,8 @@ def test_heat_maps_hold_the_mean_over_draws(data):
     expected = data.mean_mse.sel(volume=1, entities=3).mean("draw").transpose("beta", "alpha")
     np.testing.assert_allclose(panels[1].collections[0].get_array(), expected)
     assert "α" in panels[1].get_xlabel()
+    assert "β" in panels[0].get_ylabel()
+    assert figure.axes[-1].get_ylabel().startswith("mean MSE in the limit (σ²)")
     assert "d\u00a0=\u00a03" in figure.get_supxlabel()
 
 
@@ -87,9 +91,38 @@ def test_lines_follow_the_horizontal_axis(data):
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
     lines = {line.get_label(): line.get_ydata() for line in axes.lines}
-    expected = data.mean_mse.sel(alpha=0.5, beta=0.2, entities=3).mean("draw")
-    np.testing.assert_allclose(lines["K = 3"], expected)
+    assert lines.keys() == {"K = 1", "K = 3"}
+    for entities in (1, 3):
+        expected = data.mean_mse.sel(alpha=0.5, beta=0.2, entities=entities).mean("draw")
+        np.testing.assert_allclose(lines[f"K = {entities}"], expected)
+    assert axes.get_ylabel() == "mean MSE in the limit (σ²)"
+    assert axes.get_xlabel() == "volume of synthetic data c"
     assert "α\u00a0=\u00a00.5;" in figure.get_supxlabel().replace("\n", " ")
+
+
+def test_every_panel_holds_what_its_title_says(data):
+    figure = plot_sweep(data, "mean_mse", {}, "alpha", "beta")
+    panels = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+    assert len(panels) == 6
+    for entities, volume in product((1, 3), (1, 10, 100)):
+        shown = panels[f"K = {entities}, c = {volume}"].collections[0].get_array()
+        expected = data.mean_mse.sel(entities=entities).sel(volume=volume, method="nearest").mean("draw")
+        np.testing.assert_allclose(shown, expected.transpose("beta", "alpha"))
+
+
+def test_the_command_draws_the_axes_asked_for_at_the_values_asked_for(data, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr("crossfeed.figures.report.write_figure", lambda figure, path: drawn.update({path: figure}))
+    out = tmp_path / "picture.png"
+    options = ("--x", "volume", "--y", "alpha", "--at", "beta=0.8", "--at", "entities=3")
+    store = data.encoding["source"]
+    monkeypatch.setattr(
+        sys, "argv", ["crossfeed", "plot", store, "--variable", "mean_mse", "--out", str(out), *options]
+    )
+    main()
+    shown = drawn[out].axes[0].collections[0].get_array()
+    expected = data.mean_mse.sel(beta=0.8, entities=3).mean("draw").transpose("alpha", "volume")
+    np.testing.assert_allclose(shown, expected)
 
 
 def test_trajectories_run_over_generations(data):
