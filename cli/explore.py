@@ -1,4 +1,4 @@
-"""`crossfeed explore`: an interactive page."""
+"""`crossfeed explore`: interactive page."""
 
 import logging
 import signal
@@ -7,24 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ExploreCommand:
-    """Open a page with dials for α, β, K, volume and misalignment; errors, phase diagram and transfer follow them.
+    """Open an interactive page: errors, phase diagram and transfer for the values of sliders.
 
-    It is served to this machine only and needs no network. Ctrl-C stops it.
+    The sliders are α, β, the number of entities, the volume of synthetic data and the misalignment. The page is served to this
+    machine only and needs no network. Ctrl-C stops the server.
     """
 
     port: int = 8650
-    """Port to listen on; 0 takes any that is free."""
+    """Port to listen on; 0 chooses a free one."""
     no_browser: bool = False
-    """Only print the address."""
+    """Print the address without opening a browser."""
 
     def run(self) -> None:
         """Serve until interrupted."""
         from ..figures.explore import Programs, make_server
         from .progress import progress_bar
 
-        # A shell starts what runs in its background with interrupts ignored; a server must end by one all the same.
+        # A shell starts background processes with interrupts ignored; the server has to end at one all the same.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        # Bokeh warns when a tab is closed or reloaded while an answer is on its way, which is no fault.
+        # Bokeh warns when a tab is closed or reloaded while a result is being computed, which is harmless.
         logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
         programs = Programs()
         server = make_server(self.port, programs)
@@ -36,7 +37,7 @@ class ExploreCommand:
         print(f"{address}  (Ctrl-C stops)", flush=True)
         if not self.no_browser:
             server.io_loop.add_callback(server.show, "/")
-        server.start()  # discards the sessions of closed tabs, and keeps the others alive
+        server.start()  # discards the sessions of closed tabs and keeps the others alive
         try:
             server.io_loop.start()
         except KeyboardInterrupt:

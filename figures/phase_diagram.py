@@ -96,7 +96,7 @@ def _report(found: Plane, seed: int) -> Report:
         "Phase diagram over α and β",
         f"The best constant weights are α = {alpha:.2f}, β = {beta:.2f} with mean relative efficiency {efficiency:.3f}; "
         f"α = β = 0.5 reaches {found.at_half:.3f}.",
-        f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, one random draw (seed {seed}); "
+        f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, one random ecosystem (seed {seed}); "
         f"{points} × {points} grid, exact.",
         {
             "best_alpha": alpha,

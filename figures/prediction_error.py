@@ -100,8 +100,8 @@ def _report(found: PredictionErrors, seed: int) -> Report:
         f"On the other entity's task the error drops after one generation (by {drop:.0%} on average at α = {VALUES[0]}); it then "
         f"stays low for small α, but at α = {VALUES[-1]} rises to {climb:.1f} times its lowest value within {GENERATIONS} "
         "generations.",
-        f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, σ² = 1, one random draw (seed {seed}); lines: "
-        f"exact; points: {found.replicates} Monte Carlo replicates; bars: ± 2 standard errors; MSPE on a log axis.",
+        f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, σ² = 1, one random ecosystem (seed {seed}); "
+        f"lines: exact; points: {found.replicates} Monte Carlo replicates; bars: two standard errors; MSPE on a log axis.",
         {
             "first_drop_on_other_task_at_alpha_0.1": drop,
             "climb_on_other_task_at_alpha_0.9": climb,

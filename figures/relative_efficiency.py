@@ -94,8 +94,8 @@ def _figure(found: Efficiencies) -> Figure:
             for b, beta in enumerate(BETAS):
                 line(panel, b, found.alphas, found.exact[b, :, entity], f"β = {beta}")
                 points(panel, b, _SAMPLED, found.estimate[b, :, entity], found.standard_error[b, :, entity])
-            panel.set(title=f"entity {entity + 1}", xlabel="α, weight of synthetic data", xlim=(0, 1), ylim=(0, None))
-        axes[0][0].set_ylabel("relative efficiency")
+            panel.set(title=f"entity {entity + 1}", xlabel="α, weight of synthetic data", xlim=(0, 1))
+        axes[0][0].set(ylabel="relative efficiency", ylim=(0, None))  # last, since it fixes the upper end of all panels
         axes[0][0].legend()
     return figure
 
@@ -108,8 +108,8 @@ def _report(found: Efficiencies, seed: int) -> Report:
         "Figure 2: relative efficiency against α",
         "Every entity gains from some synthetic data and loses from too much, and the best α depends on β: "
         f"here β = {BETAS[top[0]]} with α = {found.alphas[top[1]]:.2f} is best of these three on average.",
-        f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, one random draw (seed {seed}); lines: exact "
-        f"limit (t → ∞); points: {found.replicates} Monte Carlo replicates at t = {_GENERATIONS}; bars: ± 2 standard errors.",
+        f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, one random ecosystem (seed {seed}); lines: "
+        f"exact limit (t → ∞); points: {found.replicates} Monte Carlo replicates at t = {_GENERATIONS}; bars: two standard errors.",
         {
             "best_mean_efficiency": float(mean[top]),
             "at_alpha": float(found.alphas[top[1]]),

@@ -107,6 +107,7 @@ def color_bar(figure: Figure, axes: list[Axes], values: ArrayLike, scale: Normal
 
 def note(figure: Figure, text: str) -> None:
     """Write the setting that made a figure in small letters below it."""
+    text = text.replace(" = ", "\u00a0=\u00a0")  # lines do not break there
     figure.supxlabel(fill(text, int(_NOTE_LETTERS * figure.get_figwidth())), fontsize=7, color="#555555")
 
 

@@ -1,4 +1,4 @@
-"""Pictures of any sweep: heat maps over two axes or lines over one, small multiples over a third and a fourth."""
+"""Figures of any sweep: heat maps over two axes or lines over one, with small multiples over further axes."""
 
 from json import loads
 from pathlib import Path
@@ -32,39 +32,40 @@ _SYMBOLS = {
 
 
 def open_sweep(path: Path) -> xr.Dataset:
-    """The store of a sweep, lazily; the coordinate `finished` says which points are computed.
+    """Store of a sweep, read lazily, with a coordinate `finished` that is True at the computed points.
 
     Raises:
-        InvalidInput: it is not the store of a sweep, or damaged.
+        InvalidInput: it is not the store of a sweep, or files are missing.
     """
     finished = finished_points(path)
     return xr.open_zarr(path).assign_coords(finished=finished)
 
 
 def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str | None, y: str | None) -> Figure:
-    """One variable of a sweep, averaged over draws.
+    """Figure of one variable of a sweep, averaged over random ecosystems.
 
-    Heat maps over x and y where y is given or both α and β are free, else lines over x. What is left over makes lines, then
-    panels.
+    Heat maps over x and y if y is given or both α and β are free, else lines over x. Further axes become lines, then panels.
 
     Args:
-        chosen: values at which axes are held; the nearest ones on the axes are taken, and named below the picture.
-        x: horizontal axis; the fastest varying if None.
-        y: vertical axis of a heat map.
+        data: from `open_sweep`.
+        variable: name of the variable.
+        chosen: values at which axes are held; the nearest ones on the axes are used, and named below the figure.
+        x: horizontal axis; if None, α, the generation, or the fastest varying axis.
+        y: vertical axis of heat maps; if None, β where x is α and β is free.
 
     Raises:
-        InvalidInput: there is no such variable or axis, an axis does not reach a chosen value, nothing finite to draw, x and y are
-            one axis, or too much for one picture.
+        InvalidInput: there is no such variable or axis, a chosen value lies outside its axis, no value is finite, x and y are
+            the same axis, or there are too many panels.
     """
     values, held = _held(data, variable, chosen)
     share = float(values.finished.mean())
     if share == 0:
         raise InvalidInput(
-            f"{variable} is not computed yet here: go on with crossfeed sweep run SPEC --out STORE --resume"
+            f"{variable} is not computed yet here: continue with crossfeed sweep run SPEC --out STORE --resume"
         )
     try:
         values = values.load()
-    except (RuntimeError, ValueError, OSError) as error:  # as Zarr's codecs raise
+    except (RuntimeError, ValueError, OSError) as error:  # those that Zarr's codecs raise
         raise InvalidInput(
             f"{variable} cannot be read, since a chunk is damaged: crossfeed sweep run SPEC --out STORE --resume names it"
         ) from error
@@ -73,7 +74,7 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
     x, y, rest = _choose_axes(values, x, y)
     finite = values.where(np.isfinite(values))
     if not finite.notnull().any():
-        raise InvalidInput(f"{variable} has no finite value here: the theory gives none")
+        raise InvalidInput(f"{variable} has no finite value here: it has no limit, or is not defined")
     with styled():
         figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
         blank = bool((finite.isnull() & finite.finished).any())
@@ -82,10 +83,10 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str
 
 
 def mean_over_draws(values: xr.DataArray) -> xr.DataArray:
-    """The mean over the draws that are computed; NaN where one of them has no value, since others would not stand for it.
+    """Mean over the computed draws; NaN where one of them has no value, since the others would not represent it.
 
     Args:
-        values: with the dimension `draw`, from `open_sweep`.
+        values: variable of `open_sweep` with the dimension `draw`.
     """
     count = values.finished.sum("draw")
     total = values.where(values.finished, 0).sum("draw", skipna=False)
@@ -94,7 +95,7 @@ def mean_over_draws(values: xr.DataArray) -> xr.DataArray:
 
 
 def _held(data: xr.Dataset, variable: str, chosen: dict[str, float]) -> tuple[xr.DataArray, dict[str, float]]:
-    """A variable with axes held at the values nearest to those chosen, and these values."""
+    """Variable with axes held at the values nearest to the chosen ones, and these values."""
     if variable not in data.data_vars:
         raise InvalidInput(f"variable is {variable!r}, but the sweep holds {', '.join(map(str, data.data_vars))}")
     values = data[variable]
@@ -106,7 +107,7 @@ def _held(data: xr.Dataset, variable: str, chosen: dict[str, float]) -> tuple[xr
 
 
 def _choose_axes(values: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str | None, list[str]]:
-    """The horizontal axis, the vertical one of heat maps, and what is left over."""
+    """Horizontal axis, vertical axis of heat maps if there is one, and the remaining axes."""
     free = [str(dim) for dim in values.dims]
     if not free:
         raise InvalidInput(f"{values.name} is one number here, {float(values):.6g}: leave an axis free")
@@ -125,7 +126,7 @@ def _choose_axes(values: xr.DataArray, x: str | None, y: str | None) -> tuple[st
 
 
 def _nearest(axis: xr.DataArray, value: float) -> int:
-    """Where the value of an axis stands that is nearest to this one, which must lie within the axis, up to rounding."""
+    """Index of the axis' value nearest to this one, which must lie within the axis up to rounding."""
     low, high = float(axis.min()), float(axis.max())
     slack = 1e-9 * max(abs(low), abs(high))
     if not low - slack <= value <= high + slack:
@@ -134,20 +135,20 @@ def _nearest(axis: xr.DataArray, value: float) -> int:
 
 
 def _setting(data: xr.Dataset, held: dict[str, float], share: float, blank: bool) -> str:
-    """What made the numbers: the family, and all that is fixed; which share of them is computed, and why some are missing."""
+    """Note below a figure: family, fixed parameters, the share of points that are computed, and why some are blank."""
     spec = loads(data.attrs["crossfeed_sweep"]["spec"])
     fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | held
     draws = spec["options"].get("draws", 1)
     parts = [f"family {spec['family']}", *map(_at, fixed, fixed.values()), f"seed {spec['seed']}"]
     if draws > 1 and "draw" not in held:
-        parts.append(f"mean of {draws} draws" if share == 1 else f"mean of those of {draws} draws that are computed")
+        parts.append(f"mean of {draws} draws" if share == 1 else f"mean of the computed ones of {draws} draws")
     if share < 1:
         parts.append(f"unfinished: {share:.1%} of the points are computed")
     if blank:
         parts.append(
-            "blank where it has no finite value" + (" in some draw" if draws > 1 and "draw" not in held else "")
+            "blank where there is no finite value" + (" in some draw" if draws > 1 and "draw" not in held else "")
         )
-    return "; ".join(parts).replace(" = ", "\u00a0=\u00a0")  # lines do not break there
+    return "; ".join(parts)
 
 
 def _label(array: xr.DataArray) -> str:
@@ -160,7 +161,7 @@ def _at(name: str, value: float) -> str:
 
 
 def _panels(values: xr.DataArray, over: list[str]) -> list[tuple[str, xr.DataArray]]:
-    """The values of every combination of the axes, and what to call it."""
+    """Title and values of every combination of these axes' values."""
     if not over:
         return [("", values)]
     stacked = values.stack(panel=over)
@@ -168,11 +169,12 @@ def _panels(values: xr.DataArray, over: list[str]) -> list[tuple[str, xr.DataArr
         raise InvalidInput(
             f"{' × '.join(over)} make {stacked.sizes['panel']} panels, and {_MOST_PANELS} fit: hold an axis with --at NAME=VALUE"
         )
-    title = lambda place: ", ".join(map(_at, over, place))  # noqa: E731
-    return [(title(place), stacked.isel(panel=number)) for number, place in enumerate(stacked.indexes["panel"])]
+    titles = [", ".join(map(_at, over, place)) for place in stacked.indexes["panel"]]
+    return [(title, stacked.isel(panel=number)) for number, title in enumerate(titles)]
 
 
-def _grid(count: int, width: float, height: float):
+def _grid(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Figure with this number of panels, of which `width` and `height` are in inches."""
     rows = -(-count // _MOST_COLUMNS)
     columns = -(-count // rows)
     figure, axes = grid_of_axes(rows, columns, (width * columns + 1, height * rows + 0.4), sharex=True, sharey=True)
@@ -233,7 +235,7 @@ def _say_why_empty(panel: Axes, part: xr.DataArray) -> None:
 
 
 def _name_axes(axes: list[Axes], x: str, y: str) -> None:
-    """Labels on the left, and below every panel that has none under it."""
+    """Label the y axes of the first column, and the x axis of every panel without one below it."""
     grid = axes[0].get_gridspec()
     assert grid is not None  # panels of a figure always have one
     for number, panel in enumerate(axes):
@@ -245,7 +247,7 @@ def _name_axes(axes: list[Axes], x: str, y: str) -> None:
 
 
 def _scale(panel: Axes, direction: Literal["x", "y"], values: xr.DataArray) -> None:
-    """A log axis for values that were spaced so, else one whose labels leave room beside those of the next panel."""
+    """Make an axis logarithmic if its values are spaced so, and limit its ticks so that labels of neighboring panels fit."""
     panel.locator_params(direction, nbins=5, steps=[1, 2, 5, 10])
     if values.size > 2 and (values > 0).all():
         steps = np.diff(np.log(values.values))

@@ -1,4 +1,4 @@
-"""Answering the newest of many questions while the page goes on."""
+"""Computation of the latest of many requests in a thread, while the page stays responsive."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,20 +8,25 @@ from typing import Any, cast
 from bokeh.document import Document, without_document_lock
 
 
-class Newest:
-    """Computes in a thread what was last asked for, then shows it; what is overtaken while it waits is never computed.
+class LatestOnly:
+    """Computes the latest request in a thread and shows the result; requests that are superseded meanwhile are skipped.
 
-    When the page's session is discarded, nothing waits for it: an answer that is on its way is dropped.
+    When the page's session is discarded, a result that is still being computed is dropped.
+
+    Attributes:
+        document: the page's.
+        compute: function of a request, called in a thread.
+        show: called with a request and its result, under the document's lock.
     """
 
-    def __init__(self, document: Document, compute: Callable[[Any], Any], show: Callable[[Any, Any], None]):
+    def __init__(self, document: Document, compute: Callable[[Any], Any], show: Callable[[Any, Any], None]) -> None:
         self._document, self._compute, self._show = document, compute, show
         self._wanted: Any = None
         self._done: Any = None
         self._running = False
 
     def want(self, question: Any) -> None:
-        """Ask; `show(question, answer)` follows, unless another question does before."""
+        """Request a computation; `show(question, answer)` follows, unless a later request supersedes it."""
         self._wanted = question
         if not self._running and question != self._done:
             self._running = True
@@ -39,7 +44,7 @@ class Newest:
             self._document.add_next_tick_callback(partial(self._finish, question, answer))
 
     def _finish(self, question: Any, answer: Any) -> None:
-        """Show an answer, under the document's lock, and go on with what was asked meanwhile."""
+        """Show a result, under the document's lock, and continue with what was requested meanwhile."""
         try:
             self._show(question, answer)
         finally:

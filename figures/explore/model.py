@@ -1,8 +1,8 @@
-"""What `crossfeed explore` computes: a family of ecosystems with dials, at one setting and over the (α, β) plane.
+"""Computations of `crossfeed explore`: a family of ecosystems with sliders, at one setting and over the (α, β) plane.
 
-Entity j publishes about topic e_j. What it knows turns with the misalignment, from e_j itself (S_j ∝ S~_j, where Lemma 1
-promises stability) to u_j ∝ e_j - 1/√m, where at β = 1 the family is that of Theorem U (`theory.worst_case`). All values are
-traced, also K, so that no move of a dial compiles anything.
+Entity j publishes labels for inputs along its topic e_j. The direction of its private data turns with the misalignment, from
+e_j itself (S_j ∝ S~_j, where Lemma 1 proves stability) to u_j ∝ e_j - 1/√m, where at β = 1 the family is that of Theorem U
+(`theory.worst_case`). All values are traced, K included, so that moving a slider compiles nothing.
 """
 
 from typing import NamedTuple
@@ -27,18 +27,18 @@ GENERATIONS = 50
 GRID = 41
 PUBLIC_STRENGTH = 2.0
 LEAST_STRENGTH, MOST_STRENGTH = 2.0, 50.0
-_GOLDEN = 0.618033988749895  # multiples of it fill (0, 1) evenly, however many there are
+_GOLDEN = 0.618033988749895  # any number of its multiples modulo 1 fill (0, 1) evenly
 
 
 class Setting(NamedTuple):
-    """Where the dials stand.
+    """Values of the sliders.
 
     Attributes:
         alpha: α in [0, 1], weight of synthetic data.
         beta: β in [0, 1], weight of private against public data.
-        entities: K in 1..MOST_ENTITIES.
-        volume: c > 0; at 1 an entity publishes as much as its private data.
-        misalignment: in [0, 1], how far what an entity knows has turned from what it publishes about.
+        entities: K from 1 to `MOST_ENTITIES`.
+        volume: c > 0, synthetic over private data of an entity.
+        misalignment: angle between an entity's private data and its topic, over `worst_angle`; in [0, 1].
     """
 
     alpha: float
@@ -49,19 +49,19 @@ class Setting(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What the theory says of one setting; entities beyond K are NaN, and so is a limit that does not exist.
+    """Exact results at one setting; NaN for entities beyond K, and where there is no limit.
 
     Attributes:
         spectral_radius: ρ(Q).
         universal_bound: Theorem U's bound on ρ(Q) for all weights.
         minimum_variance: MSE of the best unbiased estimator that sees all real data.
-        mse: of every entity at generations 0..T.
-        mean_mse: its mean over entities.
-        limit_mse: mean MSE in the limit; `inf` where there is none.
+        mse: MSE of every entity at generations 0..T.
+        mean_mse: mean of `mse` over entities.
+        limit_mse: mean MSE in the limit; `inf` where there is no limit.
         efficiency: mean relative efficiency in the limit.
-        homogenization: mean correlation of two entities' errors in the limit; NaN for a lone entity.
-        transfer: tr(M_kj)/d in the limit, the weight entity k puts on dataset j (last: public).
-        turn: angle between what an entity publishes about and what it knows, in radians.
+        homogenization: mean correlation of two entities' errors in the limit; NaN for a single entity.
+        transfer: tr(M_kj)/d in the limit, the weight that entity k puts on dataset j; the public one is last.
+        turn: angle between an entity's private data and its topic, in radians.
     """
 
     spectral_radius: Float[Array, ""]
@@ -77,19 +77,24 @@ class Prediction(NamedTuple):
 
 
 class Diagram(NamedTuple):
-    """Phase diagrams over the plane of weights, both from 0 to 1 in GRID steps; NaN efficiency where there is no limit."""
+    """Phase diagrams over the plane of weights, for `GRID` values of α and of β from 0 to 1.
+
+    Attributes:
+        spectral_radius: ρ(Q).
+        efficiency: mean relative efficiency in the limit; NaN where there is no limit.
+    """
 
     spectral_radius: Float[Array, "beta alpha"]
     efficiency: Float[Array, "beta alpha"]
 
 
 def turned_ecosystem(setting: Setting) -> PaddedEcosystem:
-    """The ecosystem at a setting, in arrays with room for MOST_ENTITIES.
+    """Ecosystem of a setting, padded to `MOST_ENTITIES`.
 
-    With m = min(K, d) topics, at least two, entity j has topic j mod m. S_j = c L_j e e', S~_j = L_j v v' and S_* a multiple
-    of the identity, where v has turned from e toward u ∝ e - 1/√m. The strengths L_j are spread evenly over a logarithmic
-    range, since entities differ in how much they know; shares are such that the pool holds equally much of each, w_j S_j.
-    σ² = 1 and θ = (1, …, 1).
+    With m = min(K, d) topics, at least two, entity j has topic j mod m. S_j = c L_j e e', S~_j = L_j v v', and S_* is a
+    multiple of the identity; v is e turned toward u ∝ e - 1/√m. The strengths L_j are spread evenly over a logarithmic range,
+    so that entities differ in the size of their data; the shares w_j ∝ 1/L_j give all w_j S_j the same size. σ² = 1 and
+    θ = (1, …, 1).
     """
     everyone = jnp.arange(MOST_ENTITIES)
     topics = jnp.clip(setting.entities, 2, FEATURES)
@@ -118,15 +123,18 @@ def turned_ecosystem(setting: Setting) -> PaddedEcosystem:
 
 
 def worst_angle(topics: Int[Array, ""] | int) -> Float[Array, ""]:
-    """Angle in radians between e_j and u_j ∝ e_j - 1/√m, where growth is fastest."""
+    """Angle in radians between e_j and u_j ∝ e_j - 1/√m, at which growth is fastest."""
     return jnp.arccos(jnp.sqrt((1 - 1 / jnp.sqrt(topics)) / 2))
 
 
 def predict(setting: Setting) -> Prediction:
-    """All that is shown of one setting but the phase diagram; jit it."""
+    """Exact results at one setting, to be jitted."""
     padded = turned_ecosystem(setting)
     point = _point(padded, setting.alpha, setting.beta)
-    found = lambda name: QUANTITIES[name].compute(point)  # noqa: E731
+
+    def found(name: str) -> Array:
+        return QUANTITIES[name].compute(point)
+
     return Prediction(
         spectral_radius=found("spectral_radius"),
         universal_bound=universal_bound(padded.ecosystem),
@@ -142,10 +150,10 @@ def predict(setting: Setting) -> Prediction:
 
 
 def scan_weights(setting: Setting) -> Diagram:
-    """The phase diagram; it does not depend on the setting's own weights. Jit it."""
+    """Phase diagram of a setting, whose own weights it does not depend on; to be jitted."""
     padded = turned_ecosystem(setting)
 
-    def at(beta, alpha):
+    def at(beta: Float[Array, ""], alpha: Float[Array, ""]) -> Diagram:
         point = _point(padded, alpha, beta)
         names = ("spectral_radius", "mean_relative_efficiency")
         return Diagram(*(QUANTITIES[name].compute(point) for name in names))
@@ -155,25 +163,25 @@ def scan_weights(setting: Setting) -> Diagram:
 
 
 def state(prediction: Prediction) -> str:
-    """`settles`, `diverges`, or `drifts` where ρ(Q) cannot be told from one."""
+    """`converges`, `diverges`, or `drifts` where ρ(Q) cannot be told from one."""
     if has_limit(prediction.spectral_radius):
-        return "settles"
+        return "converges"
     return "drifts" if prediction.spectral_radius <= 1 + UNIT_ROOT_TOLERANCE else "diverges"
 
 
 def best_weights(diagram: Diagram) -> tuple[float, float, float]:
-    """(β, α, mean relative efficiency) where efficiency is highest."""
+    """(β, α, mean relative efficiency) where the efficiency is highest."""
     row, column = np.unravel_index(np.nanargmax(diagram.efficiency), diagram.efficiency.shape)
     return row / (GRID - 1), column / (GRID - 1), float(diagram.efficiency[row, column])
 
 
 def weight_shares(setting: Setting, prediction: Prediction) -> tuple[float, float, float]:
-    """Mean over entities of the weight on own private, others' private and public data; NaN where there is no limit."""
+    """Weights on own private, others' private and public data, averaged over entities; NaN where there is no limit."""
     weights = np.asarray(prediction.transfer)[: setting.entities]
     private = weights[:, : setting.entities]
     own = np.trace(private) / setting.entities
     return own, private.sum() / setting.entities - own, weights[:, -1].mean()
 
 
-def _point(padded: PaddedEcosystem, alpha, beta) -> Point:
+def _point(padded: PaddedEcosystem, alpha: float | Array, beta: float | Array) -> Point:
     return Point(padded, Weights(alpha, beta), GENERATIONS, 1, jax.random.key(0))

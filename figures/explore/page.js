@@ -1,25 +1,25 @@
-// Dials are plain inputs, so that keyboard, touch and screen readers work as anywhere; Bokeh carries their values.
+// Sliders are plain inputs, so that keyboard, touch and screen readers work as usual; Bokeh transmits their values.
 
 const spoken = {
   entities: value => String(value),
   log_volume: value => String(Number((10 ** value).toPrecision(3))),
 }
 
-function connectPage(dials, said) {
-  const inputs = [...document.querySelectorAll("#dials input")]
+function connectPage(sliders, said) {
+  const inputs = [...document.querySelectorAll("#sliders input")]
 
   const choices = [...document.querySelectorAll("input[name=diagram]")]
   let waiting
 
   function turn(name, value) {
-    dials.data = {...dials.data, [name]: [value]}
+    sliders.data = {...sliders.data, [name]: [value]}
   }
 
-  // The address keeps the dials, so that a page can be reloaded, bookmarked and sent. Browsers refuse a change at every move.
+  // The address holds the sliders, so that a page can be reloaded, bookmarked and shared. Browsers refuse to change it at every move.
   function remember() {
     clearTimeout(waiting)
     waiting = setTimeout(() => {
-      const kept = Object.entries(dials.data).map(([name, [value]]) => [name, value])
+      const kept = Object.entries(sliders.data).map(([name, [value]]) => [name, value])
       history.replaceState(null, "", `#${new URLSearchParams(kept)}`)
     }, 300)
   }
@@ -30,24 +30,24 @@ function connectPage(dials, said) {
     for (const input of inputs) {
       const value = parseFloat(kept.get(input.id))
       if (Number.isFinite(value)) {
-        input.value = value // what is out of range moves to its end
+        input.value = value // the browser clamps it to the range
         found[input.id] = [Number(input.value)]
       }
     }
     const choice = choices.find(choice => choice.value === kept.get("diagram"))
     if (choice) found.diagram = [choice.value]
-    if (Object.keys(found).length > 0) dials.data = {...dials.data, ...found}
+    if (Object.keys(found).length > 0) sliders.data = {...sliders.data, ...found}
   }
 
   function reflect() {
     for (const input of inputs) {
-      const [value] = dials.data[input.id]
+      const [value] = sliders.data[input.id]
       const text = (spoken[input.id] ?? (number => number.toFixed(2)))(value)
       if (Number(input.value) !== value) input.value = value
       input.setAttribute("aria-valuetext", text)
       document.querySelector(`output[for=${input.id}]`).textContent = text
     }
-    for (const choice of choices) choice.checked = choice.value === dials.data.diagram[0]
+    for (const choice of choices) choice.checked = choice.value === sliders.data.diagram[0]
   }
 
   function write() {
@@ -64,8 +64,8 @@ function connectPage(dials, said) {
   for (const choice of choices) {
     choice.addEventListener("change", () => turn("diagram", choice.value))
   }
-  dials.properties.data.change.connect(reflect)
-  dials.properties.data.change.connect(remember)
+  sliders.properties.data.change.connect(reflect)
+  sliders.properties.data.change.connect(remember)
   window.addEventListener("hashchange", recall)
   said.properties.data.change.connect(write)
   recall()
@@ -73,10 +73,10 @@ function connectPage(dials, said) {
   write()
 }
 
-// Weights where the phase diagram was pointed at, in steps of the dials.
-function pointAt(dials, place) {
+// Sets the weights to where the phase diagram was clicked, in steps of the sliders.
+function pointAt(sliders, place) {
   const within = value => [Math.round(100 * Math.min(1, Math.max(0, value))) / 100]
-  dials.data = {...dials.data, alpha: within(place.x), beta: within(place.y)}
+  sliders.data = {...sliders.data, alpha: within(place.x), beta: within(place.y)}
 }
 
 function lostServer() {

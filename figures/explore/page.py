@@ -1,4 +1,4 @@
-"""One open page: dials that a browser moves, and pictures that follow them."""
+"""Page of one browser tab: sliders, and pictures that follow them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from bokeh.events import ConnectionLost, DocumentReady, Pan, Tap
 from bokeh.models import ColumnDataSource, CustomJS
 
 from . import words
-from .latest_only import Newest
+from .latest_only import LatestOnly
 from .model import (
     FEATURES,
     GENERATIONS,
@@ -27,51 +27,54 @@ from .phase_diagram import PhaseDiagram
 from .trajectories import Trajectories
 from .transfer_matrix import TransferMatrix
 
-# A dial's first value. One row of a data source carries them, which both Bokeh and the browser may change.
-_DIALS = {"alpha": 0.5, "beta": 0.7, "entities": 8, "log_volume": 0.0, "misalignment": 0.4, "diagram": "efficiency"}
+# Initial values of the sliders. They are one row of a data source, which both Bokeh and the browser may change.
+_SLIDERS = {"alpha": 0.5, "beta": 0.7, "entities": 8, "log_volume": 0.0, "misalignment": 0.4, "diagram": "efficiency"}
 
 
-def setting_of(dials: Mapping[str, Any]) -> Setting:
-    """Dials in the units and types of the theory: a browser sends 1 for 1.0, which would be compiled anew."""
+def setting_of(sliders: Mapping[str, Any]) -> Setting:
+    """Setting from the sliders' values, in the theory's units.
+
+    Types are fixed too: a browser sends 1.0 as the integer 1, for which JAX would compile anew.
+    """
     return Setting(
-        float(dials["alpha"]),
-        float(dials["beta"]),
-        int(dials["entities"]),
-        10.0 ** dials["log_volume"],
-        float(dials["misalignment"]),
+        float(sliders["alpha"]),
+        float(sliders["beta"]),
+        int(sliders["entities"]),
+        10.0 ** sliders["log_volume"],
+        float(sliders["misalignment"]),
     )
 
 
-DEFAULT = setting_of(_DIALS)
+DEFAULT = setting_of(_SLIDERS)
 
 
 class Page:
-    """The document of one browser tab."""
+    """Content of the document of one browser tab."""
 
     def __init__(
         self, document: Document, predict: Callable[[Setting], Prediction], scan: Callable[[Setting], Diagram]
-    ):
+    ) -> None:
         self.document = document
-        self.dials, self.said = ColumnDataSource(_one_row(_DIALS)), ColumnDataSource({})
+        self.sliders, self.said = ColumnDataSource(_one_row(_SLIDERS)), ColumnDataSource({})
         self.trajectories, self.diagram, self.transfer = Trajectories(), PhaseDiagram(), TransferMatrix()
-        self.here = Newest(document, predict, self.show_here)
-        self.plane = Newest(document, scan, self.show_plane)
+        self.here = LatestOnly(document, predict, self.show_here)
+        self.plane = LatestOnly(document, scan, self.show_plane)
         self.last_here: tuple[Setting, Prediction] | None = None
         self.last_plane: tuple[Setting, Diagram] | None = None
         self.drawn: tuple[Setting, str] | None = None
 
     def open(self) -> None:
-        """Fill the document, connect the dials, and ask for the first numbers."""
-        self.dials.on_change("data", lambda attr, old, new: self.ask())
-        pointed = CustomJS(args={"dials": self.dials}, code="pointAt(dials, cb_obj)")
+        """Fill the document, connect the sliders, and request the first numbers."""
+        self.sliders.on_change("data", lambda attr, old, new: self.ask())
+        pointed = CustomJS(args={"sliders": self.sliders}, code="pointAt(sliders, cb_obj)")
         self.diagram.plot.js_on_event(Tap, pointed)
         self.diagram.plot.js_on_event(Pan, pointed)
         for name in ("trajectories", "diagram", "transfer"):
             plot = getattr(self, name).plot
             plot.name = name
-            plot.tags = [self.dials, self.said]  # or they would not belong to the document
+            plot.tags = [self.sliders, self.said]  # a source belongs to the document only through a model
             self.document.add_root(plot)
-        connect = CustomJS(args={"dials": self.dials, "said": self.said}, code="connectPage(dials, said)")
+        connect = CustomJS(args={"sliders": self.sliders, "said": self.said}, code="connectPage(sliders, said)")
         self.document.js_on_event(DocumentReady, connect)
         self.document.js_on_event(ConnectionLost, CustomJS(code="lostServer()"))
         self.document.title = "crossfeed explore"
@@ -80,12 +83,12 @@ class Page:
         self.ask()
 
     def ask(self) -> None:
-        """Have the numbers for the dials computed."""
-        self.here.want(setting_of(_row(self.dials)))
+        """Request the numbers for the sliders' values."""
+        self.here.want(setting_of(_row(self.sliders)))
         self.draw_plane()
 
     def show_here(self, setting: Setting, here: Prediction) -> None:
-        """Everything about one setting; the phase diagram, which takes longer, comes after it."""
+        """Show the results at one setting, and request its phase diagram, which takes longer."""
         self.last_here = setting, here
         self.trajectories.show(setting, here)
         self.transfer.show(setting, here)
@@ -94,23 +97,23 @@ class Page:
         self.plane.want(_without_weights(setting))
 
     def show_plane(self, setting: Setting, plane: Diagram) -> None:
-        """A new phase diagram."""
+        """Show a new phase diagram."""
         self.last_plane = setting, plane
         self.draw_plane()
         self.say()
 
     def draw_plane(self) -> None:
-        """Draw the phase diagram in the variable chosen, unless it is there."""
+        """Draw the phase diagram of the chosen variable, unless it is drawn already."""
         if self.last_plane is None:
             return
         setting, plane = self.last_plane
-        variable = _row(self.dials)["diagram"]
+        variable = _row(self.sliders)["diagram"]
         if (setting, variable) != self.drawn:
             self.diagram.show(plane, variable)
             self.drawn = setting, variable
 
     def say(self) -> None:
-        """All sentences and numbers; of the phase diagram only once it belongs to the same dials."""
+        """Write all sentences and numbers, those of the phase diagram only if it belongs to the current setting."""
         if self.last_here is None:
             return
         setting, here = self.last_here
@@ -148,7 +151,7 @@ def _row(source: ColumnDataSource) -> dict[str, Any]:
 
 
 def _without_weights(setting: Setting) -> Setting:
-    """What the phase diagram depends on: it holds all weights, so those chosen do not change it."""
+    """Setting without its weights, on which the phase diagram does not depend."""
     return setting._replace(alpha=0.0, beta=0.0)
 
 

@@ -1,4 +1,4 @@
-"""Efficiency or ρ(Q) over (α, β), with the edge of the region that has a limit, the best weights, and where we are."""
+"""Efficiency or ρ(Q) over (α, β), with the edge of the region that has a limit, the best and the current weights."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from .canvas import INK, PAPER, canvas, heat_scale, image, rounded_up
 from .model import GRID, Diagram, Setting, best_weights
 
 _AXIS = np.linspace(0, 1, GRID)
-_HALF = 0.5 / (GRID - 1)  # of a cell
+_HALF = 0.5 / (GRID - 1)  # half the width of a cell
 _TIPS = [("α", "$x{0.00}"), ("β", "$y{0.00}"), ("ρ(Q)", "@radius{0.0000}"), ("efficiency", "@efficiency{0.0000}")]
 
 
 class PhaseDiagram:
-    """The picture, and how it follows new numbers."""
+    """Plot of the phase diagram, updated with new numbers."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         side = (-_HALF, 1 + _HALF)
         self.plot = canvas("α, weight of synthetic data", "β, weight of private data", x_range=side, y_range=side)
         self.colors = heat_scale(self.plot)
@@ -31,14 +31,14 @@ class PhaseDiagram:
         self.plot.line("x", "y", source=self.edge, color=PAPER, line_width=2)
         words = {"text": {"value": "no limit"}, "text_align": "center", "text_baseline": "middle"}
         self.plot.text("x", "y", source=self.label, text_color=INK, **words)
-        # Overlays are whole also on the edge of the plane, where other marks would be cut.
+        # Overlays are not clipped at the edge of the plane, as other marks are.
         look = {"fill_color": PAPER, "line_color": INK, "line_width": 2.5, "level": "overlay"}
         self.plot.scatter("x", "y", source=self.best, marker="diamond", size=15, **look)
         self.plot.scatter("x", "y", source=self.current, marker="circle", size=13, **look)
         self.plot.add_tools(HoverTool(renderers=[heat], tooltips=_TIPS))
 
     def show(self, diagram: Diagram, variable: str) -> None:
-        """Draw a new plane, or another variable of it."""
+        """Draw a new phase diagram, or another variable of it."""
         values = getattr(diagram, variable)
         self.colors.high = rounded_up(np.nanmax(values))
         self.image.data = {"image": [values], "radius": [diagram.spectral_radius], "efficiency": [diagram.efficiency]}
@@ -48,18 +48,18 @@ class PhaseDiagram:
         self.best.data = {"x": [alpha], "y": [beta]}
 
     def mark(self, setting: Setting) -> None:
-        """Move the circle."""
+        """Move the circle to the current weights."""
         self.current.data = {"x": [setting.alpha], "y": [setting.beta]}
 
 
 def _edge(diagram: Diagram) -> dict[str, Any]:
-    """Where ρ(Q) reaches one; gaps are NaN."""
+    """Line on which ρ(Q) reaches one; its parts are separated by NaN."""
     found = contour_data(_AXIS, _AXIS, diagram.spectral_radius, [1 - UNIT_ROOT_TOLERANCE], want_fill=False).line_data
     return {"x": found.xs[0], "y": found.ys[0]} if found else {"x": np.empty(0), "y": np.empty(0)}
 
 
 def _roomy_place(diagram: Diagram) -> dict[str, Any]:
-    """Where the words "no limit" fit, if anywhere: they are four times as wide as high."""
+    """Position where the words "no limit", four times as wide as high, have most room; empty if there is too little."""
     inside = np.pad(np.isnan(diagram.efficiency), 1)
     room = np.asarray(distance_transform_edt(inside, sampling=(1, 0.25)))[1:-1, 1:-1]
     row, column = np.unravel_index(room.argmax(), room.shape)

@@ -1,4 +1,4 @@
-"""The server of the page: one process, reached from this machine only."""
+"""Server of the page: one process, reachable from this machine only."""
 
 import errno
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from .page import DEFAULT, Page
 
 
 class Programs:
-    """The functions of `sim.explore`, compiled once for all settings, with answers in NumPy."""
+    """Functions of `figures.explore.model`, compiled once for all settings, with results in NumPy."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._predict, self._scan = jax.jit(predict), jax.jit(scan_weights)
 
     def compile(self) -> Iterator[int]:
-        """Compile all at the same time, yielding how many are done."""
+        """Compile all functions in parallel, and yield the number of finished ones."""
         with ThreadPoolExecutor() as threads:
             waiting = [threads.submit(program, DEFAULT) for program in (self.predict, self.scan)]
             for done, one in enumerate(as_completed(waiting), 1):
@@ -31,19 +31,23 @@ class Programs:
                 yield done
 
     def predict(self, setting: Setting) -> Prediction:
-        """As `sim.explore.predict`."""
+        """Exact results at one setting, as `model.predict`."""
         return jax.tree.map(np.asarray, self._predict(setting))
 
     def scan(self, setting: Setting) -> Diagram:
-        """As `sim.explore.scan_weights`."""
+        """Phase diagram of a setting, as `model.scan_weights`."""
         return jax.tree.map(np.asarray, self._scan(setting))
 
 
 def make_server(port: int, programs: Programs) -> Server:
-    """Listen on a port of this machine, 0 for any that is free; `io_loop.start()` then serves.
+    """Server of the page that listens on a port of this machine; `io_loop.start()` then serves.
+
+    Args:
+        port: from 0 to 65535; 0 chooses a free one.
+        programs: compiled functions that all tabs share.
 
     Raises:
-        InvalidInput: the port is out of range, in use, or not ours to have.
+        InvalidInput: the port is out of range, in use, or not permitted.
     """
     if not 0 <= port <= 65535:
         raise InvalidInput(f"port is {port}, but must lie in 0..65535")
@@ -51,5 +55,5 @@ def make_server(port: int, programs: Programs) -> Server:
     try:
         return Server({"/": application}, port=port, address="127.0.0.1")
     except OSError as error:
-        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror or error})"
-        raise InvalidInput(f"port {port} {why}: choose another with --port, or 0 for any that is free") from error
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be opened ({error.strerror or error})"
+        raise InvalidInput(f"port {port} {why}: choose another with --port, or 0 for a free one") from error

@@ -1,4 +1,4 @@
-"""MSE of every entity against the generation, its mean, its limit, and the best possible."""
+"""MSE of every entity by generation, with its mean, its limit, and the smallest MSE that all real data allows."""
 
 import math
 from typing import Any
@@ -11,14 +11,14 @@ from .canvas import canvas
 from .model import GENERATIONS, Prediction, Setting, state
 
 _DASHES = {"-": "solid", "--": "dashed", "-.": "dashdot", ":": "dotted"}
-_STEPS = 5  # of the axis in a decade, so that it stands still while a dial moves a little
+_STEPS = 5  # steps of the axis' ends per decade, so that it does not change with every small move of a slider
 _MARGIN = 0.02  # decades
 
 
 class Trajectories:
-    """The picture, and how it follows new numbers."""
+    """Plot of the trajectories, updated with new numbers."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.range = Range1d(start=1, end=10)
         axes = {"y_axis_type": "log", "x_range": (0, GENERATIONS), "y_range": self.range}
         self.plot = canvas("generation", "MSE (units of σ²)", **axes)
@@ -41,13 +41,13 @@ class Trajectories:
         )
 
     def show(self, setting: Setting, here: Prediction) -> None:
-        """Draw new numbers; the limit only where there is one."""
+        """Draw new numbers; the limit only if there is one."""
         curves = list(here.mse[:, : setting.entities].T)
         generations = np.arange(GENERATIONS + 1)
         names = [f"entity {k + 1}" for k in range(setting.entities)]
         self.each.data = {"xs": [generations] * len(curves), "ys": curves, "name": names}
         self.mean.data = {"x": generations, "y": np.asarray(here.mean_mse)}
-        levels = [float(here.limit_mse)] if state(here) == "settles" else [], [float(here.minimum_variance)]
+        levels = [float(here.limit_mse)] if state(here) == "converges" else [], [float(here.minimum_variance)]
         for source, level in zip(self.levels, levels, strict=True):
             source.data = {"x": [0, GENERATIONS] * len(level), "y": level * 2}
         seen = np.log10(np.concatenate([*curves, *levels]))

@@ -1,4 +1,4 @@
-"""tr(M_kj)/d in the limit, the weight that every entity puts on every dataset; empty where there is no limit."""
+"""Transfer matrix tr(M_kj)/d in the limit, the weight that every entity puts on every dataset."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ _TIPS = [("entity", "$y{0}"), ("dataset (0: public)", "$x{0}"), ("weight", "@ima
 
 
 class TransferMatrix:
-    """The picture, and how it follows new numbers."""
+    """Plot of the transfer matrix, updated with new numbers; without cells if there is no limit."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.columns, self.rows = Range1d(start=-0.5, end=1.5), Range1d(start=1.5, end=0.5)
         self.plot = canvas("whose data", "entity", x_range=self.columns, y_range=self.rows)
         self.colors = heat_scale(self.plot)
@@ -32,11 +32,11 @@ class TransferMatrix:
         self.plot.xaxis.major_label_overrides = {0: "public"}
 
     def show(self, setting: Setting, here: Prediction) -> None:
-        """Draw new numbers. The public column, put first, may lie beyond the end of the scale, which is that of private data."""
+        """Draw new numbers; the public column, which comes first, may exceed the scale, which is that of private data."""
         count = setting.entities
         weights = np.asarray(here.transfer)[:count][:, [-1, *range(count)]]
         self._fit(count)
-        if state(here) == "settles":
+        if state(here) == "converges":
             private = weights[:, 1:]
             lowest = private.min()
             self.colors.update(low=-_scale(-lowest) if lowest < -_ROUNDING else 0.0, high=_scale(private.max()))
@@ -67,5 +67,5 @@ _NOTHING: dict[str, Any] = {"x": [], "y": [], "text": [], "color": []}
 
 
 def _scale(largest: float) -> float:
-    """The next quarter of a decade, so that colors keep their meaning while a dial moves a little."""
+    """Value rounded up to a quarter of a decade, so that colors do not change with every small move of a slider."""
     return float(10 ** (np.ceil(4 * np.log10(max(largest, 1e-6))) / 4))

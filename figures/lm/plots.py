@@ -1,4 +1,4 @@
-"""Pictures of language-model runs: loss against generation (Figures 5 to 7) and embeddings of completions (Figure 3)."""
+"""Figures of language-model runs: loss by generation (Figures 5 to 7) and embeddings of completions (Figure 3)."""
 
 from itertools import product
 from typing import Any
@@ -17,20 +17,23 @@ from ...sim.lm import SCRATCH, check_held, measured_study
 from ..style import COLORS, MARKERS, grid_of_axes, line, note, styled
 from .runs import over_seeds
 
-_MOST = 4
+_MOST = 4  # values of α per figure
 
 
 def loss_figure(data: xr.Dataset) -> Figure:
-    """Test loss against generation: a row for each β, a column for each model and task, a line for each α.
+    """Figure of the test loss by generation, with a row per β, a column per model and task, and a line per α.
 
-    With more than two entities the columns are means over entities: of their own tasks, and of all others'. Lines are means over
-    the seeds that have come so far, bands one standard deviation to both sides where there are several.
+    With more than two entities there are two columns: means over entities on their own tasks, and on all others'. Lines are
+    means over the seeds that have reached a generation, with bands of one standard deviation to both sides if there are several.
+
+    Args:
+        data: measures of runs, from `open_runs`.
 
     Raises:
-        InvalidInput: more α than fit one picture.
+        InvalidInput: there are more values of α than fit one figure.
     """
     if data.sizes["alpha"] > _MOST:
-        raise InvalidInput(f"the figure has room for {_MOST} α, and the runs have {data.sizes['alpha']}")
+        raise InvalidInput(f"the runs have {data.sizes['alpha']} values of alpha, but at most {_MOST} fit one figure")
     columns = _loss_columns(data)
     with styled():
         size = (2.1 * len(columns) + 0.6, 1.9 * data.sizes["beta"] + 0.8)
@@ -49,7 +52,7 @@ def loss_figure(data: xr.Dataset) -> Figure:
                 if row is axes[-1]:
                     panel.set_xlabel("generation")
                     panel.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-            row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats a token)")
+            row[0].set_ylabel(f"β = {beta:g}\ntest loss (nats per token)")
         figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=_MOST)
         banded = over_seeds(data.loss)[1].notnull().any()
         bands = "bands: one standard deviation over seeds; " if banded else ""
@@ -59,7 +62,7 @@ def loss_figure(data: xr.Dataset) -> Figure:
 
 
 def _loss_columns(data: xr.Dataset) -> dict[str, xr.DataArray]:
-    """What each column shows, and its losses."""
+    """Losses of every column, by title."""
     if data.sizes["entity"] <= 2:
         pairs = product(data.entity.values, data.task.values)
         return {f"model {k} on {task}": data.loss.sel(entity=k, dataset=task) for k, task in pairs}
@@ -72,13 +75,17 @@ def _loss_columns(data: xr.Dataset) -> dict[str, xr.DataArray]:
 
 
 def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
-    """The first two principal components of the completions' embeddings, and their means: rows by dataset, columns by α.
+    """Figure of the first two principal components of the completions' embeddings, with rows by dataset and columns by α.
 
-    Components are those of all completions of a dataset shown, so that panels of a row compare. The first seed that is
-    finished at this β is drawn.
+    The components are those of all completions in a row, so that its panels can be compared. It shows the first seed that is
+    finished at this β.
+
+    Args:
+        data: measures of runs, from `open_runs`.
+        beta: one of the runs' values of β.
 
     Raises:
-        InvalidInput: no such β, or nothing was written yet.
+        InvalidInput: no run has this β, or no seed is finished there.
     """
     check_held("beta", beta, data.beta.values)
     seed, drawn = _first_finished(data["coordinates"].sel(beta=beta))
@@ -106,23 +113,23 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
 
 
 def _first_finished(coordinates: xr.DataArray) -> tuple[int, xr.DataArray]:
-    """Place and coordinates of the first seed that has all."""
+    """Index and coordinates of the first seed whose coordinates are complete."""
     finished = np.flatnonzero(coordinates.notnull().all([name for name in coordinates.dims if name != "seed"]))
     if not len(finished):
-        raise InvalidInput("the run is not finished: some of its texts are not there yet")
+        raise InvalidInput("the run is not finished: some of its completions are missing")
     return int(finished[0]), coordinates.isel(seed=finished[0])
 
 
 def _plane(
     points: Float[np.ndarray, "panel entity item coordinate"],
 ) -> Float[np.ndarray, "panel entity item component=2"]:
-    """The first two principal components of all points together."""
+    """First two principal components of all points together."""
     components = PCA(2, svd_solver="full").fit_transform(points.reshape(-1, points.shape[-1]))
     return components.reshape(*points.shape[:-1], 2)
 
 
 def _clouds(panel: Axes, values: Float[np.ndarray, "entity item component=2"]) -> None:
-    """The completions of each entity, and their mean."""
+    """Draw the completions of each entity, and their mean."""
     for number, own in enumerate(values[: len(MARKERS)]):
         look: dict[str, Any] = {"color": COLORS[number], "marker": MARKERS[number], "linestyle": "none"}
         panel.plot(*own.T, **look, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
@@ -135,7 +142,7 @@ def _layers(count: int) -> str:
 
 
 def setting(data: xr.Dataset) -> str:
-    """What made the numbers."""
+    """Setting of the runs in words: what models start from, training, prompts and seeds."""
     study = measured_study(data)
     training, model, first = study.training, study.model, study.initial
     bases = [

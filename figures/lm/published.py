@@ -1,4 +1,4 @@
-"""The paper's loss tables as facts, and how far a run agrees with them in the direction of change.
+"""Loss tables of the paper, and the agreement of a run with them in the direction of change.
 
 Source: Vu, Reeves and Wenger, arXiv 2505.21677 v3, section 6 and appendix C: OPT-350m and Llama-3.2-1B, K = 2, T = 15,
 task 1 SciQ, task 2 GSM8K, entity 1 owns task 1.
@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 PAIRS = ((1, 1), (2, 2), (1, 2), (2, 1))
-"""Entity and task of each row of a table."""
+"""Entity and task of each row of the tables, from 1."""
 LEVELS = (0.0, 0.5, 1.0)
-"""Of β and of α: columns run over α within β."""
+"""Values of β and of α; columns run over α within β."""
 CONSTANT = 0.1
-"""A change of at most this many nats counts as none."""
+"""Largest change of a loss, in nats per token, that counts as none."""
 
 FIRST: Mapping[str, tuple[float, ...]] = {"Llama-3.2-1B": (2.8, 1.2, 2.0, 3.7), "OPT-350m": (3.3, 1.8, 3.1, 5.1)}
-"""Loss at generation 0, one number for all (α, β), by `PAIRS`."""
+"""Loss at generation 0, which is one number for all (α, β), by `PAIRS`."""
 LAST: Mapping[str, tuple[tuple[float, ...], ...]] = {
     "Llama-3.2-1B": (
         (4.5, 3.2, 3.1, 2.9, 2.9, 3.0, 2.8, 2.8, 3.2),
@@ -38,10 +38,12 @@ LAST: Mapping[str, tuple[tuple[float, ...], ...]] = {
 def direction(
     first: Float[np.ndarray, "*cells"], last: Float[np.ndarray, "*cells"], decimals: int | None = None
 ) -> Int[np.ndarray, "*cells"]:
-    """-1 where the loss fell, 1 where it rose, 0 where it changed by at most `CONSTANT`.
+    """Direction of change of a loss: -1 for a fall, 1 for a rise, 0 for a change of at most `CONSTANT`.
 
     Args:
-        decimals: of printed numbers, whose difference is rounded to as many.
+        first: loss at generation 0, in nats per token.
+        last: loss at the last generation.
+        decimals: number of decimals of printed losses, to which their difference is rounded; None for exact ones.
     """
     change = np.asarray(last) - np.asarray(first)
     change = change if decimals is None else np.round(change, decimals)
@@ -49,10 +51,10 @@ def direction(
 
 
 def published_directions(model: str) -> Int[np.ndarray, "pair weights"]:
-    """The directions of a published table."""
+    """Directions of change in the published table of a model."""
     return direction(np.repeat(np.array(FIRST[model])[:, None], 9, axis=1), np.array(LAST[model]), decimals=1)
 
 
 def pattern_score(directions: Int[np.ndarray, "pair weights"], model: str) -> int:
-    """In how many of the 36 cells the directions are those of a published table."""
+    """Number of the 36 cells whose direction of change is that of the published table of a model."""
     return int((directions == published_directions(model)).sum())

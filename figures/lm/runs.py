@@ -1,4 +1,4 @@
-"""Runs of language models opened together, and what their seeds say between them."""
+"""Measures of several language-model runs together, and their statistics over seeds."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -17,11 +17,14 @@ _CELL = ("seed", "alpha", "beta")
 
 
 def open_runs(folders: Sequence[Path]) -> xr.Dataset:
-    """The measures of runs that differ in seeds, α and β only; NaN where no run has a cell.
+    """Measures of runs that differ in seeds, α and β only; NaN in cells that no run has.
+
+    Args:
+        folders: those of the runs, at least one.
 
     Raises:
-        InvalidInput: there is no folder, one holds no run, two runs share a cell, or they differ in other axes, settings, texts or
-            checkpoints.
+        InvalidInput: no folder is given, one holds no run, two runs share a cell, or they differ in other axes, settings, texts
+            or checkpoints.
     """
     if not folders:
         raise InvalidInput("runs is missing: name the folder of at least one run")
@@ -48,16 +51,13 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
 
 
 def _settings(data: xr.Dataset) -> dict[str, Any]:
-    """What runs must have in common to be shown together."""
+    """Settings that runs must have in common to be shown together."""
     return {
         name: value for name, value in measured_study(data).as_dict().items() if name not in ("seeds", "alpha", "beta")
     }
 
 
 def over_seeds(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mean and standard deviation (n - 1 in the denominator) over the seeds that have a value.
-
-    The deviation is NaN where fewer than two have one.
-    """
+    """Mean and sample standard deviation over the seeds that have a value; the deviation of fewer than two is NaN."""
     mean, count = values.mean("seed"), values.count("seed")
     return mean, (((values - mean) ** 2).sum("seed") / (count - 1).where(count > 1)) ** 0.5

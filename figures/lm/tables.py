@@ -1,5 +1,6 @@
-"""Tables of language-model runs: losses as in Tables 3, 6 and 7 of the paper, likeness as in Table 4, and the pattern score."""
+"""Tables of language-model runs: losses as in Tables 3, 6 and 7 of the paper, similarity as in Table 4, and the pattern score."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
@@ -14,11 +15,11 @@ from .runs import over_seeds
 
 @dataclass(frozen=True)
 class TableCell:
-    """One cell of a table.
+    """Cell of a table.
 
     Attributes:
-        text: what it shows.
-        direction: -1 better, 1 worse, 0 constant or no judgment.
+        text: content.
+        direction: -1 for a fall of more than 0.1, 1 for such a rise, 0 for neither or without judgment.
     """
 
     text: str
@@ -26,18 +27,18 @@ class TableCell:
 
     @property
     def marked(self) -> str:
-        """The text, with ▲ for a rise of more than 0.1 and ▼ for a fall."""
+        """Text with ▲ for a rise of more than 0.1, and ▼ for a fall."""
         return self.text + {-1: " ▼", 0: "", 1: " ▲"}[self.direction]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table for people.
+    """Table to print.
 
     Attributes:
-        title: what it shows, and from how many seeds.
-        header: of the columns.
-        rows: each with its name first.
+        title: heading, with the number of seeds.
+        header: names of the columns.
+        rows: cells, of which the first is the name of the row.
     """
 
     title: str
@@ -45,18 +46,18 @@ class Table:
     rows: tuple[tuple[TableCell, ...], ...]
 
     def markdown(self) -> str:
-        """The table in Markdown."""
+        """Table in Markdown."""
         lines = [f"**{self.title}**", "", _line(self.header), _line("---" for _ in self.header)]
         lines += [_line(cell.marked for cell in row) for row in self.rows]
         return "\n".join(lines) + "\n"
 
 
-def _line(cells) -> str:
+def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
 def loss_table(data: xr.Dataset) -> Table:
-    """First → last test loss of every entity on every task, in nats a token; means over seeds, ± their standard deviation."""
+    """Table of first → last test loss of every entity on every task, in nats per token, as mean ± standard deviation over seeds."""
     first, last = _ends(data.loss.sel(dataset=data.task.values))
     rows = []
     for entity, (place, task) in product(data.entity.values, enumerate(data.task.values)):
@@ -67,7 +68,7 @@ def loss_table(data: xr.Dataset) -> Table:
 
 
 def similarity_table(data: xr.Dataset) -> Table:
-    """First → last cosine similarity between two models' completions, mean over pairs of models; seeds as in `loss_table`."""
+    """Table of first → last cosine similarity between the completions of two models, averaged over pairs of models."""
     first, last = _ends(_between(data.similarity))
     rows = []
     for dataset in data.dataset.values:
@@ -82,14 +83,14 @@ def _between(similarity: xr.DataArray) -> xr.DataArray:
 
 
 def score_lines(data: xr.Dataset) -> list[str]:
-    """The pattern score against each published table, and the cells that disagree.
+    """Pattern score against each published table, the number of cells with its direction of change, and the cells that differ.
 
     Raises:
-        InvalidInput: the run is not of the paper's form: two entities, α and β of 0, 0.5 and 1.
+        InvalidInput: the run does not have the form of the paper, two entities and α and β of 0, 0.5 and 1.
     """
     directions = run_directions(data)
     counts = _finished(data)
-    lines = [f"means of {min(counts)} to {max(counts)} seeds a cell"] if len(set(counts)) > 1 else []
+    lines = [f"means of {min(counts)} to {max(counts)} seeds per cell"] if len(set(counts)) > 1 else []
     for model in FIRST:
         lines.append(f"pattern score against {model}: {pattern_score(directions, model)} of 36")
         published = published_directions(model)
@@ -106,17 +107,17 @@ def score_lines(data: xr.Dataset) -> list[str]:
 
 
 def run_directions(data: xr.Dataset) -> np.ndarray:
-    """Directions of a run's mean losses, [pair, (β, α)].
+    """Directions of change of a run's mean losses, by `PAIRS` and (β, α).
 
     Raises:
         InvalidInput: as `score_lines`.
     """
     levels = set(LEVELS)
     if data.sizes["entity"] != 2 or not levels <= set(data.alpha.values) or not levels <= set(data.beta.values):
-        raise InvalidInput("the pattern score is for two entities and α and β of 0, 0.5 and 1")
+        raise InvalidInput("the pattern score needs two entities and α and β of 0, 0.5 and 1")
     first, last = (values.mean("seed") for values in _ends(data.loss.sel(dataset=data.task.values)))
     if last.sel(alpha=list(LEVELS), beta=list(LEVELS)).isnull().any():
-        raise InvalidInput("the run is not finished: some of its losses are not there yet")
+        raise InvalidInput("the run is not finished: some of its losses are missing")
     tasks = data.task.values
     ends = [
         np.array(
@@ -131,7 +132,7 @@ def run_directions(data: xr.Dataset) -> np.ndarray:
 
 
 def _ends(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Values of the first and the last generation; of the first only where the last is there too, if it is for any seed."""
+    """Values of the first and last generation; seeds that are not finished are left out of both, unless none is."""
     first, last = values.isel(generation=0), values.isel(generation=-1)
     finished = last.notnull()
     return first.where(finished | ~finished.any("seed")), last
@@ -142,13 +143,13 @@ def _columns(data: xr.Dataset) -> list[dict[str, float]]:
 
 
 def _finished(data: xr.Dataset) -> list[int]:
-    """How many seeds have come to the last generation, by column."""
+    """Number of seeds that have reached the last generation, by column."""
     done = data.loss.isel(generation=-1).notnull().all(("entity", "dataset")).sum("seed")
     return [int(done.sel(weights)) for weights in _columns(data)]
 
 
 def _header(data: xr.Dataset) -> tuple[str, ...]:
-    """Names of the columns, with the number of seeds where it differs between them."""
+    """Names of the columns, with their numbers of seeds if these differ."""
     counts = _finished(data)
     tell = len(set(counts)) > 1
     names = [f"β={weights['beta']:g} α={weights['alpha']:g}" for weights in _columns(data)]
@@ -167,7 +168,7 @@ def _seeds(data: xr.Dataset) -> str:
 
 
 def _changes(first: xr.DataArray, last: xr.DataArray, data: xr.Dataset, judged: bool) -> list[TableCell]:
-    """A row of a table: what was at first and at last, by column."""
+    """Cells of a row: first and last value by column."""
     one, (other, deviation) = first.mean("seed"), over_seeds(last)
     cells = []
     for weights in _columns(data):

@@ -48,8 +48,8 @@ def browser(address):
 
 def move(browser: Chromium, name: str, value: float) -> None:
     browser.evaluate(
-        f"(() => {{ const dial = document.getElementById('{name}'); dial.value = {value}; "
-        "dial.dispatchEvent(new Event('input')) })()"
+        f"(() => {{ const slider = document.getElementById('{name}'); slider.value = {value}; "
+        "slider.dispatchEvent(new Event('input')) })()"
     )
 
 
@@ -97,7 +97,7 @@ def test_numbers_follow_the_keyboard_and_are_those_of_the_theory(browser):
     np.testing.assert_allclose(drawn, expected["mse"].mean(1), rtol=1e-9)
     cells = browser.evaluate(f"Array.from({PLOT.format('transfer')}.renderers[0].data_source.data.image[0])")
     np.testing.assert_allclose(np.reshape(cells, (3, 4)), weights[:, [-1, 0, 1, 2]], rtol=1e-9)
-    assert "settles" in browser.evaluate(SAID.format("verdict"))
+    assert "converges" in browser.evaluate(SAID.format("verdict"))
 
 
 def test_an_ecosystem_that_diverges_says_so_and_shows_no_limit(browser):
@@ -149,7 +149,7 @@ def test_dragging_on_the_phase_diagram_moves_the_weights(browser):
     assert math.isclose(float(browser.evaluate("document.getElementById('beta').value")), 0.825, abs_tol=0.02)
 
 
-def test_the_address_keeps_the_dials(browser):
+def test_the_address_keeps_the_sliders(browser):
     for name, value in (("alpha", 0.3), ("beta", 0.6), ("entities", 5), ("log_volume", 0.5), ("misalignment", 0.1)):
         move(browser, name, value)
     browser.until("location.hash.includes('entities=5')")

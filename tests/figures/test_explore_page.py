@@ -182,9 +182,9 @@ def test_words_say_the_numbers():
     assert "ρ(Q) ≤ 1.300" in words.about_turn(SETTING, here)
 
 
-def test_dials_are_a_setting_in_the_units_of_the_theory():
-    dials = {"alpha": 0.2, "beta": 0.9, "entities": 3, "log_volume": 1, "misalignment": 0.4, "diagram": "efficiency"}
-    assert setting_of(dials) == SETTING
+def test_sliders_are_a_setting_in_the_units_of_the_theory():
+    sliders = {"alpha": 0.2, "beta": 0.9, "entities": 3, "log_volume": 1, "misalignment": 0.4, "diagram": "efficiency"}
+    assert setting_of(sliders) == SETTING
 
 
 def test_an_answer_reaches_all_pictures_and_words_of_the_page():
@@ -209,7 +209,7 @@ def test_the_phase_diagram_listens_to_taps_and_drags():
     assert {"tap", "pan"} <= page.diagram.plot.js_event_callbacks.keys()
 
 
-def test_a_phase_diagram_of_other_dials_is_not_spoken_of():
+def test_a_phase_diagram_of_another_setting_is_not_described():
     page = Page(Document(), lambda setting: prediction(), lambda setting: plane())
     page.open()
     page.show_here(SETTING, prediction())

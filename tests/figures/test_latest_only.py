@@ -1,4 +1,4 @@
-"""Questions of a page: only the newest is answered, and a discarded page waits for nothing."""
+"""Requests of a page: only the latest is answered, and a discarded page waits for nothing."""
 
 import asyncio
 import threading
@@ -6,7 +6,7 @@ import threading
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.contexts import ApplicationContext
-from crossfeed.figures.explore.latest_only import Newest
+from crossfeed.figures.explore.latest_only import LatestOnly
 from tornado.ioloop import IOLoop
 
 
@@ -14,7 +14,7 @@ class Page:
     """A page whose answers wait until they are let go; those asked for and those shown are kept."""
 
     def __init__(self, document):
-        self.newest = Newest(document, self.compute, lambda question, answer: self.shown.append((question, answer)))
+        self.latest = LatestOnly(document, self.compute, lambda question, answer: self.shown.append((question, answer)))
         self.computed, self.shown = [], []
         self.may_go = threading.Event()
 
@@ -44,14 +44,14 @@ async def opened():
 def test_what_is_overtaken_is_never_computed():
     async def scenario():
         _application, page = await opened()
-        page.newest.want(1)
+        page.latest.want(1)
         await until(lambda: page.computed)
         for question in (2, 3, 4):
-            page.newest.want(question)
+            page.latest.want(question)
         page.may_go.set()
         await until(lambda: len(page.shown) == 2)
-        page.newest.want(4)  # is there already
-        page.newest.want(5)
+        page.latest.want(4)  # is there already
+        page.latest.want(5)
         await until(lambda: len(page.shown) == 3)
         return page
 
@@ -64,9 +64,9 @@ def test_a_question_that_fails_does_not_silence_the_next(caplog):
     async def scenario():
         _application, page = await opened()
         page.may_go.set()
-        page.newest.want(-1)
+        page.latest.want(-1)
         await until(lambda: "a question without an answer" in caplog.text)
-        page.newest.want(2)
+        page.latest.want(2)
         await until(lambda: page.shown)
         return page.shown
 
@@ -76,7 +76,7 @@ def test_a_question_that_fails_does_not_silence_the_next(caplog):
 def test_a_discarded_page_drops_its_answer_without_a_word(caplog):
     async def scenario():
         application, page = await opened()
-        page.newest.want(1)
+        page.latest.want(1)
         await until(lambda: page.computed)
         application.get_session("tab").destroy()
         page.may_go.set()

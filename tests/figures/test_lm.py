@@ -79,7 +79,7 @@ def test_runs_join_over_their_cells_and_say_how_many_seeds_each_has(tmp_path):
     assert "nan" not in table.markdown() + similarity_table(data).markdown()
     assert [cell.marked for cell in table.rows[0][1:3]] == ["3.00 → 3.00", "3.00 → 2.50 ▼"]
     lines = score_lines(data)
-    assert lines[0] == "means of 1 to 3 seeds a cell"
+    assert lines[0] == "means of 1 to 3 seeds per cell"
     assert sum("pattern score" in line for line in lines) == 2
 
 

@@ -202,7 +202,7 @@ def test_what_is_not_computed_is_told_from_what_has_no_value(many, tmp_path):
     assert said[:2] == [["no value"], ["not computed yet"]]
     assert "not computed yet" not in said[2]
     assert "unfinished: 66.7% of the points are computed" in figure.get_supxlabel().replace("\n", " ")
-    with pytest.raises(InvalidInput, match=r"not computed yet here: go on with .* --resume"):
+    with pytest.raises(InvalidInput, match=r"not computed yet here: continue with .* --resume"):
         plot_sweep(open_sweep(store), "homogenization", held | {"entities": 2}, "mixing", None)
 
 
