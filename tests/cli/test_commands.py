@@ -1,12 +1,33 @@
 """The commands as a user meets them: what is printed where, and with which exit code."""
 
+import importlib
 import json
 import sys
 
+import jax
 import numpy as np
 import pytest
 from crossfeed.cli.main import main
-from crossfeed.theory import Ecosystem, Weights, equal_shares, limit, load_ecosystem, mspe, save_ecosystem, worst_case
+from crossfeed.sim import (
+    bundled_ecosystem,
+    ecosystem_from_files,
+    make_moment_sampler,
+    make_row_sampler,
+    simulate_on_devices,
+)
+from crossfeed.theory import (
+    Ecosystem,
+    Weights,
+    equal_shares,
+    limit,
+    load_ecosystem,
+    mspe,
+    random_gaussian,
+    save_ecosystem,
+    worst_case,
+)
+
+from crossfeed.errors import InvalidInput
 
 
 @pytest.fixture
@@ -108,15 +129,100 @@ def test_biased_numbers_appear_with_theta(crossfeed, biased):
     assert found["bias_norm"][0] == pytest.approx([4, 3])
 
 
+def tables(out: str) -> list[list[list[str]]]:
+    """The cells of every table that was printed, headers among the rows."""
+    found, inside = [], False
+    for line in out.splitlines():
+        cells = [cell.strip() for cell in line.replace("┃", "│").split("│")[1:-1]]
+        if cells and not inside:
+            found.append([])
+        if cells:
+            found[-1].append(cells)
+        inside = bool(cells) or line.startswith("┡")
+    return found
+
+
+def written(values) -> list[str]:
+    return [f"{value:.6g}" for value in values]
+
+
+def by_entity(header: str, matrix, first: int = 1) -> list[list[str]]:
+    """A table with a numbered row for each of the matrix, under columns for entities or tasks 1 and 2."""
+    kind = "task" if header == "entity" else "entity"
+    return [[header, f"{kind} 1", f"{kind} 2"]] + [[str(k), *written(row)] for k, row in enumerate(matrix, first)]
+
+
 def test_tables_say_what_json_says(crossfeed, eco):
-    weights = ("--alpha", 0.5, "--beta", 0.5)
+    weights = ("--alpha", 0.5, "--beta", 0.25, 0.75)
     found = json.loads(crossfeed("limit", eco, *weights, "--json")[1])
     _, out, _ = crossfeed("limit", eco, *weights)
-    assert f"{found['mse'][0]:.6g}" in out
-    _, out, _ = crossfeed("trajectory", eco, *weights, "--generations", 3)
-    assert "generation" in out
-    _, out, _ = crossfeed("simulate", eco, *weights, "--generations", 3, "--replicates", 100)
-    assert "standard errors" in out
+    (table,) = tables(out)
+    assert table[0] == ["entity", "MSE", "efficiency", "MSPE task 1", "MSPE task 2"]
+    for k, row in enumerate(table[1:]):
+        numbers = found["mse"][k], found["relative_efficiency"][k], *found["mspe"][k]
+        assert row == [str(k + 1), *written(numbers)]
+    assert f"spectral radius {found['spectral_radius']:.6g}, homogenization {found['homogenization']:.6g}" in out
+
+    found = json.loads(crossfeed("trajectory", eco, *weights, "--generations", 3, "--json")[1])
+    errors, last = tables(crossfeed("trajectory", eco, *weights, "--generations", 3)[1])
+    assert errors == by_entity("generation", found["mse"], first=0)
+    assert last == by_entity("entity", found["mspe"][-1])
+
+    options = (*weights, "--generations", 3, "--replicates", 100)
+    found = json.loads(crossfeed("simulate", eco, *options, "--json")[1])
+    errors, last, standard_errors = tables(crossfeed("simulate", eco, *options)[1])
+    assert errors == by_entity("generation", found["mse"], first=0)
+    assert last == by_entity("entity", found["mspe"][-1])
+    assert standard_errors == by_entity("generation", found["mse_se"], first=0)
+
+
+@pytest.mark.parametrize(("mode", "sampler"), [("moments", make_moment_sampler), ("rows", make_row_sampler)])
+def test_a_simulation_has_the_mode_and_the_seed_asked_for(crossfeed, eco, mode, sampler):
+    options = ("--alpha", 0.5, "--beta", 0.5, "--generations", 1, "--replicates", 50, "--mode", mode, "--json")
+    found = json.loads(crossfeed("simulate", eco, *options, "--seed", 7)[1])
+    drawn = simulate_on_devices(sampler(load_ecosystem(eco)), Weights(0.5, 0.5), 1, 50, jax.random.key(7))
+    for name in ("mse", "mse_se", "mspe", "mspe_se"):
+        np.testing.assert_allclose(found[name], getattr(drawn, name), rtol=1e-9, err_msg=name)
+
+
+def assert_saved(path, ecosystem: Ecosystem):
+    for name, value in vars(load_ecosystem(path)).items():
+        np.testing.assert_allclose(value, getattr(ecosystem, name), rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+def test_a_random_ecosystem_has_all_that_was_asked_for(crossfeed, tmp_path):
+    sizes = {"entities": 2, "dimension": 4, "rank": 2, "rows": 3, "public_rows": 6, "noise_variance": 0.5}
+    options = [word for name, value in sizes.items() for word in (f"--{name.replace('_', '-')}", value)]
+    crossfeed("ecosystem", "random", tmp_path / "e.npz", *options, "--seed", 5)
+    assert_saved(tmp_path / "e.npz", random_gaussian(jax.random.key(5), **sizes))
+
+
+def test_a_data_set_and_files_become_the_ecosystem_asked_for(crossfeed, tmp_path):
+    crossfeed("ecosystem", "dataset", tmp_path / "d.npz", "--name", "iris", "--entities", 2)
+    assert_saved(tmp_path / "d.npz", bundled_ecosystem("iris", 2))
+    rng = np.random.default_rng(0)
+    files = [tmp_path / f"{name}.csv" for name in ("one", "two", "public")]
+    for file in files:
+        np.savetxt(file, rng.normal(size=(9, 3)), delimiter=",", header="a,b,price", comments="")
+    named = ("--private", files[0], "--private", files[1], "--public", files[2])
+    crossfeed("ecosystem", "files", tmp_path / "f.npz", *named, "--target", "b")
+    assert_saved(tmp_path / "f.npz", ecosystem_from_files(files[:2], files[2:], target="b"))
+
+
+@pytest.mark.parametrize(
+    ("command", "stages"),
+    [("reproduce", "crossfeed.figures.reproduce.STAGES"), ("figures", "crossfeed.figures.sweeps.gallery.GALLERY")],
+)
+def test_figures_are_drawn_with_the_seed_and_the_size_asked_for(crossfeed, tmp_path, monkeypatch, command, stages):
+    def refuse(request, *_):
+        raise InvalidInput(f"seed {request.seed}, quick {request.quick}, {request.folder.name}")
+
+    module, _, name = stages.rpartition(".")
+    registry = getattr(importlib.import_module(module), name)
+    monkeypatch.setitem(registry, next(iter(registry)), refuse)
+    for options, said in (((), "seed 0, quick False"), (("--seed", 3, "--quick"), "seed 3, quick True")):
+        code, _, err = crossfeed(command, "--out", tmp_path / "here", *options)
+        assert (code, err.splitlines()[-1]) == (2, f"crossfeed: {said}, here")
 
 
 def test_predict_draws_and_tabulates(crossfeed, eco, tmp_path):
