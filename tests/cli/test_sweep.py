@@ -1,6 +1,8 @@
 """The sweep command as its users run it: killed, shared by two processes, and on a full disk."""
 
+import json
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -122,10 +124,19 @@ def test_a_full_disk_keeps_what_is_there(spec, undisturbed, tmp_path):
     assert_same(store, undisturbed)
 
 
-def test_status(undisturbed, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["crossfeed", "sweep", "status", str(undisturbed), "--json"])
-    main()
-    assert '"points": 96000' in capsys.readouterr().out
+def test_status(undisturbed, tmp_path, monkeypatch, capsys):
+    def status(*arguments) -> str:
+        monkeypatch.setattr(sys, "argv", ["crossfeed", "sweep", "status", *map(str, arguments)])
+        main()
+        return capsys.readouterr().out
+
+    whole = {"points": 96000, "all_points": 96000, "tiles": 48, "all_tiles": 48}
+    assert json.loads(status(undisturbed, "--json")) == whole
+    part = Path(shutil.copytree(undisturbed, tmp_path / "part.zarr"))
+    for chunk in finished_chunks(part)[:12]:
+        chunk.unlink()
+    assert json.loads(status(part, "--json")) == whole | {"points": 72000, "tiles": 36}
+    assert status(part) == f"{part}: 72000 of 96000 points (75.0%), 36 of 48 tiles\n"
 
 
 @pytest.mark.parametrize(

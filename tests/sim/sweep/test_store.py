@@ -4,9 +4,10 @@ import filecmp
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from crossfeed.sim.sweep import Share, create_sweep, finished_points, parse_spec, run_sweep, status_of
-from crossfeed.theory import save_ecosystem, worst_case
+from crossfeed.theory import Ecosystem, save_ecosystem, worst_case
 
 from crossfeed.errors import CrossfeedError, InvalidInput
 
@@ -56,7 +57,6 @@ def test_shares_of_several_processes_make_the_whole(small_store, tmp_path):
 
 
 def test_memory_cuts_tiles_without_moving_a_value(small_store, tmp_path):
-    import numpy as np
     import xarray as xr
 
     spec = parse_spec(SMALL.replace("seed = 7", "seed = 7\nmemory_mib = 1"))
@@ -176,6 +176,24 @@ def spec_in(folder: Path):
 def test_another_ecosystem_in_the_same_file_is_refused(project):
     save_ecosystem(worst_case(2, 3.0), project / "ecosystem.npz")
     with pytest.raises(InvalidInput, match=r"holds another sweep: ecosystem.sha256 is \w+ there"):
+        run_sweep(spec_in(project), project / "s.zarr")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"public": np.eye(2)},
+        {"synthetic": np.stack([np.eye(2)] * 2)},
+        {"shares": np.array([0.4, 0.6])},
+        {"noise_variance": 2.0},
+        {"theta": np.zeros(2)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_number_of_an_ecosystem_tells_it_from_another(project, change):
+    made = worst_case(2, 1.0)
+    save_ecosystem(Ecosystem(**vars(made) | change), project / "ecosystem.npz")
+    with pytest.raises(InvalidInput, match=r"ecosystem.sha256 is"):
         run_sweep(spec_in(project), project / "s.zarr")
 
 
