@@ -1,1 +1,1 @@
-"""The decoder: its configuration, attention, generation, and placement on devices."""
+"""The decoder-only transformer: configuration, forward pass, text generation, and placement of a population on devices."""

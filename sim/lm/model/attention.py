@@ -1,9 +1,9 @@
 """Scaled dot-product attention with grouped heads.
 
-On CPU, the scores of all heads at once are far larger than the caches, and passing over them again and again takes most of
-the time of a small model. There, one row and head is taken at a time, in blocks of queries that see only the keys before
-them; in the backward pass the scores are made again. A single query, as in writing, multiplies and sums instead: its
-matrix products are too small to be worth calling one by one. Elsewhere it is JAX's own attention.
+On CPU, the scores of all heads together are far larger than the caches, and repeated passes over them take most of the time
+of a small model. There, rows and heads are computed one after another, in blocks of queries that see only the keys before
+them, and the backward pass recomputes the scores. A single query, as in generation, multiplies and sums elementwise: its
+matrix products are too small to be worth the calls. On accelerators it is JAX's own attention.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 _BLOCK = 64
-"""Queries at a time: smaller ones skip more masked keys, but each block is compiled by itself."""
+"""Queries per block: smaller blocks skip more masked keys, but each block is compiled by itself."""
 
 LANES = 16
-"""Numbers that a core takes at once (AVX-512, float32): sums and maxima are fastest over a multiple of so many slots."""
+"""float32 numbers per vector register (AVX-512): sums and maxima are fastest over a multiple of this many slots."""
 
 
 def attend(
@@ -27,14 +27,14 @@ def attend(
     mask: Bool[Array, "batch length slots"],
     causal: bool,
 ) -> Float[Array, "batch length heads head_size"]:
-    """What each query finds: the values, weighted by the softmax of its scaled scores.
+    """Attention output of each query: the values, weighted by the softmax of its scaled scores.
 
     Args:
-        query: head h looks at keys of head h // (heads / kv_heads).
-        keys: as many heads or fewer.
-        values: as keys.
-        mask: which slots a query may look at.
-        causal: promises that slot j is masked for every query before the j-th, so that it need not be looked at.
+        query: queries; head h attends to the keys of head h // (heads / kv_heads).
+        keys: keys, of as many heads or fewer.
+        values: values, shaped as the keys.
+        mask: whether a query may attend to a slot.
+        causal: promise that slot j is masked for every query before the j-th, so that it need not be read.
     """
     if jax.default_backend() != "cpu":
         keys, values = keys.swapaxes(1, 2), values.swapaxes(1, 2)
@@ -45,12 +45,12 @@ def attend(
     if length == 1:
         return _one_query(grouped[:, 0], keys, values, mask[:, 0]).reshape(query.shape)
 
-    def one_row(row):
-        *own, row_mask = row
-        return jax.lax.map(lambda head: _one_head(head, row_mask, causal), tuple(own))
+    def one_row(row: tuple[Array, Array, Array, Array]) -> Float[Array, "kv_heads group length head_size"]:
+        *heads, row_mask = row
+        return jax.lax.map(lambda head: _one_head(head, row_mask, causal), tuple(heads))
 
-    found = jax.lax.map(one_row, (grouped.transpose(0, 2, 3, 1, 4), keys, values, mask))
-    return found.transpose(0, 3, 1, 2, 4).reshape(query.shape)
+    output = jax.lax.map(one_row, (grouped.transpose(0, 2, 3, 1, 4), keys, values, mask))
+    return output.transpose(0, 3, 1, 2, 4).reshape(query.shape)
 
 
 def attend_filled(
@@ -59,18 +59,20 @@ def attend_filled(
     mask: Bool[Array, "batch 1 slots"],
     filled: int | Int[Array, ""],
 ) -> Float[Array, "batch 1 heads head_size"]:
-    """`attend` of a single query, which on CPU reads only those quarters of the keys and values that have filled slots.
+    """`attend` for a single query, which on CPU reads only those quarters of the cache that have filled slots.
 
     Args:
-        held: the keys and values of so many first slots.
-        filled: the slots after so many are masked.
+        query: the query of each row.
+        held: function from a number of slots to the keys and values of the first slots, that many.
+        mask: whether the query may attend to a slot.
+        filled: number of filled slots; all later ones are masked.
     """
     slots = mask.shape[-1]
     if jax.default_backend() != "cpu":
         return attend(query, *held(slots), mask, causal=False)
     bounds = sorted({min(-(-slots * quarters // (4 * LANES)) * LANES, slots) for quarters in range(1, 5)})
-    among = [lambda end=end: attend(query, *held(end), mask[..., :end], causal=False) for end in bounds]
-    return jax.lax.switch((jnp.array(bounds, jnp.int32) < filled).sum(), among)
+    branches = [lambda end=end: attend(query, *held(end), mask[..., :end], causal=False) for end in bounds]
+    return jax.lax.switch((jnp.array(bounds, jnp.int32) < filled).sum(), branches)
 
 
 def _one_head(
@@ -83,11 +85,11 @@ def _one_head(
     query, keys, values = head
     if not causal:
         return _one_block(query, keys, values, mask)
-    found = []
+    blocks = []
     for start in range(0, query.shape[1], _BLOCK):
         stop = min(start + _BLOCK, query.shape[1])
-        found.append(_one_block(query[:, start:stop], keys[:stop], values[:stop], mask[start:stop, :stop]))
-    return jnp.concatenate(found, axis=1)
+        blocks.append(_one_block(query[:, start:stop], keys[:stop], values[:stop], mask[start:stop, :stop]))
+    return jnp.concatenate(blocks, axis=1)
 
 
 def _one_query(
@@ -96,7 +98,7 @@ def _one_query(
     values: Float[Array, "batch kv_heads slots head_size"],
     mask: Bool[Array, "batch slots"],
 ) -> Float[Array, "batch kv_heads group head_size"]:
-    keys, values = keys.swapaxes(-1, -2), values.swapaxes(-1, -2)  # as `Transformer.read` had them
+    keys, values = keys.swapaxes(-1, -2), values.swapaxes(-1, -2)  # the layout of the cache
     scores = (query[..., None] * keys[:, :, None]).sum(axis=-2, dtype=jnp.float32)
     weights, _ = _exponentials(scores, mask[:, None, None])
     sums = _side_by_side(jnp.sum, weights[:, :, :, None] * values[:, :, None].astype(weights.dtype))[..., 0]
@@ -113,19 +115,23 @@ def _one_block(
     return _forward(query, keys, values, mask)[0]
 
 
-def _forward(query, keys, values, mask):
+_Residuals = tuple[Array, Array, Array, Array, Array, Array, Array]
+"""Query, keys, values, mask, output, highest score of each query, and sum of its weights."""
+
+
+def _forward(query: Array, keys: Array, values: Array, mask: Array) -> tuple[Array, _Residuals]:
     weights, peak = _exponentials(_scores(query, keys), mask[None])
     total = _side_by_side(jnp.sum, weights)
-    found = (jnp.dot(weights.astype(values.dtype), values).astype(total.dtype) / total).astype(query.dtype)
-    return found, (query, keys, values, mask, found, peak, total)
+    output = (jnp.dot(weights.astype(values.dtype), values).astype(total.dtype) / total).astype(query.dtype)
+    return output, (query, keys, values, mask, output, peak, total)
 
 
-def _backward(saved, cotangent):
-    query, keys, values, mask, found, peak, total = saved
+def _backward(saved: _Residuals, cotangent: Array) -> tuple[Array, Array, Array, None]:
+    query, keys, values, mask, output, peak, total = saved
     weights, _ = _exponentials(_scores(query, keys), mask[None], peak)
-    # Divided instead of the weights, which are many more.
+    # Dividing the cotangent, not the weights, takes far fewer divisions.
     cotangent = (cotangent.astype(total.dtype) / total).astype(query.dtype)
-    along = (cotangent * found).sum(axis=-1, keepdims=True, dtype=jnp.float32)
+    along = (cotangent * output).sum(axis=-1, keepdims=True, dtype=jnp.float32)
     of_scores = (weights * (_scores(cotangent, values) - along)).astype(query.dtype)
     of_keys = _sum_of_products(query, of_scores)
     of_values = _sum_of_products(cotangent, weights.astype(query.dtype))
@@ -140,16 +146,17 @@ def _scores(query: Array, keys: Array) -> Array:
 
 
 def _exponentials(scores: Array, mask: Array, peak: Array | None = None) -> tuple[Array, Array]:
-    """Unnormalized weights, and the highest score of each query, which they are relative to."""
+    """Unnormalized weights, relative to the highest score of each query, and these scores."""
     scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
     peak = _side_by_side(jnp.max, scores) if peak is None else peak
     return jnp.exp(scores - peak), peak
 
 
 def _side_by_side(reduce: Callable[..., Array], values: Float[Array, "*rest slots"]) -> Float[Array, "*rest 1"]:
-    """`reduce` along the last axis, which XLA for CPU takes one number after another.
+    """`reduce` along the last axis, vectorized.
 
-    So it is taken for many parts of the axis side by side. The barrier keeps XLA from merging them back into that loop.
+    XLA for CPU reduces the last axis one number after another. Here many parts of the axis are reduced side by side; the
+    barrier keeps XLA from merging them back into that loop.
     """
     lanes = gcd(values.shape[-1], LANES)
     parts = reduce(values.reshape(*values.shape[:-1], -1, lanes), axis=-2)
@@ -159,10 +166,10 @@ def _side_by_side(reduce: Callable[..., Array], values: Float[Array, "*rest slot
 def _sum_of_products(
     vectors: Float[Array, "group length head_size"], weights: Float[Array, "group length slots"]
 ) -> Float[Array, "slots head_size"]:
-    """For each slot, the sum of the vectors times their weights.
+    """Weighted sum of the vectors, for each slot.
 
-    The barrier keeps the narrow matrix on the left: XLA would turn the product around, and transposing the wide one costs as
-    much as all else.
+    The barrier keeps the narrow matrix on the left. XLA would swap the operands, and transposing the wide one costs as much
+    as everything else.
     """
     product = jnp.einsum("glh,gls->hs", vectors, weights, preferred_element_type=jnp.float32)
     return jax.lax.optimization_barrier(product).T

@@ -1,21 +1,21 @@
-"""What a decoder is made of: the sizes, and the choices in which OPT and Llama differ."""
+"""Configuration of a decoder: its sizes, and the choices in which OPT and Llama differ."""
 
 import math
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from crossfeed.errors import InvalidInput
 
 
 @dataclass(frozen=True)
 class RopeScaling:
-    """Llama 3's stretching of the slow rotary frequencies, for contexts longer than those first trained on.
+    """Llama 3's scaling of the low rotary frequencies, for contexts longer than those of the original training.
 
     Attributes:
-        factor: by how much wavelengths longer than `original_context / low_frequency_factor` grow.
-        low_frequency_factor: where the full stretch begins.
-        high_frequency_factor: wavelengths shorter than `original_context / high_frequency_factor` stay.
-        original_context: tokens of context before stretching.
+        factor: factor by which wavelengths longer than `original_context / low_frequency_factor` grow.
+        low_frequency_factor: sets the wavelength from which on the full factor applies.
+        high_frequency_factor: wavelengths shorter than `original_context / high_frequency_factor` stay as they are.
+        original_context: context of the original training, in tokens.
     """
 
     factor: float
@@ -37,32 +37,32 @@ class RopeScaling:
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Sizes and choices of one decoder-only transformer. The defaults are Llama's choices; `opt_config` makes OPT's.
+    """Sizes and choices of a decoder-only transformer. The defaults are Llama's choices; `opt_config` makes OPT's.
 
     Attributes:
         vocabulary: number of tokens.
         hidden: width of the residual stream.
         layers: number of blocks.
-        heads: attention heads.
+        heads: number of attention heads.
         kv_heads: heads of keys and values, each shared by `heads / kv_heads` query heads.
         head_size: width of a head.
         feed_forward: inner width of the feed-forward part.
-        context: longest sequence, in tokens.
-        word_embedding: width of the token embeddings; where it differs from `hidden`, projections lie between.
-        positions: learned vectors added to the embeddings, or rotations of queries and keys.
+        context: length of the longest sequence, in tokens.
+        word_embedding: width of the token embeddings; where it differs from `hidden`, projections connect the two.
+        positions: learned vectors added to the embeddings, or rotary embeddings of queries and keys.
         norm: LayerNorm with bias, or RMSNorm.
         norm_first: whether a block normalizes before attention and feed-forward, or after each residual sum.
         final_norm: whether the last block's output is normalized.
         activation: ReLU, or SiLU times a gate (SwiGLU).
-        attention_bias: biases on the four attention projections.
-        feed_forward_bias: biases on the feed-forward projections.
+        attention_bias: whether the four attention projections have biases.
+        feed_forward_bias: whether the feed-forward projections have biases.
         tied_head: whether the logits reuse the token embeddings.
-        norm_epsilon: added to the variance.
-        rope_theta: base of the rotary frequencies, `rope_theta ** (-2 i / head_size)` radians a token.
-        rope_scaling: Llama 3's, or none.
-        dtype: of activations. Softmax, norms' statistics and logits are float32 in any case.
-        parameter_dtype: of parameters.
-        remat: recompute each block in the backward pass instead of keeping what is inside it.
+        norm_epsilon: constant added to the variance.
+        rope_theta: base of the rotary frequencies, `rope_theta ** (-2 i / head_size)` radians per token.
+        rope_scaling: Llama 3's scaling of these frequencies, if any.
+        dtype: dtype of the activations. Softmax, statistics of norms and logits are float32 in any case.
+        parameter_dtype: dtype of the parameters.
+        remat: whether the backward pass recomputes each block instead of keeping its intermediate results.
     """
 
     vocabulary: int
@@ -120,9 +120,12 @@ def llama_config(
     kv_heads: int | None = None,
     tied_head: bool = True,
     head_size: int | None = None,
-    **choices,
+    **choices: Any,
 ) -> TransformerConfig:
-    """A Llama: rotary positions, RMSNorm first, SwiGLU, no biases."""
+    """Configuration of a Llama: rotary positions, RMSNorm before each part, SwiGLU, no biases.
+
+    Arguments are fields of `TransformerConfig`, also those in `choices`.
+    """
     return TransformerConfig(
         vocabulary=vocabulary,
         hidden=hidden,
@@ -147,9 +150,12 @@ def opt_config(
     context: int,
     word_embedding: int | None = None,
     norm_first: bool = True,
-    **choices,
+    **choices: Any,
 ) -> TransformerConfig:
-    """An OPT: learned positions, LayerNorm before (350m: after) each part, ReLU, biases, tied head."""
+    """Configuration of an OPT: learned positions, LayerNorm before (OPT-350m: after) each part, ReLU, biases, tied head.
+
+    Arguments are fields of `TransformerConfig`, also those in `choices`.
+    """
     return TransformerConfig(
         vocabulary=vocabulary,
         hidden=hidden,

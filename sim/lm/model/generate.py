@@ -1,4 +1,4 @@
-"""Completions of a whole population: one compiled program that loops over tokens, with a cache of keys and values."""
+"""Text generation by a population: one compiled program that loops over tokens, with a key-value cache."""
 
 from functools import partial
 
@@ -9,10 +9,20 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from crossfeed.errors import InvalidInput
 
 from .placement import each_entity
-from .transformer import Transformer, empty_cache
+from .transformer import Cache, Transformer, empty_cache
 
 _BLOCK = 64
-"""Probabilities summed by one row of a matrix product."""
+"""Probabilities that one row of a matrix product sums."""
+
+
+_State = tuple[
+    Int[Array, ""],
+    Float[Array, "batch vocabulary"],
+    Cache,
+    Int[Array, "batch new"],
+    Bool[Array, " batch"],
+]
+"""State of generation: the step, logits of the next token, the cache, tokens generated so far, and which rows have ended."""
 
 
 @partial(jax.jit, static_argnames=("new_tokens", "temperature", "top_p", "stop"))
@@ -27,19 +37,19 @@ def complete(
     temperature: float = 1.0,
     top_p: float = 1.0,
 ) -> Int[Array, "entity batch {new_tokens}"]:
-    """Each model completes its own prompts, until all have written `stop`.
+    """Completions of prompts by each model of a population, which run until all have generated `stop`.
 
     A row depends on its own prompt and key only, up to rounding: not on the other rows, nor on the padding.
 
     Args:
         models: a population: every parameter has a leading entity axis.
         tokens: prompts, padded on the right.
-        lengths: tokens of each prompt; 0 where a place holds none, and nothing but `stop` comes out.
-        keys: one for each row.
-        new_tokens: longest completion.
-        stop: the token after which a completion holds nothing but `stop`.
-        temperature: divides the logits; 0 takes the likeliest token.
-        top_p: sample from the likeliest tokens whose probabilities reach this sum, in (0, 1].
+        lengths: number of tokens of each prompt; where it is 0 there is no prompt, and the completion is `stop` throughout.
+        keys: random key of each row.
+        new_tokens: greatest number of tokens of a completion.
+        stop: end token, which fills a completion after it first occurs.
+        temperature: divisor of the logits; 0 selects the likeliest token.
+        top_p: nucleus sampling: only the likeliest tokens whose probabilities reach this sum are sampled; in (0, 1].
 
     Raises:
         InvalidInput: a setting outside its range, or a prompt and completion longer than the model's context.
@@ -50,8 +60,8 @@ def complete(
         raise InvalidInput(f"top_p is {top_p}, but must be above 0 and at most 1")
     if new_tokens < 1:
         raise InvalidInput(f"new_tokens is {new_tokens}, but must be at least 1")
-    own = partial(_complete, new_tokens=new_tokens, stop=stop, temperature=temperature, top_p=top_p)
-    return each_entity(own, models, tokens, lengths, keys)
+    complete_one = partial(_complete, new_tokens=new_tokens, stop=stop, temperature=temperature, top_p=top_p)
+    return each_entity(complete_one, models, tokens, lengths, keys)
 
 
 def _complete(
@@ -71,23 +81,26 @@ def _complete(
     hidden, cache = model.read(tokens, empty_cache(model.config, batch, prompt + new_tokens), 0, read)
     last = jnp.take_along_axis(hidden, begun[:, None, None] - 1, axis=1)[:, 0]
     choose = jax.vmap(partial(_choose, temperature=temperature, top_p=top_p))
-    draw = lambda key, step: jax.random.uniform(jax.random.fold_in(key, step), dtype=jnp.float32)  # noqa: E731
-    uniforms = jax.vmap(jax.vmap(draw, (0, None)), (None, 0))(keys, jnp.arange(new_tokens, dtype=jnp.int32))
+    uniforms = jax.vmap(jax.vmap(_uniform, (0, None)), (None, 0))(keys, jnp.arange(new_tokens, dtype=jnp.int32))
 
-    def unfinished(state):
+    def unfinished(state: _State) -> Bool[Array, ""]:
         step, _, _, _, ended = state
         return (step < new_tokens) & ~_all_ended(ended)
 
-    def write(state):
-        step, logits, cache, written, ended = state
-        chosen = jnp.where(ended, stop, choose(logits, uniforms[step])).astype(written.dtype)
-        written = jax.lax.dynamic_update_slice_in_dim(written, chosen[:, None], step, axis=1)
+    def generate_token(state: _State) -> _State:
+        step, logits, cache, generated, ended = state
+        chosen = jnp.where(ended, stop, choose(logits, uniforms[step])).astype(generated.dtype)
+        generated = jax.lax.dynamic_update_slice_in_dim(generated, chosen[:, None], step, axis=1)
         following, cache = model.step(chosen[:, None], cache, prompt + step)
-        return step + 1, following[:, 0], cache, written, ended | (chosen == stop)
+        return step + 1, following[:, 0], cache, generated, ended | (chosen == stop)
 
-    written = jnp.full((batch, new_tokens), stop, tokens.dtype)
-    state = (jnp.int32(0), model.head(last), cache, written, lengths == 0)
-    return jax.lax.while_loop(unfinished, write, state)[3]
+    generated = jnp.full((batch, new_tokens), stop, tokens.dtype)
+    state = (jnp.int32(0), model.head(last), cache, generated, lengths == 0)
+    return jax.lax.while_loop(unfinished, generate_token, state)[3]
+
+
+def _uniform(key: Key[Array, ""], step: Int[Array, ""]) -> Float[Array, ""]:
+    return jax.random.uniform(jax.random.fold_in(key, step), dtype=jnp.float32)
 
 
 @jax.custom_batching.custom_vmap
@@ -96,8 +109,10 @@ def _all_ended(ended: Bool[Array, " batch"]) -> Bool[Array, ""]:
 
 
 @_all_ended.def_vmap
-def _all_together(_count, _batched, ended):
-    """Entities that write together stop together: a condition for each would copy the caches of all in every step."""
+def _all_together(
+    _count: int, _batched: list[bool], ended: Bool[Array, "entity batch"]
+) -> tuple[Bool[Array, ""], bool]:
+    """Whether all entities have ended: a condition for each would make the loop copy all caches in every step."""
     return _all_ended(ended.reshape(-1)), False
 
 
@@ -112,17 +127,19 @@ def _choose(
         probabilities = jax.nn.softmax(ordered)
         kept = _running_sums(probabilities) - probabilities < top_p  # the first is always kept
         logits = jnp.where(logits < jnp.where(kept, ordered, jnp.inf).min(), -jnp.inf, logits)
-    # One uniform number, not one for each token of the vocabulary as `jax.random.categorical` takes.
+    # Inverse transform sampling: `jax.random.categorical` would draw a random number for every token of the vocabulary.
     probabilities = jax.nn.softmax(logits)
-    # Rounding lets sums grow at excluded tokens and fall elsewhere: the former are never chosen, the latter shift little.
+    # By rounding, the sum may grow at an excluded token or fall at another. The former must never be chosen; the latter
+    # changes the probabilities by rounding only.
     sums = jnp.where(probabilities > 0, _running_sums(probabilities), 0)
     return jnp.argmax(sums > uniform * sums.max())
 
 
 def _running_sums(values: Float[Array, " count"]) -> Float[Array, " count"]:
-    """`jnp.cumsum`: sums within blocks by one matrix product, and those of the blocks before.
+    """Cumulative sums: sums within blocks by one matrix product, plus the sums of earlier blocks.
 
-    For 512 probabilities it takes a tenth of the time on CPU. An accelerator's default precision would round the sums.
+    For 512 probabilities this takes a tenth of the time of `jnp.cumsum` on CPU. The default precision of accelerators would
+    round the sums.
     """
     blocks = jnp.pad(values, (0, -len(values) % _BLOCK)).reshape(-1, _BLOCK)
     triangle = jnp.triu(jnp.ones((_BLOCK, _BLOCK), values.dtype))

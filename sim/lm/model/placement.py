@@ -1,4 +1,4 @@
-"""How K models are stacked, lie on devices, and are computed there."""
+"""Populations on devices: stacking models, sharding their parameters and batches, and computing over entities."""
 
 from collections.abc import Callable, Sequence
 from math import gcd
@@ -22,22 +22,24 @@ Batches = tuple[
     Int[Array, "entity step batch length"],
     Bool[Array, "entity step batch length"],
 ]
+"""Batches of training rows: tokens, segments, and whether the loss counts a token."""
 
 
 def stack(models: Sequence[Transformer]) -> Transformer:
-    """Models of one configuration as a population."""
+    """Population of models of one configuration: every parameter gets a leading entity axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
 
 
 def select(models: Transformer, index: int) -> Transformer:
-    """One model of a population."""
+    """Model `index` of a population."""
     return jax.tree.map(lambda leaf: leaf[index], models)
 
 
 def entity_mesh(entities: int, batch: int) -> Mesh:
-    """All processes' devices as a mesh of entities × data: as many as share out the entities, the rest share the batch.
+    """Mesh of the devices of all processes, with axes 'entity' and 'data'.
 
-    Every process has equally many in it, since `batch` is a multiple of their number.
+    As many devices as possible divide the entities, the others divide the batch. Every process has equally many devices in
+    it, since `batch` is a multiple of the number of processes.
     """
     devices = np.array(jax.devices()).reshape(jax.process_count(), -1)
     across = gcd(entities, devices.size)
@@ -47,19 +49,22 @@ def entity_mesh(entities: int, batch: int) -> Mesh:
 
 
 def _put(values: jax.Array | np.ndarray, sharding: NamedSharding) -> jax.Array:
-    """Values that every process has, or that are shared out already, shared out like this."""
+    """Array with a sharding, from values that every process has or that are sharded already."""
     if sharding.is_fully_addressable or (
         isinstance(values, jax.Array) and values.sharding.device_set == sharding.device_set
     ):
         return jax.device_put(values, sharding)
-    here = gathered(values)  # `device_put` would send all of it to all processes, to compare
+    here = gathered(values)  # `device_put` would send all values to all processes, to compare them
     return jax.make_array_from_callback(here.shape, sharding, here.__getitem__)
 
 
 def place_models(models: Transformer, mesh: Mesh) -> Transformer:
-    """Put each entity on its devices; where several share one, matrices are split by columns, and gathered as they are used."""
+    """Population with each entity on its devices.
 
-    def place(leaf):
+    Where several devices share an entity, matrices are sharded by columns, and gathered as they are used.
+    """
+
+    def place(leaf: Array | np.ndarray) -> Array:
         split = leaf.ndim > 2 and leaf.shape[-1] % mesh.shape["data"] == 0
         spec = ("entity", *(None,) * (leaf.ndim - 2), "data" if split else None) if leaf.ndim > 1 else ("entity",)
         return _put(leaf, NamedSharding(mesh, PartitionSpec(*spec)))
@@ -68,11 +73,17 @@ def place_models(models: Transformer, mesh: Mesh) -> Transformer:
 
 
 def place_rows(rows: Sequence[Rows], steps: int, mesh: Mesh) -> Batches:
-    """Rows of every entity as batches of its steps, on its devices."""
+    """Batches of every entity, on its devices.
+
+    Args:
+        rows: training rows of each entity, step after step.
+        steps: number of training steps.
+        mesh: devices, from `entity_mesh`.
+    """
     sharding = NamedSharding(mesh, PartitionSpec("entity", None, "data"))
 
-    def place(name):
-        values = np.stack([getattr(own, name) for own in rows])
+    def place(name: str) -> Array:
+        values = np.stack([getattr(one, name) for one in rows])
         return _put(values.reshape(len(rows), steps, -1, values.shape[-1]), sharding)
 
     return place("tokens"), place("segments"), place("counted")
@@ -81,19 +92,22 @@ def place_rows(rows: Sequence[Rows], steps: int, mesh: Mesh) -> Batches:
 def each_entity(
     function: Callable[..., _Result], models: Transformer, *data: PyTree[Array], share_data: bool = False
 ) -> _Result:
-    """What a function makes of every entity's model and data, each with a leading entity axis.
+    """Results of a function for every entity, stacked.
 
-    On CPU, every device takes its entities one after the other: what lies between the layers of one stays in the cache, and
-    no entity waits for another. Elsewhere all go at once.
+    On CPU, every device computes its entities one after another, so that activations stay in the cache and no entity waits
+    for another. Elsewhere all are computed at once.
 
     Args:
-        share_data: devices that have the same entities share their data out as it is placed. Else each of them takes all of
-            it, so that they need not wait for each other either.
+        function: function of one model and its data.
+        models: a population.
+        data: arrays with a leading entity axis.
+        share_data: whether devices that share an entity divide its data, as it is placed. Otherwise each of them computes all
+            of it, so that they need not wait for each other.
     """
     if jax.default_backend() != "cpu":
         return jax.vmap(function)(models, *data)
 
-    def in_turn(*arguments):
+    def in_turn(*arguments: PyTree[Array]) -> _Result:
         return jax.lax.map(lambda one: function(*one), arguments)
 
     leaf = jax.tree.leaves(models)[0]

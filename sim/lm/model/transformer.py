@@ -1,10 +1,10 @@
-"""One decoder-only transformer for two families: OPT (learned positions) and Llama (rotary positions).
+"""A decoder-only transformer for two families: OPT (learned positions) and Llama (rotary positions).
 
-A `Transformer` is a pytree: `jax.jit`, `jax.grad` and `jax.vmap` take it as it is, and a population of K models is a
-Transformer whose every parameter has a leading entity axis. The parameters of the layers are stacked along an axis too,
-and scanned over.
+A `Transformer` is a pytree, which `jax.jit`, `jax.grad` and `jax.vmap` accept directly. A population of K models is a
+Transformer whose every parameter has a leading entity axis. The parameters of the layers are stacked too, and scanned over.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import equinox as eqx
@@ -22,15 +22,21 @@ from .rotary import POSITION_OFFSET, positions_in_segments, rotate, rotation
 
 _INITIAL_SCALE = 0.02
 
+Rotation = tuple[Float[Array, "#batch length 1 pairs"], Float[Array, "#batch length 1 pairs"]]
+"""Cosines and sines of rotary positions, from `rotation`."""
+
+
+_KeysAndValues = tuple[Float[Array, "batch kv_heads slots head_size"], Float[Array, "batch kv_heads slots head_size"]]
+
 
 class Cache(eqx.Module):
-    """Keys and values of the tokens read so far. All rows of a batch use the same slots.
+    """Key-value cache of the tokens read so far. All rows of a batch use the same slots.
 
-    Slots are the last axis, along which a single query is fastest (see `attend`).
+    Slots are the last axis, which is fastest for a single query (see `attend`).
 
     Attributes:
-        keys: after rotation.
-        values: as projected.
+        keys: keys after rotation.
+        values: values.
         mask: whether a slot holds a token that later tokens may attend to.
     """
 
@@ -40,7 +46,7 @@ class Cache(eqx.Module):
 
 
 def empty_cache(config: TransformerConfig, batch: int, slots: int) -> Cache:
-    """A cache with room for `slots` tokens a row, rounded up to a multiple of `LANES`.
+    """An empty cache with room for `slots` tokens per row, rounded up to a multiple of `LANES`.
 
     Raises:
         InvalidInput: more slots, before rounding, than the model has positions.
@@ -62,7 +68,13 @@ class Attention(nnx.Module):
         self.output = linear(config.heads * config.head_size, config.hidden)
         self.head_size = config.head_size
 
-    def heads(self, x, turn):
+    def heads(
+        self, x: Float[Array, "batch length hidden"], turn: Rotation | None
+    ) -> tuple[
+        Float[Array, "batch length heads head_size"],
+        Float[Array, "batch kv_heads length head_size"],
+        Float[Array, "batch kv_heads length head_size"],
+    ]:
         """Queries [batch, length, heads, head_size], and keys and values [batch, kv_heads, length, head_size]."""
         query, key, value = (
             part(x).reshape(*x.shape[:2], -1, self.head_size) for part in (self.query, self.key, self.value)
@@ -71,13 +83,13 @@ class Attention(nnx.Module):
             query, key = rotate(query, turn), rotate(key, turn)
         return query, key.swapaxes(1, 2), value.swapaxes(1, 2)
 
-    def mix(self, found):
-        """What the heads' queries found, projected back."""
-        return self.output(found.reshape(*found.shape[:2], -1))
+    def mix(self, attended: Float[Array, "batch length heads head_size"]) -> Float[Array, "batch length hidden"]:
+        """Outputs of the heads, projected back to the residual stream."""
+        return self.output(attended.reshape(*attended.shape[:2], -1))
 
 
 class FeedForward(nnx.Module):
-    """Two projections with ReLU between, or SwiGLU's three."""
+    """Feed-forward part: two projections with ReLU between them, or the three of SwiGLU."""
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs):
         linear = _linear(config, config.feed_forward_bias, rngs)
@@ -85,20 +97,22 @@ class FeedForward(nnx.Module):
         self.up = linear(config.hidden, config.feed_forward)
         self.down = linear(config.feed_forward, config.hidden)
 
-    def __call__(self, x):
-        """Each position by itself."""
+    def __call__(self, x: Float[Array, "batch length hidden"]) -> Float[Array, "batch length hidden"]:
+        """Output at each position."""
         inner = jax.nn.relu(self.up(x)) if self.gate is None else _gated(self.gate(x), self.up(x))
         return self.down(inner)
 
 
 @partial(jax.checkpoint, prevent_cse=False)  # safe within a scan
-def _gated(gate, up):
-    """SwiGLU's product; the backward pass computes the SiLU again, which is cheaper than to keep it."""
+def _gated(
+    gate: Float[Array, "batch length inner"], up: Float[Array, "batch length inner"]
+) -> Float[Array, "batch length inner"]:
+    """Product of SwiGLU; the backward pass recomputes the SiLU, which is cheaper than keeping it."""
     return jax.nn.silu(gate) * up
 
 
 class Block(nnx.Module):
-    """Attention, then feed-forward, each added to the residual stream."""
+    """Block of the decoder: attention, then feed-forward, each added to the residual stream."""
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs):
         self.attention = Attention(config, rngs=rngs)
@@ -107,26 +121,46 @@ class Block(nnx.Module):
         self.feed_forward_norm = _norm(config, rngs)
         self.norm_first = config.norm_first
 
-    def before_attention(self, x):
-        """The input of attention."""
+    def before_attention(self, x: Float[Array, "batch length hidden"]) -> Float[Array, "batch length hidden"]:
+        """Input of the attention."""
         return _normalized(self.attention_norm, x) if self.norm_first else x
 
-    def after_attention(self, x, found):
-        """The block's output, given what attention found."""
+    def after_attention(
+        self, x: Float[Array, "batch length hidden"], attended: Float[Array, "batch length hidden"]
+    ) -> Float[Array, "batch length hidden"]:
+        """Output of the block.
+
+        Args:
+            x: input of the block.
+            attended: output of its attention.
+        """
         if self.norm_first:
-            x = x + found
+            x = x + attended
             return x + self.feed_forward(_normalized(self.feed_forward_norm, x))
-        x = _normalized(self.attention_norm, x + found)
+        x = _normalized(self.attention_norm, x + attended)
         return _normalized(self.feed_forward_norm, x + self.feed_forward(x))
 
-    def __call__(self, x, turn, mask):
-        """A whole sequence; `mask` must be causal."""
-        found = attend(*self.attention.heads(self.before_attention(x), turn), mask, causal=True)
-        return self.after_attention(x, self.attention.mix(found))
+    def __call__(
+        self, x: Float[Array, "batch length hidden"], turn: Rotation | None, mask: Bool[Array, "batch length length"]
+    ) -> Float[Array, "batch length hidden"]:
+        """Output of the block for whole sequences.
+
+        Args:
+            x: input of the block.
+            turn: rotation of queries and keys, if the model has rotary positions.
+            mask: whether a token may attend to another; it must be causal.
+        """
+        attended = attend(*self.attention.heads(self.before_attention(x), turn), mask, causal=True)
+        return self.after_attention(x, self.attention.mix(attended))
 
 
 class Transformer(nnx.Module):
-    """A decoder: token ids to logits for the next token."""
+    """A decoder, from token ids to logits of the next token.
+
+    Args:
+        config: sizes and choices.
+        rngs: random keys of the initial parameters.
+    """
 
     def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs):
         table = partial(
@@ -149,7 +183,7 @@ class Transformer(nnx.Module):
 
         @nnx.split_rngs(splits=config.layers)
         @nnx.vmap
-        def stack(rngs):
+        def stack(rngs: nnx.Rngs) -> Block:
             return Block(config, rngs=rngs)
 
         self.layers = stack(rngs)
@@ -159,13 +193,13 @@ class Transformer(nnx.Module):
         tokens: Int[Array, "batch length"],
         segments: Int[Array, "batch length"] | Bool[Array, "batch length"] | None = None,
     ) -> Float[Array, "batch length vocabulary"]:
-        """Logits, float32; those at token i depend on tokens 0 to i only.
+        """Logits of the next token, float32; those at token i depend on tokens 0 to i only.
 
         Args:
-            tokens: ids.
-            segments: 0 (False) at padding, on either side; elsewhere the number of the document that the token belongs
-                to (True where there is one). Tokens see, and count positions in, their own document only. Without it,
-                each row is one document.
+            tokens: token ids.
+            segments: number of the document that each token belongs to (or True), and 0 (or False) at padding, on either side.
+                Tokens attend to their own document only, and their positions count from its start. Without it, each row is
+                one document.
         """
         return self.head(self.hidden(tokens, segments))
 
@@ -174,7 +208,7 @@ class Transformer(nnx.Module):
         tokens: Int[Array, "batch length"],
         segments: Int[Array, "batch length"] | Bool[Array, "batch length"] | None = None,
     ) -> Float[Array, "batch length hidden"]:
-        """The last hidden states, of which `head` makes logits."""
+        """Last hidden states, from which `head` computes logits. Arguments are those of `__call__`."""
         length = tokens.shape[1]
         _check_length(self.config, length)
         mask = jnp.broadcast_to(jnp.tril(jnp.ones((length, length), bool)), (len(tokens), length, length))
@@ -186,7 +220,9 @@ class Transformer(nnx.Module):
             mask &= (segments[:, :, None] == segments[:, None]) & (segments != 0)[:, None]
         turn = self._turn(positions)
 
-        def apply(x, block):
+        def apply(
+            x: Float[Array, "batch length hidden"], block: Block
+        ) -> tuple[Float[Array, "batch length hidden"], None]:
             return block(x, turn, mask), None
 
         x, _ = jax.lax.scan(
@@ -201,13 +237,13 @@ class Transformer(nnx.Module):
         start: int | Int[Array, ""],
         mask: Bool[Array, "batch length"] | None = None,
     ) -> tuple[Float[Array, "batch length vocabulary"], Cache]:
-        """Read one or several more tokens: their logits, float32, and the cache with them in it.
+        """Logits of one or several more tokens, float32, and the cache with these tokens in it.
 
         Args:
-            tokens: ids.
-            cache: what was read before.
-            start: the slot that the first of them takes; the slots from there on must be free.
-            mask: False at padding, whose logits mean nothing.
+            tokens: token ids.
+            cache: cache of the tokens before.
+            start: slot of the first of these tokens; the slots from there on must be free.
+            mask: False at padding, whose logits are meaningless.
         """
         hidden, cache = self.read(tokens, cache, start, mask)
         return self.head(hidden), cache
@@ -219,36 +255,38 @@ class Transformer(nnx.Module):
         start: int | Int[Array, ""],
         mask: Bool[Array, "batch length"] | None = None,
     ) -> tuple[Float[Array, "batch length hidden"], Cache]:
-        """As `step`, but the last hidden states instead of logits."""
+        """Last hidden states of one or several more tokens, and the cache. Arguments are those of `step`."""
         new = jnp.ones(tokens.shape, bool) if mask is None else mask
         positions = (
             cache.mask.sum(axis=1, dtype=jnp.int32, keepdims=True) + jnp.cumsum(new, axis=1, dtype=jnp.int32) - 1
         )
         turn = self._turn(positions)
         length = tokens.shape[1]
-        from_start = isinstance(start, int) and start == 0  # then a slot's number is its token's
+        from_start = isinstance(start, int) and start == 0  # then slot i holds token i
         filled = jax.lax.dynamic_update_slice_in_dim(cache.mask, new, start, axis=1)
         slots, read = (jnp.arange(count, dtype=jnp.int32) for count in (filled.shape[1], length))
         visible = filled[:, None] & (slots[None, None] <= start + read[None, :, None])
 
         zero = jnp.int32(0)
 
-        def apply(carry, layer):
+        def apply(
+            carry: tuple[Array, Array, Array], layer: tuple[Array, Block]
+        ) -> tuple[tuple[Array, Array, Array], None]:
             x, keys, values = carry
             index, block = layer
             query, key, value = block.attention.heads(block.before_attention(x), turn)
-            place = (index, zero, zero, zero, jnp.asarray(start, jnp.int32))
-            keys = jax.lax.dynamic_update_slice(keys, key.swapaxes(-1, -2)[None], place)
-            values = jax.lax.dynamic_update_slice(values, value.swapaxes(-1, -2)[None], place)
+            position = (index, zero, zero, zero, jnp.asarray(start, jnp.int32))
+            keys = jax.lax.dynamic_update_slice(keys, key.swapaxes(-1, -2)[None], position)
+            values = jax.lax.dynamic_update_slice(values, value.swapaxes(-1, -2)[None], position)
 
-            def held(count):
+            def held(count: int) -> _KeysAndValues:
                 return keys[index, ..., :count].swapaxes(-1, -2), values[index, ..., :count].swapaxes(-1, -2)
 
             if length == 1:
-                found = attend_filled(query, held, visible, start + 1)
+                attended = attend_filled(query, held, visible, start + 1)
             else:
-                found = attend(query, *held(visible.shape[-1]), visible, causal=from_start)
-            return (block.after_attention(x, block.attention.mix(found)), keys, values), None
+                attended = attend(query, *held(visible.shape[-1]), visible, causal=from_start)
+            return (block.after_attention(x, block.attention.mix(attended)), keys, values), None
 
         carry = (self._embed(tokens, positions), cache.keys, cache.values)
         (x, keys, values), _ = jax.lax.scan(
@@ -257,23 +295,25 @@ class Transformer(nnx.Module):
         return x if self.final_norm is None else _normalized(self.final_norm, x), Cache(keys, values, filled)
 
     def head(self, hidden: Float[Array, "*batch hidden"]) -> Float[Array, "*batch vocabulary"]:
-        """Logits, float32, of last hidden states."""
+        """Logits of last hidden states, float32."""
         if self.project_out is not None:
             hidden = self.project_out(hidden)
         table = self.embedding.embedding[...].T if self.output is None else self.output.kernel[...]
         return product(hidden, table.astype(hidden.dtype), jnp.float32)
 
-    def _embed(self, tokens, positions):
+    def _embed(
+        self, tokens: Int[Array, "batch length"], positions: Int[Array, "#batch length"]
+    ) -> Float[Array, "batch length hidden"]:
         x = self.embedding(tokens)
         if self.project_in is not None:
             x = self.project_in(x)
         return x if self.position_embedding is None else x + self.position_embedding(positions + POSITION_OFFSET)
 
-    def _turn(self, positions):
+    def _turn(self, positions: Int[Array, "#batch length"]) -> Rotation | None:
         return rotation(self.config, positions) if self.config.positions == "rotary" else None
 
 
-def _linear(config: TransformerConfig, bias: bool, rngs: nnx.Rngs):
+def _linear(config: TransformerConfig, bias: bool, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Linear]:
     return partial(
         nnx.Linear,
         use_bias=bias,
@@ -296,7 +336,9 @@ def _norm(config: TransformerConfig, rngs: nnx.Rngs) -> nnx.LayerNorm | nnx.RMSN
     return (nnx.LayerNorm if config.norm == "layer" else nnx.RMSNorm)(config.hidden, **options)
 
 
-def _normalized(norm: nnx.LayerNorm | nnx.RMSNorm, x):
+def _normalized(
+    norm: nnx.LayerNorm | nnx.RMSNorm, x: Float[Array, "batch length hidden"]
+) -> Float[Array, "batch length hidden"]:
     with jax.numpy_dtype_promotion("standard"):  # Flax promotes half precision for the mean and the variance
         return norm(x)
 

@@ -21,7 +21,7 @@ from .inputs import Inputs
 def model_configs(study: Study, inputs: Inputs) -> list[TransformerConfig]:
     """The form of every entity's model."""
     if SCRATCH not in study.bases:
-        return [inputs.checkpoints[name].model.config for name in study.bases]
+        return [inputs.pretrained[name].model.config for name in study.bases]
     return [_config(study, entity, inputs.tokenizer.size) for entity in study.entities]
 
 
@@ -32,7 +32,7 @@ _Kind = str | TransformerConfig
 def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[_Kind], dict[_Kind, Transformer]]:
     """The kind of every entity's model, and a model of each kind."""
     if SCRATCH not in study.bases:
-        return [*study.bases], {name: inputs.checkpoints[name].model for name in dict.fromkeys(study.bases)}
+        return [*study.bases], {name: inputs.pretrained[name].model for name in dict.fromkeys(study.bases)}
     configs = model_configs(study, inputs)
     return [*configs], {config: Transformer(config, rngs=nnx.Rngs(seed)) for config in dict.fromkeys(configs)}
 

@@ -1,4 +1,4 @@
-"""What a study runs on, read and checked before anything is computed: text, checkpoints, the tokenizer they share."""
+"""Inputs of a study, read and checked before anything is computed: text, pretrained models, and the tokenizer they share."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -10,58 +10,61 @@ import numpy as np
 from crossfeed.errors import InvalidInput, naming
 
 from ..data.tokenizer import Tokenizer, train_tokenizer
-from ..model.formats.pretrained import Checkpoint, load_pretrained
+from ..model.formats.pretrained import PretrainedModel, load_pretrained
 from ..study.corpus import Corpus, Material, make_corpus, read_material
 from ..study.study import SCRATCH, Study
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a study runs on.
+    """Inputs of a study.
 
     Attributes:
-        checkpoints: that entities start from, by their names in the study; none where models are new.
+        material: texts of the study.
+        corpus: these texts as tokens.
+        tokenizer: tokenizer of all models.
+        pretrained: models that entities start from, by their names in the study; empty where models are new.
     """
 
     material: Material
     corpus: Corpus
     tokenizer: Tokenizer
-    checkpoints: Mapping[str, Checkpoint]
+    pretrained: Mapping[str, PretrainedModel]
 
     def fingerprints(self) -> dict[str, str]:
-        """Of the texts and of the checkpoints: equal for equal ones only."""
+        """Hashes of the texts and of the pretrained models, which identify both; the keys are those of stored runs."""
         digest = hashlib.sha256()
-        for _, checkpoint in sorted(self.checkpoints.items()):
-            for leaf in jax.tree.leaves(checkpoint.model):
+        for _, pretrained in sorted(self.pretrained.items()):
+            for leaf in jax.tree.leaves(pretrained.model):
                 digest.update(np.asarray(leaf).tobytes())
-        # Tests that are left out now are not in the corpus, but `evaluate` may ask for more.
+        # The corpus holds the first `measures.test_items` tests, but `crossfeed lm evaluate` may ask for more.
         tests = repr([task.test for task in self.material.tasks]).encode()
         texts = hashlib.sha256(self.corpus.fingerprint().encode() + tests).hexdigest()
         return {"texts": texts, "checkpoints": digest.hexdigest()}
 
 
 def read_inputs(study: Study) -> Inputs:
-    """Read all that a study names.
+    """Inputs of a study, read from the files that it names.
 
     Raises:
         InvalidInput: a file is missing or damaged, or does not fit the study.
     """
-    checkpoints = read_checkpoints(study)
+    pretrained = read_pretrained(study)
     material = read_material(study)
-    tokenizer = make_tokenizer(study, material, checkpoints)
-    return Inputs(material, make_corpus(study, material, tokenizer), tokenizer, checkpoints)
+    tokenizer = make_tokenizer(study, material, pretrained)
+    return Inputs(material, make_corpus(study, material, tokenizer), tokenizer, pretrained)
 
 
-def read_checkpoints(study: Study) -> dict[str, Checkpoint]:
-    """The checkpoints of a study, to be trained in float32.
+def read_pretrained(study: Study) -> dict[str, PretrainedModel]:
+    """Pretrained models of a study by their names, with float32 parameters.
 
     Raises:
-        InvalidInput: one cannot be read, or has room for less than a row; or their tokenizers differ.
+        InvalidInput: one cannot be read, its context is shorter than a row, or their tokenizers differ.
     """
     length, read = study.training.length, {}
     for name in sorted({*study.bases} - {SCRATCH}):
         with naming("model.base" if name == study.model.base else f"the base of entity {study.bases.index(name) + 1}"):
-            # A step at a usual learning rate is below what bfloat16 resolves, and float16 overflows.
+            # Updates at usual learning rates are below the resolution of bfloat16, and float16 overflows.
             read[name] = load_pretrained(
                 name,
                 study.tokenizer or None,
@@ -80,19 +83,21 @@ def read_checkpoints(study: Study) -> dict[str, Checkpoint]:
     return read
 
 
-def make_tokenizer(study: Study, material: Material, checkpoints: Mapping[str, Checkpoint]) -> Tokenizer:
-    """The checkpoints' tokenizer, or a new one trained on the public and private training text."""
-    if checkpoints:
-        return next(iter(checkpoints.values())).tokenizer
+def make_tokenizer(study: Study, material: Material, pretrained: Mapping[str, PretrainedModel]) -> Tokenizer:
+    """Tokenizer of the pretrained models, or a new one trained on public and private training text."""
+    if pretrained:
+        return next(iter(pretrained.values())).tokenizer
     private = (f"{example.prompt}{example.completion}" for task in material.tasks for example in task.train)
     return train_tokenizer([*material.public, *private], study.vocabulary)
 
 
 def left_out(study: Study, corpus: Corpus, completed: int) -> Iterator[str]:
-    """Sentences on what a study asks for and does not get.
+    """Sentences that say which examples and texts of a study are left out.
 
     Args:
-        completed: texts of each dataset that are completed.
+        study: the study.
+        corpus: its texts as tokens.
+        completed: number of texts of each dataset that are completed.
     """
     length = study.training.length
     for name, part in zip(corpus.names, corpus.fitting, strict=True):

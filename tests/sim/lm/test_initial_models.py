@@ -11,7 +11,7 @@ from crossfeed.sim.lm import parse_study
 from crossfeed.sim.lm.data.texts import Texts, pack
 from crossfeed.sim.lm.data.tokenizer import train_tokenizer
 from crossfeed.sim.lm.run.initial_models import Bases
-from crossfeed.sim.lm.run.inputs import Inputs, read_checkpoints
+from crossfeed.sim.lm.run.inputs import Inputs, read_pretrained
 from crossfeed.sim.lm.study.corpus import Corpus, Material
 from crossfeed.sim.lm.study.study import Study
 from crossfeed.sim.lm.train.population import Population
@@ -54,7 +54,7 @@ def write_folder(folder: Path, words: str, dtype: type = np.float32) -> None:
 
 
 def population(study: Study, folder: Path) -> Population:
-    checkpoints = read_checkpoints(study)
+    checkpoints = read_pretrained(study)
     tokenizer = next(iter(checkpoints.values())).tokenizer if checkpoints else train_tokenizer(["some words"], 260)
     nothing = Texts.join([], [])
     corpus = Corpus((), (), nothing, nothing, nothing, (), nothing, (), (), ())
@@ -84,19 +84,19 @@ def test_checkpoints_with_other_tokenizers_are_refused(tmp_path):
     write_folder(tmp_path / "second", "all the world is a stage")
     study = parse_study(STUDY, folder=tmp_path)
     with pytest.raises(InvalidInput, match=r"tokenizers of .*first and .*second differ"):
-        read_checkpoints(study)
+        read_pretrained(study)
     settings = json.loads((tmp_path / "first" / "config.json").read_text()) | {"eos_token_id": 1}
     write_folder(tmp_path / "second", "to be or not to be")
     (tmp_path / "second" / "config.json").write_text(json.dumps(settings))
     with pytest.raises(InvalidInput, match="differ"):
-        read_checkpoints(study)
+        read_pretrained(study)
 
 
 def test_a_checkpoint_with_less_room_than_a_row_is_refused(tmp_path):
     for name in ("first", "second"):
         write_folder(tmp_path / name, "to be or not to be")
     with pytest.raises(InvalidInput, match=r"training.length is 4096, above the context of .*first, \d+"):
-        read_checkpoints(parse_study(STUDY.replace("length = 16", "length = 4096"), folder=tmp_path))
+        read_pretrained(parse_study(STUDY.replace("length = 16", "length = 4096"), folder=tmp_path))
 
 
 @pytest.mark.parametrize("base", ["first", "scratch"])
@@ -118,4 +118,4 @@ def test_models_recompute_their_blocks_where_the_study_says_so(base, tmp_path):
 def test_a_checkpoint_that_is_not_there_is_named_with_its_field(text, says, tmp_path):
     write_folder(tmp_path / "first", "to be or not to be")
     with pytest.raises(InvalidInput, match=says):
-        read_checkpoints(parse_study(text, folder=tmp_path))
+        read_pretrained(parse_study(text, folder=tmp_path))

@@ -20,7 +20,7 @@ from crossfeed.sim.lm import (
     start_run,
 )
 from crossfeed.sim.lm.data.tasks import question
-from crossfeed.sim.lm.run.inputs import left_out, make_tokenizer, read_checkpoints
+from crossfeed.sim.lm.run.inputs import left_out, make_tokenizer, read_pretrained
 from crossfeed.sim.lm.study.corpus import make_corpus, read_material
 
 from crossfeed.errors import CrossfeedError, InvalidInput
@@ -242,7 +242,7 @@ def test_the_last_models_are_saved_as_checkpoints_to_start_from(last, tmp_path):
         TINY.split("[public]")[0]
         + f'[model]\nbase = "{tmp_path / "model"}"\n[training]\nlength = 128\n[pool]\nnew_tokens = 6\n'
     )
-    read = read_checkpoints(parse_study(text, folder=tmp_path))[str(tmp_path / "model")]
+    read = read_pretrained(parse_study(text, folder=tmp_path))[str(tmp_path / "model")]
     assert read.tokenizer.same_as(last.population.tokenizer)
     for ours, theirs in zip(jax.tree.leaves(read.model), jax.tree.leaves(last.population.model(1)), strict=True):
         np.testing.assert_array_equal(ours, theirs)

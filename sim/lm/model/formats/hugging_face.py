@@ -1,4 +1,4 @@
-"""How Hugging Face writes an OPT or a Llama: the entries of `config.json`, and the names of the tensors."""
+"""Hugging Face's format of OPT and Llama: entries of `config.json`, and names and shapes of the tensors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,14 +43,14 @@ _LLAMA = {
 
 
 @dataclass(frozen=True)
-class Stored:
-    """How one parameter is stored.
+class StoredParameter:
+    """A parameter of the model as tensors of a file.
 
     Attributes:
-        path: of the parameter in the model.
-        names: its tensors, one for each layer, or one.
-        shape: of each of them.
-        transposed: whether they are.
+        path: path of the parameter in the model.
+        names: names of its tensors, one per layer, or a single one.
+        shape: shape of each tensor.
+        transposed: whether the file holds the transposed matrices.
     """
 
     path: tuple[str, ...]
@@ -59,32 +59,33 @@ class Stored:
     transposed: bool
 
 
-def stored(config: TransformerConfig) -> list[Stored]:
-    """Every parameter of a model of this configuration, as a file holds it."""
+def stored_parameters(config: TransformerConfig) -> list[StoredParameter]:
+    """Every parameter of a model of this configuration, as a Hugging Face file stores it."""
     modules = _OPT if config.positions == "learned" else _LLAMA
     state = nnx.state(nnx.eval_shape(lambda: Transformer(config, rngs=nnx.Rngs(0))))
-    found = []
+    parameters = []
     for path, leaf in nnx.to_flat_state(state):
-        *module, kind = map(str, path)
-        name = f"{modules['.'.join(module)]}.{'bias' if kind == 'bias' else 'weight'}"
+        *module, leaf_name = map(str, path)
+        name = f"{modules['.'.join(module)]}.{'bias' if leaf_name == 'bias' else 'weight'}"
         stacked = module[0] == "layers"
         shape = leaf.shape[1:] if stacked else leaf.shape
-        transposed = kind == "kernel"
+        transposed = leaf_name == "kernel"
         names = [name.format(i) for i in range(config.layers)] if stacked else [name]
-        found.append(Stored((*module, kind), names, shape[::-1] if transposed else shape, transposed))
-    return found
+        stored_shape = shape[::-1] if transposed else shape
+        parameters.append(StoredParameter((*module, leaf_name), names, stored_shape, transposed))
+    return parameters
 
 
-def read_config(record: dict[str, Any], path: Path, **choices) -> TransformerConfig:
+def read_config(record: dict[str, Any], path: Path, **choices: Any) -> TransformerConfig:
     """The configuration that a `config.json` describes.
 
     Args:
-        record: its content.
-        path: where it was read, for messages.
-        choices: fields of the configuration that the file does not settle, such as `dtype`.
+        record: content of the `config.json`.
+        path: its path, for messages.
+        choices: fields of the configuration that the file leaves open, such as `dtype`.
 
     Raises:
-        InvalidInput: another family, a missing entry, or a variant that `Transformer` does not have.
+        InvalidInput: another family, a missing entry, or a variant that `Transformer` does not implement.
     """
     entry = _Entries(record, path)
     family = entry("model_type", str)
@@ -97,25 +98,25 @@ def read_config(record: dict[str, Any], path: Path, **choices) -> TransformerCon
 
 
 class _Entries:
-    """The entries of a `config.json`, each asked for with its type."""
+    """Entries of a `config.json`, checked for their types as they are read."""
 
     def __init__(self, record: dict[str, Any], path: Path):
         self.record = record
         self._path = path
 
-    def __call__(self, name: str, kind: type, default: Any = None) -> Any:
+    def __call__(self, name: str, expected: type, default: Any = None) -> Any:
         value = self.record.get(name)
         value = default if value is None else value
         if value is None:
             raise InvalidInput(f"{self._path} has no entry '{name}'")
-        if kind is float and type(value) is int:
+        if expected is float and type(value) is int:
             value = float(value)
-        if type(value) is not kind:
-            raise InvalidInput(f"{self._path}: {name} is {value!r}, but must be of type {kind.__name__}")
+        if type(value) is not expected:
+            raise InvalidInput(f"{self._path}: {name} is {value!r}, but must be of type {expected.__name__}")
         return value
 
     def require(self, name: str, value: Any, otherwise: str) -> None:
-        """Refuse a variant: entry `name`, where given, must be `value`."""
+        """Refuse a variant of the architecture: where entry `name` is given, it must be `value`."""
         found = self.record.get(name, value)
         if found != value:
             raise InvalidInput(f"{self._path}: {name} is {found!r}, but {otherwise}")
@@ -146,7 +147,7 @@ def _read_opt(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
 def _read_llama(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
     entry.require("hidden_act", "silu", "only 'silu' is supported")
     heads, hidden = entry("num_attention_heads", int), entry("hidden_size", int)
-    # Newer files keep the base and the scaling together, older ones apart.
+    # Newer files keep base and scaling of the frequencies together, older ones apart.
     rope = _Entries(entry("rope_parameters", dict, entry.record.get("rope_scaling") or {}), entry._path)
     return llama_config(
         vocabulary=entry("vocab_size", int),
@@ -168,11 +169,11 @@ def _read_llama(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
 
 
 def _read_scaling(rope: _Entries) -> RopeScaling | None:
-    kind = rope("rope_type", str, rope.record.get("type") or "default")
-    if kind == "default":
+    rope_type = rope("rope_type", str, rope.record.get("type") or "default")
+    if rope_type == "default":
         return None
-    if kind != "llama3":
-        raise InvalidInput(f"rope_type is '{kind}', but must be 'llama3' or 'default'")
+    if rope_type != "llama3":
+        raise InvalidInput(f"rope_type is '{rope_type}', but must be 'llama3' or 'default'")
     return RopeScaling(
         factor=rope("factor", float),
         low_frequency_factor=rope("low_freq_factor", float),
@@ -182,10 +183,15 @@ def _read_scaling(rope: _Entries) -> RopeScaling | None:
 
 
 def write_config(config: TransformerConfig, bos: int | None, eos: int) -> dict[str, Any]:
-    """The content of a `config.json`, as `read_config` and `transformers` read it.
+    """Content of a `config.json`, as `read_config` and `transformers` read it.
+
+    Args:
+        config: configuration of the model.
+        bos: token before a text, if there is one.
+        eos: token after a text.
 
     Raises:
-        InvalidInput: a mixture of the two families' choices, which neither can describe.
+        InvalidInput: the configuration mixes choices of the two families, which no `config.json` describes.
     """
     common = {
         "vocab_size": config.vocabulary,

@@ -1,4 +1,4 @@
-"""llama2.c's model files: seven numbers, then the tensors of a Llama in a fixed order, float32."""
+"""Model files of llama2.c: a header of seven numbers, then the tensors of a Llama in a fixed order, float32."""
 
 import math
 from pathlib import Path
@@ -14,16 +14,16 @@ _HEADER = ("dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size
 
 
 def load_llama2c(path: Path) -> tuple[TransformerConfig, dict[str, np.ndarray]]:
-    """The configuration, and the tensors under Hugging Face's names and in its layout.
+    """Configuration and tensors of a llama2.c model, with Hugging Face's names and layout.
 
     Raises:
-        InvalidInput: the file is missing, is no such model, or ends too early; the tensor is named.
+        InvalidInput: the file is missing, is no such model, or ends too early; the message names the tensor.
     """
     content = read_bytes(path)
     if len(content) < 4 * len(_HEADER):
         raise InvalidInput(f"{path} is {len(content)} bytes long, too short for a llama2.c model")
     dim, inner, layers, heads, kv_heads, vocabulary, context = np.frombuffer(content, "<i4", len(_HEADER)).tolist()
-    tied, vocabulary = vocabulary > 0, abs(vocabulary)  # a negative size says that the head is a tensor of its own
+    tied, vocabulary = vocabulary > 0, abs(vocabulary)  # a negative size means that the head is not tied
     header = dict(zip(_HEADER, (dim, inner, layers, heads, kv_heads, vocabulary, context), strict=True))
     for name, value in header.items():
         if not 0 < value < 2**24:
@@ -47,7 +47,7 @@ def load_llama2c(path: Path) -> tuple[TransformerConfig, dict[str, np.ndarray]]:
         "cosines": (context, head // 2),
         "sines": (context, head // 2),
     }
-    tensors = _cut(path, content, layout if tied else {**layout, "lm_head": (vocabulary, dim)})
+    tensors = _tensors(path, content, layout if tied else {**layout, "lm_head": (vocabulary, dim)})
     for name in ("self_attn.q_proj", "self_attn.k_proj"):
         tensors[name] = _halves(tensors[name], head)
     named = {}
@@ -59,7 +59,14 @@ def load_llama2c(path: Path) -> tuple[TransformerConfig, dict[str, np.ndarray]]:
     return config, named
 
 
-def _cut(path: Path, content: bytes, layout: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def _tensors(path: Path, content: bytes, layout: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Tensors of a file by name.
+
+    Args:
+        path: the file, for messages.
+        content: its bytes.
+        layout: shape of each tensor, in the order of the file.
+    """
     tensors, start = {}, 4 * len(_HEADER)
     for name, shape in layout.items():
         stop = start + 4 * math.prod(shape)
@@ -75,6 +82,6 @@ def _cut(path: Path, content: bytes, layout: dict[str, tuple[int, ...]]) -> dict
 
 
 def _halves(weights: np.ndarray, head: int) -> np.ndarray:
-    """Rows from neighboring rotary pairs (2i, 2i + 1) to the halves (i, i + head / 2) that `rotate` turns."""
+    """Weights with rotary pairs of neighboring rows (2i, 2i + 1) moved to rows (i, i + head / 2), as `rotate` expects."""
     layers, rows, columns = weights.shape
     return weights.reshape(layers, rows // head, head // 2, 2, columns).swapaxes(2, 3).reshape(weights.shape)

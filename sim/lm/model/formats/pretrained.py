@@ -1,4 +1,4 @@
-"""Models in files: Hugging Face folders of the OPT and Llama families, read and written, and llama2.c's `.bin`, read."""
+"""Pretrained models: Hugging Face folders of the OPT and Llama families, read and written, and llama2.c's `.bin`, read."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,18 +18,18 @@ from crossfeed.reading import read_json
 from ...data.tokenizer import Tokenizer, load_tokenizer
 from ..config import TransformerConfig
 from ..transformer import Transformer
-from .hugging_face import read_config, stored, write_config
+from .hugging_face import read_config, stored_parameters, write_config
 from .llama2c import load_llama2c
 
 _IGNORED = ("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached")
-"""Older Llama files hold these, which follow from the configuration."""
+"""Tensors of older Llama files that follow from the configuration."""
 
 _WANTED = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json", "vocab.json", "merges.txt"]
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A model and the tokenizer it was trained with."""
+class PretrainedModel:
+    """A pretrained model and its tokenizer."""
 
     model: Transformer
     tokenizer: Tokenizer
@@ -42,18 +42,18 @@ def load_pretrained(
     dtype: str = "float32",
     parameter_dtype: str | None = None,
     remat: bool = False,
-) -> Checkpoint:
-    """Read a model and its tokenizer.
+) -> PretrainedModel:
+    """A model and its tokenizer, read from files.
 
     Args:
-        source: as in `load_model`.
-        tokenizer: another folder, or a llama2.c tokenizer; a `.bin` model needs one.
-        dtype: as in `load_model`, as the next two.
-        parameter_dtype: of parameters.
-        remat: whether training recomputes the blocks.
+        source: as for `load_model`.
+        tokenizer: another folder to read the tokenizer from, or a llama2.c tokenizer, which a `.bin` model needs.
+        dtype: as for `load_model`.
+        parameter_dtype: as for `load_model`.
+        remat: as for `load_model`.
 
     Raises:
-        InvalidInput: as `load_model`; or the tokenizer is missing, damaged, or has tokens that the model does not.
+        InvalidInput: as for `load_model`; or the tokenizer is missing, damaged, or has more tokens than the model.
     """
     path = Path(source)
     if path.suffix == ".bin" and tokenizer is None:
@@ -65,22 +65,22 @@ def load_pretrained(
         raise InvalidInput(f"{path}: the model has {model.config.vocabulary} tokens, but its tokenizer {read.size}")
     if (most := max(read.bos or 0, read.eos)) >= model.config.vocabulary:
         raise InvalidInput(f"{path}: the model has {model.config.vocabulary} tokens, but a text's mark is token {most}")
-    return Checkpoint(model, read)
+    return PretrainedModel(model, read)
 
 
 def load_model(
     source: str | Path, *, dtype: str = "float32", parameter_dtype: str | None = None, remat: bool = False
 ) -> Transformer:
-    """Read a model alone.
+    """A model without its tokenizer, read from files.
 
     Args:
         source: a Hugging Face folder, the name of one on the hub, or a llama2.c `.bin` file.
-        dtype: of activations.
-        parameter_dtype: of parameters; as in the file if None.
-        remat: whether training recomputes the blocks.
+        dtype: dtype of the activations.
+        parameter_dtype: dtype of the parameters; that of the file if None.
+        remat: whether training recomputes the blocks instead of keeping their intermediate results.
 
     Raises:
-        InvalidInput: the file and the tensor that are missing, of the wrong shape, damaged or not understood.
+        InvalidInput: a file or tensor is missing, of the wrong shape, damaged or not supported; the message names it.
     """
     path = Path(source)
     config, values = load_llama2c(path) if path.suffix == ".bin" else _load_folder(_folder(source))
@@ -95,10 +95,17 @@ def load_model(
 
 
 def save_pretrained(model: Transformer, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write a Hugging Face folder: `config.json`, `model.safetensors` and `tokenizer.json`; reading it gives the same bits.
+    """Write a model as a Hugging Face folder, which `model.base` of a study and `transformers` read.
+
+    It holds `config.json`, `model.safetensors` and `tokenizer.json`; reading it gives the same parameters, bit by bit.
+
+    Args:
+        model: the model.
+        tokenizer: its tokenizer.
+        folder: folder to write, made if need be.
 
     Raises:
-        InvalidInput: the folder cannot be written, or the model mixes the two families' choices.
+        InvalidInput: the folder cannot be written, or the model mixes choices of the two families.
     """
     record = write_config(model.config, tokenizer.bos, tokenizer.eos)
     try:
@@ -107,10 +114,10 @@ def save_pretrained(model: Transformer, tokenizer: Tokenizer, folder: Path) -> N
         raise InvalidInput(f"cannot write {folder}: {error.strerror or error}") from error
     state = dict(nnx.to_flat_state(nnx.state(model)))
     tensors = {}
-    for kept in stored(model.config):
-        value = state[kept.path][...]
-        for name, part in zip(kept.names, value if kept.path[0] == "layers" else [value], strict=True):
-            tensors[name] = part.T if kept.transposed else part
+    for parameter in stored_parameters(model.config):
+        value = state[parameter.path][...]
+        for name, part in zip(parameter.names, value if parameter.path[0] == "layers" else [value], strict=True):
+            tensors[name] = part.T if parameter.transposed else part
     with atomic_write(folder / "model.safetensors") as part:
         save_file(tensors, part, metadata={"format": "pt"})
     with atomic_write(folder / "tokenizer.json") as part:
@@ -138,7 +145,7 @@ def _folder(source: str | Path) -> Path:
 
 def _load_folder(folder: Path) -> tuple[TransformerConfig, dict[str, np.ndarray]]:
     config = read_config(read_json(folder / "config.json"), folder / "config.json")
-    expected = {name: kept.shape for kept in stored(config) for name in kept.names}
+    expected = {name: parameter.shape for parameter in stored_parameters(config) for name in parameter.names}
     found = dict(_tensors(folder))
     values = {}
     for name, (file, value) in found.items():
@@ -166,7 +173,7 @@ def _check_extra(config: TransformerConfig, name: str, file: Path, value: np.nda
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, tuple[Path, np.ndarray]]]:
-    """Every tensor of a folder by its name in a whole model, with the file it comes from."""
+    """Name, file and value of every tensor of a folder; names are those within a causal language model."""
     index = folder / "model.safetensors.index.json"
     if index.exists():
         names = read_json(index).get("weight_map")
@@ -183,7 +190,7 @@ def _tensors(folder: Path) -> Iterator[tuple[str, tuple[Path, np.ndarray]]]:
         try:
             with safe_open(file, framework="flax") as tensors:
                 for name in tensors.keys():  # noqa: SIM118 (not a mapping)
-                    # A folder of the bare decoder leaves the first part of the names out.
+                    # Files of a decoder without its head omit the first part of the names.
                     whole = name if name.startswith(("model.", "lm_head.")) else f"model.{name}"
                     yield whole, (file, np.asarray(tensors.get_tensor(name)))
         except (SafetensorError, OSError) as error:
@@ -191,11 +198,11 @@ def _tensors(folder: Path) -> Iterator[tuple[str, tuple[Path, np.ndarray]]]:
 
 
 def _model(config: TransformerConfig, values: Mapping[str, np.ndarray]) -> Transformer:
-    """The transformer that these tensors, named as Hugging Face does, make up."""
+    """A transformer with these parameters, by Hugging Face's names."""
     graph, state = nnx.split(nnx.eval_shape(lambda: Transformer(config, rngs=nnx.Rngs(0))))
     leaves = dict(nnx.to_flat_state(state))
-    for kept in stored(config):
-        parts = [values[name].T if kept.transposed else values[name] for name in kept.names]
-        whole = np.stack(parts) if kept.path[0] == "layers" else parts[0]
-        leaves[kept.path] = leaves[kept.path].replace(jnp.asarray(whole))
+    for parameter in stored_parameters(config):
+        parts = [values[name].T if parameter.transposed else values[name] for name in parameter.names]
+        whole = np.stack(parts) if parameter.path[0] == "layers" else parts[0]
+        leaves[parameter.path] = leaves[parameter.path].replace(jnp.asarray(whole))
     return nnx.merge(graph, nnx.from_flat_state(leaves))
