@@ -95,7 +95,7 @@ def test_every_mean_and_covariance_agrees(name):
 
 def assert_the_case_is_what_its_name_says(name: str, ecosystem: Ecosystem, prediction: Prediction) -> None:
     """Guards the table: a biased case that is not biased would test nothing."""
-    gap = np.abs(prediction.mean - ecosystem.theta).max((1, 2))
+    gap = np.abs(prediction.mean - ecosystem.theta[None, None]).max((1, 2))
     assert (gap[0] > 0.1) == name.startswith("biased")
     if name == "biased for ever":
         assert gap[-1] > 0.1
