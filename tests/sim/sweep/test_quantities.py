@@ -156,6 +156,7 @@ def test_unequal_entities_of_a_file(of_file, unequal):
     # Guards the case: what it is to show is there.
     np.testing.assert_array_equal(found.lemma1_applies.sel(beta=0.45), 1)
     np.testing.assert_array_equal(found.lemma1_applies.sel(beta=0.8), 0)
+    assert (found.spectral_radius <= found.lemma1_bound).sel(beta=0.45).all()
     np.testing.assert_array_equal(found.common_prompts_stable, 1)
     assert float((found.mse.max("entity") / found.mse.min("entity")).min()) > 1.1
 
