@@ -1,1 +1,1 @@
-"""The `crossfeed` command: parses, calls, prints."""
+"""The `crossfeed` command: parses arguments, calls the other packages and prints."""

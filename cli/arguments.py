@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
@@ -9,17 +10,18 @@ import tyro
 if TYPE_CHECKING:
     from ..theory import Weights
 
-MOST_GENERATIONS = 10**6  # results hold every one
+MOST_GENERATIONS = 10**6  # results hold all of them
 MOST_REPLICATES = 10**10
 
+EcosystemFile = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="ECOSYSTEM.npz")]]
 EntityWeights = Annotated[tuple[float, ...], tyro.conf.arg(metavar="W [W ...]")]
 
 
 def checked_count(name: str, value: int, most: int, least: int | None = None) -> int:
-    """A count that this machine could work off.
+    """The value, which must lie between `least`, if given, and `most`.
 
     Raises:
-        InvalidInput: it is above `most`, or below `least`.
+        InvalidInput: it does not.
     """
     from crossfeed.errors import InvalidInput
 
@@ -31,20 +33,24 @@ def checked_count(name: str, value: int, most: int, least: int | None = None) ->
 
 
 def checked_seed(seed: int) -> int:
-    """The seed, if JAX can take it.
+    """The seed, which must fit 64 bits.
 
     Raises:
-        InvalidInput: the seed does not fit 64 bits.
+        InvalidInput: it does not.
     """
     from crossfeed.errors import InvalidInput
 
     if not -(2**63) <= seed < 2**63:
-        raise InvalidInput(f"seed is {seed}, but has to lie between -2**63 and 2**63 - 1")
+        raise InvalidInput(f"seed is {seed}, but must lie between -2**63 and 2**63 - 1")
     return seed
 
 
 def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...], entities: int) -> Weights:
-    """One value for all entities, or one an entity."""
+    """Weights from one value for all entities, or one per entity.
+
+    Raises:
+        InvalidInput: the number of values is neither 1 nor the number of entities, or a value lies outside [0, 1].
+    """
     import numpy as np
 
     from crossfeed.errors import InvalidInput
@@ -54,6 +60,6 @@ def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...], entities: i
     for name, values in (("alpha", alpha), ("beta", beta)):
         if len(values) not in (1, entities):
             raise InvalidInput(
-                f"{name} has {len(values)} values, but needs one, or one for each of the {entities} entities"
+                f"{name} has {len(values)} values, but needs one for all, or one for each of the {entities} entities"
             )
     return Weights(np.squeeze(np.array(alpha)), np.squeeze(np.array(beta)))

@@ -1,38 +1,46 @@
 """`crossfeed ecosystem`: make an ecosystem file."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from .arguments import checked_count, checked_seed
+from .arguments import EcosystemFile, checked_count, checked_seed
+
+if TYPE_CHECKING:
+    from ..theory import Ecosystem
 
 _MOST_NUMBERS = 10**8  # a gigabyte for each kind of data
 
 
 @dataclass(frozen=True)
 class RandomEcosystem:
-    """Gaussian features of given rank, as in Figures 2 and 4; θ is drawn too."""
+    """Ecosystem with Gaussian features of given rank, as in Figures 2 and 4, and a Gaussian θ."""
 
-    out: tyro.conf.Positional[Path]
-    """File to write (.npz), one that does not exist yet."""
+    out: EcosystemFile
+    """File to write, which must not exist yet."""
     entities: int = 4
-    """K."""
+    """Number of entities K."""
     dimension: int = 15
-    """d, the number of features."""
+    """Number of features d."""
     rank: int = 5
     """Rank of every private feature matrix."""
-    rows: int | None = None
-    """Private samples an entity; as many as the rank if not given."""
-    public_rows: int | None = None
-    """Public samples; as many as the dimension if not given."""
+    rows: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: the rank)")] = None
+    """Number of private samples per entity."""
+    public_rows: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: the dimension)")] = (
+        None
+    )
+    """Number of public samples."""
     noise_variance: float = 1.0
-    """σ² of one label."""
+    """Variance σ² of the label noise."""
     seed: int = 0
-    """Of the random numbers."""
+    """Seed of the random numbers."""
 
     def run(self) -> None:
-        """Draw and write."""
+        """Draw the ecosystem and write it."""
         import jax
 
         from ..theory import random_gaussian
@@ -54,17 +62,17 @@ class RandomEcosystem:
 
 @dataclass(frozen=True)
 class DatasetEcosystem:
-    """Real features that ship with scikit-learn: entities own different slices, the rest is public."""
+    """Ecosystem from a data set of scikit-learn: entities own different slices, and the remaining rows are public."""
 
-    out: tyro.conf.Positional[Path]
-    """File to write (.npz), one that does not exist yet."""
+    out: EcosystemFile
+    """File to write, which must not exist yet."""
     name: str = "diabetes"
-    """breast_cancer, diabetes, digits, iris or wine."""
+    """Data set: breast_cancer, diabetes, digits, iris or wine."""
     entities: int = 3
-    """K."""
+    """Number of entities K."""
 
     def run(self) -> None:
-        """Build and write."""
+        """Make the ecosystem and write it."""
         from ..sim import bundled_ecosystem
 
         _check_new(self.out)
@@ -73,24 +81,24 @@ class DatasetEcosystem:
 
 @dataclass(frozen=True)
 class FileEcosystem:
-    """Your own files: text (.txt, .jsonl) or tables (.csv), or folders of these.
+    """Ecosystem from your own text (.txt, .jsonl) or tables (.csv), as files or folders.
 
-    Text becomes TF-IDF features; tables hold numbers only, and give θ if a target column is named.
+    Text becomes TF-IDF features. Tables hold numbers only, and give θ if a target column is named.
     """
 
-    out: tyro.conf.Positional[Path]
-    """File to write (.npz), one that does not exist yet."""
+    out: EcosystemFile
+    """File to write, which must not exist yet."""
     private: tyro.conf.UseAppendAction[list[Path]] = field(default_factory=list)
-    """What one entity owns: repeat the option, once an entity."""
+    """File or folder of one entity; give the option once per entity."""
     public: tyro.conf.UseAppendAction[list[Path]] = field(default_factory=list)
-    """Public data: repeat the option to add more."""
+    """Public file or folder; repeat the option for more."""
     dimension: int = 32
-    """d, the number of text features."""
-    target: str | None = None
+    """Number of features d made from text."""
+    target: Annotated[str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="(default: none)")] = None
     """Column of the tables that holds the label."""
 
     def run(self) -> None:
-        """Read, build and write."""
+        """Read the files, make the ecosystem and write it."""
         from ..sim import ecosystem_from_files
 
         _check_new(self.out)
@@ -98,14 +106,14 @@ class FileEcosystem:
 
 
 def _check_new(path: Path) -> None:
-    """See, before any work, that nothing would be overwritten."""
+    """Refuse, before any work, to overwrite a file."""
     from crossfeed.errors import InvalidInput
 
     if path.exists():
         raise InvalidInput(f"{path} exists already: choose another name")
 
 
-def _write(ecosystem, path: Path) -> None:
+def _write(ecosystem: Ecosystem, path: Path) -> None:
     from ..theory import save_ecosystem
 
     save_ecosystem(ecosystem, path)

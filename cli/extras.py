@@ -1,4 +1,4 @@
-"""Commands need libraries beyond the core, which the package's extras install."""
+"""Extras of the package that install the libraries of some commands."""
 
 _OF_COMMANDS = {
     "ecosystem": "data",
@@ -11,11 +11,11 @@ _OF_COMMANDS = {
     "verify_lemma1": "proofs",
     "lm": "lm",
 }
-"""The extra that the commands of a module need."""
+"""Extra that the commands of a module need."""
 
 
 def missing_extra(command: object, error: ModuleNotFoundError) -> str | None:
-    """Which extra to install, in one sentence; None if the module that is missing is our own, or the command needs no extra."""
+    """Sentence on the extra to install; None if the command needs none, or the missing module is part of crossfeed."""
     extra = _OF_COMMANDS.get(type(command).__module__.rpartition(".")[2])
     library = (error.name or "").partition(".")[0]
     if extra is None or library in ("", "crossfeed"):

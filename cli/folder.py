@@ -5,7 +5,7 @@ from tempfile import TemporaryFile
 
 
 def make_folder(path: Path) -> Path:
-    """Create the folder if it is missing, and see that files can be made in it.
+    """Create the folder if it is missing, and check that files can be written to it.
 
     Raises:
         InvalidInput: it cannot be created or written.

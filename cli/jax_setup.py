@@ -1,4 +1,4 @@
-"""How commands set JAX up: for this process, before JAX is imported. Importing the library never changes a setting."""
+"""JAX settings of the commands, made before JAX is imported; importing the library changes no setting."""
 
 import os
 import warnings
@@ -10,24 +10,24 @@ _UNKNOWN_FROM = {
     "--xla_cpu_parallel_codegen_split_count": (0, 13),
     "--xla_cpu_prefer_vector_width": (0, 13),
 }
-"""The first jaxlib whose XLA does not know a flag, or has not been tried: XLA ends the process at a flag it does not know."""
+"""First jaxlib without a flag, or not tried with it: XLA ends the process at a flag that it does not know."""
 
 
 def set_up_jax(small_matrices: bool = True) -> None:
-    """Set JAX up for this machine's cores; call it before JAX is first imported.
+    """Configure JAX for this machine; to be called before JAX is first imported.
 
-    float64; one CPU device per core, which sweeps and simulations share; no threads within LAPACK calls, since JAX hands
-    it small matrices one by one; and compiled programs are kept in the user's cache folder.
+    It enables float64; makes one CPU device per core, which sweeps and simulations share; turns off threads within LAPACK
+    calls, since JAX calls it for small matrices one by one; and keeps compiled programs in the user's cache folder.
 
     Args:
-        small_matrices: use XLA's older CPU code generator where there is one. It compiles programs of the theory a third
-            faster, and they run a tenth faster; language models run a tenth slower. Without it, vectors are as wide as the
-            cores have them, where XLA would stop at 256 bits: a twentieth faster for language models.
+        small_matrices: use XLA's older CPU code generator if there is one. It compiles programs of the theory a third faster,
+            and they run a tenth faster, but language models run a tenth slower. Otherwise vectors are as wide as the cores
+            allow, where XLA would stop at 256 bits; language models run a twentieth faster so.
     """
     from importlib.metadata import version
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # XLA logs for which machine each cached program was compiled, as errors. "1" is JAX's own, of a process that started this one.
+    # XLA logs the machine of each cached program as an error. The value 1 is JAX's own, inherited from a parent process.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     ours = (
@@ -37,7 +37,9 @@ def set_up_jax(small_matrices: bool = True) -> None:
     )
     installed = tuple(int(part) for part in version("jaxlib").split(".")[:3] if part.isdecimal())
     known = [f"{flag}={value}" for flag, value in ours.items() if installed < _UNKNOWN_FROM[flag]]
-    os.environ["XLA_FLAGS"] = " ".join([*known, os.environ.get("XLA_FLAGS", "")])  # the last of two wins: the user's
+    os.environ["XLA_FLAGS"] = " ".join(
+        [*known, os.environ.get("XLA_FLAGS", "")]
+    )  # the last one wins, which is the user's
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -46,9 +48,9 @@ def set_up_jax(small_matrices: bool = True) -> None:
 
 
 def _keep_compiled_programs() -> None:
-    """Turn on JAX's compilation cache, in the folder that JAX_COMPILATION_CACHE_DIR names or else the user's cache folder.
+    """Turn on JAX's compilation cache, in the folder JAX_COMPILATION_CACHE_DIR or else the user's cache folder.
 
-    JAX_ENABLE_COMPILATION_CACHE=0 turns it off. A folder that cannot be read or written costs time, not the command.
+    JAX_ENABLE_COMPILATION_CACHE=0 turns it off. If the folder cannot be read or written, programs are compiled every time.
     """
     import jax
     from platformdirs import user_cache_path
@@ -62,5 +64,5 @@ def _keep_compiled_programs() -> None:
 
 
 def _usable_cores() -> int:
-    """Cores this process may run on, where the system tells."""
+    """Number of cores that this process may run on, or of all cores if the system does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

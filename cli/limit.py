@@ -1,33 +1,41 @@
-"""`crossfeed limit`: the errors that training ends in."""
+"""`crossfeed limit`: exact errors in the limit."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tyro
-
-from .arguments import EntityWeights, parse_weights
+from .arguments import EcosystemFile, EntityWeights, parse_weights
 from .output import print_json, print_notes, print_table, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jax import Array
+
+    from ..theory import Ecosystem, Weights
 
 
 @dataclass(frozen=True)
 class LimitCommand:
     """Exact errors of every entity as t → ∞, for constant weights (Theorem 3).
 
-    Where the spectral radius reaches 1 there is no limit, and where an estimate is biased its error depends on θ: then no
-    number is printed.
+    A note replaces the numbers if there is no limit, because the spectral radius is not below 1, or if an error depends on θ,
+    because an estimate is biased, and the file has no θ.
     """
 
-    eco: tyro.conf.Positional[Path]
-    """Ecosystem file (.npz)."""
+    eco: EcosystemFile
+    """Ecosystem to compute with."""
     alpha: EntityWeights
-    """α in [0, 1], weight of synthetic data: one value, or one an entity."""
+    """α in [0, 1], weight of synthetic data: one value for all entities, or one per entity."""
     beta: EntityWeights
-    """β in [0, 1], weight of private against public data: one value, or one an entity."""
+    """β in [0, 1], weight of private against public data: one value for all entities, or one per entity."""
     json: bool = False
     """Print one JSON object."""
 
     def run(self) -> None:
-        """Compute and print."""
+        """Compute the errors and print them."""
         import equinox as eqx
         import numpy as np
 
@@ -37,7 +45,7 @@ class LimitCommand:
         weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
 
         @eqx.filter_jit
-        def measure(ecosystem, weights):
+        def measure(ecosystem: Ecosystem, weights: Weights) -> dict[str, Array | None]:
             law = limit(ecosystem, weights)
             return {
                 "spectral_radius": law.spectral_radius,
@@ -53,9 +61,9 @@ class LimitCommand:
         if self.json:
             print_json(result | ({"notes": notes} if notes else {}))
             return
-        radius, alike = result["spectral_radius"], result["homogenization"]
+        radius, correlation = result["spectral_radius"], result["homogenization"]
         print_table(
-            f"limit: spectral radius {shown(radius)}, homogenization {shown(alike)}",
+            f"limit: spectral radius {shown(radius)}, homogenization {shown(correlation)}",
             ["entity", "MSE", "efficiency", *(f"MSPE task {m + 1}" for m in range(ecosystem.entities))],
             (
                 (k + 1, result["mse"][k], result["relative_efficiency"][k], *result["mspe"][k])
@@ -65,7 +73,8 @@ class LimitCommand:
         print_notes(notes)
 
 
-def _notes(result, path: Path) -> list[str]:
+def _notes(result: Mapping[str, np.ndarray], path: Path) -> list[str]:
+    """Reasons why numbers are missing."""
     import numpy as np
 
     if not result["converged"]:
@@ -76,5 +85,7 @@ def _notes(result, path: Path) -> list[str]:
     if len(biased):
         return [f"the limit of entity {biased[0]} is biased, so its error depends on theta, which {path} does not hold"]
     if np.isnan(result["relative_efficiency"]).any():
-        return ["private and public data together do not span all features: no unbiased estimator, hence no efficiency"]
+        return [
+            "private and public data together do not span all features: there is no unbiased estimator, and so no efficiency"
+        ]
     return []

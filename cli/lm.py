@@ -1,7 +1,10 @@
 """`crossfeed lm`: language models that train on each other's text."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -9,30 +12,43 @@ from .interruption import leave_at_once
 from .output import print_json, print_table
 from .processes import Processes
 
+if TYPE_CHECKING:
+    from ..figures.lm.tables import Table
+
+_RunFolder = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
+_RunFolders = tyro.conf.Positional[
+    Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]", help_behavior_hint="(required)")]
+]
+_Seed = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: the run's first)")]
+
 
 @dataclass(frozen=True)
 class LmRun:
-    """Run the study that a TOML file describes (docs/language_models.md); with --quick instead, a small one that needs no data.
+    """Run the study that a TOML file describes (docs/language_models.md), or with --quick a small one that needs no data.
 
-    Killed at any moment and continued with --resume, it ends with the same measures. With several processes, on one host
-    or many, start the command once for each; all have to see the same files.
+    Killed at any moment and continued with --resume, it ends with the same measures. To share the work between processes, on
+    one host or many, start the command once per process; all must see the same files.
     """
 
-    config: tyro.conf.Positional[Path | None] = None
-    """CONFIG.toml."""
-    out: Path | None = None
-    """The run's folder; results/lm-quick with --quick."""
+    config: tyro.conf.Positional[
+        Annotated[Path | None, tyro.conf.arg(metavar="[CONFIG.toml]", help_behavior_hint="(required without --quick)")]
+    ] = None
+    """File that describes the study."""
+    out: Annotated[
+        Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default with --quick: results/lm-quick)")
+    ] = None
+    """Folder of the run."""
     resume: bool = False
-    """Go on with the run instead of starting it."""
+    """Continue an existing run instead of starting one."""
     quick: bool = False
-    """The built-in study: two small models, science and arithmetic, β = 0.5 and α = 0, 0.5, 1; minutes on two cores."""
+    """Run the built-in study: two small models, science and arithmetic, β = 0.5 and α = 0, 0.5, 1; minutes on two cores."""
     shared: Processes = field(default_factory=Processes)
 
     def run(self) -> None:
-        """Run, and print the losses."""
+        """Run the study, with progress on stderr, and print its tables."""
         from .progress import progress_bar
 
-        leave_at_once(lambda: self.resume)  # what follows imports much
+        leave_at_once(lambda: self.resume)  # before the slow imports that follow
         from crossfeed.errors import InvalidInput
         from crossfeed.multihost import together
 
@@ -70,18 +86,19 @@ class LmRun:
 
 @dataclass(frozen=True)
 class LmTable:
-    """Print a run's tables: losses and likeness, first → last, and the pattern score where the run has the paper's form.
+    """Print tables of runs: losses and similarity, first → last, and the pattern score if the run has the form of the paper's.
 
-    Falls by more than 0.1 are green, rises red. Several runs that differ in seeds, α and β make one table.
+    Losses that fall by more than 0.1 are green, those that rise so are red. Several runs that differ in seeds, α and β make
+    one table.
     """
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
+    runs: _RunFolders
     """Folders of runs."""
-    out: Path | None = None
-    """Write the tables here too, in Markdown."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: only print)")] = None
+    """File to write the tables to, in Markdown."""
 
     def run(self) -> None:
-        """Print, and write."""
+        """Print the tables, and write them if a file is named."""
         from crossfeed.atomic_write import atomic_write
         from crossfeed.errors import InvalidInput
 
@@ -96,7 +113,7 @@ class LmTable:
             scores = score_lines(data)
         except InvalidInput as reason:
             scores = [f"no pattern score: {reason}"]
-        if self.out:  # first, because what reads the printed tables may stop reading
+        if self.out:  # first, since a reader of stdout may stop early
             text = "\n".join([*(table.markdown() for table in tables), *(f"    {line}" for line in scores)]) + "\n"
             with atomic_write(self.out) as part:
                 part.write_text(text, encoding="utf-8")
@@ -105,12 +122,12 @@ class LmTable:
         print("\n".join(scores))
 
 
-def _print(table) -> None:
+def _print(table: Table) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Table as RichTable
     from rich.text import Text
 
-    rich_table = Table()
+    rich_table = RichTable()
     for name in table.header:
         rich_table.add_column(Text(name), justify="right")
     colors = {-1: "green", 0: "", 1: "red"}
@@ -124,17 +141,17 @@ def _print(table) -> None:
 
 @dataclass(frozen=True)
 class LmFigure:
-    """Draw a run: loss against generation, or with --beta the embeddings of what the models write."""
+    """Draw runs: the loss by generation, or with --beta the embeddings of the models' completions."""
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
+    runs: _RunFolders
     """Folders of runs that differ in seeds, α and β only."""
     out: Path
     """File to write: .png, .svg or .pdf."""
-    beta: float | None = None
+    beta: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: draw the loss)")] = None
     """Draw the principal components of embeddings at this β, of the first seed that is finished there."""
 
     def run(self) -> None:
-        """Draw and write."""
+        """Draw the figure and write it."""
         from ..figures.lm.plots import embedding_figure, loss_figure
         from ..figures.lm.runs import open_runs
         from ..figures.report import write_figure
@@ -148,23 +165,23 @@ class LmFigure:
 class LmEvaluate:
     """Loss and accuracy of a run's last models on its own tasks, or on other files."""
 
-    run_folder: tyro.conf.Positional[Path]
-    """The run's folder."""
+    run_folder: _RunFolder
+    """Folder of the run."""
     alpha: float
-    """Which cell: its α."""
+    """α of the models."""
     beta: float
-    """Which cell: its β."""
-    seed: int | None = None
-    """Which cell: its seed; the first one if not given."""
+    """β of the models."""
+    seed: _Seed = None
+    """Seed of the models."""
     task: tyro.conf.UseAppendAction[list[Path]] = field(default_factory=list)
-    """A JSONL file to evaluate on; repeat the option for more."""
+    """JSONL file to evaluate on; repeat the option for more."""
     items: int = 200
-    """Examples of each file."""
+    """Number of examples per file."""
     json: bool = False
     """Print one JSON object."""
 
     def run(self) -> None:
-        """Evaluate and print."""
+        """Evaluate the models and print the results."""
         from ..sim.lm import evaluate_files, open_cell
 
         cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)
@@ -173,30 +190,32 @@ class LmEvaluate:
             print_json({"tasks": found.tasks, "items": found.items, "loss": found.loss, "accuracy": found.accuracy})
             return
         tasks = [f"{task} ({items} items)" for task, items in zip(found.tasks, found.items, strict=True)]
-        for name, values in (("loss (nats a token)", found.loss), ("exact answers", found.accuracy)):
+        for name, values in (("loss (nats per token)", found.loss), ("exact answers", found.accuracy)):
             rows = ((f"model {k + 1}", *row) for k, row in enumerate(values))
             print_table(f"{name}, generation {cell.generation}", ["", *tasks], rows)
 
 
 @dataclass(frozen=True)
 class LmGenerate:
-    """Let a run's last models complete a prompt."""
+    """Complete a prompt with a run's last models."""
 
-    run_folder: tyro.conf.Positional[Path]
-    """The run's folder."""
+    run_folder: _RunFolder
+    """Folder of the run."""
     prompt: str
-    """What to complete."""
+    """Text to complete."""
     alpha: float
-    """Which cell: its α."""
+    """α of the models."""
     beta: float
-    """Which cell: its β."""
-    seed: int | None = None
-    """Which cell: its seed; the first one if not given."""
-    temperature: float | None = None
-    """Of sampling; the run's if not given, 0 for the likeliest tokens."""
+    """β of the models."""
+    seed: _Seed = None
+    """Seed of the models."""
+    temperature: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: the run's)")] = (
+        None
+    )
+    """Sampling temperature; 0 chooses the likeliest tokens."""
 
     def run(self) -> None:
-        """Write and print."""
+        """Generate the completions and print them."""
         from ..sim.lm import complete_prompt, open_cell
 
         cell = open_cell(self.run_folder, self.seed, self.alpha, self.beta)

@@ -1,4 +1,4 @@
-"""Entry point: parse the arguments, run one command, turn user errors into one sentence and exit code 2."""
+"""Entry point: parses the arguments, runs one command, and turns a user's errors into one sentence and exit code 2."""
 
 import os
 import signal
@@ -37,12 +37,14 @@ Ecosystem = Annotated[
 ]
 Sweep = Annotated[
     Annotated[SweepRun, tyro.conf.subcommand("run")] | Annotated[SweepStatus, tyro.conf.subcommand("status")],
-    tyro.conf.subcommand("sweep", description="Sweep any grid of weights and ecosystems: run, or look how far one is."),
+    tyro.conf.subcommand(
+        "sweep", description="Sweep grids of weights and ecosystems: run a sweep, or show its progress."
+    ),
 ]
 Verify = Annotated[
     Annotated[VerifyLedger, tyro.conf.subcommand("ledger")] | Annotated[VerifyLemma1, tyro.conf.subcommand("lemma1")],
     tyro.conf.subcommand(
-        "verify", description="Decide every claim of the ledger by running code, or try Lemma 1 on random ecosystems."
+        "verify", description="Decide the claims of the ledger by running code, or test Lemma 1 on random ecosystems."
     ),
 ]
 LanguageModels = Annotated[
@@ -51,7 +53,10 @@ LanguageModels = Annotated[
     | Annotated[LmGenerate, tyro.conf.subcommand("generate")]
     | Annotated[LmTable, tyro.conf.subcommand("table")]
     | Annotated[LmFigure, tyro.conf.subcommand("figure")],
-    tyro.conf.subcommand("lm", description="Language models that train on each other's text: run, use, show."),
+    tyro.conf.subcommand(
+        "lm",
+        description="Language models that train on each other's text: run studies, use the models, show the results.",
+    ),
 ]
 Command = (
     Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
@@ -69,19 +74,19 @@ Command = (
 )
 
 _DESCRIPTION = (
-    "What happens when generative models train recursively on each other's outputs: exact, simulated, learned. "
-    "--version prints the version."
+    "What happens when generative models train recursively on each other's outputs: exact results for linear models, "
+    "simulations, and language models. --version prints the version."
 )
 
 
 def main() -> None:
-    """Run the command line; exits with 2 on bad input."""
+    """Run the command line, and exit with 2 on bad input."""
     if sys.argv[1:] == ["--version"]:
         print(f"crossfeed {__version__}")
         return
     handler = signal.getsignal(signal.SIGINT)
     if handler is not signal.SIG_IGN:
-        leave_at_once(lambda: False)  # amid imports an exception would end in a traceback, or be swallowed
+        leave_at_once(lambda: False)  # during imports an exception would end in a traceback, or be swallowed
     try:
         command = tyro.cli(
             Command,  # pyright: ignore[reportArgumentType]
@@ -102,7 +107,7 @@ def main() -> None:
         if (advice := missing_extra(command, error)) is None:
             raise
         _refuse(advice)
-    except BrokenPipeError:  # the reader, such as `head`, has enough
+    except BrokenPipeError:  # the reader, such as `head`, has stopped
         _discard_output()
     except OSError as error:
         _discard_output()
@@ -112,7 +117,7 @@ def main() -> None:
     except RuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):  # a JaxRuntimeError
             raise
-        _refuse("this does not fit the memory: ask for less (entities, features, generations, rows of a batch)")
+        _refuse("this does not fit the memory: use fewer entities, features or generations, or a smaller batch")
 
 
 def _refuse(sentence: str) -> None:
@@ -121,5 +126,5 @@ def _refuse(sentence: str) -> None:
 
 
 def _discard_output() -> None:
-    """Nobody reads stdout any more; what is still buffered must not fail when Python ends."""
+    """Redirect stdout to nowhere, so that flushing its buffer cannot fail when Python ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Commands as they were spelled before 0.2: they keep working, with a hint on stderr."""
+"""Spellings of commands before version 0.2, which still work, with a hint on stderr."""
 
 import sys
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ _OF_LEMMA1 = (*_HELP, "--trials", "--entities-max", "--features-max", "--seed")
 
 
 def current_spelling(arguments: Sequence[str]) -> list[str]:
-    """The arguments as commands take them now.
+    """Command-line arguments in the current spelling.
 
     Args:
-        arguments: what follows the program's name.
+        arguments: those after the program's name, in either spelling.
     """
     command, rest = arguments[:1], list(arguments[1:])
     if command == ["sweep"] and rest and rest[0] not in ("run", "status", *_HELP):
@@ -19,7 +19,7 @@ def current_spelling(arguments: Sequence[str]) -> list[str]:
     if command == ["verify"] and (not rest or rest[0] not in ("ledger", "lemma1", *_HELP)):
         return _hinted("verify", "ledger", rest)
     if command == ["verify"] and rest[0] == "lemma1" and not any(one.split("=")[0] in _OF_LEMMA1 for one in rest):
-        return _hinted("verify", "ledger", rest)  # the claims whose ids begin with it
+        return _hinted("verify", "ledger", rest)  # claims whose ids begin with "lemma1"
     return list(arguments)
 
 

@@ -1,4 +1,4 @@
-"""Printing: JSON that every reader accepts, and tables for people."""
+"""Output of the commands: JSON, tables and notes."""
 
 import json
 import math
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 # NumPy and Rich are imported where they are used, so that `--help` does not wait for them.
 
-_COLUMN = 14  # characters a column needs
+_COLUMN = 14  # characters per column
 _WIDTH_IN_FILES = 160
 
 
 def print_json(values: Mapping[str, object]) -> None:
-    """Print one JSON object; arrays become lists, and what is not a finite number becomes null."""
+    """Print one JSON object; arrays become lists, and NaN and infinities become null."""
     print(json.dumps({name: _plain(value) for name, value in values.items()}, allow_nan=False))
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table on stdout; columns that do not fit are left out, and the caption says so."""
+    """Print a table on stdout; columns that do not fit are omitted, and the caption says so."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -31,7 +31,7 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[objec
     fitting = console.width // _COLUMN
     left_out = len(header) - fitting
     caption = f"{left_out} more columns with --json" if left_out > 0 else None
-    # As `Text`: in a plain string, such as the name of a file, Rich would read markup.
+    # As `Text`, since Rich would read markup in a plain string, such as the name of a file.
     table = Table(title=Text(title), title_justify="left", caption=caption)
     for name in header[:fitting]:
         table.add_column(Text(name), justify="right", no_wrap=True)
@@ -41,13 +41,13 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def print_notes(notes: Sequence[str]) -> None:
-    """Print on stderr what a person should know about the numbers."""
+    """Print notes on the numbers on stderr."""
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
 
 
 def biased_notes(mse: "np.ndarray", path: Path) -> list[str]:
-    """A note where numbers are missing because the ecosystem has no θ."""
+    """Note that numbers are missing because the ecosystem has no θ; none if all are there."""
     import numpy as np
 
     generations, entities = np.nonzero(np.isnan(mse))
@@ -55,12 +55,12 @@ def biased_notes(mse: "np.ndarray", path: Path) -> list[str]:
         return []
     return [
         f"the estimate of entity {entities[0] + 1} at generation {generations[0]} is biased, so its error depends on theta, "
-        f"which {path} does not hold ({len(generations)} numbers left out)"
+        f"which {path} does not hold ({len(generations)} numbers omitted)"
     ]
 
 
 def print_errors(kind: str, mse: "np.ndarray", mspe: "np.ndarray") -> None:
-    """Print the MSE by generation, and the MSPE at the last one."""
+    """Print the MSE by generation, and the MSPE at the last generation."""
     entities = mse.shape[1]
     print_table(
         f"MSE, {kind}",
@@ -75,7 +75,7 @@ def print_errors(kind: str, mse: "np.ndarray", mspe: "np.ndarray") -> None:
 
 
 def shown(value: object) -> str:
-    """A number as people read it; a dash where there is none."""
+    """Value as text: six digits of a number, a dash if it is not finite."""
     plain = value.tolist() if hasattr(value, "tolist") else value  # pyright: ignore[reportAttributeAccessIssue]
     if isinstance(plain, float):
         return f"{plain:.6g}" if math.isfinite(plain) else "-"

@@ -2,32 +2,38 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 
 @dataclass(frozen=True)
 class PlotCommand:
-    """Draw one variable of a sweep: heat maps over (α, β) with contours, or lines; other axes become lines and panels.
+    """Draw one variable of a sweep: heat maps over (α, β) with contours, or lines; further axes become lines and panels.
 
-    Draws are averaged. A sweep under way can be plotted: what is missing stays white, and the picture says how much is there.
+    Random ecosystems are averaged. An unfinished sweep can be plotted: points that are missing stay white, and a note says how
+    many are computed.
     """
 
-    store: tyro.conf.Positional[Path]
-    """The store of a sweep."""
+    store: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STORE")]]
+    """Store of a sweep."""
     variable: str
-    """What to draw, for instance spectral_radius."""
+    """Quantity to draw, for instance spectral_radius (docs/sweeps.md lists all)."""
     out: Path
     """File to write: .png, .svg or .pdf."""
-    x: str | None = None
-    """Horizontal axis; α, or the generation, if not given."""
-    y: str | None = None
-    """Vertical axis of heat maps; β if not given and free."""
-    at: tyro.conf.UseAppendAction[list[str]] = field(default_factory=list)
-    """NAME=VALUE: hold an axis at its value nearest to this; repeat the option for more."""
+    x: Annotated[str | None, tyro.conf.arg(metavar="AXIS", help_behavior_hint="(default: alpha, or generation)")] = None
+    """Horizontal axis."""
+    y: Annotated[
+        str | None, tyro.conf.arg(metavar="AXIS", help_behavior_hint="(default: beta over alpha, else lines)")
+    ] = None
+    """Vertical axis of heat maps."""
+    at: Annotated[tyro.conf.UseAppendAction[list[str]], tyro.conf.arg(metavar="AXIS=VALUE")] = field(
+        default_factory=list
+    )
+    """Hold an axis at its value nearest to this one; repeat the option for more axes."""
 
     def run(self) -> None:
-        """Draw and write."""
+        """Draw the figure and write it."""
         from ..figures.report import write_figure
         from ..figures.sweep_plot import open_sweep, plot_sweep
 
@@ -43,4 +49,4 @@ def _held(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError:
-        raise InvalidInput(f"at is {text!r}, but must be NAME=VALUE with a number") from None
+        raise InvalidInput(f"at is {text!r}, but must be AXIS=VALUE with a number") from None

@@ -1,26 +1,28 @@
-"""`crossfeed predict`: what an ecosystem's entities gain on every task, over α and β."""
+"""`crossfeed predict`: prediction error of every entity on every task, over α and β."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
+from .arguments import EcosystemFile
 from .folder import make_folder
 
 
 @dataclass(frozen=True)
 class PredictCommand:
-    """Draw the exact MSPE of every entity on every task over α and β, with the numbers as CSV."""
+    """Draw the exact prediction error (MSPE) of every entity on every task over α and β, and write it as CSV.
 
-    eco: tyro.conf.Positional[Path]
-    """Ecosystem file (.npz)."""
+    It is shown relative to the best that each entity reaches without synthetic data.
+    """
+
+    eco: EcosystemFile
+    """Ecosystem to compute with."""
     out: Path
     """Folder to write to."""
     quick: bool = False
-    """A coarser grid."""
+    """Use a coarser grid."""
 
     def run(self) -> None:
-        """Compute, draw and say what the picture says."""
+        """Compute the errors, write the figure, and print its conclusion."""
         from ..figures.real_data import draw_ecosystem
         from ..figures.report import Request
         from ..theory import load_ecosystem

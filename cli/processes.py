@@ -1,18 +1,21 @@
 """Arguments of commands that several processes can share."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
 
 
 @dataclass(frozen=True)
 class Processes:
-    """Several processes, on one host or many: start the command once for each."""
+    """To share the work between processes, on one host or many, start the command once per process."""
 
-    coordinator: str | None = None
-    """HOST:PORT of process 0, for several processes."""
+    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="(default: none)")] = None
+    """Address of process 0; required for more than one process."""
     processes: int = 1
-    """How many processes share the work."""
+    """Number of processes."""
     process: int = 0
-    """Which of them this is, from 0."""
+    """Index of this process, from 0."""
 
     def join(self) -> None:
         """Wait for the other processes, if there are any; JAX then sees the devices of all."""

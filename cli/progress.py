@@ -1,6 +1,7 @@
-"""Progress of long work, on stderr: a bar on a terminal, and a line now and then where a log is written."""
+"""Progress on stderr: a bar on a terminal, and a line every half minute elsewhere."""
 
 from datetime import timedelta
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -14,11 +15,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-_APART = 30.0  # seconds from line to line
+_APART = 30.0  # seconds between lines
 
 
 def progress_bar(*more: str) -> Progress:
-    """A progress bar that leaves no trace, with more text columns if wanted."""
+    """Progress bar that disappears at the end, with optional further text columns."""
     console = Console(stderr=True, soft_wrap=True)
     return (Progress if console.is_terminal else _Lines)(
         SpinnerColumn(),
@@ -34,14 +35,14 @@ def progress_bar(*more: str) -> Progress:
 
 
 class _Lines(Progress):
-    """Where nothing can be drawn over."""
+    """Progress in lines, where no bar can be drawn."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._told = self.get_time()
 
-    def update(self, task_id: TaskID, **kwargs) -> None:
-        """Note what is done, and say so if the last time was long ago."""
+    def update(self, task_id: TaskID, **kwargs: Any) -> None:
+        """Update a task, and print a line if the last one is long ago."""
         super().update(task_id, **kwargs)
         if self.get_time() - self._told < _APART:
             return
@@ -49,6 +50,6 @@ class _Lines(Progress):
         task = next(task for task in self.tasks if task.id == task_id)
         parts = [f"{task.completed:,.0f}" + (f" of {task.total:,.0f}" if task.total else "")]
         parts += [rate] if (rate := task.fields.get("rate")) else []
-        parts += [f"{timedelta(seconds=round(task.elapsed or 0))} gone"]
-        parts += [f"{timedelta(seconds=round(task.time_remaining))} left"] if task.time_remaining else []
+        parts += [f"{timedelta(seconds=round(task.elapsed or 0))} elapsed"]
+        parts += [f"{timedelta(seconds=round(task.time_remaining))} remaining"] if task.time_remaining else []
         self.console.print(f"{task.description}: {', '.join(parts)}", highlight=False, markup=False)

@@ -1,4 +1,4 @@
-"""`crossfeed reproduce`, the main job, and `crossfeed figures`, the pictures made from sweeps."""
+"""`crossfeed reproduce`, the figures of the theorems, and `crossfeed figures`, those made from sweeps."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReproduceCommand:
-    """Reproduce the theorem figures and their checks: pictures, CSV, report.json, and index.html to read."""
+    """Reproduce the figures of the paper's theorems and their checks: images, CSV files, report.json, and index.html to read."""
 
     out: Path
     """Folder to write to."""
     quick: bool = False
-    """Coarser grids and fewer replicates, in under a minute."""
+    """Use coarser grids and fewer replicates; takes about a minute."""
     seed: int = 0
-    """Of every random draw."""
+    """Seed of all random numbers."""
 
     def run(self) -> None:
         """Make all figures, with progress on stderr."""
@@ -36,14 +36,14 @@ class ReproduceCommand:
 
 @dataclass(frozen=True)
 class FiguresCommand:
-    """Draw the figures made from sweeps: phase diagrams for many K, best weights, regions of stability, volume."""
+    """Draw the figures made from sweeps: phase diagrams for many K, best weights, trajectories, stability, and volume."""
 
     out: Path
-    """Folder to write to; sweeps that are there already are continued."""
+    """Folder to write to; unfinished sweeps in it are continued."""
     quick: bool = False
-    """Coarser grids and fewer ecosystems."""
+    """Use coarser grids and fewer ecosystems."""
     seed: int = 0
-    """Of every random draw."""
+    """Seed of all random numbers."""
 
     def run(self) -> None:
         """Make all figures, with progress on stderr."""
@@ -55,7 +55,7 @@ class FiguresCommand:
 
 
 def _make(names: list[str], figures: Iterator[tuple[str, Report]], out: Path) -> None:
-    """Draw figure after figure and say what each says."""
+    """Make the figures one by one, and print the conclusion of each."""
     from .progress import progress_bar
 
     with progress_bar() as progress:

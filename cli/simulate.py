@@ -1,38 +1,49 @@
-"""`crossfeed simulate`: the same errors by Monte Carlo, with standard errors."""
+"""`crossfeed simulate`: errors by Monte Carlo, with standard errors."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import tyro
-
-from .arguments import MOST_GENERATIONS, MOST_REPLICATES, EntityWeights, checked_count, checked_seed, parse_weights
+from .arguments import (
+    MOST_GENERATIONS,
+    MOST_REPLICATES,
+    EcosystemFile,
+    EntityWeights,
+    checked_count,
+    checked_seed,
+    parse_weights,
+)
 from .output import biased_notes, print_errors, print_json, print_notes, print_table
+
+if TYPE_CHECKING:
+    from ..sim import Simulation
+    from ..theory import Ecosystem, Weights
 
 
 @dataclass(frozen=True)
 class SimulateCommand:
     """Monte Carlo errors of every entity at generations 0..T, with standard errors."""
 
-    eco: tyro.conf.Positional[Path]
-    """Ecosystem file (.npz)."""
+    eco: EcosystemFile
+    """Ecosystem to simulate."""
     alpha: EntityWeights
-    """α in [0, 1], weight of synthetic data: one value, or one an entity."""
+    """α in [0, 1], weight of synthetic data: one value for all entities, or one per entity."""
     beta: EntityWeights
-    """β in [0, 1], weight of private against public data: one value, or one an entity."""
+    """β in [0, 1], weight of private against public data: one value for all entities, or one per entity."""
     generations: int
-    """T, the last generation."""
+    """Last generation T."""
     replicates: int = 10_000
-    """How many times the whole workflow is drawn."""
+    """Number of independent replicates of the whole workflow, at least 2."""
     seed: int = 0
-    """Of the random numbers."""
+    """Seed of the random numbers."""
     mode: Literal["moments", "rows"] = "moments"
-    """`moments` draws what acts on training, exactly in law; `rows` draws every label and solves least squares."""
+    """Draw the moments X'y, which is fast and has the exact distribution, or draw every label and solve least squares."""
     json: bool = False
     """Print one JSON object; mspe[t][k][m] is entity k on task m, and *_se are standard errors."""
 
     def run(self) -> None:
-        """Draw, with progress on stderr, and print."""
+        """Simulate, with progress on stderr, and print the errors."""
         import numpy as np
 
         from ..theory import load_ecosystem
@@ -54,7 +65,7 @@ class SimulateCommand:
         )
         print_notes(notes)
 
-    def _draw(self, ecosystem, weights):
+    def _draw(self, ecosystem: Ecosystem, weights: Weights) -> Simulation:
         import jax
 
         from ..sim import make_moment_sampler, make_row_sampler, simulate_on_devices

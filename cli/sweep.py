@@ -1,7 +1,8 @@
-"""`crossfeed sweep`: any grid of weights and ecosystems, into a store that outlives interruptions."""
+"""`crossfeed sweep`: grids of weights and ecosystems, computed into a store that survives interruptions."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -14,22 +15,22 @@ from .processes import Processes
 class SweepRun:
     """Run the sweep that a TOML file describes (docs/sweeps.md).
 
-    The store is Zarr: xarray.open_zarr(STORE) reads it, also while it grows. Killed at any moment and continued with
-    --resume, it ends the same bit by bit. With several processes, on one host or many, start the command once for each.
+    The store is Zarr: xarray.open_zarr(STORE) reads it, even while it grows. Killed at any moment and continued with --resume,
+    it ends the same bit by bit. To share the work between processes, on one host or many, start the command once per process.
     """
 
-    spec: tyro.conf.Positional[Path]
-    """SPEC.toml."""
+    spec: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SPEC.toml")]]
+    """File that describes the sweep."""
     out: Path
-    """The store to write, a folder."""
+    """Folder of the store."""
     resume: bool = False
-    """Go on with the store instead of making it."""
+    """Continue an existing store instead of creating one."""
     shared: Processes = field(default_factory=Processes)
     json: bool = False
-    """Print the status at the end as one JSON object."""
+    """Print the final status as one JSON object."""
 
     def run(self) -> None:
-        """Run, with progress on stderr, and print how much is finished."""
+        """Run the sweep, with progress on stderr, and print how much is finished."""
         from .progress import progress_bar
 
         self.shared.join()
@@ -50,22 +51,22 @@ class SweepRun:
                 progress.update(task, completed=done, total=total, rate=rate)
 
             run_sweep(spec, self.out, Share(self.shared.process, self.shared.processes), report)
-        first_alone(lambda: None)  # all have come to the end
+        first_alone(lambda: None)  # waits until all processes are finished
         if self.shared.process == 0:
             SweepStatus(self.out, self.json).run()
 
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """Say how much of a sweep is finished."""
+    """Show how much of a sweep is finished."""
 
-    store: tyro.conf.Positional[Path]
-    """The store of a sweep."""
+    store: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STORE")]]
+    """Store of the sweep."""
     json: bool = False
     """Print one JSON object."""
 
     def run(self) -> None:
-        """Look and print."""
+        """Read the store and print its status."""
         from ..sim.sweep import status_of
 
         status = status_of(self.store)

@@ -1,34 +1,39 @@
 """`crossfeed trajectory`: exact errors generation by generation."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tyro
-
-from .arguments import MOST_GENERATIONS, EntityWeights, checked_count, parse_weights
+from .arguments import MOST_GENERATIONS, EcosystemFile, EntityWeights, checked_count, parse_weights
 from .output import biased_notes, print_errors, print_json, print_notes
+
+if TYPE_CHECKING:
+    from jax import Array
+
+    from ..theory import Law
 
 
 @dataclass(frozen=True)
 class TrajectoryCommand:
     """Exact errors of every entity at generations 0..T (Theorems 1 and 2).
 
-    Where an estimate is biased, its error depends on θ: without θ in the file no number is printed.
+    The error of a biased estimate depends on θ, and is omitted if the file has no θ.
     """
 
-    eco: tyro.conf.Positional[Path]
-    """Ecosystem file (.npz)."""
+    eco: EcosystemFile
+    """Ecosystem to compute with."""
     alpha: EntityWeights
-    """α in [0, 1], weight of synthetic data: one value, or one an entity."""
+    """α in [0, 1], weight of synthetic data: one value for all entities, or one per entity."""
     beta: EntityWeights
-    """β in [0, 1], weight of private against public data: one value, or one an entity."""
+    """β in [0, 1], weight of private against public data: one value for all entities, or one per entity."""
     generations: int
-    """T, the last generation."""
+    """Last generation T."""
     json: bool = False
     """Print one JSON object; mspe[t][k][m] is entity k on task m."""
 
     def run(self) -> None:
-        """Compute and print."""
+        """Compute the errors and print them."""
         import equinox as eqx
         import jax.numpy as jnp
         import numpy as np
@@ -39,7 +44,7 @@ class TrajectoryCommand:
         ecosystem = load_ecosystem(self.eco)
         weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
 
-        def measure(law):
+        def measure(law: Law) -> dict[str, Array]:
             return {
                 "mse": mse(law),
                 "mspe": mspe(law),

@@ -1,4 +1,4 @@
-"""`crossfeed verify ledger`: decide every claim of the ledger again."""
+"""`crossfeed verify ledger`: decide the claims of the ledger."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -14,6 +14,8 @@ from .folder import make_folder
 from .output import print_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..proofs_check.ledger import Outcome, Statement
 
 _RESULTS = Path("results")
@@ -21,24 +23,28 @@ _RESULTS = Path("results")
 
 @dataclass(frozen=True)
 class VerifyLedger:
-    """Decide the claims of the paper and of this project by running code: symbolic, exact or certified where that can be.
+    """Decide the claims of the paper and of this project by running code: symbolic, exact or certified where possible.
 
-    Exits with 1 if a verdict differs from the recorded one, a claim has no check, or a check lets a mutation pass.
+    Exits with 1 if a verdict differs from the recorded one, a claim has no check, or a check accepts a mutated formula.
     """
 
-    claims: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Ids, or what ids begin with (E4, lemma1); all claims if not given. What a claim rests on is decided too."""
+    claims: tyro.conf.Positional[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="[CLAIM ...]", help_behavior_hint="(default: all claims)")]
+    ] = ()
+    """Ids of claims, or prefixes of ids (E4, lemma1); the claims that these rest on are decided too."""
     list: bool = False
-    """Only list the claims with their recorded verdicts, as a table."""
+    """Only print a table of the claims with their recorded verdicts."""
     quick: bool = False
-    """Leave out the claims that take long."""
+    """Skip the slowest claims."""
     json: bool = False
     """Print one JSON object."""
-    out: Path | None = None
-    """Folder for ledger.md, ledger.json and ledger.html; results if not given and all claims are decided."""
+    out: Annotated[
+        Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: results if all claims are decided)")
+    ] = None
+    """Folder for ledger.md, ledger.json and ledger.html."""
 
     def run(self) -> None:
-        """Decide, with progress on stderr, print, write, and exit with 1 if something does not stand."""
+        """Decide the claims, with progress on stderr, print and write the verdicts, and exit with 1 if one is not as recorded."""
         self._check()
         from ..proofs_check import claims as _  # noqa: F401  attaches the checks
         from ..proofs_check.ledger import CHECKS, read_statements, select
@@ -72,9 +78,9 @@ class VerifyLedger:
         from crossfeed.errors import InvalidInput
 
         if self.quick and self.claims:
-            raise InvalidInput("quick leaves out claims that take long: ask for it or for claims by name, not for both")
+            raise InvalidInput("quick skips slow claims: give either quick or names of claims, not both")
         if self.list and (self.json or self.out):
-            raise InvalidInput("list only prints: it takes neither json nor out")
+            raise InvalidInput("list only prints a table: it cannot be combined with json or out")
 
 
 def _decide(statements: Sequence[Statement]) -> Sequence[Outcome]:
@@ -121,7 +127,7 @@ def _print_outcomes(outcomes: Sequence[Outcome], summary: str) -> None:
     console.print(summary, markup=False, highlight=False, soft_wrap=True)
 
 
-def _console():
+def _console() -> Console:
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=160)

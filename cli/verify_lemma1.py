@@ -1,10 +1,12 @@
-"""`crossfeed verify lemma1`: random ecosystems against Lemma 1, the extremal ones decided exactly."""
+"""`crossfeed verify lemma1`: tests of Lemma 1 on random ecosystems, the extremal ones decided exactly."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .arguments import checked_count, checked_seed
 from .folder import make_folder
@@ -15,17 +17,17 @@ _MOST_ENTITIES, _MOST_FEATURES = 50, 50
 
 @dataclass(frozen=True)
 class VerifyLemma1:
-    """Draw random ecosystems and hold their spectral radius against Lemma 1; the extremal ones are decided exactly.
+    """Test Lemma 1 on random ecosystems: compare ρ(Q) with its bound, and decide the extremal ones exactly.
 
-    Exits with 1 if an ecosystem within the lemma's condition is not proved to obey it.
+    Exits with 1 if an ecosystem that satisfies the lemma's condition is not proved to obey it.
     """
 
     trials: int
-    """Draw this many ecosystems within Lemma 1's condition, and as many for the outside, of which some satisfy it by chance."""
+    """Number of random ecosystems within Lemma 1's condition, and of those drawn outside it, some of which satisfy it by chance."""
     entities_max: int = 8
-    """Largest K drawn, up to 50."""
+    """Largest number of entities K, at most 50."""
     features_max: int = 8
-    """Largest d drawn, up to 50."""
+    """Largest number of features d, at most 50."""
     seed: int = 0
     """Seed of the random ecosystems."""
     json: bool = False
@@ -34,7 +36,7 @@ class VerifyLemma1:
     """Folder to write to."""
 
     def run(self) -> None:
-        """Draw, with progress on stderr, print, write, and exit with 1 if one in doubt is not proved to obey the lemma."""
+        """Run the trials, with progress on stderr, print and write the results, and exit with 1 if one contradicts the lemma."""
         from ..figures.lemma1_trials import run_trials
         from ..figures.report import Request
         from ..proofs_check.lemma1 import MOST_TRIALS, Sizes
@@ -64,7 +66,7 @@ class VerifyLemma1:
             sys.exit(1)
 
 
-def _print(summary) -> None:
+def _print(summary: Mapping[str, Any]) -> None:
     within, outside = summary["within"], summary["outside"]
     extremal, worst, growth = within["extremal"], outside["worst"], outside["divergence"]
     print_table(
@@ -73,9 +75,9 @@ def _print(summary) -> None:
         within["slack_quantiles"].items(),
     )
     print(
-        "the trials nearest the bound, decided exactly: "
+        "trials closest to the bound, decided exactly: "
         + ", ".join(f"{count} {verdict}" for verdict, count in within["decided_exactly"].items())
-        + f" (float64 had put {within['slack_below_rounding']} of all trials beyond it by more than 1e-10)"
+        + f" (in float64, {within['slack_below_rounding']} of all trials exceed it by more than 1e-10)"
     )
     print(
         f"extremal: K = {extremal['entities']}, d = {extremal['features']}, bound {extremal['verdict']}"
@@ -99,6 +101,6 @@ def _print(summary) -> None:
         )
     if growth:
         print(
-            f"simulated for {growth['generations']} generations: over their last half the error grows by "
-            f"{growth['simulated_growth']:.4f} a generation, by Theorem 2 {growth['exact_growth']:.4f}; it tends to ρ(Q)"
+            f"simulated for {growth['generations']} generations: over the last half the error grows by a factor of "
+            f"{growth['simulated_growth']:.4f} per generation, by Theorem 2 of {growth['exact_growth']:.4f}; its limit is ρ(Q)"
         )

@@ -130,7 +130,7 @@ def test_interrupted_by_hand_it_says_how_to_go_on(config, tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=100) == 130
     heard = said(tmp_path / "run").read_text().splitlines()
-    assert heard[-1] == "crossfeed: interrupted: what is finished is kept, and --resume goes on from there"
+    assert heard[-1] == "crossfeed: interrupted: finished work is kept, and --resume continues from there"
     assert not [line for line in heard if "Traceback" in line or "Error" in line]
 
 
