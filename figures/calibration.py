@@ -86,7 +86,8 @@ def fit(
     def step(carry: tuple[Any, optax.OptState], _: None) -> tuple[tuple[Any, optax.OptState], None]:
         guess, state = carry
         value, gradient = value_and_grad(guess, state=state)
-        update, state = optimizer.update(gradient, state, guess, value=value, grad=gradient, value_fn=loss)
+        with jax.numpy_dtype_promotion("standard"):  # Optax's line search mixes integer types
+            update, state = optimizer.update(gradient, state, guess, value=value, grad=gradient, value_fn=loss)
         return (optax.apply_updates(guess, update), state), None
 
     @jax.jit
