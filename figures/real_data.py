@@ -21,7 +21,7 @@ _LARGEST_CHANGE = 1.0  # end of the color scale, in powers of two
 
 
 @dataclass(frozen=True)
-class Prediction:
+class TaskErrors:
     """Exact prediction errors of all entities in the limit, with and without synthetic data.
 
     Attributes:
@@ -86,7 +86,7 @@ def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: st
     return save(request, _report(found, ecosystem, name, source), _figure(found), columns)
 
 
-def compute(ecosystem: Ecosystem, source: str, points: int) -> Prediction:
+def compute(ecosystem: Ecosystem, source: str, points: int) -> TaskErrors:
     """Exact prediction errors over a grid with this number of values of α and of β.
 
     Args:
@@ -112,7 +112,7 @@ def compute(ecosystem: Ecosystem, source: str, points: int) -> Prediction:
     log_errors, log_alone = np.log(errors[..., tasks]), np.log(alone[..., tasks])
     row, column = np.unravel_index(log_errors.mean(axis=(2, 3)).argmin(), errors.shape[:2])
     row_alone = log_alone.mean(axis=(1, 2, 3)).argmin()
-    return Prediction(alphas, betas, errors, alone, tasks, (int(row), int(column)), int(row_alone))
+    return TaskErrors(alphas, betas, errors, alone, tasks, (int(row), int(column)), int(row_alone))
 
 
 def _errors(
@@ -125,7 +125,7 @@ def _errors(
     return np.asarray(over_grid(jnp.asarray(betas), jnp.asarray(alphas)))
 
 
-def _figure(found: Prediction) -> Figure:
+def _figure(found: TaskErrors) -> Figure:
     """One heat map of the change per entity and task, with the best common weights marked."""
     change = found.log_ratio / np.log(2)
     change = np.where(np.isfinite(change), change, np.nan)[:, :, :_SHOWN, :_SHOWN]  # white where there is no limit
@@ -148,7 +148,7 @@ def _figure(found: Prediction) -> Figure:
     return figure
 
 
-def _report(found: Prediction, ecosystem: Ecosystem, name: str, source: str) -> Report:
+def _report(found: TaskErrors, ecosystem: Ecosystem, name: str, source: str) -> Report:
     alpha, beta = found.best_weights
     beta_alone = float(found.betas[found.best_alone])
     ratio = found.log_ratio[found.best]
