@@ -1,4 +1,4 @@
-"""What is measured after a generation: losses, right answers, likeness and diversity, as arrays with named axes."""
+"""Measures taken after a generation: losses, exact answers, similarity and diversity, as arrays with named axes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ AXES: dict[str, tuple[str, ...]] = {
     "tokens_read": ("entity", "source"),
     "tokens_counted": ("entity",),
 }
-"""Axes of every measure after `generation`."""
+"""Axes of every measure, after the axis `generation`."""
 DRAWN_AXES = ("moment", "entity", "dataset", "item", "coordinate")
-"""Axes of `coordinates`, kept for the first and the last generation."""
+"""Axes of `coordinates`, which are kept for the first and the last generation only."""
 LABELS = {
-    "loss": ("test loss", "nats a token"),
+    "loss": ("test loss", "nats per token"),
     "accuracy": ("exact answers", "1"),
     "similarity": ("cosine similarity of completions", "1"),
     "distinct": ("distinct-n of completions", "1"),
     "vendi": ("Vendi score of completions", "texts"),
-    "training_loss": ("training loss, mean of the generation", "nats a token"),
+    "training_loss": ("training loss, mean of the generation", "nats per token"),
     "tokens_read": ("tokens trained on in the generation", "tokens"),
     "tokens_counted": ("tokens that the training loss counts", "tokens"),
     "coordinates": ("random projection of embeddings", "1"),
@@ -43,7 +43,14 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """Lengths of the axes of a study's measures."""
+    """Lengths of the axes of a study's measures.
+
+    Attributes:
+        entity: number of entities.
+        task: number of tasks.
+        dataset: number of tasks, and one for the public text.
+        item: number of texts of each dataset that are completed.
+    """
 
     entity: int
     task: int
@@ -51,13 +58,21 @@ class Sizes:
     item: int
 
     def shape(self, axes: Sequence[str]) -> tuple[int, ...]:
-        """The shape of an array with these axes."""
+        """Shape of an array with these axes."""
         fixed = {"other": self.entity, "n": len(DISTINCT), "source": len(SOURCES), "moment": 2, "coordinate": DRAWN}
         return tuple(fixed.get(axis) or getattr(self, axis) for axis in axes)
 
 
 class Measurer:
-    """Takes the measures of populations on a study's held-out texts.
+    """Measures of populations on the held-out texts of a study.
+
+    Args:
+        study: the study.
+        corpus: its texts.
+        tokenizer: tokenizer of the models.
+
+    Attributes:
+        sizes: lengths of the axes of the measures.
 
     Raises:
         InvalidInput: the embedding that the study names cannot be had.
@@ -71,69 +86,80 @@ class Measurer:
         self._scored = [*corpus.tests, self._completed[-1]]
         self._references = [references[:items] for references in corpus.references]
         self.sizes = Sizes(len(corpus.private), len(corpus.tests), len(self._datasets), items)
-        references = [texts[i][texts.prompts[i] :] for texts in self._completed for i in range(len(texts))]
-        plain = [tokenizer.decode(text) for text in references]
-        self._embedding = Embedding(study.measures.embedding, plain)
+        references = [texts.completion(i) for texts in self._completed for i in range(len(texts))]
+        self._embedding = Embedding(study.measures.embedding, [tokenizer.decode(text) for text in references])
 
     def empty(self) -> dict[str, np.ndarray]:
-        """Arrays for all generations, NaN where nothing was measured yet."""
+        """Arrays of all measures for all generations, filled with NaN."""
         generations = self._study.generations + 1
         arrays = {name: np.full((generations, *self.sizes.shape(axes)), np.nan) for name, axes in AXES.items()}
         return arrays | {"coordinates": np.full(self.sizes.shape(DRAWN_AXES), np.nan, np.float32)}
 
     def generates_text(self, generation: int) -> bool:
-        """Whether texts are completed in this generation."""
+        """Whether models generate text to be measured after this generation."""
         return generation % self._study.measures.text_every == 0 or generation == self._study.generations
 
     def losses(self, population: Population) -> Float[np.ndarray, "entity dataset"]:
-        """Mean loss of a token of the completions: of tests, and of passages of public text after their beginning."""
+        """Mean loss per token of the completions of each dataset, in nats; of public passages, the part after the prompt counts."""
         return completion_losses(population, self._scored, self._study.training.length)
 
     def texts(self, population: Population, key: jax.Array, report: Report) -> dict[str, np.ndarray]:
-        """Every measure of what the models write, and `coordinates` of its embeddings."""
+        """Measures of the text that models generate from held-out prompts, and `coordinates` of its embeddings.
+
+        Args:
+            population: the models.
+            key: random key of the sampling.
+            report: called with the number of tokens generated.
+        """
         study = self._study
         prompts = [texts.prompt(i) for texts in self._completed for i in range(len(texts))]
-        plain = population.generate_text(prompts, study.pool, study.training.length, key, report)
+        generated = population.generate_text(prompts, study.pool, study.training.length, key, report)
         shape = (self.sizes.entity, self.sizes.dataset, self.sizes.item)
-        by_dataset = [np.reshape(np.array(own, dtype=object), shape[1:]).tolist() for own in plain]
-        alike, different, drawn = self._embedded(by_dataset)
+        by_dataset = [np.reshape(np.array(texts, dtype=object), shape[1:]).tolist() for texts in generated]
+        similarities, vendi_scores, projected = self._embedded(by_dataset)
         return {
-            "similarity": alike,
+            "similarity": similarities,
             "accuracy": np.array(
-                [[accuracy(own[m], self._references[m]) for m in range(self.sizes.task)] for own in by_dataset]
+                [[accuracy(texts[m], self._references[m]) for m in range(self.sizes.task)] for texts in by_dataset]
             ),
-            "distinct": np.array([[[distinct_n(texts, n) for n in DISTINCT] for texts in own] for own in by_dataset]),
-            "vendi": different.T,
-            "coordinates": drawn.reshape(shape[1], shape[0], shape[2], -1).swapaxes(0, 1).astype(np.float32),
+            "distinct": np.array(
+                [[[distinct_n(texts, n) for n in DISTINCT] for texts in datasets] for datasets in by_dataset]
+            ),
+            "vendi": vendi_scores.T,
+            "coordinates": projected.reshape(shape[1], shape[0], shape[2], -1).swapaxes(0, 1).astype(np.float32),
         }
 
     def _embedded(self, texts: list[list[list[str]]]) -> list[np.ndarray]:
-        """Similarity, Vendi scores and coordinates of texts by entity, dataset and item; datasets come first.
+        """Similarities, Vendi scores and coordinates of texts, each with datasets as the first axis.
 
-        One dataset at a time, since the embeddings of all would fill the memory.
+        Datasets are embedded one after another, since the embeddings of all would fill the memory.
+
+        Args:
+            texts: texts by entity, dataset and item.
         """
-        found = []
+        measured = []
         for dataset in range(self.sizes.dataset):
-            embedded = self._embedding([text for own in texts for text in own[dataset]])
-            of_entities = embedded.reshape(self.sizes.entity, self.sizes.item, -1)
-            different = [vendi_score(own) for own in of_entities]
-            found.append((similarity(of_entities), different, coordinates(embedded)))
-        return [np.array(values) for values in zip(*found, strict=True)]
+            embedded = self._embedding([text for datasets in texts for text in datasets[dataset]])
+            by_entity = embedded.reshape(self.sizes.entity, self.sizes.item, -1)
+            measured.append((similarity(by_entity), [vendi_score(items) for items in by_entity], coordinates(embedded)))
+        return [np.array(values) for values in zip(*measured, strict=True)]
 
 
 def completion_losses(
     population: Population, datasets: Sequence[Texts], length: int
 ) -> Float[np.ndarray, "entity dataset"]:
-    """Mean loss of a token of the completions of each dataset, in nats.
+    """Mean loss per token of the completions of each dataset, in nats.
 
     Args:
-        length: of the rows that texts are packed into; no text is longer.
+        population: the models.
+        datasets: texts of each dataset.
+        length: tokens per row that texts are packed into; no text is longer.
     """
     rows = pack_all(Texts.concatenate(datasets), length)
     dataset_of = np.repeat(np.arange(len(datasets)), [len(texts) for texts in datasets])
-    # Segments number the texts from 1; what is not counted has no loss.
+    # Segments number the texts from 1.
     dataset = np.append(dataset_of, -1)[rows.segments - 1][rows.counted]
-    totals = [np.bincount(dataset, own[rows.counted]) for own in population.losses(rows)]
+    totals = [np.bincount(dataset, losses[rows.counted]) for losses in population.losses(rows)]
     return np.stack(totals) / np.bincount(dataset)
 
 

@@ -1,4 +1,4 @@
-"""Measures of what models write: likeness between models, diversity of each, and right answers."""
+"""Measures of generated text: similarity between models, diversity of each model, and exact answers."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -15,25 +15,25 @@ from ..data.tasks import answers_exactly
 
 BUILTIN = "builtin"
 DRAWN = 64
-"""Coordinates of an embedding that are kept for pictures."""
+"""Number of coordinates of an embedding that are kept for figures."""
 _FEATURES = 4096
 DISTINCT = (1, 2, 3)
-"""Lengths n of the word sequences of distinct-n."""
+"""Lengths n of the word sequences that distinct-n counts."""
 
 
 class Embedding:
-    """Texts as unit vectors.
+    """Embedding of texts as unit vectors.
 
-    'builtin' counts hashed character 3- to 5-grams within words (4096 signed buckets, log of 1 + the count), weighs them by
-    their rarity in the reference texts, and normalizes: texts are close if they share spelling, so words and their forms, not
-    meaning. Anything else names a Sentence-Transformers model.
+    The built-in one is a TF-IDF of hashed character 3- to 5-grams within words: 4096 signed buckets, log(1 + count), and
+    inverse document frequencies of the reference texts. Texts are close if they share words and word forms; meaning does not
+    matter.
 
     Args:
-        name: 'builtin' or the model's name.
-        references: texts that say which n-grams are rare.
+        name: 'builtin', or the name of a Sentence-Transformers model.
+        references: texts whose document frequencies are used.
 
     Raises:
-        InvalidInput: the model's library is not installed, or it has no such model.
+        InvalidInput: the library of the model is not installed, or it has no such model.
     """
 
     def __init__(self, name: str, references: Sequence[str]):
@@ -47,7 +47,7 @@ class Embedding:
         self._rarity = TfidfTransformer(sublinear_tf=False).fit(abs(self._counts(references)))
 
     def __call__(self, texts: Sequence[str]) -> Float[np.ndarray, "text feature"]:
-        """Unit vectors; zero for a text without words."""
+        """Unit vectors of texts; zero for a text without words."""
         if self._model is not None:
             return np.asarray(self._model.encode(list(texts), normalize_embeddings=True), np.float64)
         return cast(csr_array, self._rarity.transform(self._counts(texts))).toarray()
@@ -58,7 +58,7 @@ class Embedding:
         return counts
 
 
-def _sentence_model(name: str):
+def _sentence_model(name: str) -> Any:
     try:
         from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -72,33 +72,33 @@ def _sentence_model(name: str):
 
 
 def coordinates(embedded: Float[np.ndarray, "text feature"]) -> Float[np.ndarray, "text coordinate"]:
-    """A fixed random projection to `DRAWN` coordinates, which keeps distances well enough to draw."""
+    """Fixed random projection to `DRAWN` coordinates, which approximately preserves distances."""
     return GaussianRandomProjection(cast(Any, DRAWN), random_state=0).fit(embedded[:1]).transform(embedded)
 
 
 def similarity(embedded: Float[np.ndarray, "entity item feature"]) -> Float[np.ndarray, "entity entity"]:
-    """Mean cosine between what two models write for the same prompt; two texts without words count as equal."""
+    """Mean cosine similarity of two models' completions of the same prompt; two texts without words count as equal."""
     return _cosines(embedded.swapaxes(0, 1)).mean(axis=0)
 
 
 def _cosines(embedded: Float[np.ndarray, "*several text feature"]) -> Float[np.ndarray, "*several text text"]:
-    """Of every pair; 1 for two texts without words, whose vectors are zero."""
+    """Cosines of every pair of texts; 1 for two texts without words, whose vectors are zero."""
     empty = np.asarray(~embedded.any(axis=-1))
     both_empty = empty[..., :, None] & empty[..., None, :]
     return np.where(both_empty, 1.0, embedded @ embedded.swapaxes(-1, -2))
 
 
 def distinct_n(texts: Sequence[str], n: int) -> float:
-    """Different sequences of n words over all of them, in all texts together; NaN if there is none."""
+    """Share of distinct sequences among all sequences of n words in all texts together; NaN if there is none."""
     sequences = [tuple(words[i : i + n]) for words in map(str.split, texts) for i in range(len(words) - n + 1)]
     return len(set(sequences)) / len(sequences) if sequences else float("nan")
 
 
 def vendi_score(embedded: Float[np.ndarray, "item feature"]) -> float:
-    """Effective number of different texts: exp of the entropy of the eigenvalues of the cosines over their number.
+    """Vendi score (Friedman and Dieng, TMLR 2023): the effective number of different texts.
 
-    Friedman and Dieng, The Vendi Score, TMLR 2023. From 1 (all equal) to the number of texts; texts without words
-    are equal to each other.
+    It is the exponential of the entropy of the eigenvalues of the cosine matrix divided by the number of texts, and lies
+    between 1 (all texts are equal) and this number. Texts without words are equal to each other.
     """
     values = np.linalg.eigvalsh(_cosines(embedded) / len(embedded))
     values = values[values > 1e-12]
@@ -106,5 +106,5 @@ def vendi_score(embedded: Float[np.ndarray, "item feature"]) -> float:
 
 
 def accuracy(completions: Sequence[str], references: Sequence[str]) -> float:
-    """Part of the completions with the reference's answer."""
+    """Share of completions that give the answer of their reference."""
     return float(np.mean([answers_exactly(*pair) for pair in zip(completions, references, strict=True)]))

@@ -1,1 +1,1 @@
-"""A run that survives interruptions: its folder, checkpoints, measures, and the loop over generations."""
+"""A run that survives interruptions: the loop over generations, checkpoints, measures, and the use of its models."""

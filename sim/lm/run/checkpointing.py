@@ -1,4 +1,4 @@
-"""Orbax checkpoints of a run, one after every generation."""
+"""Checkpoints of a run, saved with Orbax after every generation."""
 
 import shutil
 from pathlib import Path
@@ -14,24 +14,27 @@ from crossfeed.multihost import as_first, first_alone, gathered, together
 from ..study.study import Study
 from ..train.population import Population
 
-_RECORDS = 2**20
-"""Bytes that a checkpoint takes beside its arrays, at most."""
+_METADATA_BYTES = 2**20
+"""Upper bound on the bytes that a checkpoint takes beside its arrays."""
 
 
 class Checkpoints:
-    """Pytrees of arrays, one a generation, each there whole or not at all; only the last is kept.
+    """Checkpoints in a folder: pytrees of arrays, one per generation, saved completely or not at all. Only the last is kept.
 
-    Of several processes all read, and the first writes.
+    Of several processes all read, and the first one writes.
+
+    Args:
+        folder: folder of the checkpoints, made if need be.
 
     Raises:
-        CrossfeedError: from `save`, the disk is full or cannot be written; what was saved before stays. From `restore`, what is
-            saved is damaged, or a process does not see it.
+        CrossfeedError: by `save`, the disk is full or cannot be written; the checkpoint before stays. By `restore`, the
+            checkpoint is damaged, or a process does not see it.
     """
 
     def __init__(self, folder: Path):
         here = jax.process_index()
         first_alone(lambda: folder.mkdir(parents=True, exist_ok=True))
-        # Each process has a manager of its own, which waits for no other process.
+        # Each process has its own manager, so that none waits for another.
         alone = ocp.options.MultiprocessingOptions(here, {here}, f"process{here}")
         options = ocp.CheckpointManagerOptions(
             max_to_keep=1,
@@ -48,12 +51,12 @@ class Checkpoints:
 
     @property
     def latest(self) -> int | None:
-        """The last generation that was saved, as process 0 sees it: files reach the others late."""
+        """Last generation that was saved, as process 0 sees it (files appear late to the others); None if there is none."""
         step = as_first(-1 if (here := self._manager.latest_step()) is None else here)
         return step if step >= 0 else None
 
     def save(self, generation: int, tree: Any) -> None:
-        """Save a pytree."""
+        """Save the pytree of a generation."""
         here = jax.tree.map(gathered, tree)
         first_alone(lambda: self._write(generation, here))
 
@@ -61,17 +64,21 @@ class Checkpoints:
         cannot, until = f"cannot write to {self._folder}", "go on with --resume when there is room"
         for left_by_a_kill in self._folder.glob("*.orbax-checkpoint-tmp"):
             shutil.rmtree(left_by_a_kill, ignore_errors=True)
-        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + _RECORDS
-        # On a full disk Orbax's threads print pages of errors.
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + _METADATA_BYTES
+        # Checked first, because on a full disk the threads of Orbax print pages of errors.
         if (free := shutil.disk_usage(self._folder).free) < needed:
             raise CrossfeedError(f"{cannot}: {free:,} bytes are free, and {needed:,} needed; {until}")
         try:
             self._manager.save(generation, args=ocp.args.PyTreeSave(tree))
-        except (OSError, ValueError) as error:  # its storage raises a ValueError where the disk is full after all
+        except (OSError, ValueError) as error:  # Orbax raises a ValueError if the disk fills up meanwhile
             raise CrossfeedError(f"{cannot}: {' '.join(str(error).split())[:200]}; {until}") from error
 
     def restore(self, like: Any) -> Any:
-        """The last pytree, or as much of it as `like` has: its structure and types, and nothing else is read."""
+        """Last pytree, or the part of it that `like` has.
+
+        Args:
+            like: pytree with the structure, shapes and dtypes to restore; nothing else is read.
+        """
         wanted = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), like)
         step = self.latest
         return together(lambda: self._read(step, wanted))
@@ -86,7 +93,7 @@ class Checkpoints:
             ) from error
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         self._manager.close()
 
 

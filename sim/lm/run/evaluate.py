@@ -1,4 +1,4 @@
-"""Use the models that a run ended with: evaluate them on tasks, and complete prompts."""
+"""Use of the last models of a run: evaluation on tasks, and completion of prompts."""
 
 import time
 from collections.abc import Sequence
@@ -29,11 +29,13 @@ _LOOKS, _PAUSE = 5, 0.1  # seconds
 
 @dataclass(frozen=True)
 class OpenCell:
-    """The last models of one cell of a run, those of generation 0 if it has no others yet.
+    """Last models of one cell of a run: those of its last generation so far.
 
     Attributes:
-        folder: of the run.
-        generation: that they have reached.
+        folder: folder of the run.
+        study: study of the run.
+        population: the models; `population.model(k)` is that of entity k, from 0, and `population.tokenizer` their tokenizer.
+        generation: generation of the models.
     """
 
     folder: Path
@@ -44,10 +46,20 @@ class OpenCell:
 
 @in_single_precision
 def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> OpenCell:
-    """Load a cell of a run.
+    """Last models of a cell of a run.
+
+    Args:
+        folder: folder of the run, which may be going on.
+        seed: seed of the cell; the first one of the study if None.
+        alpha: α of the cell.
+        beta: β of the cell.
+
+    Returns:
+        The models, those of generation 0 if the cell has not gone further yet.
 
     Raises:
-        InvalidInput: there is no such run, no such cell, or its generation 0 is not finished.
+        InvalidInput: there is no run, it has no such cell, or generation 0 of the cell is not finished.
+        CrossfeedError: a checkpoint is damaged or cannot be read.
     """
     study = study_of(folder)
     seed = study.seeds[0] if seed is None else seed
@@ -62,9 +74,9 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
 
 
 def _last_models(path: Path, shapes: Population, study: Study) -> tuple[Population, int] | None:
-    """The models saved last at a place and their generation, if there are any.
+    """Last models saved in a folder, and their generation; None if there are none.
 
-    A run that goes on replaces what is there, and a look amid that finds nothing or half of it: another look helps.
+    A run that is going on replaces its checkpoints. Reading them meanwhile may fail, so it is tried several times.
     """
     failure = None
     for _ in range(_LOOKS):
@@ -85,13 +97,13 @@ def _last_models(path: Path, shapes: Population, study: Study) -> tuple[Populati
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How models do on tasks.
+    """Losses and accuracies of models on tasks.
 
     Attributes:
-        tasks: their names.
-        items: examples of each.
-        loss: nats a token of the completions, [entity, task].
-        accuracy: part of exact answers, [entity, task].
+        tasks: names of the tasks.
+        items: number of examples of each task.
+        loss: mean loss per token of the completions, in nats.
+        accuracy: share of completions, of the likeliest tokens, that give the right answer.
     """
 
     tasks: list[str]
@@ -102,10 +114,20 @@ class Evaluation:
 
 @in_single_precision
 def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluation:
-    """Loss and accuracy (with the likeliest tokens) on the first examples of JSONL files, or of the run's own tests.
+    """Loss and accuracy of models on tasks.
+
+    Args:
+        cell: models, from `open_cell`.
+        files: JSONL files of examples; if there are none, the tests of the run's own tasks.
+        items: greatest number of examples of each, from the start of the file; those longer than `training.length` tokens are
+            left out.
+
+    Returns:
+        Losses and accuracies of every model on every task.
 
     Raises:
-        InvalidInput: a file cannot be read, or `items` is below 1; without files, the run's own texts are not as they were.
+        InvalidInput: a file cannot be read, no example of it fits, or `items` is below 1; without files, the texts of the run
+            have changed.
     """
     if items < 1:
         raise InvalidInput(f"items is {items}, but must be at least 1")
@@ -122,9 +144,9 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
         texts = texts.select(kept)
         scored.append(texts)
         prompts = [texts.prompt(i) for i in range(len(texts))]
-        written = population.generate_text(prompts, greedy, length, jax.random.key(0), _silent)
+        completions = population.generate_text(prompts, greedy, length, jax.random.key(0), _no_report)
         references = [examples[i].completion for i in kept]
-        right.append([accuracy(own, references) for own in written])
+        right.append([accuracy(texts, references) for texts in completions])
     losses = completion_losses(population, scored, length)
     return Evaluation(names, [len(texts) for texts in scored], losses, np.array(right).T)
 
@@ -137,10 +159,18 @@ def _own_tests(cell: OpenCell) -> list[tuple[str, tuple[Example, ...]]]:
 
 @in_single_precision
 def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> list[str]:
-    """What each entity's model writes after a prompt.
+    """Completions of a prompt by each entity's model.
+
+    Args:
+        cell: models, from `open_cell`.
+        prompt: text to complete.
+        temperature: temperature of the sampling; that of the run if None, and 0 for the likeliest tokens.
+
+    Returns:
+        One completion per entity; the same ones at each call.
 
     Raises:
-        InvalidInput: a negative temperature, or a prompt that is no text, or too long for the model.
+        InvalidInput: the temperature is negative, or the prompt is not valid text, empty, or too long.
     """
     try:
         prompt.encode()
@@ -155,9 +185,9 @@ def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> l
     if temperature is not None and not 0 <= temperature < np.inf:
         raise InvalidInput(f"temperature is {temperature}, but must be at least 0 and finite")
     settings = cell.study.pool if temperature is None else replace(cell.study.pool, temperature=temperature)
-    written = cell.population.generate_text([tokens], settings, longest, jax.random.key(0), _silent)
-    return [own[0] for own in written]
+    completions = cell.population.generate_text([tokens], settings, longest, jax.random.key(0), _no_report)
+    return [texts[0] for texts in completions]
 
 
-def _silent(what: str, tokens: int) -> None:
-    """Reports to nobody."""
+def _no_report(what: str, tokens: int) -> None:
+    """Ignore reports of progress."""

@@ -1,6 +1,5 @@
-"""What training starts from: checkpoints or new models, trained on public text and tasks first."""
+"""Base models that training starts from: pretrained or new ones, first trained on public text and, if asked for, the tasks."""
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
@@ -13,24 +12,24 @@ from ..data.texts import Rows, pack
 from ..model.config import TransformerConfig, llama_config
 from ..model.transformer import Transformer
 from ..study.study import SCRATCH, EntitySettings, Study, TrainingSettings
-from ..train.population import Population, check_finite
+from ..train.population import Population, Report, check_finite
 from .checkpointing import Checkpoints
 from .inputs import Inputs
 
 
 def model_configs(study: Study, inputs: Inputs) -> list[TransformerConfig]:
-    """The form of every entity's model."""
+    """Configuration of each entity's model."""
     if SCRATCH not in study.bases:
         return [inputs.pretrained[name].model.config for name in study.bases]
     return [_config(study, entity, inputs.tokenizer.size) for entity in study.entities]
 
 
-_Kind = str | TransformerConfig
-"""A checkpoint by its name, or the form of a new model."""
+_Base = str | TransformerConfig
+"""Name of a pretrained model, or configuration of a new one."""
 
 
-def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[_Kind], dict[_Kind, Transformer]]:
-    """The kind of every entity's model, and a model of each kind."""
+def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[_Base], dict[_Base, Transformer]]:
+    """Base of each entity, and the model of each base before it is trained."""
     if SCRATCH not in study.bases:
         return [*study.bases], {name: inputs.pretrained[name].model for name in dict.fromkeys(study.bases)}
     configs = model_configs(study, inputs)
@@ -53,26 +52,31 @@ def _config(study: Study, entity: EntitySettings, vocabulary: int) -> Transforme
 
 
 class Bases:
-    """The models that training starts from, one for each entity and seed.
+    """Base models of the entities, for each seed; trained when they are first asked for, and restored when they were before.
 
     Args:
-        folder: where new models are kept once they are trained.
-        tell: is told what is done and how many tokens that took.
+        study: the study.
+        inputs: its texts, tokenizer and pretrained models.
+        folder: folder of the run, which keeps the trained bases.
+        report: called with what is being done and the number of tokens processed since the last call.
+
+    Attributes:
+        population: function from a seed to the base models.
     """
 
-    def __init__(self, study: Study, inputs: Inputs, folder: Path, tell: Callable[[str, int], None]):
-        self._study, self._inputs, self._folder, self._tell = study, inputs, folder, tell
-        # Otherwise only generation 0 starts from them, and they need no memory after it.
+    def __init__(self, study: Study, inputs: Inputs, folder: Path, report: Report):
+        self._study, self._inputs, self._folder, self._report = study, inputs, folder, report
+        # If only generation 0 starts from them, they need no memory after it.
         kept = 1 if study.training.start == "base" else 0
         self.population = lru_cache(maxsize=kept)(self._population)
 
     def _population(self, seed: int) -> Population:
-        kinds, models = _untrained(self._study, self._inputs, seed)
-        made = {kind: self._trained(model, number, seed) for number, (kind, model) in enumerate(models.items())}
-        return Population.of([made[kind] for kind in kinds], self._inputs.tokenizer)
+        bases, models = _untrained(self._study, self._inputs, seed)
+        trained = {base: self._trained(model, number, seed) for number, (base, model) in enumerate(models.items())}
+        return Population.of([trained[base] for base in bases], self._inputs.tokenizer)
 
     def _trained(self, model: Transformer, number: int, seed: int) -> Transformer:
-        """The checkpoint or new model `number`, trained on what all entities start from."""
+        """Base model `number` after its training, which is the same for all entities that start from it."""
         study = self._study
         steps = study.model.pretrain_steps
         if not steps:
@@ -83,25 +87,25 @@ class Bases:
             if checkpoints.latest is not None:
                 return alone.with_state(checkpoints.restore(alone.state), study.training.batch).model(0)
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
-            self._tell(what, 0)
+            self._report(what, 0)
             trained, losses = alone.train([self._rows(training, seed)], training)
             check_finite(losses, what)
             checkpoints.save(0, trained.state)
-            self._tell("", steps * training.batch * training.length)
+            self._report("", steps * training.batch * training.length)
         return trained.model(0)
 
     def _rows(self, training: TrainingSettings, seed: int) -> Rows:
-        """Texts drawn i.i.d., public ones and, with weight `pretrain_private`, those of all tasks alike."""
+        """Training rows of the base: texts drawn i.i.d. from public text and, with weight `pretrain_private`, from all tasks."""
         corpus = self._inputs.corpus
-        shelves = [corpus.public, *corpus.private]
+        sources = [corpus.public, *corpus.private]
         private = self._study.model.pretrain_private
         weights = np.array([1 - private, *[private / len(corpus.private)] * len(corpus.private)])
-        count = training.steps * training.batch
-        mean = weights @ [shelf.lengths.mean() for shelf in shelves]
+        mean = weights @ [texts.lengths.mean() for texts in sources]
         random = np.random.default_rng([seed, 2**31])
-        source = random.choice(len(shelves), size=2 * int(count * training.length / mean) + 16, p=weights)
-        index = (random.random(len(source)) * np.array([len(shelf) for shelf in shelves])[source]).astype(np.int64)
-        texts = [shelves[s][i] for s, i in zip(source, index, strict=True)]
-        fitting = 1 + int(np.searchsorted(np.cumsum([len(text) for text in texts]), count * training.length))
-        prompts = np.array([shelves[s].prompts[i] for s, i in zip(source[:fitting], index[:fitting], strict=True)])
-        return pack(texts[:fitting], prompts, count, training.length, np.ones(len(prompts), bool))
+        # Twice as many as the rows hold on average, so that they are filled.
+        source = random.choice(len(sources), size=2 * int(training.rows * training.length / mean) + 16, p=weights)
+        index = (random.random(len(source)) * np.array([len(texts) for texts in sources])[source]).astype(np.int64)
+        texts = [sources[s][i] for s, i in zip(source, index, strict=True)]
+        fitting = 1 + int(np.searchsorted(np.cumsum([len(text) for text in texts]), training.rows * training.length))
+        prompts = np.array([sources[s].prompts[i] for s, i in zip(source[:fitting], index[:fitting], strict=True)])
+        return pack(texts[:fitting], prompts, training.rows, training.length, np.ones(len(prompts), bool))

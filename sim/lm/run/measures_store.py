@@ -1,4 +1,4 @@
-"""The measures of a run as one Zarr store."""
+"""Measures of a run, as one Zarr store."""
 
 import json
 import os
@@ -31,10 +31,14 @@ def write_measures(
     fingerprints: Mapping[str, str],
     cells: Mapping[Cell, dict[str, np.ndarray]],
 ) -> None:
-    """The measures of all cells as far as they are there, NaN elsewhere; replaces those written before.
+    """Write the measures of all cells, with NaN for those not taken yet; replaces the store written before.
 
     Args:
-        fingerprints: of `Inputs`.
+        folder: folder of the run.
+        study: the study.
+        corpus: its texts.
+        fingerprints: fingerprints of its `Inputs`.
+        cells: measures of the cells that have been started.
     """
     shape = (len(study.seeds), len(study.alpha), len(study.beta))
     variables = {}
@@ -63,14 +67,13 @@ def write_measures(
     attributes = {
         _STUDY: json.dumps(study.as_dict()),
         _INPUTS: json.dumps(dict(fingerprints)),
-        "test_examples_too_long": list(corpus.tests_too_long),  # of each task; left out
+        "test_examples_too_long": list(corpus.tests_too_long),  # number per task, left out of the tests
     }
     data = xr.Dataset(variables, coordinates, attributes)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # text and consolidated metadata are extensions of Zarr 3, which xarray reads
+            # Strings and consolidated metadata are extensions of Zarr 3, which xarray reads.
+            warnings.simplefilter("ignore")
             _replace(folder / _MEASURES, lambda part: data.to_zarr(part, consolidated=True))
     except OSError as error:
         raise CrossfeedError(
@@ -79,7 +82,7 @@ def write_measures(
 
 
 def _replace(whole: Path, write: Callable[[Path], object]) -> None:
-    """Write a folder anew; the one before stays until the new one is complete, also if a kill cuts in."""
+    """Replace a folder by a new one; the old one stays until the new one is complete, even if the process is killed."""
     part, old = (whole.with_name(f".{whole.name}.{ending}") for ending in ("part", "old"))
     if old.exists() and not whole.exists():
         old.rename(whole)
@@ -93,10 +96,17 @@ def _replace(whole: Path, write: Callable[[Path], object]) -> None:
 
 
 def open_measures(folder: Path) -> xr.Dataset:
-    """The measures of a run, in memory.
+    """Measures of a run, loaded into memory.
+
+    Args:
+        folder: folder of the run, which may be going on.
+
+    Returns:
+        One variable per measure, with the axes seed, alpha, beta, generation and those of the measure; NaN where a measure has
+        not been taken yet.
 
     Raises:
-        InvalidInput: there are none, or they cannot be read.
+        InvalidInput: there are no measures, or they cannot be read.
     """
     failure: Exception = OSError("a run replaces them again and again")
     for _ in range(_LOOKS):
@@ -107,8 +117,8 @@ def open_measures(folder: Path) -> xr.Dataset:
                 data = xr.open_zarr(folder / _MEASURES).load()
             if os.path.samestat(before, (folder / _MEASURES).stat()):
                 return data
-            # A run has replaced them meanwhile: some numbers may be of the next generation, or missing.
-        except Exception as error:  # whatever stands at the path
+            # A run has replaced the store meanwhile: some numbers may be missing, or those of the next generation.
+        except Exception as error:  # whatever is at the path
             failure = error
         time.sleep(_PAUSE)
     raise InvalidInput(
@@ -117,10 +127,24 @@ def open_measures(folder: Path) -> xr.Dataset:
 
 
 def measured_study(data: xr.Dataset) -> Study:
-    """The study that measures are of."""
+    """Study whose measures these are.
+
+    Args:
+        data: measures, from `open_measures`.
+
+    Returns:
+        The study as it was run.
+    """
     return from_dict(json.loads(data.attrs[_STUDY]))
 
 
 def measured_inputs(data: xr.Dataset) -> dict[str, str]:
-    """The fingerprints of `Inputs` that measures are of, as far as they say."""
+    """Fingerprints of the texts and pretrained models that measures were taken with.
+
+    Args:
+        data: measures, from `open_measures`.
+
+    Returns:
+        Fingerprints by 'texts' and 'checkpoints'; empty if the store has none.
+    """
     return json.loads(data.attrs.get(_INPUTS, "{}"))

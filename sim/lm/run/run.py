@@ -1,4 +1,4 @@
-"""Running a study: generation 0 of every β and seed, then every cell generation by generation, saved after each."""
+"""The loop of a run: generation 0 of every seed and β, then every cell generation by generation, saved after each."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -27,14 +27,14 @@ from .run_folder import Cell, cell_folder, initial_folder
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
-        done: generations finished, of all cells.
-        total: generations of all cells.
-        doing: what is being done.
-        tokens: tokens trained on or written since the last report.
-        note: what to know of the run, a sentence.
+        done: number of finished generations of all cells.
+        total: number of generations of all cells.
+        doing: what is being done, for example 'seed 0, α 0.5, β 0.5, generation 3: training'.
+        tokens: number of tokens trained on or generated since the last report.
+        note: sentence to show to the user, if any.
     """
 
     done: int
@@ -46,15 +46,17 @@ class Progress:
 
 Listener = Callable[[Progress], None]
 Measures = dict[str, np.ndarray]
-"""As `Measurer.empty` makes them."""
+"""Arrays of all measures for all generations of a cell, from `Measurer.empty`."""
 
 
 class Runner:
-    """Runs the cells of a study.
+    """Run of a study.
 
     Args:
-        folder: of the run; `create_run` makes it before `run` is called.
-        listen: is told how far the run is.
+        study: the study.
+        inputs: its texts, tokenizer and pretrained models.
+        folder: folder of the run; `create_run` makes it before `run` is called.
+        listen: called with the progress.
 
     Raises:
         InvalidInput: the embedding that the study names cannot be had.
@@ -64,74 +66,73 @@ class Runner:
         self.study, self.corpus, self.folder, self._listen = study, inputs.corpus, folder, listen
         self.fingerprints = inputs.fingerprints()
         self.tokenizer, self.model_configs = inputs.tokenizer, model_configs(study, inputs)
-        self.bases = Bases(study, inputs, folder, self._tell)
+        self.bases = Bases(study, inputs, folder, self._report)
         self.measurer = Measurer(study, inputs.corpus, inputs.tokenizer)
-        self.cells = [Cell(*place) for place in product(study.seeds, study.alpha, study.beta)]
-        self._places = {cell: cell_folder(folder, study, cell) for cell in self.cells}
-        self._first = sorted({(cell.seed, study.initial_beta(cell.beta)) for cell in self.cells})
-        self._total = len(self._first) + len(self.cells) * study.generations
+        self.cells = [Cell(*values) for values in product(study.seeds, study.alpha, study.beta)]
+        self._folders = {cell: cell_folder(folder, study, cell) for cell in self.cells}
+        self._starts = sorted({(cell.seed, study.initial_beta(cell.beta)) for cell in self.cells})
+        self._total = len(self._starts) + len(self.cells) * study.generations
         self._done = 0
 
     def run(self) -> None:
-        """Run what is missing; however often that is interrupted, the measures end the same."""
+        """Run all generations that are missing. However often a run is interrupted, its final measures are the same."""
         self._measures = self._measured_before()
         if self._measures:
-            self._write()  # a kill may have come between a checkpoint and its measures
-        for seed, beta in self._first:
+            self._write_measures()  # the last run may have been killed between saving a checkpoint and writing its measures
+        for seed, beta in self._starts:
             initial = self._initial(seed, beta)
-            for cell in self._cells_after(seed, beta):
+            for cell in self._cells_from(seed, beta):
                 self._cell(cell, initial)
 
     def _measured_before(self) -> dict[Path, Measures]:
-        """What has been saved of every cell, by its folder; generation 0 alone where no more is there."""
-        found = {}
-        for cell, place in self._places.items():
-            for folder in (initial_folder(self.folder, self.study, cell), place):
+        """Measures of all cells in their last checkpoints, by the folder of the cell."""
+        measured = {}
+        for cell, own_folder in self._folders.items():
+            for folder in (initial_folder(self.folder, self.study, cell), own_folder):
                 if as_first(folder.is_dir()):
                     with closing(Checkpoints(folder)) as checkpoints:
                         if checkpoints.latest is not None:
-                            found[place] = checkpoints.restore({"measures": self.measurer.empty()})["measures"]
-        return found
+                            measured[own_folder] = checkpoints.restore({"measures": self.measurer.empty()})["measures"]
+        return measured
 
     def _initial(self, seed: int, beta: float) -> Population:
-        """Generation 0: trained on real data alone."""
+        """Models of generation 0, which are trained on real data alone."""
         first = Cell(seed, 0.0, beta)
         with closing(Checkpoints(initial_folder(self.folder, self.study, first))) as checkpoints:
             if checkpoints.latest is not None:
-                trained = self._restored(checkpoints)
+                trained = self._restore(checkpoints)
             else:
                 base, measures = self.bases.population(seed), self.measurer.empty()
                 trained = self._generation(base, base, first, 0, measures)
                 checkpoints.save(0, {"models": trained.state, "measures": measures})
-                for cell in self._cells_after(seed, beta):
+                for cell in self._cells_from(seed, beta):
                     self._measures.setdefault(
-                        self._places[cell], {name: values.copy() for name, values in measures.items()}
+                        self._folders[cell], {name: values.copy() for name, values in measures.items()}
                     )
-                self._write()
+                self._write_measures()
         self._advance(1)
         return trained
 
     def _cell(self, cell: Cell, population: Population) -> None:
-        """Generations 1 to T of a cell, from the last that was saved."""
-        measures = self._measures[self._places[cell]]
-        with closing(Checkpoints(self._places[cell])) as checkpoints:
+        """Run generations 1 to T of a cell, or those of them that have not been saved yet."""
+        measures = self._measures[self._folders[cell]]
+        with closing(Checkpoints(self._folders[cell])) as checkpoints:
             start = checkpoints.latest or 0
             if 0 < start < self.study.generations:
-                population = self._restored(checkpoints)
+                population = self._restore(checkpoints)
             self._advance(start)
             for generation in range(start + 1, self.study.generations + 1):
-                trained_from = (
-                    population if self.study.training.start == "previous" else self.bases.population(cell.seed)
-                )
-                population = self._generation(population, trained_from, cell, generation, measures)
+                previous = self.study.training.start == "previous"
+                learners = population if previous else self.bases.population(cell.seed)
+                population = self._generation(population, learners, cell, generation, measures)
                 checkpoints.save(generation, {"models": population.state, "measures": measures})
-                self._write()
+                self._write_measures()
                 self._advance(1)
 
     def _generation(
         self, authors: Population, learners: Population, cell: Cell, generation: int, measures: Measures
     ) -> Population:
-        """Models after one generation of a cell, whose measures are written into their arrays.
+        """Models after one generation of a cell, whose measures are written into their arrays: see the docstring of `sim.lm`.
 
         Args:
             authors: models that generate the published texts, those of the generation before.
@@ -177,22 +178,22 @@ class Runner:
                 measures["coordinates"][moment] = coordinates
 
     def _report_generation(self, where: str, what: str, tokens: int) -> None:
-        self._tell(f"{where}: {what}", tokens)
+        self._report(f"{where}: {what}", tokens)
 
-    def _restored(self, checkpoints: Checkpoints) -> Population:
+    def _restore(self, checkpoints: Checkpoints) -> Population:
         return restore_models(checkpoints, Population.shapes(self.model_configs, self.tokenizer), self.study)
 
-    def _write(self) -> None:
-        measured = {cell: self._measures[place] for cell, place in self._places.items() if place in self._measures}
+    def _write_measures(self) -> None:
+        measured = {cell: self._measures[folder] for cell, folder in self._folders.items() if folder in self._measures}
         first_alone(lambda: write_measures(self.folder, self.study, self.corpus, self.fingerprints, measured))
 
-    def _cells_after(self, seed: int, beta: float) -> list[Cell]:
-        """The cells that go on from one generation 0."""
+    def _cells_from(self, seed: int, beta: float) -> list[Cell]:
+        """Cells that start from the same generation 0."""
         return [cell for cell in self.cells if (cell.seed, self.study.initial_beta(cell.beta)) == (seed, beta)]
 
     def _advance(self, generations: int) -> None:
         self._done += generations
         self._listen(Progress(self._done, self._total, "", 0))
 
-    def _tell(self, what: str, tokens: int) -> None:
+    def _report(self, what: str, tokens: int) -> None:
         self._listen(Progress(self._done, self._total, what, tokens))

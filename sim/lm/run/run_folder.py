@@ -1,4 +1,4 @@
-"""A run's folder: where its parts are, and the record of what is run."""
+"""Folder of a run: paths of its parts, and the record of its study."""
 
 import json
 import platform
@@ -27,7 +27,7 @@ _RECORD, _TOKENIZER, _LOCK = "study.json", "tokenizer.json", ".lock"
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of the study's lists."""
+    """One combination of seed, α and β of a study."""
 
     seed: int
     alpha: float
@@ -35,24 +35,24 @@ class Cell:
 
 
 def cell_folder(folder: Path, study: Study, cell: Cell) -> Path:
-    """Where a run keeps the generations of a cell after the first.
+    """Folder of the checkpoints of a cell after generation 0.
 
-    At α = 1 nothing real is read: where generation 0 is common, cells that differ in β are one and the same.
+    At α = 1 no real data are read, so cells that differ in β only are the same if they share generation 0.
     """
     every_beta = cell.alpha == 1 and study.initial.beta >= 0
     return folder / "cells" / f"seed{cell.seed}_alpha{cell.alpha:g}{'' if every_beta else f'_beta{cell.beta:g}'}"
 
 
 def initial_folder(folder: Path, study: Study, cell: Cell) -> Path:
-    """Where a run keeps generation 0 of a cell, which others share."""
+    """Folder of the checkpoint of generation 0 of a cell, which other cells share."""
     return folder / "initial" / f"seed{cell.seed}_beta{study.initial_beta(cell.beta):g}"
 
 
 def check_vacant(folder: Path) -> None:
-    """See that a run can be started.
+    """Check that a run can be started in a folder.
 
     Raises:
-        InvalidInput: something is there already.
+        InvalidInput: the folder is not empty.
     """
     if folder.exists() and (
         not folder.is_dir() or any(path.name not in (_LOCK, _TOKENIZER) for path in folder.iterdir())
@@ -62,10 +62,10 @@ def check_vacant(folder: Path) -> None:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keep others from running into a folder, which is made if need be; however a process ends, it lets go.
+    """Lock a folder, which is made if need be, against other runs; however the process ends, the lock is released.
 
     Raises:
-        InvalidInput: another process runs into it, or it cannot be written.
+        InvalidInput: another process has locked the folder, or it cannot be written.
     """
     lock = FileLock(folder / _LOCK)
     first_alone(lambda: _take(lock, folder))
@@ -93,14 +93,18 @@ def create_run(
     tokenizer: Tokenizer,
     configs: Sequence[TransformerConfig],
 ) -> None:
-    """Write down what is run, and what its models need to be used later.
+    """Write the record of a run, and what is needed to use its models later.
 
     Args:
-        fingerprints: of `Inputs`.
-        configs: of the entities' models.
+        folder: folder of the run.
+        study: the study.
+        corpus: its texts.
+        fingerprints: fingerprints of its `Inputs`.
+        tokenizer: tokenizer of all models.
+        configs: configuration of each entity's model.
 
     Raises:
-        InvalidInput: something is there already, or the folder cannot be written.
+        InvalidInput: the folder is not empty, or cannot be written.
     """
     check_vacant(folder)
     record = {
@@ -118,7 +122,7 @@ def create_run(
 
 
 def _made_with() -> dict[str, Any]:
-    """What rounding depends on."""
+    """Versions and devices that rounding depends on."""
     return {
         "versions": {name: version(name) for name in ("crossfeed", "jax", "jaxlib", "flax", "optax", "numpy")},
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
@@ -128,27 +132,28 @@ def _made_with() -> dict[str, Any]:
 
 
 def changed_since(folder: Path) -> list[str]:
-    """What rounding depends on and is not as it was when a run was started, in words."""
+    """Changes since a run was started that affect rounding, in words."""
     return differences(read_record(folder)["made_with"], _made_with(), "this process")
 
 
 def check_settings(folder: Path, study: Study) -> None:
-    """See that a run is one of this study.
+    """Check that a run is one of this study.
 
     Raises:
-        InvalidInput: there is none, or it was made with other settings.
+        InvalidInput: there is no run, or it has other settings.
     """
     record = read_record(folder)
-    # A setting that a record does not have was added since, and has its default there.
+    # A setting that the record lacks was added to crossfeed later, and has its default value there.
     if changed := differences(from_dict(record["study"]).as_dict(), study.as_dict(), "the study"):
         raise InvalidInput(f"{folder} holds another study: {summary(changed)}")
 
 
 def check_inputs(folder: Path, fingerprints: Mapping[str, str]) -> None:
-    """See that a run read the texts and checkpoints that its study names now.
+    """Check that texts and pretrained models are those that a run was started with.
 
     Args:
-        fingerprints: of `Inputs`.
+        folder: folder of the run.
+        fingerprints: fingerprints of the `Inputs` as they are now.
 
     Raises:
         InvalidInput: they have changed, or there is no run.
@@ -159,7 +164,7 @@ def check_inputs(folder: Path, fingerprints: Mapping[str, str]) -> None:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What `create_run` wrote.
+    """Record of a run, as `create_run` wrote it.
 
     Raises:
         InvalidInput: there is no run, or its record is damaged.
@@ -186,34 +191,46 @@ def _configs(record: dict[str, Any]) -> list[TransformerConfig]:
 
 
 def models_of(folder: Path) -> tuple[list[TransformerConfig], Tokenizer]:
-    """The configurations of a run's models, and their tokenizer.
+    """Configuration of each model of a run, and their tokenizer.
 
     Raises:
-        InvalidInput: as `read_record`, or the tokenizer is missing or damaged.
+        InvalidInput: as for `read_record`, or the tokenizer is missing or damaged.
     """
     record = read_record(folder)
     return _configs(record), read_tokenizer(folder / _TOKENIZER, record["tokenizer"]["bos"], record["tokenizer"]["eos"])
 
 
 def study_of(folder: Path) -> Study:
-    """The study of a run.
+    """Study of a run.
 
     Raises:
-        InvalidInput: as `read_record`.
+        InvalidInput: as for `read_record`.
     """
     return from_dict(read_record(folder)["study"])
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a run has been started there."""
+    """Whether a run has been started in a folder.
+
+    Args:
+        folder: folder that may hold a run.
+
+    Returns:
+        True if it holds the record of a run.
+    """
     return (folder / _RECORD).is_file()
 
 
 def check_held(name: str, value: float | int, held: Iterable[float | int]) -> None:
-    """See that a run has a value of seed, α or β.
+    """Check that a run has a value of seed, α or β.
+
+    Args:
+        name: name of the quantity, for the message.
+        value: the value.
+        held: values that the run has.
 
     Raises:
-        InvalidInput: it has others only.
+        InvalidInput: the run does not have this value.
     """
     if value not in (held := tuple(held)):
         shown = [f"{one:g}" if isinstance(one, float) else str(one) for one in (value, *held)]

@@ -17,12 +17,18 @@ from .run_folder import changed_since, check_inputs, check_settings, check_vacan
 
 @in_single_precision
 def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> None:
-    """Run a study into a folder, or go on with what is there; by all processes of JAX's, which see the same files.
+    """Run a study, or resume its run. Where JAX has several processes, all of them call this and must see the same files.
+
+    Args:
+        study: the study, from `read_study`, `parse_study` or `quick_study`.
+        folder: folder of the run, which keeps its measures and models.
+        resume: whether to go on with the run in the folder; otherwise the folder must not exist or be empty.
+        listen: called with the progress, many times per generation.
 
     Raises:
-        InvalidInput: the processes cannot share a batch, or differ in what they are to run; text, a checkpoint or the embedding
-            cannot be had; the folder is taken, or holds another study, or another process runs into it.
-        CrossfeedError: the disk is full.
+        InvalidInput: the processes cannot divide a batch, or their studies differ; a text, a pretrained model or the embedding
+            cannot be read; the folder is not empty, holds another study, or is in use by another process.
+        CrossfeedError: the disk is full, or a loss is not finite.
     """
     if study.training.batch % jax.process_count():
         raise InvalidInput(
@@ -37,15 +43,16 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
         runner, notes = together(lambda: _runner(study, folder, listen))
         for what, fingerprint in runner.fingerprints.items():
             check_alike(fingerprint, f"the {what}")
-        if not resume:  # what cannot be run leaves no folder
+        if not resume:  # only now, so that a study that cannot be run leaves no folder
             stack.enter_context(held(folder))
-        first_alone(lambda: notes.extend(_go_on(folder, runner)) if resume else _create(folder, runner))
+        first_alone(lambda: notes.extend(_check_resumable(folder, runner)) if resume else _create(folder, runner))
         for note in notes:
             listen(Progress(0, 1, "", 0, note))
         runner.run()
 
 
-def _go_on(folder: Path, runner: Runner) -> list[str]:
+def _check_resumable(folder: Path, runner: Runner) -> list[str]:
+    """Changes since the run was started, in words, if none prevents it from going on."""
     check_inputs(folder, runner.fingerprints)
     return [f"{change}: what is computed from here on may differ" for change in changed_since(folder)]
 
@@ -55,5 +62,6 @@ def _create(folder: Path, runner: Runner) -> None:
 
 
 def _runner(study: Study, folder: Path, listen: Listener) -> tuple[Runner, list[str]]:
+    """The runner of a study, and sentences on what is left out of its texts."""
     runner = Runner(study, read_inputs(study), folder, listen)
     return runner, list(left_out(study, runner.corpus, runner.measurer.sizes.item))

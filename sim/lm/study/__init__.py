@@ -1,1 +1,1 @@
-"""What to run: the settings of a study, and the TOML file that states them."""
+"""The study: its settings, the TOML file that states them, and the texts that they name."""

@@ -1,4 +1,4 @@
-"""Everything a study's models read, as tokens: private tasks, public text, and held-out tests."""
+"""Texts of a study, read and tokenized: private tasks, public text, and held-out tests."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,19 +17,20 @@ from ..data.texts import Texts, encode_examples, encode_passages
 from ..data.tokenizer import Tokenizer
 from .study import PYTHON, EntitySettings, Study
 
-_HELD_OUT = 1000
+_MOST_TESTS = 1000
+"""Greatest number of examples that are held out of a task without a file of tests."""
 _PROMPT = 32
-"""Tokens of a public passage that count as its prompt; a quarter of it if it is short."""
+"""Tokens of a public passage that count as its prompt, or a quarter of the passage if that is less."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """A study's text before it is tokenized.
+    """Texts of a study before they are tokenized.
 
     Attributes:
-        tasks: of the entities, without duplicates.
-        public: documents to train on.
-        public_test: documents that are completed for measures only.
+        tasks: task of each entity, without duplicates.
+        public: documents of public text to train on.
+        public_test: held-out documents of public text.
     """
 
     tasks: list[Task]
@@ -38,10 +39,10 @@ class Material:
 
 
 def read_material(study: Study) -> Material:
-    """Read all text of a study.
+    """Texts of a study, read from the files that it names.
 
     Raises:
-        InvalidInput: a file is missing or damaged, or nothing is left of a task.
+        InvalidInput: a file is missing or damaged, or a task has no examples left once duplicates are removed.
     """
     tasks = []
     for number, entity in enumerate(study.entities, 1):
@@ -61,7 +62,10 @@ def _documents(public: str) -> list[str]:
 
 
 def _split_documents(documents: list[str]) -> tuple[list[str], list[str]]:
-    """The last twentieth of every document is held out, or a random twentieth of the documents where they are 100 or more."""
+    """Documents to train on and held-out ones.
+
+    A random twentieth of the documents is held out where there are 100 or more, else the last twentieth of every document.
+    """
     if len(documents) >= 100:
         cut = len(documents) * 19 // 20
         shuffled = [documents[i] for i in np.random.default_rng(0).permutation(len(documents))]
@@ -91,25 +95,26 @@ def _task(entity: EntitySettings) -> Task:
 
 
 def _held_out(examples: Sequence[Example]) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    every = max(10, -(-len(examples) // _HELD_OUT))
+    """Examples to train on and held-out ones: every tenth, or fewer so that they are `_MOST_TESTS` at most."""
+    every = max(10, -(-len(examples) // _MOST_TESTS))
     return tuple(e for i, e in enumerate(examples) if i % every), tuple(examples[::every])
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A study's material as tokens.
+    """Texts of a study as tokens.
 
     Attributes:
-        names: of the tasks.
-        private: each entity's training texts.
-        public: passages of public text.
-        fresh: human texts set apart for the pool, empty unless `pool.fresh` asks for them.
-        all_private: the private texts of all entities.
+        names: name of each task.
+        private: private training texts of each entity.
+        public: passages of public text to train on.
+        fresh: human texts set apart for the pool; empty unless `pool.fresh` asks for them.
+        all_private: private training texts of all entities.
         tests: held-out texts of each task.
         public_test: held-out passages of public text.
-        references: completions of the tests, as text.
-        fitting: which part of each task's training examples fits `training.length`; the others are left out.
-        tests_too_long: how many of each task's test examples do not fit it, and are left out.
+        references: reference completions of the tests of each task, as text.
+        fitting: share of each task's training examples that fit `training.length`; the others are left out.
+        tests_too_long: number of each task's test examples that are longer and therefore left out.
     """
 
     names: tuple[str, ...]
@@ -124,7 +129,7 @@ class Corpus:
     tests_too_long: tuple[int, ...]
 
     def fingerprint(self) -> str:
-        """Equal for equal texts only."""
+        """Hash of all texts, which identifies them."""
         digest = hashlib.sha256()
         for texts in (*self.private, self.public, self.fresh, *self.tests, self.public_test):
             digest.update(texts.tokens.tobytes() + texts.starts.tobytes() + texts.prompts.tobytes())
@@ -132,10 +137,11 @@ class Corpus:
 
 
 def make_corpus(study: Study, material: Material, tokenizer: Tokenizer) -> Corpus:
-    """Tokenize what a study reads.
+    """Corpus of a study: its texts as tokens.
 
     Raises:
-        InvalidInput: too little public text for one passage, or too little private text to set some apart.
+        InvalidInput: there is too little public text for one passage, too little private text to set some apart, or no example
+            of a task fits `training.length`.
     """
     length = study.training.length
     names = [task.name for task in material.tasks]
@@ -183,7 +189,7 @@ def make_corpus(study: Study, material: Material, tokenizer: Tokenizer) -> Corpu
 
 
 def _fitting(tokenizer: Tokenizer, examples: Sequence[Example], length: int, what: str) -> tuple[Texts, float]:
-    """The examples of at most `length` tokens, and which part of all they are."""
+    """Texts of the examples of at most `length` tokens, and their share of all examples; `what` names them in messages."""
     texts = encode_examples(tokenizer, examples)
     kept = np.flatnonzero(texts.lengths <= length)
     if not len(kept):

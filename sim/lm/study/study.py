@@ -1,4 +1,4 @@
-"""What to run: entities, public text, model, training, pool and measures, as plain records."""
+"""Settings of a study as plain records: entities, public text, model, training, pool and measures."""
 
 import hashlib
 import json
@@ -8,26 +8,25 @@ from typing import Any, Literal
 import numpy as np
 
 PYTHON = "python"
-"""The public text that every machine has."""
+"""Name of the built-in public text, the documentation shipped with Python."""
 SCRATCH = "scratch"
-"""The base that is a new model."""
+"""Value of `model.base` for a new model."""
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """The model that training starts from.
+    """Model that training starts from.
 
     Attributes:
-        base: a checkpoint (folder or .bin file), or 'scratch' for a new model.
-        layers: of a new model, as the next three.
-        width: of its residual stream.
-        heads: of its attention.
-        context: its longest sequence, in tokens.
-        pretrain_steps: how many steps the base trains before generation 0; of a checkpoint, 0 unless given.
+        base: a pretrained model (folder or .bin file), or 'scratch' for a new model.
+        layers: number of layers of a new model.
+        width: width of the residual stream of a new model.
+        heads: number of attention heads of a new model.
+        context: length of the longest sequence of a new model, in tokens.
+        pretrain_steps: number of steps that the base trains before generation 0; 0 for a pretrained model unless given.
         pretrain_rate: learning rate of these steps.
-        pretrain_private: weight of the entities' tasks, all alike, against public text in them: what a pretrained model
-            knows of every task.
-        precision: of activations.
+        pretrain_private: weight of all tasks together against public text in these steps: how much a base knows of every task.
+        precision: dtype of the activations.
     """
 
     base: str = SCRATCH
@@ -43,14 +42,14 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class EntitySettings:
-    """One entity: its private task, and its model where that differs from [model].
+    """Entity: its private task, and its model where that differs from `ModelSettings`.
 
     Attributes:
-        task: a built-in task, a JSONL file, or a name for the `datasets` library.
-        test: JSONL file of the held-out part; if empty, every tenth example of `task`, 1000 at most.
-        base: as in [model].
-        layers: as in [model].
-        width: as in [model].
+        task: a built-in task, a JSONL file, or the name of a data set for the `datasets` library.
+        test: JSONL file of held-out examples; if empty, every tenth example of `task` is held out, 1000 at most.
+        base: as in `ModelSettings`, which also decides if this is empty.
+        layers: as in `ModelSettings`, which also decides if this is 0.
+        width: as in `ModelSettings`, which also decides if this is 0.
     """
 
     task: str
@@ -62,22 +61,23 @@ class EntitySettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """One generation's training: AdamW with linear warm-up and linear decay, anew each generation.
+    """Training of one generation: AdamW with linear warm-up and linear decay, restarted each generation.
 
     Attributes:
-        steps: optimizer steps.
-        batch: rows a step.
-        microbatch: rows whose gradients are computed together and added up over the batch; 0 leaves it to the machine.
-        length: tokens a row, packed with texts.
-        learning_rate: at its highest; of new models, 1e-3 unless a study's file says otherwise.
-        warmup: part of the steps in which it rises.
-        weight_decay: AdamW's.
-        beta1: AdamW's.
-        beta2: AdamW's.
-        clip: greatest norm of a gradient.
-        loss: whether the loss counts the whole text or its completion only. Public text is counted whole.
-        start: whether a generation trains on from the entity's last model or from the base.
-        remat: compute what is inside a block a second time in the backward pass instead of keeping it in memory.
+        steps: number of optimizer steps.
+        batch: rows per step.
+        microbatch: rows whose gradients are computed together, before they are summed over the batch; 0 if it depends on the
+            device.
+        length: tokens per row; rows are packed with texts.
+        learning_rate: peak learning rate; for new models, a study's file sets 1e-3 by default.
+        warmup: share of the steps in which the learning rate rises.
+        weight_decay: weight decay of AdamW.
+        beta1: decay rate of AdamW's first moment.
+        beta2: decay rate of AdamW's second moment.
+        clip: greatest norm of a gradient, to which longer ones are clipped.
+        loss: whether the loss counts whole texts or their completions only. Public text is always counted whole.
+        start: whether a generation starts from the entity's previous model or from the base.
+        remat: whether the backward pass recomputes blocks instead of keeping their intermediate results in memory.
     """
 
     steps: int = 100
@@ -102,12 +102,14 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class InitialSettings:
-    """Where generation 0 differs from the others: in the paper, models begin well trained and alike in every cell.
+    """Settings in which generation 0 differs from the others.
+
+    In the paper, models are well trained at the start, and the same in every cell.
 
     Attributes:
-        beta: weight of private data; each cell's own if negative.
-        steps: optimizer steps; `training.steps` if 0.
-        learning_rate: at its highest; `training.learning_rate` if 0.
+        beta: weight of private data; that of each cell if negative.
+        steps: number of optimizer steps; `training.steps` if 0.
+        learning_rate: peak learning rate; `training.learning_rate` if 0.
     """
 
     beta: float = -1.0
@@ -117,18 +119,18 @@ class InitialSettings:
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """What entities publish.
+    """Pool of texts that entities publish.
 
     Attributes:
-        prompts: from their own task (the paper), from all private data alike ('common'), from the next entity's task
-            ('other', the misaligned case), or the beginnings of public text.
-        temperature: of sampling; 0 takes the likeliest token.
-        top_p: the likeliest tokens that make up this probability are sampled from.
-        new_tokens: longest completion.
-        shares: of the entities in the pool; equal if empty.
-        fresh: part of a draw from the pool that is human data instead, never used before.
-        candidates: completions written for each prompt, of which the best is published; 1 publishes all.
-        judge: what makes a candidate best: the right answer first, or its likelihood alone.
+        prompts: prompts that an entity completes: of its own task (the paper), of all tasks and the same for all entities
+            ('common'), of the next entity's task ('other', the misaligned case), or beginnings of public text ('public').
+        temperature: temperature of the sampling; 0 selects the likeliest token.
+        top_p: only the likeliest tokens that make up this probability are sampled.
+        new_tokens: greatest number of tokens of a completion.
+        shares: share of each entity in the pool; equal if empty.
+        fresh: share of fresh human text in the pool, which no earlier generation has read.
+        candidates: number of completions generated for each prompt, of which the best is published.
+        judge: which candidate is best: one with the right answer, then the likeliest; or the likeliest whatever its answer.
     """
 
     prompts: Literal["own", "common", "other", "public"] = "own"
@@ -143,14 +145,14 @@ class PoolSettings:
 
 @dataclass(frozen=True)
 class MeasureSettings:
-    """What is measured after a generation.
+    """Measures taken after a generation.
 
     Attributes:
-        test_items: test examples of each task whose loss is taken.
-        text_items: test examples and public passages that are completed, for accuracy, similarity and diversity; the loss on
-            public text is taken on these passages.
-        text_every: in which generations they are completed: every so many, and in the first and last.
-        embedding: of similarity and the Vendi score: "builtin", or the name of a Sentence-Transformers model.
+        test_items: number of test examples of each task whose loss is measured.
+        text_items: number of test examples of each task, and of public passages, that are completed to measure accuracy,
+            similarity and diversity; the loss on public text is that of these passages.
+        text_every: interval of the generations after which they are completed; the first and the last are always among these.
+        embedding: embedding for similarity and the Vendi score: 'builtin', or the name of a Sentence-Transformers model.
     """
 
     test_items: int = 200
@@ -161,18 +163,25 @@ class MeasureSettings:
 
 @dataclass(frozen=True)
 class Study:
-    """A study, checked: every combination of α, β and seed is one cell, in which K entities train for T generations.
+    """A study. Every combination of α, β and seed is one cell, in which K entities train for T generations.
+
+    `read_study` makes it from a TOML file and checks it.
 
     Attributes:
-        alpha: weights of new synthetic data.
-        beta: weights of private against public real data.
-        seeds: of everything random.
-        generations: T.
-        samples: n, texts drawn for a generation's training set.
+        alpha: values of α, the weight of synthetic against real data.
+        beta: values of β, the weight of private against public real data.
         entities: the K entities.
-        public: text files: a folder, a .txt file, 'python', or a name for the `datasets` library.
-        vocabulary: tokens of a new tokenizer, trained on public and private text, if the base brings none.
-        tokenizer: of a .bin checkpoint.
+        seeds: seeds of everything random.
+        generations: T, the number of generations after generation 0.
+        samples: n, the number of texts drawn for one entity and generation.
+        public: public text: a folder, a .txt file, 'python', or the name of a data set for the `datasets` library.
+        vocabulary: number of tokens of a new tokenizer, trained on public and private text where models are new.
+        tokenizer: path of the tokenizer of a pretrained model, if it is not beside the model.
+        model: settings of the models.
+        initial: settings of generation 0.
+        training: settings of the training.
+        pool: settings of the pool of published texts.
+        measures: settings of the measures.
     """
 
     alpha: tuple[float, ...]
@@ -192,31 +201,31 @@ class Study:
 
     @property
     def bases(self) -> tuple[str, ...]:
-        """What the model of each entity starts from, as `ModelSettings.base`."""
+        """Base of each entity's model, as `ModelSettings.base`."""
         return tuple(entity.base or self.model.base for entity in self.entities)
 
     @property
     def at_first(self) -> "Study":
-        """The study with generation 0's training."""
+        """The study with the training settings of generation 0."""
         steps, rate = self.initial.steps, self.initial.learning_rate
         training = replace(self.training, steps=steps or self.training.steps)
         return replace(self, training=replace(training, learning_rate=rate or training.learning_rate))
 
     def initial_beta(self, beta: float) -> float:
-        """β of generation 0 in a cell with this β."""
+        """Weight β of generation 0 in a cell with this β."""
         return beta if self.initial.beta < 0 else self.initial.beta
 
     @property
     def shares(self) -> np.ndarray:
-        """Of the entities in the pool, summing to 1."""
+        """Share of each entity in the pool; they sum to 1."""
         return np.array(self.pool.shares or [1 / len(self.entities)] * len(self.entities))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values: equal studies have equal ones."""
+        """Settings as plain values, which JSON can hold."""
         return json.loads(json.dumps(asdict(self)))
 
     def fingerprint(self) -> str:
-        """Equal for equal studies only."""
+        """Hash of all settings, which identifies the study."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
 
@@ -227,12 +236,12 @@ SECTIONS = {
     "pool": PoolSettings,
     "measures": MeasureSettings,
 }
-"""The tables of a study's file that are one record each."""
+"""Tables of a study's TOML file, and the records that hold them."""
 
 
 def from_dict(values: dict[str, Any]) -> Study:
-    """The study that `Study.as_dict` wrote down."""
-    sections: dict[str, Any] = {name: kind(**_tupled(values[name])) for name, kind in SECTIONS.items()}
+    """Study from the values of `Study.as_dict`."""
+    sections: dict[str, Any] = {name: settings(**_tupled(values[name])) for name, settings in SECTIONS.items()}
     entities = tuple(EntitySettings(**entity) for entity in values["entities"])
     fields: dict[str, Any] = _tupled(values) | sections | {"entities": entities}
     return Study(**fields)

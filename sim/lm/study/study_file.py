@@ -1,4 +1,4 @@
-"""A study's TOML file. Mistakes are named with their line."""
+"""Reading and checking the TOML file of a study; messages name the line at fault."""
 
 import os
 from collections.abc import Callable
@@ -22,10 +22,15 @@ _TOKENIZER_KEYS = {"vocabulary": int, "path": str}
 
 @dataclass(frozen=True)
 class _Limit:
-    """What a number must hold to, and how to say so."""
+    """Condition on a number.
+
+    Attributes:
+        holds: function that tells whether a number satisfies it.
+        wording: the condition in words, after 'must'.
+    """
 
     holds: Callable[[float], bool]
-    says: str
+    wording: str
 
 
 def _at_least(least: int) -> _Limit:
@@ -71,13 +76,20 @@ _LIMITS = {
     "tokenizer": {"vocabulary": _at_least(260)},
     "entity": {"layers": _at_least(1), "width": _at_least(2)},
 }
-_RATE_OF_NEW_MODELS = 1e-3
-_OF_NEW_MODELS = ("layers", "width", "heads", "context")
-_OF_PRETRAINING = ("pretrain_rate", "pretrain_private")
+_NEW_MODEL_RATE = 1e-3
+"""Learning rate of new models, where a file gives none."""
+_NEW_MODEL_KEYS = ("layers", "width", "heads", "context")
+_PRETRAINING_KEYS = ("pretrain_rate", "pretrain_private")
 
 
 def read_study(path: Path) -> Study:
-    """Read and check a study's file.
+    """Study from a TOML file, checked; `docs/language_models/guide.md` lists all settings.
+
+    Args:
+        path: the file; paths in it are relative to its folder.
+
+    Returns:
+        The study, with defaults for what the file leaves out.
 
     Raises:
         InvalidInput: the file cannot be read, or an entry is wrong; the message names file and line.
@@ -86,20 +98,33 @@ def read_study(path: Path) -> Study:
 
 
 def parse_study(text: str, source: str = "study", folder: Path = Path()) -> Study:
-    """Check a study.
+    """Study from a TOML text, checked.
 
     Args:
-        source: what to call it in messages.
-        folder: what paths of files are relative to.
+        text: content of a study's file.
+        source: name of the text in messages.
+        folder: folder that paths in the text are relative to.
+
+    Returns:
+        The study, with defaults for what the text leaves out.
 
     Raises:
-        InvalidInput: as `read_study`.
+        InvalidInput: an entry is wrong; the message names `source` and the line.
+
+    Example:
+        >>> from crossfeed.sim.lm import parse_study
+        >>> study = parse_study('study = {alpha = [0, 0.5], beta = [1]}\\n[[entity]]\\ntask = "science"')
+        >>> study.alpha, study.entities[0].task, study.pool.prompts
+        ((0.0, 0.5), 'science', 'own')
     """
     return _Reader(parse_toml(text, source), text, source).study(folder)
 
 
 class _Reader(TomlReader):
+    """Reader of a study's file, table by table."""
+
     def study(self, folder: Path) -> Study:
+        """The study, checked; `folder` is what paths are relative to."""
         for table in self.content:
             if table not in ("study", "entity", "public", "tokenizer", *SECTIONS):
                 known = (
@@ -111,34 +136,36 @@ class _Reader(TomlReader):
         for name in ("alpha", "beta"):
             study[name] = self.weights(name, study.get(name))
         study["seeds"] = self.seeds(study.get("seeds", [0]))
-        sections: dict[str, Any] = {name: kind(**self.section(name, kind)) for name, kind in SECTIONS.items()}
+        sections: dict[str, Any] = {
+            name: settings(**self.section(name, settings)) for name, settings in SECTIONS.items()
+        }
         tokenizer = self.table("tokenizer", _TOKENIZER_KEYS)
         self.check_limits("tokenizer", tokenizer)
         if "path" in tokenizer:
             tokenizer["tokenizer"] = self.existing("tokenizer", "path", tokenizer.pop("path"), folder)
         sections["model"] = replace(sections["model"], base=_resolved(sections["model"].base, folder, SCRATCH))
         study["public"] = _resolved(self.table("public", _PUBLIC_KEYS).get("text", PYTHON), folder, PYTHON)
-        made = self.with_defaults(Study(entities=self.entities(folder), **study, **tokenizer, **sections))
-        self.check_together(made)
-        return made
+        checked = self.with_defaults(Study(entities=self.entities(folder), **study, **tokenizer, **sections))
+        self.check_together(checked)
+        return checked
 
     def with_defaults(self, study: Study) -> Study:
-        """The study with what its file leaves open, which depends on whether the models are new."""
+        """The study with those defaults that depend on whether its models are new."""
         if SCRATCH not in study.bases:
             steps = self.content.get("model", {}).get("pretrain_steps", 0)
             return replace(study, model=replace(study.model, pretrain_steps=steps))
         if "learning_rate" not in self.content.get("training", {}):
-            return replace(study, training=replace(study.training, learning_rate=_RATE_OF_NEW_MODELS))
+            return replace(study, training=replace(study.training, learning_rate=_NEW_MODEL_RATE))
         return study
 
     def entities(self, folder: Path) -> tuple[EntitySettings, ...]:
         tables = self.content.get("entity", [])
         if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
             self.fail("", "entity", "missing: a study has one [[entity]] with a task for each entity")
-        kinds = {one.name: one.type for one in fields(EntitySettings)}
+        types = {setting.name: setting.type for setting in fields(EntitySettings)}
         entities = []
         for which, table in enumerate(tables):
-            self.check_kinds("entity", table, kinds, which)  # pyright: ignore[reportArgumentType]
+            self.check_kinds("entity", table, types, which)  # pyright: ignore[reportArgumentType]
             self.check_limits("entity", table, which)
             if "task" not in table:
                 self.fail(
@@ -161,7 +188,7 @@ class _Reader(TomlReader):
         return tuple(entities)
 
     def check_task(self, task: str, folder: Path, which: int) -> None:
-        """A name that is nearly that of a built-in task is a mistake, not a data set of a hub."""
+        """Refuse a name that resembles that of a built-in task, which is a mistake rather than a data set of a hub."""
         if task in BUILTIN_TASKS or "/" in task or os.path.exists(folder / task):
             return
         topics = [name for name in BUILTIN_TASKS if name.startswith(f"{task.partition(':')[0]}:")]
@@ -169,18 +196,18 @@ class _Reader(TomlReader):
             what = f"is {task!r}, which is neither a file nor built in; built in and most like it: {', '.join(known)}"
             self.fail("entity", "task", what, which)
 
-    def section(self, name: str, kind: type) -> dict[str, Any]:
-        """A table whose keys are the fields of `kind`."""
-        known = {one.name: one for one in fields(kind)}
-        plain = {key: one.type for key, one in known.items() if one.type in (int, float, str, bool)}
-        choices = {key: get_args(one.type) for key, one in known.items() if key not in plain and key != "shares"}
-        kinds: dict[str, Any] = {key: plain.get(key, list if key == "shares" else str) for key in known}
-        table = self.table(name, kinds)
+    def section(self, name: str, settings: type) -> dict[str, Any]:
+        """Values of the table `name`, whose keys are the fields of the record `settings`."""
+        known = {setting.name: setting.type for setting in fields(settings)}
+        plain = {key: expected for key, expected in known.items() if expected in (int, float, str, bool)}
+        choices = {key: get_args(expected) for key, expected in known.items() if key not in plain and key != "shares"}
+        types: dict[str, Any] = {key: plain.get(key, list if key == "shares" else str) for key in known}
+        table = self.table(name, types)
         for key, allowed in choices.items():
             if key in table and table[key] not in allowed:
                 self.fail(name, key, f"is {table[key]!r}, but must be one of {', '.join(map(str, allowed))}")
         self.check_limits(name, table)
-        table |= {key: float(value) for key, value in table.items() if kinds[key] is float}
+        table |= {key: float(value) for key, value in table.items() if types[key] is float}
         if "shares" in table:
             table["shares"] = self.shares(table["shares"])
         return table
@@ -188,7 +215,7 @@ class _Reader(TomlReader):
     def check_limits(self, name: str, table: dict[str, Any], which: int = 0) -> None:
         for key, limit in _LIMITS.get(name, {}).items():
             if key in table and not limit.holds(table[key]):
-                self.fail(name, key, f"is {table[key]}, but must {limit.says}", which)
+                self.fail(name, key, f"is {table[key]}, but must {limit.wording}", which)
 
     def weights(self, name: str, values: list | None) -> tuple[float, ...]:
         if not values:
@@ -209,8 +236,9 @@ class _Reader(TomlReader):
         return tuple(values)
 
     def check_different(self, name: str, values: list) -> None:
-        shown = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]  # as folders of cells are named
-        if twice := [one for one in shown if shown.count(one) > 1]:
+        # Names of the folders of cells, which must differ.
+        shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+        if twice := [value for value in shown if shown.count(value) > 1]:
             self.fail("study", name, f"holds {twice[0]} twice")
 
     def shares(self, values: list) -> tuple[float, ...]:
@@ -222,7 +250,7 @@ class _Reader(TomlReader):
         return tuple(float(value) for value in values)
 
     def check_together(self, study: Study) -> None:
-        """What depends on two entries."""
+        """Check settings that depend on each other."""
         self.check_pool(study)
         self.check_sizes(study)
         self.check_bases(study)
@@ -265,7 +293,7 @@ class _Reader(TomlReader):
 
     def check_bases(self, study: Study) -> None:
         bases = {*study.bases}
-        for key in _OF_PRETRAINING:
+        for key in _PRETRAINING_KEYS:
             if key in self.content.get("model", {}) and not study.model.pretrain_steps:
                 self.fail(
                     "model", key, "applies where model.pretrain_steps is above 0; a checkpoint's are 0 unless given"
@@ -281,9 +309,9 @@ class _Reader(TomlReader):
             self.fail("tokenizer", "path", "missing: a .bin checkpoint needs its tokenizer's file")
 
     def check_checkpoint_keys(self, study: Study) -> None:
-        """Keys that mean nothing where every entity has a checkpoint."""
+        """Refuse keys that do not apply where every entity starts from a pretrained model."""
         given = self.content.get("model", {})
-        for key in _OF_NEW_MODELS:
+        for key in _NEW_MODEL_KEYS:
             if key in given:
                 self.fail("model", key, "applies to a model from scratch only, but every entity has a checkpoint")
         if "vocabulary" in self.content.get("tokenizer", {}):
@@ -296,7 +324,7 @@ class _Reader(TomlReader):
 
 
 def _resolved(name: str, folder: Path, *builtin: str) -> str:
-    """A path if there is something at it or it looks like one, else a name for a hub; what is built in stays."""
+    """An absolute path if `name` is that of a file or looks like one; built-in names and names for a hub stay as they are."""
     path = folder / name
     looks_like_path = name.startswith((".", "/")) or name.endswith((".jsonl", ".txt", ".bin", ".json"))
     # `Path.exists` raises where a name is too long for a file.

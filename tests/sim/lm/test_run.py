@@ -3,11 +3,13 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import jax
 import numpy as np
 import pytest
 import xarray as xr
+from crossfeed.sim import lm
 from crossfeed.sim.lm import (
     OpenCell,
     Progress,
@@ -20,6 +22,9 @@ from crossfeed.sim.lm import (
     start_run,
 )
 from crossfeed.sim.lm.data.tasks import question
+from crossfeed.sim.lm.run import inputs
+from crossfeed.sim.lm.run import run as run_module
+from crossfeed.sim.lm.run.checkpointing import Checkpoints
 from crossfeed.sim.lm.run.inputs import left_out, make_tokenizer, read_pretrained
 from crossfeed.sim.lm.study.corpus import make_corpus, read_material
 
@@ -52,7 +57,7 @@ def test_measures_have_named_axes_and_are_finite(undisturbed):
     _, data, _ = undisturbed
     assert data.loss.dims == ("seed", "alpha", "beta", "generation", "entity", "dataset")
     assert data.loss.notnull().all()
-    assert data.loss.attrs["units"] == "nats a token"
+    assert data.loss.attrs["units"] == "nats per token"
     for name in ("similarity", "vendi", "accuracy"):
         assert data[name].sel(generation=[0, 2]).notnull().all()
         assert data[name].sel(generation=1).isnull().all()
@@ -390,3 +395,24 @@ def test_curation_fresh_data_and_other_sizes_run(run, tmp_path):
     read = data.tokens_read.isel(seed=0, alpha=0, beta=0).sel(generation=1)
     assert (read.sel(source=["fresh", "synthetic"]) > 0).all()
     assert (read.sel(source=["private", "public"]) == 0).all()
+
+
+def test_the_outline_of_a_generation_gives_the_measures_of_a_run(undisturbed, tmp_path, monkeypatch):
+    """The code in the docstring of `crossfeed.sim.lm`, for the first two generations of a cell."""
+    _, data, _ = undisturbed
+    monkeypatch.chdir(tmp_path)
+    write_texts(tmp_path)
+    (tmp_path / "study.toml").write_text(TINY)
+    start, generation = (block for block in lm.__doc__.split("\n\n") if block.startswith("    "))
+    names = {**vars(run_module), **vars(inputs), **vars(lm)}
+    names |= {"folder": tmp_path, "report": lambda what, tokens: None, "seed": 0, "beta": 0.5}
+    names |= {"measures": {"loss": {}}, "checkpoints": Checkpoints(tmp_path / "saved")}
+    with jax.enable_x64(False):
+        exec(dedent(start), names)
+        for t, alpha in ((0, 0.0), (1, 1.0)):
+            names |= {"t": t, "alpha": alpha, "key": jax.random.split(jax.random.fold_in(jax.random.key(0), t))[0]}
+            exec(dedent(generation), names)
+            np.testing.assert_array_equal(
+                names["measures"]["loss"][t], data.loss.sel(seed=0, alpha=1, beta=0.5, generation=t)
+            )
+    assert names["checkpoints"].latest == 1
