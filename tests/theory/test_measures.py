@@ -95,6 +95,26 @@ def test_homogenization(found):
     assert found["homogenization"] == pytest.approx(wanted, rel=1e-12)
 
 
+@pytest.mark.parametrize("unseen", [False, True])
+def test_entities_that_only_pad_the_arrays_are_not_counted(unseen):
+    """Also where nobody ever sees a direction, so that the bias stays, and those that pad have it too."""
+    ecosystem = random_ecosystem(2, theta=True)
+    seen = jnp.diag(jnp.array([1.0, 1.0, 1.0, 0.0 if unseen else 1.0]))
+    private, synthetic = seen @ ecosystem.private @ seen, seen @ ecosystem.synthetic @ seen
+
+    def made(*by_entity):
+        private, synthetic, shares = by_entity
+        return theory.Ecosystem(private, 0.3 * seen, synthetic, shares, 0.7, ecosystem.theta)
+
+    by_entity = private, synthetic, ecosystem.shares
+    alone = made(*by_entity)
+    padded = made(*(jnp.concatenate([each, jnp.zeros((2, *each.shape[1:]))]) for each in by_entity))
+    weights = theory.Weights(0.4, 0.3)
+    found = theory.homogenization(limit(padded, weights), jnp.arange(5) < 3)
+    assert float(found) == pytest.approx(float(theory.homogenization(limit(alone, weights))), rel=1e-10)
+    assert float(found) != pytest.approx(float(theory.homogenization(limit(padded, weights))), rel=1e-3)
+
+
 def test_disagreement(found):
     inner = inner_products(found)
     wanted = np.sqrt(np.maximum(np.diag(inner)[:, None] + np.diag(inner) - inner - inner.T, 0))
