@@ -140,7 +140,7 @@ class Store:
                 array[self.place(tile)] = values[name].reshape(self._shape(tile) + self.plan.value_shape(name))
             except OSError as error:
                 raise CrossfeedError(
-                    f"cannot write to {self.path}: {error.strerror or error}; finished tiles are kept, go on with --resume"
+                    f"cannot write to {self.path}: {error.strerror or error}; finished tiles are kept, continue with --resume"
                 ) from error
 
     def _shape(self, tile: Tile) -> tuple[int, ...]:

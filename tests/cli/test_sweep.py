@@ -116,7 +116,7 @@ def test_a_full_disk_keeps_what_is_there(spec, undisturbed, tmp_path):
     # No file may grow beyond 8 KiB: a tile does not fit.
     ended = run(spec, "--out", store, "--resume", limit="ulimit -f 8")
     assert ended.returncode == 2
-    assert ended.stderr.strip().endswith("finished tiles are kept, go on with --resume")
+    assert ended.stderr.strip().endswith("finished tiles are kept, continue with --resume")
     assert "Traceback" not in ended.stderr
     assert kept
     assert {file: file.read_bytes() for file in finished_chunks(store)} == kept
