@@ -30,8 +30,8 @@ def _docstrings(file: Path) -> list[str]:
     except (OSError, SyntaxError, UnicodeDecodeError):
         return []
     described = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    found = (ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, described))
-    return [text for text in found if text and len(text) >= _SHORTEST]
+    texts = (ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, described))
+    return [text for text in texts if text and len(text) >= _SHORTEST]
 
 
 def _plain(text: str) -> str:

@@ -95,5 +95,5 @@ def _normal(prompt: str) -> str:
 def unique_names(names: Sequence[str]) -> list[str]:
     """Names of tasks, different from each other and from 'public': where one is not, its number in the list is appended."""
     taken = [*names, "public"]
-    made = [f"{name} {number}" if taken.count(name) > 1 else name for number, name in enumerate(names, 1)]
-    return made if made == [*names] else unique_names(made)
+    unique = [f"{name} {number}" if taken.count(name) > 1 else name for number, name in enumerate(names, 1)]
+    return unique if unique == [*names] else unique_names(unique)

@@ -64,7 +64,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
         InvalidInput: fewer tokens than the bytes and the end token need.
     """
     if vocabulary < _BYTES + 1:
-        raise InvalidInput(f"vocabulary is {vocabulary}, but must be at least {_BYTES + 1}: the bytes and an end mark")
+        raise InvalidInput(f"vocabulary is {vocabulary}, but must be at least {_BYTES + 1}: the bytes and an end token")
     backend = tokenizers.Tokenizer(models.BPE())
     _byte_level(backend)
     trainer = trainers.BpeTrainer(

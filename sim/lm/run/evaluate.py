@@ -181,7 +181,7 @@ def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> l
     if len(tokens) >= longest:
         raise InvalidInput(f"the prompt has {len(tokens)} tokens, but must have fewer than {longest}")
     if not len(tokens):
-        raise InvalidInput("the prompt is empty, and the tokenizer has no mark of the beginning")
+        raise InvalidInput("the prompt is empty, and the tokenizer has no token that begins a text")
     if temperature is not None and not 0 <= temperature < np.inf:
         raise InvalidInput(f"temperature is {temperature}, but must be at least 0 and finite")
     settings = cell.study.pool if temperature is None else replace(cell.study.pool, temperature=temperature)

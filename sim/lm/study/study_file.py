@@ -296,26 +296,30 @@ class _Reader(TomlReader):
         for key in _PRETRAINING_KEYS:
             if key in self.content.get("model", {}) and not study.model.pretrain_steps:
                 self.fail(
-                    "model", key, "applies where model.pretrain_steps is above 0; a checkpoint's are 0 unless given"
+                    "model",
+                    key,
+                    "applies where model.pretrain_steps is above 0; for a pretrained model it is 0 unless given",
                 )
         if len(bases) > 1 and SCRATCH in bases:
             which = next(i for i, entity in enumerate(study.entities) if entity.base)
-            self.fail("entity", "base", "mixes new models and checkpoints, which would need two tokenizers", which)
+            self.fail("entity", "base", "mixes new and pretrained models, which would need two tokenizers", which)
         if SCRATCH not in bases:
-            self.check_checkpoint_keys(study)
+            self.check_pretrained_keys(study)
         elif study.tokenizer:
-            self.fail("tokenizer", "path", "applies to checkpoints only, but a model from scratch has a new tokenizer")
+            self.fail(
+                "tokenizer", "path", "applies to pretrained models only, but a model from scratch has a new tokenizer"
+            )
         if any(base.endswith(".bin") for base in bases) and not study.tokenizer:
-            self.fail("tokenizer", "path", "missing: a .bin checkpoint needs its tokenizer's file")
+            self.fail("tokenizer", "path", "missing: a .bin model needs its tokenizer's file")
 
-    def check_checkpoint_keys(self, study: Study) -> None:
+    def check_pretrained_keys(self, study: Study) -> None:
         """Refuse keys that do not apply where every entity starts from a pretrained model."""
         given = self.content.get("model", {})
         for key in _NEW_MODEL_KEYS:
             if key in given:
-                self.fail("model", key, "applies to a model from scratch only, but every entity has a checkpoint")
+                self.fail("model", key, "applies to a model from scratch only, but every entity has a pretrained model")
         if "vocabulary" in self.content.get("tokenizer", {}):
-            self.fail("tokenizer", "vocabulary", "applies to a new tokenizer, but checkpoints bring their own")
+            self.fail("tokenizer", "vocabulary", "applies to a new tokenizer, but pretrained models bring their own")
 
     def existing(self, table: str, key: str, value: str, folder: Path) -> str:
         if not os.path.exists(path := folder / value):

@@ -189,27 +189,26 @@ class Population:
             key: random key.
             report: called with the number of tokens generated.
         """
-        texts: list[list[np.ndarray]] = [[np.zeros(0, np.int32)] * len(own) for own in prompts]
+        texts: list[list[np.ndarray]] = [[np.zeros(0, np.int32)] * len(asked) for asked in prompts]
         for group in self.groups:
             key, group_key = jax.random.split(key)
             # Prompts of similar length are completed together.
-            orders = {i: sorted(range(len(prompts[i])), key=lambda at, i=i: len(prompts[i][at])) for i in group.members}
+            orders = {k: np.argsort([len(prompt) for prompt in prompts[k]], kind="stable") for k in group.members}
             most = max(len(order) for order in orders.values())
             for start in range(0, most, _MANY):
-                chunks = {i: order[start : start + _MANY] for i, order in orders.items()}
+                chunks = {k: order[start : start + _MANY] for k, order in orders.items()}
                 block = _FEW if most - start <= _FEW else _MANY
-                tokens, lengths = _prompt_block(
-                    [[prompts[i][at] for at in chunk] for i, chunk in chunks.items()], block
-                )
+                chunk_prompts = [[prompts[k][i] for i in chunk] for k, chunk in chunks.items()]
+                tokens, lengths = _prompt_block(chunk_prompts, block)
                 keys = jax.random.split(jax.random.fold_in(group_key, start), lengths.shape)
                 generated = gathered(self._complete(group, tokens, lengths, keys, settings))
                 count = 0
-                for (i, chunk), own in zip(chunks.items(), generated, strict=True):
-                    for at, completion in zip(chunk, own, strict=False):
-                        room = min(longest, group.models.config.context) - len(prompts[i][at])
-                        completion = self._cut(completion)[:room]
+                for (k, chunk), completions in zip(chunks.items(), generated, strict=True):
+                    for i, completion in zip(chunk, completions, strict=False):
+                        prompt = prompts[k][i]
+                        completion = self._cut(completion)[: min(longest, group.models.config.context) - len(prompt)]
                         count += len(completion)
-                        texts[i][at] = np.concatenate([prompts[i][at], completion]).astype(np.int32)
+                        texts[k][i] = np.concatenate([prompt, completion]).astype(np.int32)
                 report("generating", count)
         return texts
 
@@ -265,13 +264,13 @@ class Population:
 
 
 def _prompt_block(prompts: list[list[np.ndarray]], block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens of prompts, padded to [entity, block, length], and their lengths [entity, block], 0 where there is no prompt."""
-    longest = max((len(prompt) for own in prompts for prompt in own), default=1)
+    """Prompts of each entity, padded to [entity, block, length], and their lengths [entity, block], 0 where there is none."""
+    longest = max((len(prompt) for asked in prompts for prompt in asked), default=1)
     width = -(-longest // _PROMPT_STEP) * _PROMPT_STEP
     tokens = np.zeros((len(prompts), block, width), np.int32)
     lengths = np.zeros((len(prompts), block), np.int32)
-    for k, own in enumerate(prompts):
-        for i, prompt in enumerate(own):
+    for k, asked in enumerate(prompts):
+        for i, prompt in enumerate(asked):
             tokens[k, i, : len(prompt)] = prompt
             lengths[k, i] = len(prompt)
     return tokens, lengths

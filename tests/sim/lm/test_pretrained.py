@@ -163,7 +163,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, folder):
             {"eos_token_id": 1, "bos_token_id": -1},
             r"config.json: bos_token_id is -1, but must be the number of a token",
         ),
-        ({"eos_token_id": [97]}, "the model has 97 tokens, but a text's mark is token 97"),
+        ({"eos_token_id": [97]}, "the model has 97 tokens, but token 97 begins or ends a text"),
     ],
 )
 def test_a_tokenizer_that_does_not_fit_its_model_is_refused(marks, says, tmp_path):

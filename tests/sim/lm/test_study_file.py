@@ -110,7 +110,7 @@ def test_a_study_survives_being_written_down():
         ("[model]", "[initial]\nbeta = 2\n[model]", r"line 14: initial.beta is 2, but must lie in \[0, 1\]"),
         ("width = 32", "width = 30", "line 11: entity.width is 30, but must be a multiple of twice the 2 heads"),
         ("width = 32", "with = 32", "line 11: entity.with unknown"),
-        ("width = 32", 'base = "model.bin"', "line 11: entity.base mixes new models and checkpoints"),
+        ("width = 32", 'base = "model.bin"', "line 11: entity.base mixes new and pretrained models"),
         ("width = 32", 'test = "t.jsonl"', "line 11: entity.test does not apply to a built-in task"),
         (
             '"arithmetic"\nwidth = 32',
@@ -202,5 +202,5 @@ def test_a_vocabulary_beside_a_checkpoint_is_refused():
 
 def test_a_tokenizer_beside_a_model_from_scratch_is_refused(tmp_path):
     (tmp_path / "tok.bin").touch()
-    with pytest.raises(InvalidInput, match=r"line 26: tokenizer.path applies to checkpoints only"):
+    with pytest.raises(InvalidInput, match=r"line 26: tokenizer.path applies to pretrained models only"):
         parse_study(f'{GOOD}[tokenizer]\npath = "tok.bin"\n', folder=tmp_path)

@@ -1,1 +1,1 @@
-"""Checkpoints of other programs, read and written."""
+"""File formats of pretrained models: Hugging Face and llama2.c."""

@@ -64,7 +64,9 @@ def load_pretrained(
     if read.size > model.config.vocabulary:
         raise InvalidInput(f"{path}: the model has {model.config.vocabulary} tokens, but its tokenizer {read.size}")
     if (most := max(read.bos or 0, read.eos)) >= model.config.vocabulary:
-        raise InvalidInput(f"{path}: the model has {model.config.vocabulary} tokens, but a text's mark is token {most}")
+        raise InvalidInput(
+            f"{path}: the model has {model.config.vocabulary} tokens, but token {most} begins or ends a text"
+        )
     return PretrainedModel(model, read)
 
 
@@ -139,7 +141,7 @@ def _folder(source: str | Path) -> Path:
     except Exception as error:  # the library's errors, and those of what it fetches with
         message = str(error).strip().split("\n")[0]
         raise InvalidInput(
-            f"'{source}' is no folder, and cannot be had from the Hugging Face hub: {message}"
+            f"'{source}' is no folder, and cannot be loaded from the Hugging Face hub: {message}"
         ) from error
 
 
