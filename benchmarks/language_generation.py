@@ -1,7 +1,7 @@
 """One generation of four language models (train, complete, evaluate) against a plain PyTorch and transformers loop.
 
 Needs the dependency group `parity` (pip install --group parity). The model, training rows, completions and tests have
-the sizes of one generation of the study in docs/language_models.md, with four entities. Both sides start from the same
+the sizes of one generation of the study in docs/language_models/results.md, with four entities. Both sides start from the same
 weights and see the same tokens; completions are sampled and never stop early, so both generate the same number of
 tokens. This project distributes the entities over one device per core, as the command does.
 """

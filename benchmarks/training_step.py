@@ -2,7 +2,7 @@
 
 Model FLOP utilization is the number of multiplications and additions per second that the models mathematically need,
 divided by the rate that large matrix products of the same precision reach on the same devices in the same run. On CPU
-it is measured with the model of docs/language_models.md in float32, on accelerators with models of the size of
+it is measured with the model of docs/language_models/results.md in float32, on accelerators with models of the size of
 OPT-350m in bfloat16. A profile of one generation shows which operations take the time; results/benchmarks/profile
 holds all of it, for XProf or Perfetto.
 """

@@ -24,7 +24,7 @@ _Seed = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(
 
 @dataclass(frozen=True)
 class LmRun:
-    """Run the study that a TOML file describes (docs/language_models.md), or with --quick a small one that needs no data.
+    """Run the study that a TOML file describes (docs/language_models/guide.md), or with --quick a small one that needs no data.
 
     Killed at any moment and continued with --resume, it ends with the same measures. To share the work between processes, on
     one host or many, start the command once per process; all must see the same files.

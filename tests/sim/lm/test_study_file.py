@@ -71,7 +71,7 @@ def test_generation_0_has_its_own_training():
 
 
 def test_the_documented_study_shows_the_defaults(tmp_path):
-    page = (Path(__file__).parents[3] / "docs" / "language_models.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "language_models" / "guide.md").read_text(encoding="utf-8")
     shown = page.split("```toml\n")[1].split("```")[0]
     weights = "[study]\nalpha = [0, 0.5, 1]\nbeta = [0.5]\n"
     entities = '[[entity]]\ntask = "science"\n[[entity]]\ntask = "train.jsonl"\ntest = "test.jsonl"\n'
