@@ -5,7 +5,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim import MomentSampler, make_moment_sampler, merge, simulate, simulate_moments, summarize
+from crossfeed.sim import (
+    MomentSampler,
+    make_moment_sampler,
+    merge,
+    simulate,
+    simulate_moments,
+    simulate_on_devices,
+    summarize,
+)
 from crossfeed.sim.running_moments import batch_moments, empty_like
 from crossfeed.theory import Weights, random_gaussian
 
@@ -117,6 +125,29 @@ def test_batches_count_every_replicate_once(sampler, replicates):
         assert len(np.unique(drawn)) == drawn.size, "two batches drew the same numbers"
         for name, value in expected(sampler, drawn).items():
             np.testing.assert_allclose(getattr(found, name)[generation], value, err_msg=name, **CLOSE)
+
+
+def test_parts_on_devices_draw_every_replicate_once(sampler):
+    batches, reported = [], []
+
+    class WatchedSampler(MomentSampler):
+        """Shows every batch of estimates, in any order."""
+
+        def train(self, trainer, initial, pool):
+            estimates = super().train(trainer, initial, pool)
+            jax.debug.callback(lambda batch: batches.append(np.moveaxis(np.array(batch), -1, 0)), estimates)
+            return estimates
+
+    replicates = 24 * 101 + 5  # 24 parts and a rest
+    watched = WatchedSampler(**vars(sampler))
+    found = simulate_on_devices(watched, WEIGHTS, 0, replicates, jax.random.key(0), reported.append)
+
+    jax.effects_barrier()
+    drawn = np.concatenate(batches)
+    assert len(drawn) == found.replicates == replicates
+    assert len(np.unique(drawn)) == drawn.size, "two parts drew the same numbers"
+    np.testing.assert_allclose(found.mean[0], drawn.mean(0), **CLOSE)
+    assert reported == list(range(2 * 101, 24 * 101 + 1, 2 * 101)), "two devices take two parts at once"
 
 
 def test_runs_merge_into_one_run(sampler):
