@@ -51,21 +51,22 @@ class ScipyLifted:
         self.private = np.asarray(ecosystem.private)
         self.public = np.asarray(ecosystem.public)
         self.noise_variance = float(ecosystem.noise_variance)
-        self.lifted_private = block_diag(*self.private)
+        self.lifted_private = np.asarray(block_diag(*self.private))
         self.stacked_public = np.tile(self.public, (entities, 1))
         synthetic = np.asarray(ecosystem.synthetic)
         self.pooled = np.asarray(ecosystem.pool_gram)
-        self.averaged = np.kron(np.outer(np.ones(entities), np.asarray(ecosystem.shares)), np.eye(size)) @ block_diag(
-            *synthetic
-        )
-        self.synthetic_inverse = block_diag(*np.linalg.pinv(synthetic, rcond=1e-12, hermitian=True))
+        average = np.kron(np.outer(np.ones(entities), np.asarray(ecosystem.shares)), np.eye(size))
+        self.averaged = average @ np.asarray(block_diag(*synthetic))
+        self.synthetic_inverse = np.asarray(block_diag(*np.linalg.pinv(synthetic, rcond=1e-12, hermitian=True)))
         private_inverse = np.linalg.pinv(self.private, rcond=1e-12, hermitian=True)
-        self.real_inverse = block_diag(*private_inverse, np.linalg.pinv(self.public, rcond=1e-12, hermitian=True))
+        public_inverse = np.linalg.pinv(self.public, rcond=1e-12, hermitian=True)
+        self.real_inverse = np.asarray(block_diag(*private_inverse, public_inverse))
 
     def __call__(self, alpha: float, beta: float, with_radius: bool = True) -> Errors:
         """The same results as those of `NumpyConsensus`."""
         own, common = (1 - alpha) * beta, (1 - alpha) * (1 - beta)
-        inverse = block_diag(*np.linalg.inv(own * self.private + (common * self.public + alpha * self.pooled)))
+        inverses = np.linalg.inv(own * self.private + (common * self.public + alpha * self.pooled))
+        inverse = np.asarray(block_diag(*inverses))
         real = inverse @ np.hstack([own * self.lifted_private, common * self.stacked_public])
         recursive = alpha * (inverse @ self.averaged)
         radius = np.abs(np.linalg.eigvals(recursive)).max() if with_radius else None

@@ -6,6 +6,9 @@ weights and see the same tokens; completions are sampled and never stop early, s
 tokens. This project distributes the entities over one device per core, as the command does.
 """
 
+# pyright: reportMissingImports=false
+# torch and transformers are optional.
+
 import tempfile
 from pathlib import Path
 from types import ModuleType
@@ -58,10 +61,10 @@ def _measure(torch: ModuleType) -> list[Claim]:
     population = place_models(stack(models), mesh)
     batches = place_rows([Rows(own, np.ones_like(own), np.ones(own.shape, bool)) for own in rows], TRAINING.steps, mesh)
 
-    def ours() -> tuple:
+    def ours() -> tuple[Transformer, jax.Array, jax.Array]:
         return our_generation(population, batches, with_microbatch(TRAINING, mesh), prompts, tests)
 
-    def plain() -> list:
+    def plain() -> list[tuple[np.ndarray, np.ndarray]]:
         return torch_generation(theirs, rows, prompts, tests)
 
     before = np.array([_torch_loss(model, tests).mean() for model in theirs])

@@ -54,8 +54,8 @@ def lifted(drawn: Draw) -> tuple[float, float]:
     mixing, scale = float(drawn.mixing), float(drawn.scale)
     pool = np.einsum("k,kij->ij", shares, synthetic)
     everyone = np.eye(count)
-    published = block_diag(*synthetic)
-    gram = (1 - alpha) * (beta * block_diag(*private) + (1 - beta) * np.kron(everyone, public))
+    published = np.asarray(block_diag(*synthetic))
+    gram = (1 - alpha) * (beta * np.asarray(block_diag(*private)) + (1 - beta) * np.kron(everyone, public))
     gram += alpha * np.kron(everyone, pool)
     averaged = np.kron(np.outer(np.ones(count), shares), np.eye(size)) @ published
     recursive = alpha * np.linalg.pinv(gram, rcond=1e-12, hermitian=True) @ averaged

@@ -20,6 +20,7 @@ def measure() -> list[Claim]:
 
     def point(alpha: jax.Array, beta: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         law = limit(ecosystem, Weights(alpha, beta))
+        assert law.spectral_radius is not None  # which every limit has
         return mse(law), mspe(law), law.spectral_radius
 
     grid, compile_seconds = compiled(lambda *pairs: sharded_vmap(point, *pairs), alphas, betas)

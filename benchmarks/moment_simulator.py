@@ -68,7 +68,8 @@ def measure() -> list[Claim]:
     run, compile_seconds = compiled(moments, jax.random.key(0))
     rows = NumpyRows(features, np.asarray(ecosystem.theta))
     exact = np.asarray(trajectory(ecosystem, weights, GENERATIONS, mse))
-    _assert_right("moments", *map(np.asarray, run(jax.random.key(0))), exact)
+    found, standard_errors = map(np.asarray, run(jax.random.key(0)))
+    _assert_right("moments", found, standard_errors, exact)
     errors = rows(ROW_REPLICATES)
     _assert_right("rows", errors.mean(-1), errors.std(-1, ddof=1) / np.sqrt(ROW_REPLICATES), exact)
 

@@ -58,7 +58,7 @@ def _loop_seconds() -> float:
     return time.perf_counter() - start
 
 
-def _start(folder: Path, points: int, cores: str | None = None, *more: str) -> subprocess.Popen:
+def _start(folder: Path, points: int, cores: str | None = None, *more: str) -> subprocess.Popen[bytes]:
     spec = folder / f"{points}.toml"
     spec.write_text(SPEC.format(points=points))
     command = [str(Path(sys.executable).with_name("crossfeed")), "sweep", "run", str(spec), *more]

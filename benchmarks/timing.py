@@ -5,10 +5,11 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -36,7 +37,7 @@ class Claim:
     measured: float
     target: float
     at_least: bool = True
-    details: dict[str, object] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def met(self) -> bool:
@@ -73,7 +74,7 @@ def interleaved(a: Callable[[], object], b: Callable[[], object], pairs: int = 5
     return Pairs(float(np.median(a_times)), float(np.median(b_times)), float(np.median(ratios)), ratios)
 
 
-def compiled(function: Callable, *arguments: object) -> tuple[Callable, float]:
+def compiled(function: Callable[..., Any], *arguments: object) -> tuple[Callable[..., Any], float]:
     """The compiled function after a first call, and the compilation time in seconds."""
     start = time.perf_counter()
     run = jax.jit(function).lower(*arguments).compile()

@@ -15,8 +15,8 @@ from .errors import InvalidInput as InvalidInput
 from .errors import NoLimit as NoLimit
 
 if TYPE_CHECKING:
-    from .sim import *  # noqa: F403
-    from .theory import *  # noqa: F403
+    from crossfeed.sim import *  # noqa: F403
+    from crossfeed.theory import *  # noqa: F403
 
 __version__ = "0.2.0"
 

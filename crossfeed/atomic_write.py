@@ -1,7 +1,7 @@
 """Files that are written completely or not at all."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from crossfeed.errors import InvalidInput
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str]) -> Generator[Path]:
     """Context manager that writes a file completely or not at all, so that no reader ever sees half of it.
 
     Its value is a temporary path in the same folder, with the same suffix. When the block succeeds, the file written

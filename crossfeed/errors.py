@@ -1,6 +1,6 @@
 """Exceptions that crossfeed raises on purpose. Each message is one sentence that names the field and the value."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -62,7 +62,7 @@ class DependsOnTheta(CrossfeedError):
 
 
 @contextmanager
-def naming(field: str) -> Iterator[None]:
+def naming(field: str) -> Generator[None]:
     """Context manager that puts the name of a field in front of the message of any `InvalidInput` raised inside it.
 
     For checks that are shared by several fields and cannot know which of them they look at.

@@ -9,7 +9,7 @@ cannot refute the mutations proves nothing.
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -169,7 +169,7 @@ def verify(statements: Sequence[Statement], checks: Mapping[str, Check] = CHECKS
     for statement in statements:
         start = time.perf_counter()
         outcome = decide(statement, checks.get(statement.id))
-        yield Outcome(**{**vars(outcome), "seconds": time.perf_counter() - start})
+        yield replace(outcome, seconds=time.perf_counter() - start)
 
 
 def decide(statement: Statement, check: Check | None) -> Outcome:

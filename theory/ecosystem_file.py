@@ -17,7 +17,7 @@ _REQUIRED = ("private", "public", "synthetic")
 _OPTIONAL = ("shares", "noise_variance", "theta")
 
 
-def load_ecosystem(path: str | os.PathLike) -> Ecosystem:
+def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
     """Ecosystem read from an `.npz` archive.
 
     Args:
@@ -59,7 +59,7 @@ def load_ecosystem(path: str | os.PathLike) -> Ecosystem:
         raise InvalidInput(f"{path}: {error}") from error
 
 
-def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike) -> None:
+def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike[str]) -> None:
     """Write an ecosystem to an `.npz` archive, completely or not at all.
 
     Args:

@@ -25,10 +25,10 @@ def guard_lapack() -> None:
             stacklevel=2,
         )
         return
-    import numpy as np  # noqa: F401  reads the number of threads for itself
+    import numpy as _  # reads the number of threads for itself
 
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
-        import scipy.linalg  # noqa: F401
+        import scipy.linalg as _  # noqa: F401
     finally:
         del os.environ["OPENBLAS_NUM_THREADS"]

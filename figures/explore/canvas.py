@@ -35,7 +35,7 @@ def heat_scale(plot: figure) -> LinearColorMapper:
     return mapper
 
 
-def image(plot: figure, source: ColumnDataSource, colors: LinearColorMapper, **place: Any) -> GlyphRenderer:
+def image(plot: figure, source: ColumnDataSource, colors: LinearColorMapper, **place: Any) -> "GlyphRenderer[Any]":
     """Add the image of a data source to a plot."""
     return plot.image("image", source=source, color_mapper=colors, **place)  # pyright: ignore[reportCallIssue]
 

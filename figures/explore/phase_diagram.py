@@ -29,10 +29,10 @@ class PhaseDiagram:
         self.edge, self.label, self.best, self.current = (ColumnDataSource({"x": [], "y": []}) for _ in range(4))
         self.plot.line("x", "y", source=self.edge, color=INK, line_width=4.5)
         self.plot.line("x", "y", source=self.edge, color=PAPER, line_width=2)
-        words = {"text": {"value": "no limit"}, "text_align": "center", "text_baseline": "middle"}
+        words: dict[str, Any] = {"text": {"value": "no limit"}, "text_align": "center", "text_baseline": "middle"}
         self.plot.text("x", "y", source=self.label, text_color=INK, **words)
         # Overlays are not clipped at the edge of the plane, as other marks are.
-        look = {"fill_color": PAPER, "line_color": INK, "line_width": 2.5, "level": "overlay"}
+        look: dict[str, Any] = {"fill_color": PAPER, "line_color": INK, "line_width": 2.5, "level": "overlay"}
         self.plot.scatter("x", "y", source=self.best, marker="diamond", size=15, **look)
         self.plot.scatter("x", "y", source=self.current, marker="circle", size=13, **look)
         self.plot.add_tools(HoverTool(renderers=[heat], tooltips=_TIPS))

@@ -53,7 +53,7 @@ class Plan:
         return self.spec.values("dimension")
 
     @cached_property
-    def outer(self) -> dict[str, tuple]:
+    def outer(self) -> dict[str, tuple[float | int, ...]]:
         """Dimensions of the store other than β and α, of which a tile has one value each."""
         return {name: values for name, values in self.spec.swept.items() if name not in ("alpha", "beta")}
 

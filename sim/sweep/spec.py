@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class Spec:
 
     family: str
     options: dict[str, Any]
-    axes: dict[str, float | int | tuple]
+    axes: dict[str, float | int | tuple[float | int, ...]]
     quantities: tuple[str, ...]
     generations: int
     replicates: int
@@ -75,13 +75,17 @@ class Spec:
     memory_mib: int
 
     @property
-    def swept(self) -> dict[str, tuple]:
+    def swept(self) -> dict[str, tuple[float | int, ...]]:
         """Dimensions of the store and their values, slowest first."""
         draws = self.options.get("draws", 1)
         swept = {"draw": tuple(range(draws))} if draws > 1 else {}
         return swept | {name: value for name in AXES if isinstance(value := self.axes.get(name), tuple)}
 
-    def values(self, name: str) -> tuple:
+    @overload
+    def values(self, name: Literal["dimension", "rank", "entities"]) -> tuple[int, ...]: ...
+    @overload
+    def values(self, name: str) -> tuple[float | int, ...]: ...
+    def values(self, name: str) -> tuple[Any, ...]:
         """All values of a parameter, swept or fixed; empty if the family does not have it."""
         value = self.axes.get(name, ())
         return value if isinstance(value, tuple) else (value,)
@@ -189,11 +193,13 @@ class _Reader(TomlReader):
             self.fail("ecosystem", "name", f"is {options['name']!r}, but must be one of {', '.join(DATASETS)}")
         return family, options
 
-    def axes(self, family: str) -> dict[str, float | int | tuple]:
+    def axes(self, family: str) -> dict[str, float | int | tuple[float | int, ...]]:
         table = self.content.get("axes", {})
         if not isinstance(table, dict):
             self.fail("", "axes", "must be a table")
-        axes = {name: value for name, value in _DEFAULTS.items() if name in _FAMILY_AXES[family]}
+        axes: dict[str, float | int | tuple[float | int, ...]] = {
+            name: value for name, value in _DEFAULTS.items() if name in _FAMILY_AXES[family]
+        }
         for name, value in table.items():
             if name not in AXES:
                 self.fail("axes", name, f"unknown: choose from {', '.join(AXES)}")
@@ -212,7 +218,7 @@ class _Reader(TomlReader):
             self.fail("axes", "entities", "must be one number for the family 'dataset': its slices depend on it")
         return axes
 
-    def values(self, name: str, value: Any) -> float | int | tuple:
+    def values(self, name: str, value: Any) -> float | int | tuple[float | int, ...]:
         """A number, a list of numbers, or a range."""
         if isinstance(value, dict):
             return self.range(name, value)
@@ -227,7 +233,7 @@ class _Reader(TomlReader):
             self.fail("axes", name, f"holds {twice[0]} twice")
         return numbers
 
-    def range(self, name: str, value: dict[str, Any]) -> tuple:
+    def range(self, name: str, value: dict[str, Any]) -> tuple[float | int, ...]:
         wrong = value.keys() ^ {"from", "to", "points"}
         if wrong - {"scale"}:
             self.fail(

@@ -4,12 +4,13 @@ import os
 import platform
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from json import loads
 from pathlib import Path
+from types import EllipsisType
 from typing import Any, cast
 
 import numpy as np
@@ -73,8 +74,8 @@ class Store:
             )
         group = zarr.open_group(path, mode="r+")
         # A tile of NaN counts as finished only if its chunk is written.
-        self._arrays: dict[str, zarr.Array] = {
-            name: cast(zarr.Array, group[name]).with_config({"write_empty_chunks": True})
+        self._arrays: dict[str, zarr.Array[Any]] = {
+            name: cast("zarr.Array[Any]", group[name]).with_config({"write_empty_chunks": True})
             for name in plan.spec.quantities
         }
 
@@ -147,7 +148,7 @@ class Store:
         lengths = {"beta": tile.rows.stop - tile.rows.start, "alpha": len(self.plan.alphas)}
         return tuple(length for name, length in lengths.items() if name in self.plan.spec.swept)
 
-    def place(self, tile: Tile) -> tuple:
+    def place(self, tile: Tile) -> tuple[int | slice | EllipsisType, ...]:
         """Index of a tile's points in an array over the swept axes, with any further axes after them."""
         inner = {"beta": tile.rows, "alpha": slice(None)}
         return tile.outer + tuple(inner[name] for name in inner if name in self.plan.spec.swept) + (...,)
@@ -241,7 +242,7 @@ def _lost(path: Path, plan: Plan) -> list[Path]:
 
 
 @contextmanager
-def _empty_store_beside(path: Path, plan: Plan) -> Iterator[Path]:
+def _empty_store_beside(path: Path, plan: Plan) -> Generator[Path]:
     """Store without tiles under a temporary name, which is removed afterwards.
 
     Raises:

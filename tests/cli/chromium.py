@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -51,7 +52,7 @@ class Chromium:
         os.close(self._from)
         self._profile.cleanup()
 
-    def send(self, method: str, **parameters) -> dict:
+    def send(self, method: str, **parameters) -> dict[str, Any]:
         """One command of the DevTools protocol, and its result."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
@@ -95,7 +96,7 @@ class Chromium:
         """`mousePressed`, `mouseMoved` or `mouseReleased` at a place in the window."""
         self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
-    def _receive(self) -> dict:
+    def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
             chunk = os.read(self._from, 1 << 20)
             assert chunk, "Chromium has gone"
@@ -103,7 +104,7 @@ class Chromium:
         message, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(message)
 
-    def _note(self, event: dict) -> None:
+    def _note(self, event: dict[str, Any]) -> None:
         what, about = event.get("method"), event.get("params", {})
         if what == "Network.requestWillBeSent":
             self.requests.append(about["request"]["url"])

@@ -2,12 +2,17 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 from crossfeed.cli.main import main
 
-GOOD = {"private": np.stack([np.eye(2), np.eye(2)]), "public": np.eye(2), "synthetic": np.stack([np.eye(2), np.eye(2)])}
+GOOD: dict[str, Any] = {
+    "private": np.stack([np.eye(2), np.eye(2)]),
+    "public": np.eye(2),
+    "synthetic": np.stack([np.eye(2), np.eye(2)]),
+}
 WEIGHTS = ("--alpha", "0.5", "--beta", "0.5")
 
 

@@ -26,6 +26,7 @@ PLOT = "Bokeh.documents[0].roots().find(root => root.name === '{}')"
 @pytest.fixture(scope="module")
 def address():
     server = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert server.stdout is not None
     line = server.stdout.readline()
     yield line.split()[0]
     server.send_signal(signal.SIGINT)
@@ -60,7 +61,7 @@ def settle(browser: Chromium, setting: Setting) -> None:
     browser.until(f"{SAID.format('caption')} === '{both}' && {SAID.format('plane_caption')} === '{plane}'")
 
 
-def by_theory(setting: Setting) -> dict:
+def by_theory(setting: Setting) -> dict[str, np.ndarray]:
     """Straight from crossfeed.theory, on the ecosystem without padding."""
     made, count = turned_ecosystem(setting).ecosystem, setting.entities
     ecosystem = theory.Ecosystem(
@@ -109,8 +110,9 @@ def test_an_ecosystem_that_diverges_says_so_and_shows_no_limit(browser):
     said = browser.evaluate(SAID.format("verdict"))
     assert "diverges" in said
     assert "there is no limit" in said
-    growth = float(re.search(r"grow by ([\d.]+) %", said)[1])
-    assert growth == pytest.approx(100 * (radius - 1), abs=0.06)
+    growth = re.search(r"grow by ([\d.]+) %", said)
+    assert growth is not None
+    assert float(growth[1]) == pytest.approx(100 * (radius - 1), abs=0.06)
     assert [browser.evaluate(SAID.format(name)) for name in ("limit_mse", "efficiency", "own")] == ["–"] * 3
     limit = browser.evaluate(f"{PLOT.format('trajectories')}.renderers[2].data_source.data.y.length")
     assert limit == 0

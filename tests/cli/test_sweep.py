@@ -43,14 +43,14 @@ def undisturbed(spec) -> Path:
     return store
 
 
-def start(*arguments, limit: str = "") -> subprocess.Popen:
+def start(*arguments, limit: str = "") -> subprocess.Popen[str]:
     command = [str(Path(sys.executable).with_name("crossfeed")), "sweep", "run", *map(str, arguments)]
     if limit:
         command = ["bash", "-c", f'{limit}; exec "$@"', "-", *command]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def run(*arguments, limit: str = "") -> subprocess.CompletedProcess:
+def run(*arguments, limit: str = "") -> subprocess.CompletedProcess[str]:
     process = start(*arguments, limit=limit)
     out, err = process.communicate(timeout=200)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -66,7 +66,7 @@ def finished_chunks(store: Path) -> list[Path]:
     return [file for file in store.glob("mean_mse/c/**/*") if file.is_file() and file.suffix != ".partial"]
 
 
-def kill_when_under_way(processes: list[subprocess.Popen], store: Path, tiles: int, victim: int = 0) -> None:
+def kill_when_under_way(processes: list[subprocess.Popen[str]], store: Path, tiles: int, victim: int = 0) -> None:
     """SIGKILL one process, just started, once there are so many tiles more than now."""
     deadline, before = time.monotonic() + 120, len(finished_chunks(store))
     while len(finished_chunks(store)) < before + tiles:
@@ -95,7 +95,7 @@ def test_killed_three_times_and_resumed_it_is_the_same(spec, undisturbed, tmp_pa
     assert_same(store, undisturbed)
 
 
-def pair(spec: Path, store: Path, *more) -> list[subprocess.Popen]:
+def pair(spec: Path, store: Path, *more) -> list[subprocess.Popen[str]]:
     shared = ["--out", store, "--coordinator", free_address(), "--processes", 2, *more]
     return [start(spec, *shared, "--process", number) for number in (0, 1)]
 

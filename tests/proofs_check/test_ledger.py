@@ -4,7 +4,7 @@ import dataclasses
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import crossfeed.proofs_check.claims  # noqa: F401  attaches the checks
+import crossfeed.proofs_check.claims as _claims  # noqa: F401  attaches the checks
 import pytest
 from crossfeed.proofs_check.ledger import (
     CHECKS,
