@@ -159,7 +159,8 @@ def test_an_error_that_grows_does_so_by_the_spectral_radius():
     assert float(found.growth) == pytest.approx(radius, rel=2e-3)
     z = (found.simulated - found.exact) / found.simulated_se
     assert float(jnp.abs(z).max()) < 4
-    assert float(jnp.sqrt((z**2).mean())) > 0.05, "errors that are far too large agree with anything"
+    # One direction outgrows the others: its square is a multiple of χ² with one degree of freedom, and the root halves its error.
+    assert float(found.simulated_se[-1] / found.simulated[-1]) == pytest.approx(np.sqrt(2 / 2000) / 2, rel=0.05)
 
 
 def test_no_divergence_where_there_is_none():
