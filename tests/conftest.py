@@ -18,9 +18,8 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_num_cpu_devices", 2)  # so that sharing out over devices is tested where it matters
 jax.config.update("jax_enable_compilation_cache", False)
 jax.config.update("jax_disable_most_optimizations", True)  # here, since a session's fixtures come before a module's
-if "CROSSFEED_STRICT" in os.environ:
-    jax.config.update("jax_numpy_dtype_promotion", "strict")
-    jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
 
 install_import_hook(["crossfeed.theory", "crossfeed.sim", "crossfeed.proofs_check"], "beartype.beartype")
 
