@@ -106,7 +106,7 @@ def _hugging_face_tokenizer(folder: Path) -> Tokenizer:
         except Exception as error:
             raise InvalidInput(f"{folder} holds no tokenizer in vocab.json and merges.txt: {error}") from error
         _byte_level(backend)
-        backend.add_special_tokens([token for i in {bos, eos} - {None} if (token := backend.id_to_token(i))])
+        backend.add_special_tokens([token for i in {bos, eos} if i is not None and (token := backend.id_to_token(i))])
         return _tokenizer(backend, bos, eos)
     raise InvalidInput(f"{folder} holds neither tokenizer.json nor vocab.json")
 

@@ -54,7 +54,7 @@ class Embedding:
 
     def _counts(self, texts: Sequence[str]) -> csr_array:
         counts = csr_array(self._hash.transform(texts))
-        counts.data = np.sign(counts.data) * np.log1p(abs(counts.data))
+        counts.data[:] = np.sign(counts.data) * np.log1p(np.abs(counts.data))
         return counts
 
 

@@ -16,13 +16,13 @@ from .published import PublishedTexts
 
 
 class Judge(ABC):
-    """Rule that says which candidates come before all others, whatever their likelihood."""
+    """Rule that approves some of the candidates; these come before all others, whatever their likelihood."""
 
     @abstractmethod
     def approved(
         self, candidates: Sequence[Texts], references: Sequence[np.ndarray], tokenizer: Tokenizer
     ) -> Bool[np.ndarray, "candidate text"]:
-        """Whether each candidate comes first.
+        """Whether each candidate is approved.
 
         Args:
             candidates: for each candidate number, one text per prompt.
@@ -32,7 +32,7 @@ class Judge(ABC):
 
 
 class AnswerJudge(Judge):
-    """Candidates with the right answer come first."""
+    """Approves candidates with the right answer."""
 
     def approved(
         self, candidates: Sequence[Texts], references: Sequence[np.ndarray], tokenizer: Tokenizer
@@ -49,12 +49,12 @@ class AnswerJudge(Judge):
 
 
 class LikelihoodJudge(Judge):
-    """Likelihood alone decides."""
+    """Approves none, so that the likelihood alone decides."""
 
     def approved(
         self, candidates: Sequence[Texts], references: Sequence[np.ndarray], tokenizer: Tokenizer
     ) -> Bool[np.ndarray, "candidate text"]:
-        """No candidate comes first."""
+        """False for every candidate."""
         return np.zeros((len(candidates), len(references)), bool)
 
 
@@ -69,7 +69,7 @@ def best_candidates(
 
     Args:
         likelihoods: mean log-likelihood per token of each candidate, in nats.
-        approved: which candidates the judge puts first.
+        approved: whether the judge approves each candidate.
     """
     return np.where(approved | ~approved.any(axis=0), likelihoods, -np.inf).argmax(axis=0)
 
@@ -110,9 +110,9 @@ def best_completions(
         study: the study.
         published: prompts of each entity.
         key: random key of the generation.
-        report: called with what was done and the number of tokens that it took.
-        indices: which prompts each entity completes.
-        round_number: how many times the models have generated texts in this generation before.
+        report: called with the number of tokens generated.
+        indices: indices of the prompts that each entity completes.
+        round_number: number of earlier calls for this generation, which sets the random numbers of this one.
     """
     key = jax.random.fold_in(key, round_number)
     prompts = [[texts.prompt(i) for i in chosen] for texts, chosen in zip(published, indices, strict=True)]

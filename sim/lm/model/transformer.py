@@ -6,6 +6,7 @@ Transformer whose every parameter has a leading entity axis. The parameters of t
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -326,7 +327,7 @@ def _linear(config: TransformerConfig, bias: bool, rngs: nnx.Rngs) -> Callable[[
 
 
 def _norm(config: TransformerConfig, rngs: nnx.Rngs) -> nnx.LayerNorm | nnx.RMSNorm:
-    options = {
+    options: dict[str, Any] = {
         "epsilon": config.norm_epsilon,
         "use_fast_variance": False,  # E[x²] - E[x]² loses digits
         "dtype": config.dtype,

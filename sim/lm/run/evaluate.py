@@ -24,7 +24,7 @@ from .inputs import read_inputs
 from .precision import in_single_precision
 from .run_folder import Cell, cell_folder, check_held, check_inputs, initial_folder, models_of, study_of
 
-_LOOKS, _PAUSE = 5, 0.1  # seconds
+_ATTEMPTS, _PAUSE = 5, 0.1  # seconds
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _last_models(path: Path, shapes: Population, study: Study) -> tuple[Populati
     A run that is going on replaces its checkpoints. Reading them meanwhile may fail, so it is tried several times.
     """
     failure = None
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         try:
             with closing(Checkpoints(path)) as checkpoints:
                 if checkpoints.latest is not None:
@@ -146,7 +146,7 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
         prompts = [texts.prompt(i) for i in range(len(texts))]
         completions = population.generate_text(prompts, greedy, length, jax.random.key(0), _no_report)
         references = [examples[i].completion for i in kept]
-        right.append([accuracy(texts, references) for texts in completions])
+        right.append([accuracy(generated, references) for generated in completions])
     losses = completion_losses(population, scored, length)
     return Evaluation(names, [len(texts) for texts in scored], losses, np.array(right).T)
 

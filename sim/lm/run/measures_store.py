@@ -21,7 +21,7 @@ from ..study.study import Study, from_dict
 from .run_folder import Cell
 
 _MEASURES, _STUDY, _INPUTS = "measures.zarr", "crossfeed_study", "crossfeed_inputs"
-_LOOKS, _PAUSE = 5, 0.1  # seconds
+_ATTEMPTS, _PAUSE = 5, 0.1  # seconds
 
 
 def write_measures(
@@ -109,7 +109,7 @@ def open_measures(folder: Path) -> xr.Dataset:
         InvalidInput: there are no measures, or they cannot be read.
     """
     failure: Exception = OSError("a run replaces them again and again")
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         try:
             before = (folder / _MEASURES).stat()
             with warnings.catch_warnings():

@@ -217,7 +217,7 @@ class _Reader(TomlReader):
             if key in table and not limit.holds(table[key]):
                 self.fail(name, key, f"is {table[key]}, but must {limit.wording}", which)
 
-    def weights(self, name: str, values: list | None) -> tuple[float, ...]:
+    def weights(self, name: str, values: list[Any] | None) -> tuple[float, ...]:
         if not values:
             self.fail("study", name, "missing: a list of numbers in [0, 1]")
         for value in values:
@@ -226,7 +226,7 @@ class _Reader(TomlReader):
         self.check_different(name, values)
         return tuple(float(value) for value in values)
 
-    def seeds(self, values: list) -> tuple[int, ...]:
+    def seeds(self, values: list[Any]) -> tuple[int, ...]:
         for value in values:
             if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
                 self.fail("study", "seeds", f"holds {value!r}, but seeds are whole numbers from 0 to 2**32 - 1")
@@ -235,13 +235,13 @@ class _Reader(TomlReader):
         self.check_different("seeds", values)
         return tuple(values)
 
-    def check_different(self, name: str, values: list) -> None:
+    def check_different(self, name: str, values: list[Any]) -> None:
         # Names of the folders of cells, which must differ.
         shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
         if twice := [value for value in shown if shown.count(value) > 1]:
             self.fail("study", name, f"holds {twice[0]} twice")
 
-    def shares(self, values: list) -> tuple[float, ...]:
+    def shares(self, values: list[Any]) -> tuple[float, ...]:
         for value in values:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
                 self.fail("pool", "shares", f"holds {value!r}, but shares lie in [0, 1]")

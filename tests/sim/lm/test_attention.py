@@ -9,9 +9,10 @@ from crossfeed.sim.lm.model.attention import attend, attend_filled
 BATCH, HEADS, KV_HEADS, HEAD_SIZE = 2, 4, 2, 8
 
 
-def inputs(length: int, slots: int, random: np.random.Generator):
+def inputs(length: int, slots: int, random: np.random.Generator) -> tuple[jax.Array, jax.Array, jax.Array]:
     shapes = [(BATCH, length, HEADS, HEAD_SIZE), *[(BATCH, KV_HEADS, slots, HEAD_SIZE)] * 2]
-    return [jnp.asarray(random.normal(size=shape), jnp.float32) for shape in shapes]
+    query, keys, values = (jnp.asarray(random.normal(size=shape), jnp.float32) for shape in shapes)
+    return query, keys, values
 
 
 def reference(query, keys, values, mask):
@@ -21,18 +22,16 @@ def reference(query, keys, values, mask):
 @pytest.mark.parametrize("length", [5, 64, 65, 200])
 def test_found_and_gradients_of_packed_texts(length):
     random = np.random.default_rng(length)
-    *arrays, weight = (
-        *inputs(length, length, random),
-        jnp.asarray(random.normal(size=(BATCH, length, HEADS, HEAD_SIZE)), jnp.float32),
-    )
+    arrays = inputs(length, length, random)
+    weight = jnp.asarray(random.normal(size=arrays[0].shape), jnp.float32)
     texts = np.sort(random.integers(1, 4, (BATCH, length)), axis=1)
     mask = jnp.asarray(np.tril(texts[:, :, None] == texts[:, None]))
 
-    def ours(*arrays):
-        return (attend(*arrays, mask, causal=True) * weight).sum()
+    def ours(query, keys, values):
+        return (attend(query, keys, values, mask, causal=True) * weight).sum()
 
-    def theirs(*arrays):
-        return (reference(*arrays, mask) * weight).sum()
+    def theirs(query, keys, values):
+        return (reference(query, keys, values, mask) * weight).sum()
 
     np.testing.assert_allclose(attend(*arrays, mask, True), reference(*arrays, mask), atol=2e-6)
     found, expected = (jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(*arrays) for loss in (ours, theirs))
@@ -56,8 +55,8 @@ def test_a_query_that_sees_nothing_spoils_no_gradient():
     arrays = inputs(6, 6, random)
     blind = jnp.asarray(np.tril(np.ones((BATCH, 6, 6), bool))).at[:, 4:].set(False)
 
-    def seeing(*arrays):
-        return (attend(*arrays, blind, causal=True)[:, :4] ** 2).sum()
+    def seeing(query, keys, values):
+        return (attend(query, keys, values, blind, causal=True)[:, :4] ** 2).sum()
 
     for gradient in jax.grad(seeing, (0, 1, 2))(*arrays):
         assert np.isfinite(gradient).all()
@@ -77,6 +76,9 @@ def test_a_single_query_over_what_is_filled_of_a_cache(filled):
     """Quarters of 70 slots end at 32, 48, 64 and 70; the newest slot is always seen."""
     query, keys, values = inputs(1, 70, np.random.default_rng(2))
     mask = jnp.broadcast_to(jnp.arange(70) < filled, (BATCH, 1, 70))
-    held = lambda count: (keys[:, :, :count], values[:, :, :count])  # noqa: E731
+
+    def held(count):
+        return keys[:, :, :count], values[:, :, :count]
+
     found = jax.jit(lambda filled: attend_filled(query, held, mask, filled))(filled)
     np.testing.assert_allclose(found, reference(query, keys, values, mask), atol=2e-6)

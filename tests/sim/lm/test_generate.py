@@ -60,21 +60,21 @@ def test_nothing_but_stop_follows_stop(models):
         assert after == before[:cut] + [stop] * (len(before) - cut)
 
 
-def test_populations_write_together_as_each_by_itself(models):
-    """Under `jax.vmap` the loop goes on until the last has ended; here the first has nothing to write."""
+def test_populations_generate_together_as_each_by_itself(models):
+    """Under `jax.vmap` the loop goes on until the last has ended; here the first has nothing to generate."""
     both = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf[::-1]]), models)
     lengths = jnp.stack([jnp.zeros_like(LENGTHS), LENGTHS])
     stop = int(complete(models, PROMPTS, LENGTHS, keys(2, 2), new_tokens=12, stop=NONE)[0, 0, 3])
-    write = partial(complete, new_tokens=12, stop=stop)
-    together = jax.vmap(write, (0, None, 0, None))(both, PROMPTS, lengths, keys(2, 2))
+    generate = partial(complete, new_tokens=12, stop=stop)
+    together = jax.vmap(generate, (0, None, 0, None))(both, PROMPTS, lengths, keys(2, 2))
     assert (together[0] == stop).all()
-    assert together[1].tolist() == write(select(both, 1), PROMPTS, LENGTHS, keys(2, 2)).tolist()
+    assert together[1].tolist() == generate(select(both, 1), PROMPTS, LENGTHS, keys(2, 2)).tolist()
 
 
 def test_a_place_without_a_prompt_stays_empty_and_changes_no_other(models):
-    written = complete(models, PROMPTS, LENGTHS.at[0, 1].set(0), keys(2, 2), new_tokens=12, stop=NONE)
+    generated = complete(models, PROMPTS, LENGTHS.at[0, 1].set(0), keys(2, 2), new_tokens=12, stop=NONE)
     expected = complete(models, PROMPTS, LENGTHS, keys(2, 2), new_tokens=12, stop=NONE)
-    assert written.tolist() == expected.at[0, 1].set(NONE).tolist()
+    assert generated.tolist() == expected.at[0, 1].set(NONE).tolist()
 
 
 @pytest.mark.parametrize("vocabulary", [VOCABULARY, 150])
@@ -83,7 +83,7 @@ def test_sampling_follows_the_softmax_of_the_most_likely_tokens(vocabulary):
     rows, temperature, top_p = 4000, 1.7, 0.7
     first = jax.tree.map(lambda leaf: leaf[:1], make(replace(CONFIG, vocabulary=vocabulary)))
     prompt = PROMPTS[:1, :1]
-    written = complete(
+    generated = complete(
         first,
         jnp.repeat(prompt, rows, axis=1),
         jnp.full((1, rows), 4),
@@ -100,12 +100,22 @@ def test_sampling_follows_the_softmax_of_the_most_likely_tokens(vocabulary):
     assert 2 < len(kept) < vocabulary  # or top_p would not be tested
     law = np.where(np.isin(np.arange(vocabulary), kept), law, 0)
     law /= law.sum()
-    counts = np.bincount(np.asarray(written).ravel(), minlength=vocabulary)
+    counts = np.bincount(np.asarray(generated).ravel(), minlength=vocabulary)
     assert counts[law == 0].sum() == 0
     z = (counts - rows * law)[law > 0] / np.sqrt(rows * law * (1 - law))[law > 0]
     assert abs(z).max() < 4.5  # at most 161 comparisons: a false alarm in 1,000 runs; the key is fixed
     uniform = (counts - rows / len(kept))[law > 0] / np.sqrt(rows / len(kept))
     assert abs(uniform).max() > 4.5  # the test tells laws apart
+
+
+def test_tokens_are_sampled_independently_of_those_before(models):
+    """All tokens are equally likely under these models, so that they show the random numbers."""
+    rows = 1000
+    uniform = jax.tree.map(jnp.zeros_like, models)
+    prompts = jnp.ones((2, rows, 1), int)
+    written = complete(uniform, prompts, prompts[..., 0], keys(2, rows), new_tokens=5, stop=NONE)
+    correlations = np.corrcoef(np.moveaxis(written, -1, 1).reshape(-1, rows))[np.triu_indices(10, 1)]
+    assert abs(correlations).max() * np.sqrt(rows) < 4.5  # of 45: a false alarm for one key in 3,000
 
 
 @pytest.mark.parametrize(

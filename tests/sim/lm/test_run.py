@@ -1,11 +1,13 @@
 """Whole runs of a tiny study: what they measure, and that interrupting them changes nothing."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
@@ -22,11 +24,16 @@ from crossfeed.sim.lm import (
     start_run,
 )
 from crossfeed.sim.lm.data.tasks import question
+from crossfeed.sim.lm.exchange.prompts import draw_prompts
+from crossfeed.sim.lm.exchange.training_sets import draw_texts, pack_training_sets
+from crossfeed.sim.lm.model.transformer import Transformer
 from crossfeed.sim.lm.run import inputs
 from crossfeed.sim.lm.run import run as run_module
 from crossfeed.sim.lm.run.checkpointing import Checkpoints
-from crossfeed.sim.lm.run.inputs import left_out, make_tokenizer, read_pretrained
+from crossfeed.sim.lm.run.inputs import left_out, make_tokenizer, read_inputs, read_pretrained
+from crossfeed.sim.lm.run.run_folder import Cell, initial_folder
 from crossfeed.sim.lm.study.corpus import make_corpus, read_material
+from crossfeed.sim.lm.train.population import Population
 
 from crossfeed.errors import CrossfeedError, InvalidInput
 
@@ -182,7 +189,10 @@ def test_interrupted_and_resumed_it_is_the_same(moment, run, undisturbed, tmp_pa
 def test_a_full_disk_stops_it_and_loses_nothing(saved, run, undisturbed, tmp_path, monkeypatch):
     _, expected, _ = undisturbed
     whole, roomy = shutil.disk_usage(tmp_path), iter([True] * saved)
-    usage = lambda path: whole if next(roomy, False) else whole._replace(free=1000)  # noqa: E731
+
+    def usage(_):
+        return whole if next(roomy, False) else whole._replace(free=1000)
+
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", usage)
         with pytest.raises(CrossfeedError, match=r"cannot write to .*: 1,000 bytes are free, and \d+,.* needed; go on"):
@@ -205,7 +215,7 @@ def test_resuming_a_finished_run_changes_nothing(run, undisturbed):
         (("alpha = [0, 1]", "alpha = [0, 0.5]"), True, r"alpha\[1\] is 1.0 there and 0.5 in the study"),
     ],
 )
-def test_another_study_is_refused(change, resume, says, run, undisturbed):
+def test_another_study_is_refused(change: tuple[str, str], resume, says, run, undisturbed):
     folder, expected, _ = undisturbed
     with pytest.raises(InvalidInput, match=says):
         run(folder, TINY.replace(*change, 1), resume)
@@ -241,6 +251,32 @@ def test_the_last_models_are_evaluated_on_other_files(last, tmp_path):
     np.testing.assert_allclose(alone.loss[:, 0], found.loss[:, 1], rtol=1e-6)
 
 
+def always_likeliest(model: Transformer, token: int) -> Transformer:
+    """A model for which one token is always the likeliest, yet is sampled only once in several hundred times."""
+
+    def changed(path, leaf):
+        name = jax.tree_util.keystr(path)
+        if "embedding" in name:
+            return jnp.full_like(leaf, 1e-3).at[token].set(2e-2)
+        return jnp.ones_like(leaf) if "norm" in name else jnp.zeros_like(leaf)
+
+    return jax.tree_util.tree_map_with_path(changed, model)
+
+
+def test_accuracy_is_that_of_the_likeliest_tokens_whatever_the_temperature_of_the_study(last, tmp_path):
+    tokenizer, model = last.population.tokenizer, last.population.model(0)
+    models = [always_likeliest(model, *tokenizer.encode(letter)) for letter in "ab"]
+    assert last.study.pool.temperature == 1
+    files = [tmp_path / f"{letter}.jsonl" for letter in "ab"]
+    for file in files:
+        long = {"question": "many " * 300, "answer": "1"}  # does not fit training.length, and is left out
+        right = [{"question": f"{n}?", "answer": file.stem * last.study.pool.new_tokens} for n in range(4)]
+        file.write_text("\n".join(map(json.dumps, [long, *right, {"question": "What?", "answer": "ba"}])))
+    found = evaluate_files(replace(last, population=Population.of(models, tokenizer)), files, 9)
+    assert found.items == [5, 5]
+    np.testing.assert_allclose(found.accuracy, [[0.8, 0], [0, 0.8]])
+
+
 def test_the_last_models_are_saved_as_checkpoints_to_start_from(last, tmp_path):
     save_pretrained(last.population.model(1), last.population.tokenizer, tmp_path / "model")
     text = (
@@ -270,6 +306,9 @@ def test_the_last_models_complete_a_prompt(last):
     first, second = complete_prompt(last, "Question:", 0.0)
     assert isinstance(first, str)
     assert [first, second] == complete_prompt(last, "Question:", 0.0)
+    sampled = complete_prompt(last, "Question:", None)
+    assert sampled == complete_prompt(last, "Question:", last.study.pool.temperature) != [first, second]
+    assert sampled != complete_prompt(last, "Question:", 3.0)
 
 
 def test_cells_that_a_run_does_not_hold_are_refused(undisturbed, tmp_path):
@@ -326,6 +365,7 @@ VARIED = (
     .replace("learning_rate = 1e-2", 'learning_rate = 1e-9\nstart = "base"')
     .replace("pretrain_steps = 2", "pretrain_steps = 8\npretrain_rate = 1e-2")
     .replace("[training]", "[initial]\nbeta = 1\nsteps = 5\nlearning_rate = 1e-2\n[training]")
+    .replace("text_every = 2", "text_every = 1")
 )
 
 
@@ -361,6 +401,54 @@ def test_every_cell_has_its_own_place_and_those_that_are_one_share_it(varied):
         *(f"seed{seed}_alpha1" for seed in (0, 1)),
         *(f"seed{seed}_alpha0_beta{beta}" for seed in (0, 1) for beta in (0.2, 0.9)),
     }
+
+
+def test_every_generation_samples_anew(varied):
+    """Generations 1 and 2 measure the same models: both start from the base, which training does not change."""
+    _, data = varied
+    measured = data.similarity.isel(entity=0, other=1)
+    assert (measured.sel(generation=1) != measured.sel(generation=2)).any("dataset").all()
+
+
+def test_a_generation_trains_on_the_texts_drawn_for_its_seed_and_number(varied):
+    """The models are those of before the generation too, since they do not change."""
+    folder, data = varied
+    seed, alpha, beta, generation = 1, 0.0, 0.2, 2
+    cell = open_cell(folder, seed, alpha, beta)
+    study, corpus = cell.study, read_inputs(cell.study).corpus
+    published = draw_prompts(study, corpus, seed, generation)
+    draws = draw_texts(study, corpus, published, alpha, beta, seed, generation)
+    training_sets = pack_training_sets(study, draws, seed, generation)
+    with jax.enable_x64(False):
+        losses = cell.population.own_losses([one.rows for one in training_sets])
+    measured = data.sel(seed=seed, alpha=alpha, beta=beta, generation=generation)
+    for entity, (own, one) in enumerate(zip(losses, training_sets, strict=True)):
+        of_entity = measured.isel(entity=entity)
+        totals, counts = (values.reshape(study.training.steps, -1).sum(axis=1) for values in (own, one.rows.counted))
+        assert float(of_entity.training_loss) == pytest.approx((totals / counts).mean(), rel=1e-5)
+        assert of_entity.tokens_read.values.tolist() == one.tokens.tolist()
+        assert float(of_entity.tokens_counted) == one.counted
+
+
+def test_a_cell_is_opened_with_its_own_models(varied, tmp_path):
+    folder, _ = varied
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("seed0*", "*alpha1", "*beta0.2"))
+    assert open_cell(tmp_path / "run", 1, 0.0, 0.9).generation == 2
+    for other in ((1, 0.0, 0.2), (1, 1.0, 0.9)):
+        assert open_cell(tmp_path / "run", *other).generation == 0
+    with pytest.raises(InvalidInput, match=r"has not come to α 0, β 0.9, seed 0 yet"):
+        open_cell(tmp_path / "run", 0, 0.0, 0.9)
+
+
+@pytest.mark.parametrize(("first", "betas"), [("", {0.2, 0.9}), ("[initial]\nbeta = 1\n", {1.0})])
+def test_generation_0_is_kept_for_every_seed_and_for_every_beta_that_it_depends_on(first, betas, tmp_path):
+    study = parse_study(VARIED.split("[initial]")[0] + first + "[training]" + VARIED.split("[training]")[1])
+    cells = [Cell(seed, alpha, beta) for seed in study.seeds for alpha in study.alpha for beta in study.beta]
+    places = {cell: initial_folder(tmp_path, study, cell) for cell in cells}
+    assert len({*places.values()}) == 2 * len(betas)
+    for cell, place in places.items():
+        assert place == initial_folder(tmp_path, study, replace(cell, alpha=0.0))
+        assert study.initial_beta(cell.beta) in betas
 
 
 def test_a_base_that_has_seen_the_tasks_knows_them_better(varied, run, tmp_path):
@@ -403,6 +491,7 @@ def test_the_outline_of_a_generation_gives_the_measures_of_a_run(undisturbed, tm
     monkeypatch.chdir(tmp_path)
     write_texts(tmp_path)
     (tmp_path / "study.toml").write_text(TINY)
+    assert lm.__doc__ is not None
     start, generation = (block for block in lm.__doc__.split("\n\n") if block.startswith("    "))
     names = {**vars(run_module), **vars(inputs), **vars(lm)}
     names |= {"folder": tmp_path, "report": lambda what, tokens: None, "seed": 0, "beta": 0.5}

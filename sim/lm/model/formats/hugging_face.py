@@ -102,24 +102,24 @@ class _Entries:
 
     def __init__(self, record: dict[str, Any], path: Path):
         self.record = record
-        self._path = path
+        self.path = path
 
     def __call__(self, name: str, expected: type, default: Any = None) -> Any:
         value = self.record.get(name)
         value = default if value is None else value
         if value is None:
-            raise InvalidInput(f"{self._path} has no entry '{name}'")
+            raise InvalidInput(f"{self.path} has no entry '{name}'")
         if expected is float and type(value) is int:
             value = float(value)
         if type(value) is not expected:
-            raise InvalidInput(f"{self._path}: {name} is {value!r}, but must be of type {expected.__name__}")
+            raise InvalidInput(f"{self.path}: {name} is {value!r}, but must be of type {expected.__name__}")
         return value
 
     def require(self, name: str, value: Any, otherwise: str) -> None:
         """Refuse a variant of the architecture: where entry `name` is given, it must be `value`."""
         found = self.record.get(name, value)
         if found != value:
-            raise InvalidInput(f"{self._path}: {name} is {found!r}, but {otherwise}")
+            raise InvalidInput(f"{self.path}: {name} is {found!r}, but {otherwise}")
 
 
 def _read_opt(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
@@ -148,7 +148,7 @@ def _read_llama(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
     entry.require("hidden_act", "silu", "only 'silu' is supported")
     heads, hidden = entry("num_attention_heads", int), entry("hidden_size", int)
     # Newer files keep base and scaling of the frequencies together, older ones apart.
-    rope = _Entries(entry("rope_parameters", dict, entry.record.get("rope_scaling") or {}), entry._path)
+    rope = _Entries(entry("rope_parameters", dict, entry.record.get("rope_scaling") or {}), entry.path)
     return llama_config(
         vocabulary=entry("vocab_size", int),
         hidden=hidden,

@@ -163,7 +163,10 @@ def _load_folder(folder: Path) -> tuple[TransformerConfig, dict[str, np.ndarray]
     return replace(config, parameter_dtype=next(iter(values.values())).dtype.name), values
 
 
-def _check_extra(config: TransformerConfig, name: str, file: Path, value: np.ndarray, found: Mapping) -> None:
+def _check_extra(
+    config: TransformerConfig, name: str, file: Path, value: np.ndarray, found: Mapping[str, tuple[Path, np.ndarray]]
+) -> None:
+    """Refuse a tensor that the model has no parameter for, unless it repeats what the model has."""
     if name.endswith(_IGNORED):
         return
     if name == "lm_head.weight" and config.tied_head:
