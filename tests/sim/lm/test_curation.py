@@ -1,6 +1,7 @@
 """Which of several completions is published."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -114,3 +115,13 @@ def test_an_entity_that_has_nothing_to_generate_changes_nothing_for_the_other(ju
     both = generate(authors, published, judge=judge)
     assert [len(own) for own in alone] == [8, 0]
     assert all(np.array_equal(a, b) for a, b in zip(alone[0], both[0], strict=True))
+
+
+def test_every_round_samples_anew(authors):
+    """Completions of one prompt in two rounds all differ."""
+    prompts = PublishedTexts(Texts.join([np.arange(1, 5)], [4]), np.zeros(8, np.int64), 8, 32)
+    study = replace(STUDY, pool=replace(STUDY.pool, candidates=1))
+    complete = partial(best_completions, authors, study, [prompts] * 2, jax.random.key(0), lambda what, tokens: None)
+    rounds = [complete([np.arange(8)] * 2, round_number) for round_number in (0, 1)]
+    texts = [text.tobytes() for generated in rounds for own in generated for text in own]
+    assert len(set(texts)) == len(texts) == 2 * 2 * 8

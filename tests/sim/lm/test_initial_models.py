@@ -43,23 +43,24 @@ new_tokens = 8
 _NAME, _VOCABULARY = "llama_tied", 300
 
 
-def write_folder(folder: Path, words: str, dtype: type = np.float32) -> None:
+def write_folder(folder: Path, words: str, dtype: type = np.float32, scale: float = 1.0) -> None:
     """A checkpoint whose tokenizer is trained on these words."""
     write_checkpoint(folder, _NAME, vocab_size=_VOCABULARY, eos_token_id=0, bos_token_id=0)
-    values = {name: value.astype(dtype) for name, value in tensors(_NAME).items()}
+    values = {name: (scale * value).astype(dtype) for name, value in tensors(_NAME).items()}
     embedding = "model.embed_tokens.weight"
     values[embedding] = np.resize(values[embedding], (_VOCABULARY, values[embedding].shape[1]))
     save_file(values, folder / "model.safetensors", metadata={"format": "pt"})
     train_tokenizer([words], 260).save(folder / "tokenizer.json")
 
 
-def population(study: Study, folder: Path) -> Population:
+def population(study: Study, folder: Path, seed: int = 0) -> Population:
     checkpoints = read_pretrained(study)
     tokenizer = next(iter(checkpoints.values())).tokenizer if checkpoints else train_tokenizer(["some words"], 260)
     nothing = Texts.join([], [])
-    corpus = Corpus((), (), nothing, nothing, nothing, (), nothing, (), (), ())
+    public = Texts.join(list(np.random.default_rng(0).integers(1, 250, (50, 16))), [4] * 50)
+    corpus = Corpus((), (public,), public, nothing, nothing, (), nothing, (), (), ())
     inputs = Inputs(Material([], [], []), corpus, tokenizer, checkpoints)
-    return Bases(study, inputs, folder, lambda what, tokens: None).population(0)
+    return Bases(study, inputs, folder, lambda what, tokens: None).population(seed)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
@@ -106,6 +107,52 @@ def test_models_recompute_their_blocks_where_the_study_says_so(base, tmp_path):
         text = STUDY.replace("steps = 1", f"steps = 1\nremat = {str(remat).lower()}", 1).replace('base = "second"', "")
         text = text.replace('base = "first"', f'base = "{base}"' + "\npretrain_steps = 0" * (base == "scratch"))
         assert population(parse_study(text, folder=tmp_path), tmp_path).model(0).config.remat is remat
+
+
+def leaves(model) -> np.ndarray:
+    """All parameters of a model as one vector."""
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(model)])
+
+
+def test_new_models_have_the_sizes_of_the_study_or_of_their_own_entity(tmp_path):
+    text = STUDY.replace('base = "second"', "width = 24\nlayers = 3")
+    sizes = "layers = 2\nwidth = 8\nheads = 4\ncontext = 40\npretrain_steps = 0\nprecision = 'bfloat16'"
+    made = population(parse_study(text.replace('base = "first"', sizes)), tmp_path)
+    first, second = (made.model(entity).config for entity in (0, 1))
+    assert (first.hidden, first.layers, second.hidden, second.layers) == (8, 2, 24, 3)
+    for config in (first, second):
+        assert (config.heads, config.context, config.dtype, config.parameter_dtype) == (4, 40, "bfloat16", "float32")
+
+
+def test_new_models_of_one_size_start_equal_and_differ_between_seeds(tmp_path):
+    text = STUDY.replace('base = "second"', "").replace('base = "first"', "width = 8\nheads = 2\npretrain_steps = 0")
+    one, other = (population(parse_study(text), tmp_path, seed) for seed in (0, 1))
+    assert (leaves(one.model(0)) == leaves(one.model(1))).all()
+    assert (leaves(one.model(0)) != leaves(other.model(0))).mean() > 0.9  # all but the norms
+
+
+def test_every_entity_starts_from_its_own_pretrained_model(tmp_path):
+    for name, scale in (("first", 1.0), ("second", 2.0)):
+        write_folder(tmp_path / name, "to be or not to be", scale=scale)
+    made = population(
+        parse_study(STUDY.replace('"first"', '"first"\nprecision = "bfloat16"'), folder=tmp_path), tmp_path
+    )
+    np.testing.assert_array_equal(leaves(made.model(1)), 2 * leaves(made.model(0)))
+    assert {made.model(entity).config.dtype for entity in (0, 1)} == {"bfloat16"}
+
+
+def test_every_base_is_trained_from_its_pretrained_model_on_texts_of_the_seed(tmp_path):
+    for name, scale in (("first", 1.0), ("second", 2.0)):
+        write_folder(tmp_path / name, "to be or not to be", scale=scale)
+    text = STUDY.replace("steps = 1", "steps = 2").replace("learning_rate = 1e-3", "learning_rate = 0.1")
+    study = parse_study(text.replace('"first"', '"first"\npretrain_steps = 1\npretrain_rate = 1e-3'), folder=tmp_path)
+    untrained = population(parse_study(STUDY, folder=tmp_path), tmp_path)
+    trained, other = (population(study, tmp_path, seed) for seed in (0, 1))
+    for entity in (0, 1):
+        before, after = leaves(untrained.model(entity)), leaves(trained.model(entity))
+        # Adam's first step is the learning rate wherever the gradient is not tiny.
+        assert np.abs(after - before).max() == pytest.approx(1e-3, rel=0.1)
+        assert (leaves(other.model(entity)) != after).any()
 
 
 @pytest.mark.parametrize(

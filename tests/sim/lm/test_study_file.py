@@ -1,10 +1,12 @@
 """Mistakes in a study's file are named with their line."""
 
+import tomllib
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from crossfeed.sim.lm import parse_study
-from crossfeed.sim.lm.study.study import from_dict
+from crossfeed.sim.lm import Study, parse_study
+from crossfeed.sim.lm.study.study import SECTIONS, EntitySettings, from_dict
 
 from crossfeed.errors import InvalidInput
 
@@ -68,6 +70,90 @@ def test_generation_0_has_its_own_training():
     plain = parse_study(GOOD)
     assert plain.at_first == plain
     assert plain.initial_beta(1.0) == 1.0
+
+
+ALL_SETTINGS = """
+[study]
+alpha = [0.25]
+beta = [0.75]
+seeds = [3, 8]
+generations = 7
+samples = 99
+[[entity]]
+task = "science"
+[[entity]]
+task = "train.jsonl"
+test = "test.jsonl"
+base = "scratch"
+layers = 6
+width = 36
+[public]
+text = "public.txt"
+[tokenizer]
+vocabulary = 333
+[model]
+layers = 3
+width = 24
+heads = 6
+context = 640
+pretrain_steps = 11
+pretrain_rate = 0.02
+pretrain_private = 0.3
+precision = "bfloat16"
+[initial]
+beta = 0.4
+steps = 13
+learning_rate = 0.03
+[training]
+steps = 17
+batch = 6
+microbatch = 3
+length = 96
+learning_rate = 0.004
+warmup = 0.2
+weight_decay = 0.05
+beta1 = 0.7
+beta2 = 0.8
+clip = 2.5
+loss = "completion"
+start = "base"
+remat = true
+[pool]
+prompts = "public"
+temperature = 1.5
+top_p = 0.9
+new_tokens = 21
+shares = [0.125, 0.875]
+fresh = 0.1
+candidates = 5
+judge = "likelihood"
+[measures]
+test_items = 31
+text_items = 23
+text_every = 4
+embedding = "some/embedding"
+"""
+
+
+def test_every_setting_of_a_file_reaches_the_study(tmp_path):
+    study, plain = parse_study(ALL_SETTINGS, folder=tmp_path), Study((0.25,), (0.75,), (EntitySettings("science"),))
+    tables = tomllib.loads(ALL_SETTINGS)
+    for name in SECTIONS:
+        found, default = asdict(getattr(study, name)), asdict(getattr(plain, name))
+        stated = {key: tuple(value) if isinstance(value, list) else value for key, value in tables[name].items()}
+        assert found == stated | ({"base": "scratch"} if name == "model" else {})
+        assert {key for key in found if found[key] == default[key]} <= {"base"}  # or nothing would be tested
+    paths = {name: str(tmp_path / name) for name in ("train.jsonl", "test.jsonl", "public.txt")}
+    assert study.entities == (
+        EntitySettings("science"),
+        EntitySettings(paths["train.jsonl"], paths["test.jsonl"], "scratch", 6, 36),
+    )
+    assert (study.alpha, study.beta, study.seeds) == ((0.25,), (0.75,), (3, 8))
+    assert (study.generations, study.samples, study.vocabulary, study.public) == (7, 99, 333, paths["public.txt"])
+    first = study.at_first
+    assert first == replace(study, training=replace(study.training, steps=13, learning_rate=0.03))
+    assert (first.initial_beta(0.75), study.shares.tolist()) == (0.4, [0.125, 0.875])
+    assert from_dict(study.as_dict()) == study
 
 
 def test_the_documented_study_shows_the_defaults(tmp_path):

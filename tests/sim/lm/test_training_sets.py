@@ -1,6 +1,7 @@
 """Training sets: weights as asked, only texts that are read are generated, and prompts come from where they should."""
 
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -91,9 +92,10 @@ def run(study, alpha: float, beta: float, completion: int = 4):
     """
     published = draw_prompts(study, CORPUS, seed=0, generation=1)
     draws = draw_texts(study, CORPUS, published, alpha, beta, seed=0, generation=1)
-    generated = set()
+    generated, rounds = set(), count()
 
     def complete(indices, round_number):
+        assert round_number == next(rounds)  # or rounds would repeat their random numbers
         generated.update((k, int(i)) for k, own in enumerate(indices) for i in own)
         return [
             [
@@ -163,3 +165,68 @@ def test_common_prompts_are_the_same_ones():
     first, *others = draw_prompts(study, varied, seed=3, generation=1)
     for other in others:
         assert [int(first.prompt(i)[0]) for i in range(50)] == [int(other.prompt(i)[0]) for i in range(50)]
+
+
+NUMBERED = Texts.join([np.full(6, number) for number in range(60)], [3] * 60)
+EQUAL_SOURCES = replace(CORPUS, private=(NUMBERED,) * 3, public=NUMBERED, all_private=NUMBERED)
+"""All sources hold the same texts, so that draws from one random stream are equal."""
+CHANCE = 4.5
+"""Standard errors within which estimates stay by chance: 20 comparisons leave them for one seed in 7,000."""
+
+
+@pytest.mark.parametrize("apart", ["entity", "generation", "seed"])
+def test_draws_are_independent(apart):
+    """Two draws agree as often as chance makes them."""
+
+    def draw(entity: int = 0, generation: int = 2, seed: int = 1):
+        published = draw_prompts(STUDY, EQUAL_SOURCES, seed, generation)
+        return draw_texts(STUDY, EQUAL_SOURCES, published, 0.5, 0.5, seed, generation)[entity]
+
+    first, second = draw(), draw(**{apart: {"entity": 1, "generation": 3, "seed": 2}[apart]})
+    weights = np.array([0.25, 0.25, *0.5 * STUDY.shares])
+    expected = (weights**2).sum()
+    agree = first.source == second.source
+    assert abs(agree.mean() - expected) < CHANCE * np.sqrt(expected * (1 - expected) / STUDY.samples)
+    same_text = (first.index == second.index)[agree & (first.source < 2)]  # private or public
+    assert abs(same_text.mean() - 1 / 60) < CHANCE * np.sqrt(1 / 60 / len(same_text))
+
+
+def prompt_numbers(prompts: str = "own", entity: int = 0, seed: int = 1, generation: int = 1) -> np.ndarray:
+    """Which text of the source each prompt of an entity comes from."""
+    study = replace(STUDY, pool=replace(STUDY.pool, prompts=prompts))
+    published = draw_prompts(study, EQUAL_SOURCES, seed, generation)[entity]
+    return np.array([published.prompt(i)[0] for i in range(study.samples)])
+
+
+@pytest.mark.parametrize("prompts", ["own", "other", "public", "common"])
+def test_prompts_are_independent(prompts):
+    """Except that entities have common prompts where the study says so."""
+    first = prompt_numbers(prompts)
+    apart = [{"seed": 2}, {"generation": 2}, *([] if prompts == "common" else [{"entity": 1}, {"entity": 2}])]
+    for changed in apart:
+        same_prompt = (first == prompt_numbers(prompts, **changed)).mean()
+        assert abs(same_prompt - 1 / 60) < CHANCE * np.sqrt(1 / 60 / STUDY.samples), changed
+
+
+def test_prompts_are_independent_of_the_texts_drawn_for_training():
+    """From one stream NumPy would make each fraction of 64 bits, and two whole numbers."""
+    published = draw_prompts(STUDY, EQUAL_SOURCES, 1, 1)
+    draw, numbers = draw_texts(STUDY, EQUAL_SOURCES, published, 0.5, 0.5, 1, 1)[0], prompt_numbers()
+    half = STUDY.samples // 2
+    for aligned in (numbers[:half], numbers[::2], numbers[1::2]):
+        assert abs(np.corrcoef(draw.source[:half], aligned)[0, 1]) < CHANCE / np.sqrt(half)
+
+
+def test_rows_are_shuffled_over_the_steps():
+    """Segments number the texts as they were drawn, and rows are filled one after the other."""
+    study = replace(STUDY, training=replace(STUDY.training, steps=50, batch=8))
+    draws = draw_texts(study, CORPUS, draw_prompts(study, CORPUS, 1, 1), 0.0, 1.0, seed=1, generation=1)
+
+    def first_texts(seed: int, generation: int) -> np.ndarray:
+        return pack_training_sets(study, draws, seed, generation)[0].rows.segments[:, 0]
+
+    orders = [first_texts(1, 1), first_texts(1, 2), first_texts(2, 1)]
+    unshuffled = np.sort(orders[0])
+    assert all((np.sort(order) == unshuffled).all() for order in orders)
+    correlations = np.corrcoef([unshuffled, *orders])[np.triu_indices(4, 1)]
+    assert abs(correlations).max() < CHANCE / np.sqrt(study.training.rows)
