@@ -65,7 +65,11 @@ def run_trials(request: Request, trials: int, sizes: Sizes, progress: Callable[[
         divergence = simulate_divergence(jax.random.key(seed), ecosystem, weights, found.worst.enclosure.upper)
         save_ecosystem(ecosystem, folder / "worst.npz")
         files.append("worst.npz")
-    summary = {"seed": seed, "entities_max": sizes.most_entities, "features_max": sizes.most_features}
+    summary: dict[str, object] = {
+        "seed": seed,
+        "entities_max": sizes.most_entities,
+        "features_max": sizes.most_features,
+    }
     summary |= summarize_survey(found, divergence)
     files += draw_trials(request, found, divergence).files
     with atomic_write(folder / "lemma1.json") as part:

@@ -1,5 +1,6 @@
 """Figures of any sweep: heat maps over two axes or lines over one, with small multiples over further axes."""
 
+from collections.abc import Mapping
 from json import loads
 from pathlib import Path
 from typing import Literal
@@ -41,7 +42,7 @@ def open_sweep(path: Path) -> xr.Dataset:
     return xr.open_zarr(path).assign_coords(finished=finished)
 
 
-def plot_sweep(data: xr.Dataset, variable: str, chosen: dict[str, float], x: str | None, y: str | None) -> Figure:
+def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: str | None, y: str | None) -> Figure:
     """Figure of one variable of a sweep, averaged over random ecosystems.
 
     Heat maps over x and y if y is given or both α and β are free, else lines over x. Further axes become lines, then panels.
@@ -94,7 +95,7 @@ def mean_over_draws(values: xr.DataArray) -> xr.DataArray:
     return mean.assign_coords(finished=values.finished.any("draw"))
 
 
-def _held(data: xr.Dataset, variable: str, chosen: dict[str, float]) -> tuple[xr.DataArray, dict[str, float]]:
+def _held(data: xr.Dataset, variable: str, chosen: Mapping[str, float]) -> tuple[xr.DataArray, dict[str, float]]:
     """Variable with axes held at the values nearest to the chosen ones, and these values."""
     if variable not in data.data_vars:
         raise InvalidInput(f"variable is {variable!r}, but the sweep holds {', '.join(map(str, data.data_vars))}")

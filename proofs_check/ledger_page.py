@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 from markdown_it import MarkdownIt
 
@@ -106,7 +107,7 @@ def as_json(outcomes: Sequence[Outcome]) -> str:
     return json.dumps(content(outcomes), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def content(outcomes: Sequence[Outcome]) -> dict[str, object]:
+def content(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The content of the JSON file."""
     return {"summary": summary(outcomes), "claims": [_entry(outcome) for outcome in outcomes]}
 

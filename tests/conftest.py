@@ -4,7 +4,8 @@ import gc
 import os
 import tempfile
 
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="crossfeed-tests-")  # commands that tests start keep programs here
+# Commands that tests start keep compiled programs here.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="crossfeed-tests-")
 
 from crossfeed.cli.jax_setup import set_up_jax
 

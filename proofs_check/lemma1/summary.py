@@ -1,5 +1,7 @@
 """Summary of a survey of Lemma 1 as plain numbers, for tables and JSON."""
 
+from typing import Any
+
 import numpy as np
 
 from .divergence import Divergence
@@ -12,7 +14,7 @@ _SMALLEST = -16  # exponent of ten at which the histogram of slacks begins
 _BINS_PER_DECADE = 2
 
 
-def summarize_survey(found: Survey, divergence: Divergence | None) -> dict[str, object]:
+def summarize_survey(found: Survey, divergence: Divergence | None) -> dict[str, Any]:
     """The results of a survey, and of the simulation of its worst ecosystem if there is one, as a dictionary."""
     slack = found.slack
     extremal, worst = found.extremal, found.worst

@@ -28,7 +28,7 @@ def fail(monkeypatch, capsys, *arguments) -> str:
     return err
 
 
-FILES = {
+FILES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "not symmetric": (
         {"public": np.array([[1.0, 2.0], [3.0, 4.0]])},
         ["public", "not symmetric", "is 2, and (1, 0) differs by 1"],

@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+from typing import Any
 
 import jax
 import numpy as np
@@ -191,7 +192,14 @@ def assert_saved(path, ecosystem: Ecosystem):
 
 
 def test_a_random_ecosystem_has_all_that_was_asked_for(crossfeed, tmp_path):
-    sizes: dict[str, Any] = {"entities": 2, "dimension": 4, "rank": 2, "rows": 3, "public_rows": 6, "noise_variance": 0.5}
+    sizes: dict[str, Any] = {
+        "entities": 2,
+        "dimension": 4,
+        "rank": 2,
+        "rows": 3,
+        "public_rows": 6,
+        "noise_variance": 0.5,
+    }
     options = [word for name, value in sizes.items() for word in (f"--{name.replace('_', '-')}", value)]
     crossfeed("ecosystem", "random", tmp_path / "e.npz", *options, "--seed", 5)
     assert_saved(tmp_path / "e.npz", random_gaussian(jax.random.key(5), **sizes))

@@ -29,7 +29,7 @@ def config(tmp_path_factory) -> Path:
     return folder / "study.toml"
 
 
-def start(config: Path, out: Path, *options: str, process: int = 0) -> subprocess.Popen:
+def start(config: Path, out: Path, *options: str, process: int = 0) -> subprocess.Popen[bytes]:
     """The command as a process; what was compiled once is not compiled again."""
     program = str(Path(sys.executable).with_name("crossfeed"))
     cache = {
@@ -46,7 +46,7 @@ def said(out: Path, process: int = 0) -> Path:
     return out.with_name(f"{out.name}.{process}.txt")
 
 
-def start_two(config: Path, out: Path, *options: str) -> list[subprocess.Popen]:
+def start_two(config: Path, out: Path, *options: str) -> list[subprocess.Popen[bytes]]:
     shared = (*options, "--coordinator", free_address(), "--processes", "2", "--process")
     return [start(config, out, *shared, str(number), process=number) for number in (0, 1)]
 
@@ -63,7 +63,7 @@ def files(folder: Path) -> set[str]:
     return {os.path.join(at, name) for at, _, names in os.walk(folder) for name in ("", *names)}
 
 
-def kill_after(process: subprocess.Popen, folder: Path, changes: int, seconds: float) -> bool:
+def kill_after(process: subprocess.Popen[bytes], folder: Path, changes: int, seconds: float) -> bool:
     """Kill a run so long after its folder was seen to change so often; False if it ended first."""
     before = files(folder)
     while changes:
@@ -165,7 +165,7 @@ def test_what_two_processes_began_ends_as_one_alone_would(processes, left_by_two
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-def assert_both_stop(processes: list[subprocess.Popen], out: Path, failing: int, says: str) -> None:
+def assert_both_stop(processes: list[subprocess.Popen[bytes]], out: Path, failing: int, says: str) -> None:
     assert [process.wait(timeout=100) for process in processes] == [2, 2]
     heard = [said(out, number).read_text() for number in (0, 1)]
     assert says in heard[failing]

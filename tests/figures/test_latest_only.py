@@ -5,6 +5,7 @@ import threading
 
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
+from bokeh.core.types import ID
 from bokeh.server.contexts import ApplicationContext
 from crossfeed.figures.explore.latest_only import LatestOnly
 from tornado.ioloop import IOLoop
@@ -37,7 +38,7 @@ async def opened():
     pages = []
     application = Application(FunctionHandler(lambda document: pages.append(Page(document))))
     context = ApplicationContext(application, io_loop=IOLoop.current())
-    await context.create_session_if_needed("tab")
+    await context.create_session_if_needed(ID("tab"))
     return context, pages[0]
 
 
@@ -78,7 +79,7 @@ def test_a_discarded_page_drops_its_answer_without_a_word(caplog):
         application, page = await opened()
         page.latest.want(1)
         await until(lambda: page.computed)
-        application.get_session("tab").destroy()
+        application.get_session(ID("tab")).destroy()
         page.may_go.set()
         await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
         return page.shown

@@ -147,7 +147,7 @@ def test_many_entities_are_drawn_as_means_over_own_and_others_tasks():
     top = figure.axes[:2]
     assert [panel.get_title().split(",")[0] for panel in top] == ["own task", "others' tasks"]
     for panel, expected in zip(top, (4 - 0.5, 3 - 0.5), strict=True):
-        assert panel.lines[1].get_ydata()[-1] == pytest.approx(expected)  # β = 0, α = 0.5
+        assert np.asarray(panel.lines[1].get_ydata())[-1] == pytest.approx(expected)  # β = 0, α = 0.5
 
 
 def test_unfinished_seeds_are_left_out_of_both_ends():
@@ -173,7 +173,7 @@ def test_bands_are_those_of_the_table_and_one_seed_has_none():
     assert not any(bands(loss_figure(measures([0]))))
     first = bands(loss_figure(measures([0, 1, 2], betas=[0.5])))[0]
     assert len(first) == 3
-    heights = first[0].get_paths()[0].vertices
+    heights = np.asarray(first[0].get_paths()[0].vertices)
     assert np.ptp(heights[heights[:, 0] == LAST][:, 1]) == pytest.approx(2 * 0.1)  # as ± 0.10 in the table
     assert "bands: one standard deviation" in loss_figure(measures([0, 1])).get_supxlabel()
     assert len(bands(loss_figure(unfinished(measures([0, 1]), 1)))[0]) == 3

@@ -165,7 +165,7 @@ def test_figure_2(folder, figures, report, at_weights, drawn_ecosystem):
     means = {(row["alpha"], row["beta"]): 0.0 for row in table}
     for row in table:
         means[row["alpha"], row["beta"]] += row["relative_efficiency"] / 4
-    alpha, beta = max(means, key=means.get)
+    alpha, beta = max(means, key=lambda pair: means[pair])
     assert all(said in report["figures"]["fig2"]["says"] for said in (f"β = {beta}", f"α = {alpha:.2f}"))
     numbers = report["figures"]["fig2"]["numbers"]
     assert (numbers["at_alpha"], numbers["at_beta"]) == pytest.approx((alpha, beta))

@@ -13,6 +13,7 @@ from crossfeed.figures.report import write_figure
 from crossfeed.figures.sweep_plot import mean_over_draws, open_sweep, plot_sweep
 from crossfeed.figures.sweeps.phase_diagrams import symmetric_optimum
 from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.contour import ContourSet
 
@@ -42,12 +43,19 @@ def data(tmp_path_factory) -> xr.Dataset:
     return open_sweep(path)
 
 
+def heat_map(axes: Axes) -> np.ndarray:
+    """Values that a panel shows."""
+    values = axes.collections[0].get_array()
+    assert values is not None
+    return values
+
+
 def test_heat_maps_hold_the_mean_over_draws(data):
     figure = plot_sweep(data, "mean_mse", {"volume": 1}, None, None)
     panels = [axes for axes in figure.axes if axes.get_title()]
     assert [axes.get_title() for axes in panels] == ["K = 1", "K = 3"]
     expected = data.mean_mse.sel(volume=1, entities=3).mean("draw").transpose("beta", "alpha")
-    np.testing.assert_allclose(panels[1].collections[0].get_array(), expected)
+    np.testing.assert_allclose(heat_map(panels[1]), expected)
     assert "α" in panels[1].get_xlabel()
     assert "β" in panels[0].get_ylabel()
     assert figure.axes[-1].get_ylabel().startswith("mean MSE in the limit (σ²)")
@@ -75,14 +83,14 @@ def test_a_picture_shows_no_mean_where_a_draw_has_no_value(data):
     figure = plot_sweep(
         data.assign(homogenization=data.homogenization.where(~one_missing)), "homogenization", held, None, None
     )
-    shown = np.ma.filled(figure.axes[0].collections[0].get_array(), np.nan)
+    shown = np.ma.filled(heat_map(figure.axes[0]), np.nan)
     np.testing.assert_array_equal(np.isnan(shown), [[False, True, False], [False, False, False]])
 
 
 def test_a_constant_picture_has_no_contours(data):
     flat = data.assign(mean_mse=data.mean_mse.where(data.mean_mse.isnull(), 2.0))
     figure = plot_sweep(flat, "mean_mse", {"volume": 1, "entities": 3}, None, None)
-    assert not [kind for kind in figure.axes[0].collections if isinstance(kind, ContourSet) and len(kind.levels)]
+    assert not [kind for kind in figure.axes[0].collections if isinstance(kind, ContourSet) and list(kind.levels)]
 
 
 def test_lines_follow_the_horizontal_axis(data):
@@ -90,7 +98,7 @@ def test_lines_follow_the_horizontal_axis(data):
     figure = plot_sweep(data, "mean_mse", held, "volume", None)
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
-    lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+    lines = {line.get_label(): np.asarray(line.get_ydata()) for line in axes.lines}
     assert lines.keys() == {"K = 1", "K = 3"}
     for entities in (1, 3):
         expected = data.mean_mse.sel(alpha=0.5, beta=0.2, entities=entities).mean("draw")
@@ -105,7 +113,7 @@ def test_every_panel_holds_what_its_title_says(data):
     panels = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
     assert len(panels) == 6
     for entities, volume in product((1, 3), (1, 10, 100)):
-        shown = panels[f"K = {entities}, c = {volume}"].collections[0].get_array()
+        shown = heat_map(panels[f"K = {entities}, c = {volume}"])
         expected = data.mean_mse.sel(entities=entities).sel(volume=volume, method="nearest").mean("draw")
         np.testing.assert_allclose(shown, expected.transpose("beta", "alpha"))
 
@@ -120,7 +128,7 @@ def test_the_command_draws_the_axes_asked_for_at_the_values_asked_for(data, tmp_
         sys, "argv", ["crossfeed", "plot", store, "--variable", "mean_mse", "--out", str(out), *options]
     )
     main()
-    shown = drawn[out].axes[0].collections[0].get_array()
+    shown = heat_map(drawn[out].axes[0])
     expected = data.mean_mse.sel(beta=0.8, entities=3).mean("draw").transpose("alpha", "volume")
     np.testing.assert_allclose(shown, expected)
 
@@ -129,7 +137,7 @@ def test_trajectories_run_over_generations(data):
     held = {"alpha": 0.5, "volume": 1, "beta": 0.2}
     figure = plot_sweep(data, "mean_mse_trajectory", held, None, None)
     assert figure.axes[0].get_xlabel() == "generation"
-    assert len(figure.axes[0].lines[0].get_xdata()) == 5
+    assert len(np.asarray(figure.axes[0].lines[0].get_xdata())) == 5
 
 
 @pytest.mark.parametrize(

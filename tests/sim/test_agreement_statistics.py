@@ -1,5 +1,7 @@
 """The agreement test itself: its z-scores are standard normal on truly Gaussian data, drawn here by NumPy and SciPy."""
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -163,6 +165,6 @@ def test_a_score_that_is_not_a_number_never_agrees(order):
 
 def test_scores_need_joint_covariances():
     simulation = as_simulation(MEAN[None], COVARIANCE[None], 100)
-    simulation = Simulation(**(vars(simulation) | {"joint_covariance": None}))
+    simulation = replace(simulation, joint_covariance=None)
     with pytest.raises(ValueError, match="joint=True"):
         z_scores(as_prediction(MEAN[None], COVARIANCE[None]), simulation)

@@ -79,6 +79,7 @@ run = eqx.filter_jit(simulate)
 def test_every_mean_and_covariance_agrees(name):
     case = CASES[name]
     ecosystem, weights = case.ecosystem(), case.weights()
+    assert ecosystem.theta is not None
     prediction = eqx.filter_jit(predict)(ecosystem, weights, case.generations, ecosystem.theta)
     for number, (mode, make_sampler) in enumerate(MODES.items()):
         # Any key would do; one for each case and mode keeps them independent.
@@ -95,6 +96,7 @@ def test_every_mean_and_covariance_agrees(name):
 
 def assert_the_case_is_what_its_name_says(name: str, ecosystem: Ecosystem, prediction: Prediction) -> None:
     """Guards the table: a biased case that is not biased would test nothing."""
+    assert ecosystem.theta is not None
     gap = np.abs(prediction.mean - ecosystem.theta[None, None]).max((1, 2))
     assert (gap[0] > 0.1) == name.startswith("biased")
     if name == "biased for ever":

@@ -81,7 +81,7 @@ def by_recursion(ecosystem, weights, formulas: Formulas) -> Prediction:
             later.real + later.recursive @ mean_map,
             later.recursive @ (noise + conditional) @ formulas.last_factor(later.recursive),
         )
-        return following, total_covariance(ecosystem, *state, formulas)
+        return following, total_covariance(ecosystem, mean_map, conditional, formulas)
 
     start = operators(ecosystem, alpha[0], beta[0]).real, jnp.zeros_like(noise)
     _, covariances = jax.lax.scan(step, start, length=GENERATIONS + 1)

@@ -57,6 +57,7 @@ def tables(tmp_path):
 def test_tables_with_a_target_recover_the_slope_and_the_noise(tables):
     ecosystem = ecosystem_from_files(tables[:2], tables[2:], target="price")
     assert ecosystem.dimension == 2
+    assert ecosystem.theta is not None
     np.testing.assert_allclose(ecosystem.theta, [2, -3], atol=0.15)  # a unit of b is now three
     np.testing.assert_allclose(ecosystem.noise_variance, 0.25, rtol=0.2)
 
@@ -90,6 +91,7 @@ def test_a_target_is_fitted_with_an_intercept_and_leaves_unbiased_noise(tables):
     price = np.concatenate([np.loadtxt(file, delimiter=",", skiprows=1)[:, 2] for file in tables])
     rows = np.concatenate(standardized(tables))[:, :2]
     (*slopes, _), (left,), *_ = np.linalg.lstsq(np.column_stack([rows, np.ones(12)]), price, rcond=None)
+    assert ecosystem.theta is not None
     np.testing.assert_allclose(ecosystem.theta, slopes, rtol=1e-9)
     np.testing.assert_allclose(ecosystem.noise_variance, left / (12 - 3), rtol=1e-9)
     np.testing.assert_allclose(ecosystem.private, grams(np.split(rows, 3)[:2]), rtol=1e-9, atol=1e-9)

@@ -1,5 +1,7 @@
 """Streaming moments equal NumPy's on all replicates at once, however these are split into batches."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,7 @@ from crossfeed.sim.running_moments import batch_moments, empty_like
 from crossfeed.theory import Weights, random_gaussian
 
 ENTITIES, DIMENSION, GENERATIONS = 3, 2, 2
-CLOSE = {"rtol": 1e-11, "atol": 1e-11}
+CLOSE: dict[str, Any] = {"rtol": 1e-11, "atol": 1e-11}
 WEIGHTS = Weights(0.6, 0.5)
 
 summary = eqx.filter_jit(summarize)
@@ -45,14 +47,15 @@ def expected(sampler, estimates) -> dict[str, np.ndarray]:
     private = np.asarray(sampler.ecosystem.private)
     squared = (error**2).sum(-1)
     prediction = np.einsum("rka,mab,rkb->rkm", error, private, error)
+    entities = list(zip(error.mean(0), own, strict=True))
     return {
         "mean": estimates.mean(0),
         "joint_covariance": joint,
         "covariance": own,
         "mse": squared.mean(0),
-        "mse_se": [gaussian_se(np.eye(DIMENSION), e, c, count) for e, c in zip(error.mean(0), own, strict=True)],
+        "mse_se": np.array([gaussian_se(np.eye(DIMENSION), e, c, count) for e, c in entities]),
         "mspe": prediction.mean(0),
-        "mspe_se": [[gaussian_se(s, e, c, count) for s in private] for e, c in zip(error.mean(0), own, strict=True)],
+        "mspe_se": np.array([[gaussian_se(s, e, c, count) for s in private] for e, c in entities]),
     }
 
 
@@ -99,7 +102,7 @@ def test_merging_is_associative_commutative_and_has_a_neutral_element(sampler, e
 class RecordingSampler(MomentSampler):
     """Shows every batch of estimates to a list, in the order of drawing."""
 
-    record: list
+    record: list[np.ndarray]
 
     def train(self, trainer, initial, pool):
         estimates = super().train(trainer, initial, pool)
@@ -161,14 +164,20 @@ def test_runs_merge_into_one_run(sampler):
     np.testing.assert_allclose(together.mean, (30 * alone[0].mean + 50 * alone[1].mean) / 80, **CLOSE)
     gap = alone[0].mean - alone[1].mean
     between = 30 * 50 / 80 * jnp.einsum("tka,tlb->tklab", gap, gap)
-    within = 29 * alone[0].joint_covariance + 49 * alone[1].joint_covariance
+    first_covariance, second_covariance = (moments.joint_covariance for moments in alone)
+    assert first_covariance is not None
+    assert second_covariance is not None
+    within = 29 * first_covariance + 49 * second_covariance
+    assert together.joint_covariance is not None
     np.testing.assert_allclose(together.joint_covariance, (within + between) / 79, **CLOSE)
 
 
 def test_memory_does_not_depend_on_replicates(sampler):
     def temporary_bytes(replicates: int) -> int:
         run = jax.jit(lambda key: simulate_moments(sampler, WEIGHTS, GENERATIONS, replicates, key, batch_size=1000))
-        return run.lower(jax.random.key(0)).compile().memory_analysis().temp_size_in_bytes
+        memory = run.lower(jax.random.key(0)).compile().memory_analysis()
+        assert memory is not None
+        return memory.temp_size_in_bytes
 
     few, many = temporary_bytes(2_000), temporary_bytes(200_000)
     keys = 2 * 8 * 200  # a key for each batch, made twice

@@ -45,6 +45,8 @@ def test_both_samplers_draw_one_law_without_asking_the_theory():
     rows = make_row_sampler(ecosystem, ragged_features())
     rows = run(rows, WEIGHTS, GENERATIONS, REPLICATES, jax.random.key(2), joint=True)
 
+    assert moments.joint_covariance is not None
+    assert rows.joint_covariance is not None
     variances = jnp.einsum("tkkaa->tka", (moments.joint_covariance + rows.joint_covariance) / 2)
     covariance = (moments.joint_covariance + rows.joint_covariance) / 2
     product = variances[:, :, None, :, None] * variances[:, None, :, None, :]
@@ -61,6 +63,7 @@ def test_more_rows_than_features_and_ragged_rows_follow_the_theory(mode):
     ecosystem = ragged_ecosystem()
     sampler = make_moment_sampler(ecosystem) if mode == "moments" else make_row_sampler(ecosystem, ragged_features())
     simulation = run(sampler, WEIGHTS, GENERATIONS, REPLICATES, jax.random.key(3), joint=True)
+    assert ecosystem.theta is not None
     prediction = eqx.filter_jit(predict)(ecosystem, WEIGHTS, GENERATIONS, ecosystem.theta)
     decision = decide([z_scores(prediction, simulation)], SHARE)
     assert decision.agrees, f"|z| = {decision.largest:.2f} > {decision.threshold:.2f}"

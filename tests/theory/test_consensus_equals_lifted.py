@@ -95,14 +95,14 @@ def assert_small(found, usable):
 
 @settings(max_examples=32)
 @given(SEEDS, SIZES)
-def test_every_generation(seed, sizes):
+def test_every_generation(seed, sizes: tuple[int, int]):
     batch = random_batch(seed, BATCH, *sizes, GENERATIONS, SLOTS)
     assert_small(trajectory_gaps(batch), conditioning(batch) < 1e4)
 
 
 @settings(max_examples=32)
 @given(SEEDS, SIZES)
-def test_limit_is_the_fixed_point(seed, sizes):
+def test_limit_is_the_fixed_point(seed, sizes: tuple[int, int]):
     batch = random_batch(seed, BATCH, *sizes, GENERATIONS, SLOTS)
     radius, radius_gap, found = limit_gaps(batch)
     well_conditioned = conditioning(batch) < 1e4
@@ -121,7 +121,7 @@ def kronecker_gaps(case: Case):
 @pytest.mark.parametrize("sizes", [(1, 3), (3, 2)])
 @settings(max_examples=30)
 @given(seed=SEEDS)
-def test_limit_by_the_kronecker_formula(sizes, seed):
+def test_limit_by_the_kronecker_formula(sizes: tuple[int, int], seed):
     case = random_case(np.random.default_rng(seed), *sizes, GENERATIONS, sizes)
     radius, found = kronecker_gaps(case)
     assert radius >= 0.9 or max(found.values()) < TOLERANCE

@@ -4,6 +4,7 @@ import re
 import resource
 import signal
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,11 @@ from crossfeed import theory
 
 from .ecosystems import random_ecosystem
 
-GRAMS = {"private": np.stack([np.eye(2)] * 2), "public": np.eye(2), "synthetic": np.stack([np.eye(2)] * 2)}
+GRAMS: dict[str, Any] = {
+    "private": np.stack([np.eye(2)] * 2),
+    "public": np.eye(2),
+    "synthetic": np.stack([np.eye(2)] * 2),
+}
 FIELDS = ("private", "public", "synthetic", "shares", "noise_variance", "theta")
 
 
@@ -59,7 +64,8 @@ def test_what_a_file_may_leave_out(tmp_path):
 
 
 def test_whole_and_single_precision_numbers_are_read(tmp_path):
-    np.savez(tmp_path / "e.npz", **GRAMS | {"public": np.eye(2, dtype=int), "private": GRAMS["private"].astype("f4")})
+    other: dict[str, Any] = {"public": np.eye(2, dtype=int), "private": GRAMS["private"].astype("f4")}
+    np.savez(tmp_path / "e.npz", **GRAMS | other)
     assert theory.load_ecosystem(tmp_path / "e.npz").public.tolist() == [[1, 0], [0, 1]]
 
 

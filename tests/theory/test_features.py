@@ -47,6 +47,7 @@ def test_settings_reach_the_ecosystem():
     ecosystem = theory.ecosystem_from_features(features, np.array([0.2, 0.8]), 0.5, np.arange(3.0))
     assert ecosystem.shares.tolist() == [0.2, 0.8]
     assert float(ecosystem.noise_variance) == 0.5
+    assert ecosystem.theta is not None
     assert ecosystem.theta.tolist() == [0, 1, 2]
 
 
@@ -86,6 +87,7 @@ def test_random_gaussian_ranks(rank, rows, public_rows):
     assert (np.linalg.matrix_rank(ecosystem.private) == rank).all()
     assert np.linalg.matrix_rank(ecosystem.public) == min(5, 10 if public_rows is None else public_rows)
     assert (ecosystem.synthetic == ecosystem.private).all()
+    assert ecosystem.theta is not None
     assert (ecosystem.entities, ecosystem.dimension, ecosystem.theta.shape) == (4, 5, (5,))
 
 
@@ -113,7 +115,7 @@ def test_there_are_as_many_public_rows_as_features_unless_told():
 def test_no_two_data_sets_are_drawn_with_the_same_numbers():
     """With one feature and one row a Gram matrix is the square of one normal number, and so is θ²."""
     made = [theory.random_gaussian(jax.random.key(seed), 3, 1, 1, public_rows=1) for seed in range(3)]
-    numbers = [np.ravel(field) for each in made for field in (each.private, each.public, each.theta**2)]
+    numbers = [np.ravel(field) for each in made for field in (each.private, each.public, np.asarray(each.theta) ** 2)]
     assert np.diff(np.sort(np.concatenate(numbers))).min() > 1e-9
 
 

@@ -337,8 +337,10 @@ def test_names_of_entities_do_not_matter(seed, order):
 def test_rotating_the_features_changes_no_error(seed):
     ecosystem = random_ecosystem(seed, rank=2, theta=True)
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(4, 4)))[0]
-    grams = [turn @ np.asarray(gram) @ turn.T for gram in (ecosystem.private, ecosystem.public, ecosystem.synthetic)]
-    turned = theory.Ecosystem(*grams, ecosystem.shares, 0.7, turn @ np.asarray(ecosystem.theta))
+    private, public, synthetic = (
+        turn @ np.asarray(gram) @ turn.T for gram in (ecosystem.private, ecosystem.public, ecosystem.synthetic)
+    )
+    turned = theory.Ecosystem(private, public, synthetic, ecosystem.shares, 0.7, turn @ np.asarray(ecosystem.theta))
     for found, wanted in zip(
         error_and_task_error(turned, WEIGHTS), error_and_task_error(ecosystem, WEIGHTS), strict=True
     ):

@@ -30,7 +30,9 @@ def test_worst_case(entities):
         ecosystem, ratio = theory.worst_case(entities, strength), (1 - alpha) * strength / alpha
         radius = float(spectral_radius(ecosystem, theory.Weights(alpha, 1.0)))
         assert radius == pytest.approx(1 + ratio / (1 + ratio) * (root - 1) / 2, abs=1e-12 * (1 + strength))
-    assert float(theory.universal_bound(ecosystem)) == pytest.approx((1 + root) / 2, abs=1e-14)
+    strongest = theory.worst_case(entities, 1e5)
+    assert float(theory.universal_bound(strongest)) == pytest.approx((1 + root) / 2, abs=1e-14)
+    radius = float(spectral_radius(strongest, theory.Weights(0.9, 1.0)))
     assert radius == pytest.approx((1 + root) / 2, abs=2e-4)
 
 
@@ -42,7 +44,7 @@ def radius_and_universal_bound(case: Case):
 
 @settings(max_examples=60)
 @given(SEEDS, SIZES)
-def test_universal_bound_holds(seed, sizes):
+def test_universal_bound_holds(seed, sizes: tuple[int, int]):
     radius, bound = radius_and_universal_bound(random_batch(seed, BATCH, *sizes, 1, SLOTS))
     assert (radius <= bound + 1e-9).all()
 

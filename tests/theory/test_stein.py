@@ -21,7 +21,7 @@ def random_problem(seed, radius, size=4):
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(size, size))
     matrix *= radius / np.abs(np.linalg.eigvals(matrix)).max()
-    return jnp.asarray(matrix), jnp.asarray(random_gram(rng, size, rng.integers(1, size + 1)))
+    return jnp.asarray(matrix), jnp.asarray(random_gram(rng, size, int(rng.integers(1, size + 1))))
 
 
 @given(SEEDS, st.sampled_from(RADII))

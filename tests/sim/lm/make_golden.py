@@ -3,6 +3,9 @@
 Needs torch and transformers, the dependency group `parity` (pip install --group parity).
 """
 
+# pyright: reportMissingImports=false
+# torch and transformers are optional.
+
 import tempfile
 from pathlib import Path
 

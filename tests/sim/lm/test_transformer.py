@@ -113,8 +113,10 @@ def test_a_population_is_its_models(model):
 def test_recomputation_changes_memory_only(model):
     again = make(replace(model.config, remat=True))
     gradient = jax.jit(jax.grad(lambda model: logits(model, tokens(2, 200)).std()))
-    kept, less = (gradient.lower(each).compile().memory_analysis().temp_size_in_bytes for each in (model, again))
-    assert less < 0.8 * kept
+    kept, less = (gradient.lower(each).compile().memory_analysis() for each in (model, again))
+    assert kept is not None
+    assert less is not None
+    assert less.temp_size_in_bytes < 0.8 * kept.temp_size_in_bytes
     pairs = zip(jax.tree.leaves(gradient(model)), jax.tree.leaves(gradient(again)), strict=True)
     assert all(np.allclose(a, b, atol=1e-6) for a, b in pairs)
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -50,7 +51,7 @@ _SCALING = {
     "original_max_position_embeddings": 16,
 }
 
-CONFIGS = {
+CONFIGS: dict[str, dict[str, Any]] = {
     "opt_norm_first": _OPT,
     "opt_norm_last_projected": _OPT | {"do_layer_norm_before": False, "word_embed_proj_dim": 12},
     "llama_tied": _LLAMA,
@@ -58,7 +59,7 @@ CONFIGS = {
 }
 
 
-def shapes(config: dict) -> dict[str, tuple[int, ...]]:
+def shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """The tensors of a checkpoint, written out by hand from Hugging Face's layout."""
     return _opt_shapes(config) if config["model_type"] == "opt" else _llama_shapes(config)
 

@@ -22,7 +22,9 @@ def needed(folder, text: str) -> float:
 
     with pytest.raises(InvalidInput, match=r"memory_mib is 1, but one .* takes \d+ MiB") as refused:
         create(1, "never.zarr")
-    said = int(re.search(r"takes (\d+) MiB", str(refused.value))[1])
+    size = re.search(r"takes (\d+) MiB", str(refused.value))
+    assert size is not None
+    said = int(size[1])
     with pytest.raises(InvalidInput, match=f"memory_mib is {said - 1}, but one"):
         create(said - 1, "never.zarr")
     create(said + 1, f"{said + 1}.zarr")
@@ -101,7 +103,8 @@ def test_results_of_a_tile_fit_the_memory(tmp_path):
     for memory in (one_row + 1, 4 * one_row, 1000 * one_row):
         create_sweep(parse_spec(LARGE_RESULTS.format(memory=memory)), tmp_path / f"of_{memory}.zarr")
         group = zarr.open_group(tmp_path / f"of_{memory}.zarr", mode="r")
-        chunks = [group[name].chunks for name in ("mse_trajectory", "mspe")]
+        arrays = dict(group.arrays())
+        chunks = [arrays[name].chunks for name in ("mse_trajectory", "mspe")]
         assert sum(8 * prod(chunk) for chunk in chunks) <= memory * MIB
         assert {chunk[0] for chunk in chunks} == {chunks[0][0]}, "a tile is one chunk of each quantity"
         rows.append(chunks[0][0])

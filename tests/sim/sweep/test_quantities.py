@@ -92,7 +92,7 @@ def test_the_table_has_every_quantity():
     assert not EXACT.keys() & RANDOM.keys()
 
 
-def assert_the_table_holds(found: xr.Dataset, ecosystem: theory.Ecosystem, point: dict) -> None:
+def assert_the_table_holds(found: xr.Dataset, ecosystem: theory.Ecosystem, point: dict[str, float]) -> None:
     """All that a sweep stored of one point, of the entities that the ecosystem has."""
     there = {"entity": range(1, ENTITIES + 1), "task": range(1, ENTITIES + 1), "generation": range(GENERATIONS + 1)}
     datasets = [*range(1, ENTITIES + 1), int(found.dataset[-1])]  # the public one is the last
@@ -191,7 +191,7 @@ beta = [0.2, 0.45, 0.7]
 """
 
 
-def random_ecosystem(spec, point: dict) -> theory.Ecosystem:
+def random_ecosystem(spec, point: dict[str, float]) -> theory.Ecosystem:
     """The ecosystem of a point by the description of its axes, in arrays of just its own size."""
     key, _ = jax.random.split(jax.random.key(spec.seed))
     plain = {"draw": point["draw"], "entities": ENTITIES, "rank": 1, "volume": 1.0, "mixing": 1.0}

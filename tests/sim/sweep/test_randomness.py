@@ -60,6 +60,7 @@ def test_data_of_a_sweeps_ecosystems_are_independent():
     for draw in range(3):
         point = {"draw": draw, "entities": 4, "rank": 1, "volume": 1.0, "mixing": 1.0}
         made, unrelated = (family(point | {"misalignment": m}).ecosystem for m in (0.0, 1.0))
+        assert made.theta is not None
         numbers += [made.private, made.public, unrelated.synthetic, made.theta**2]
     assert np.diff(np.sort(np.concatenate([np.ravel(number) for number in numbers]))).min() > 1e-9
 
