@@ -143,7 +143,7 @@ def test_figure_2(folder, figures, report, at_weights, drawn_ecosystem):
     for row in table[::31]:
         exact = at_weights(drawn_ecosystem, row["alpha"], row["beta"])[1][int(row["entity"]) - 1]
         assert row["relative_efficiency"] == pytest.approx(float(exact), rel=1e-9)
-    for row in chosen(sampled, alpha=0.5):
+    for row in chosen(sampled, alpha=0.2) + chosen(sampled, alpha=0.5):
         exact = at_weights(drawn_ecosystem, row["alpha"], row["beta"])[1][int(row["entity"]) - 1]
         assert abs(row["relative_efficiency"] - float(exact)) < 4 * row["standard_error"]
     errors = np.array([row["standard_error"] / row["relative_efficiency"] for row in sampled])
@@ -158,6 +158,7 @@ def test_figure_2(folder, figures, report, at_weights, drawn_ecosystem):
             np.testing.assert_allclose(line.get_xdata(), column(chosen(table, **at), "alpha"))
             np.testing.assert_allclose(line.get_ydata(), column(chosen(table, **at), "relative_efficiency"))
             marks, _, (bars,) = panel.containers[number].lines
+            np.testing.assert_allclose(np.asarray(marks.get_xdata(), float), column(chosen(sampled, **at), "alpha"))
             np.testing.assert_allclose(marks.get_ydata(), column(chosen(sampled, **at), "relative_efficiency"))
             lengths = [np.ptp(bar[:, 1]) / 2 for bar in bars.get_segments()]
             np.testing.assert_allclose(lengths, 2 * np.array(column(chosen(sampled, **at), "standard_error")))
