@@ -2,7 +2,9 @@
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 from crossfeed.sim.lm.data.tokenizer import train_tokenizer
-from crossfeed.sim.lm.model.config import opt_config
+from crossfeed.sim.lm.model.config import RopeScaling, TransformerConfig, opt_config
+from crossfeed.sim.lm.model.formats.hugging_face import read_config
 from crossfeed.sim.lm.model.formats.pretrained import load_model, load_pretrained, save_pretrained
 from crossfeed.sim.lm.model.generate import complete
 from crossfeed.sim.lm.model.transformer import Transformer
@@ -54,8 +57,89 @@ def test_round_trip_keeps_every_bit(name, tmp_path, tokenizer):
         assert load_model(tmp_path / "second").config == model.config
 
 
+UNUSUAL_LLAMA = {
+    "model_type": "llama",
+    "vocab_size": 91,
+    "hidden_size": 24,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "head_dim": 10,
+    "intermediate_size": 40,
+    "max_position_embeddings": 72,
+    "rms_norm_eps": 0.03,
+    "rope_theta": 300.0,
+    "tie_word_embeddings": True,
+    "attention_bias": True,
+    "mlp_bias": True,
+}
+"""No entry is what its absence stands for."""
+UNUSUAL_CONFIG = TransformerConfig(
+    vocabulary=91,
+    hidden=24,
+    layers=3,
+    heads=6,
+    kv_heads=2,
+    head_size=10,
+    feed_forward=40,
+    context=72,
+    word_embedding=24,
+    tied_head=True,
+    attention_bias=True,
+    feed_forward_bias=True,
+    norm_epsilon=0.03,
+    rope_theta=300.0,
+)
+
+
+def test_every_entry_of_a_llamas_config_counts():
+    assert read_config(UNUSUAL_LLAMA, Path("config.json")) == UNUSUAL_CONFIG
+    found = read_config(UNUSUAL_LLAMA, Path("config.json"), dtype="bfloat16", parameter_dtype="float16", remat=True)
+    assert found == replace(UNUSUAL_CONFIG, dtype="bfloat16", parameter_dtype="float16", remat=True)
+
+
+def test_every_entry_of_an_opts_config_counts():
+    record = {
+        "model_type": "opt",
+        "vocab_size": 91,
+        "hidden_size": 24,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 6,
+        "ffn_dim": 40,
+        "max_position_embeddings": 72,
+        "word_embed_proj_dim": 12,
+        "enable_bias": False,
+    }
+    expected = opt_config(91, 24, 3, 6, 40, 72, word_embedding=12, attention_bias=False, feed_forward_bias=False)
+
+    def read(**entries: bool) -> TransformerConfig:
+        return read_config(record | entries, Path("config.json"))
+
+    assert read() == expected
+    assert read(_remove_final_layer_norm=True) == replace(expected, final_norm=False)
+    assert read(do_layer_norm_before=False) == replace(expected, norm_first=False, final_norm=False)
+
+
+SCALING = {"factor": 7.0, "low_freq_factor": 1.5, "high_freq_factor": 3.5, "original_max_position_embeddings": 17}
+
+
+@pytest.mark.parametrize(
+    ("entries", "scaling"),
+    [
+        ({"rope_theta": None, "rope_parameters": {"rope_type": "default", "rope_theta": 300}}, None),
+        ({"rope_theta": 9.0, "rope_parameters": {"rope_theta": 300.0}}, None),
+        ({"rope_parameters": {"rope_type": "llama3", **SCALING}}, RopeScaling(7.0, 1.5, 3.5, 17)),
+        ({"rope_scaling": {"rope_type": "llama3", **SCALING}}, RopeScaling(7.0, 1.5, 3.5, 17)),
+        ({"rope_scaling": {"type": "llama3", **SCALING}}, RopeScaling(7.0, 1.5, 3.5, 17)),
+        ({"rope_scaling": {"rope_type": "default"}}, None),
+    ],
+)
+def test_rotary_settings_are_read_from_where_files_of_any_age_keep_them(entries, scaling):
+    assert read_config(UNUSUAL_LLAMA | entries, Path("config.json")) == replace(UNUSUAL_CONFIG, rope_scaling=scaling)
+
+
 def test_a_model_without_its_last_norm_is_read_again(tmp_path, tokenizer):
-    sizes = {"vocabulary": 300, "hidden": 8, "layers": 1, "heads": 2, "feed_forward": 8, "context": 16}
+    sizes: dict[str, Any] = {"vocabulary": 300, "hidden": 8, "layers": 1, "heads": 2, "feed_forward": 8, "context": 16}
     model = Transformer(opt_config(**sizes, final_norm=False), rngs=nnx.Rngs(0))
     save_pretrained(model, tokenizer, tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["_remove_final_layer_norm"] is True

@@ -413,21 +413,23 @@ def test_every_generation_samples_anew(varied):
 def test_a_generation_trains_on_the_texts_drawn_for_its_seed_and_number(varied):
     """The models are those of before the generation too, since they do not change."""
     folder, data = varied
-    seed, alpha, beta, generation = 1, 0.0, 0.2, 2
-    cell = open_cell(folder, seed, alpha, beta)
-    study, corpus = cell.study, read_inputs(cell.study).corpus
-    published = draw_prompts(study, corpus, seed, generation)
-    draws = draw_texts(study, corpus, published, alpha, beta, seed, generation)
-    training_sets = pack_training_sets(study, draws, seed, generation)
-    with jax.enable_x64(False):
-        losses = cell.population.own_losses([one.rows for one in training_sets])
-    measured = data.sel(seed=seed, alpha=alpha, beta=beta, generation=generation)
-    for entity, (own, one) in enumerate(zip(losses, training_sets, strict=True)):
-        of_entity = measured.isel(entity=entity)
-        totals, counts = (values.reshape(study.training.steps, -1).sum(axis=1) for values in (own, one.rows.counted))
-        assert float(of_entity.training_loss) == pytest.approx((totals / counts).mean(), rel=1e-5)
-        assert of_entity.tokens_read.values.tolist() == one.tokens.tolist()
-        assert float(of_entity.tokens_counted) == one.counted
+    alpha, beta, generation = 0.0, 0.2, 2
+    study = open_cell(folder, 0, alpha, beta).study
+    corpus = read_inputs(study).corpus
+    for seed in study.seeds:
+        published = draw_prompts(study, corpus, seed, generation)
+        draws = draw_texts(study, corpus, published, alpha, beta, seed, generation)
+        training_sets = pack_training_sets(study, draws, seed, generation)
+        with jax.enable_x64(False):
+            models = open_cell(folder, seed, alpha, beta).population
+            losses = models.own_losses([one.rows for one in training_sets])
+        measured = data.sel(seed=seed, alpha=alpha, beta=beta, generation=generation)
+        for entity, (own, one) in enumerate(zip(losses, training_sets, strict=True)):
+            of_entity, counted = measured.isel(entity=entity), one.rows.counted
+            totals, counts = (values.reshape(study.training.steps, -1).sum(axis=1) for values in (own, counted))
+            assert float(of_entity.training_loss) == pytest.approx((totals / counts).mean(), rel=1e-5)
+            assert of_entity.tokens_read.values.tolist() == one.tokens.tolist()
+            assert float(of_entity.tokens_counted) == one.counted
 
 
 def test_a_cell_is_opened_with_its_own_models(varied, tmp_path):

@@ -31,6 +31,7 @@ def test_builtin_tasks_hold_out_their_tests_and_repeat(name):
 def test_arithmetic_is_right():
     for example in builtin_task("arithmetic", train=200).train:
         *steps, last = example.completion.split("\n")
+        result = None
         for step in steps:
             left, right = step.rstrip(".").split(" = ")
             terms = left.split()[-3:]
@@ -147,6 +148,20 @@ def test_one_example_is_too_few_where_some_are_held_out(tmp_path):
     study = parse_study(f'[study]\nalpha = [0]\nbeta = [0]\n[[entity]]\ntask = "{tmp_path}/task.jsonl"')
     with pytest.raises(InvalidInput, match=r"task.jsonl has 1 example, but without a file of tests it needs 2 or more"):
         read_material(study)
+
+
+def test_a_task_has_the_tests_of_its_file_or_every_tenth_example(tmp_path):
+    for name, numbers in (("train", range(20)), ("test", range(20, 23))):
+        lines = (json.dumps({"question": f"{n}?", "answer": f"{n}"}) for n in numbers)
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    (tmp_path / "public.txt").write_text("some text " * 99)
+    text = '[study]\nalpha = [0]\nbeta = [1]\n[public]\ntext = "public.txt"\n[[entity]]\ntask = "train.jsonl"\n'
+    examples, tests = (read_examples(tmp_path / f"{name}.jsonl") for name in ("train", "test"))
+    (given,) = read_material(parse_study(f'{text}test = "test.jsonl"\n', folder=tmp_path)).tasks
+    assert (given.train, given.test) == (examples, tests)
+    (held_out,) = read_material(parse_study(text, folder=tmp_path)).tasks
+    assert held_out.test == (examples[0], examples[10])
+    assert {*held_out.train} == {*examples} - {*held_out.test}
 
 
 def test_public_documents_that_repeat_are_read_once(tmp_path):

@@ -5,18 +5,22 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from crossfeed.sim.lm.data.texts import Rows
 from crossfeed.sim.lm.data.tokenizer import train_tokenizer
 from crossfeed.sim.lm.model.config import llama_config
-from crossfeed.sim.lm.model.placement import entity_mesh
+from crossfeed.sim.lm.model.placement import entity_mesh, stack
 from crossfeed.sim.lm.model.transformer import Transformer
 from crossfeed.sim.lm.study.study import TrainingSettings
 from crossfeed.sim.lm.train.population import Population
-from crossfeed.sim.lm.train.training import make_optimizer, token_losses
+from crossfeed.sim.lm.train.training import make_optimizer, token_losses, with_microbatch
 from flax import nnx
 
-SETTINGS = TrainingSettings(steps=3, batch=2, length=8, learning_rate=1e-2, warmup=0.4)
+SETTINGS = TrainingSettings(
+    steps=3, batch=2, length=8, learning_rate=1e-2, warmup=0.7, weight_decay=3.0, beta1=0.5, beta2=0.6, clip=0.1
+)
+"""None has its default value, so that a setting that is lost shows."""
 
 
 def config(width: int = 8):
@@ -40,11 +44,12 @@ def test_models_of_a_population_train_as_alone_whatever_their_sizes(tokenizer):
     data = [rows(i) for i in range(3)]
     together, losses = Population.of(models, tokenizer).train(data, SETTINGS)
     assert losses.shape == (3, 3)
-    scores = together.losses(data[0])
+    scores, own_scores = together.losses(data[0]), together.own_losses(data)
     for i, model in enumerate(models):
         alone, own = Population.of([model], tokenizer).train([data[i]], SETTINGS)
         np.testing.assert_allclose(losses[i], own[0], rtol=1e-5)
         np.testing.assert_allclose(scores[i], alone.losses(data[0])[0], rtol=2e-4, atol=1e-5)
+        np.testing.assert_allclose(own_scores[i], alone.losses(data[i])[0], rtol=2e-4, atol=1e-5)
 
 
 def test_the_loss_is_that_of_counted_tokens_given_their_own_text(tokenizer):
@@ -64,6 +69,12 @@ def test_activations_of_half_precision_train_nearly_as_whole_ones(tokenizer):
     np.testing.assert_allclose(half[1], whole[1], rtol=0.01)
     assert (half[1] != whole[1]).any()
     assert {leaf.dtype for leaf in jax.tree.leaves(half[0].model(0))} == {np.dtype(np.float32)}
+
+
+def test_the_microbatch_is_the_studys_or_one_row_per_device():
+    mesh = entity_mesh(1, 4)  # two devices share the batch
+    assert with_microbatch(replace(SETTINGS, microbatch=3), mesh) == replace(SETTINGS, microbatch=3)
+    assert with_microbatch(SETTINGS, mesh) == replace(SETTINGS, microbatch=2)
 
 
 @pytest.mark.parametrize("microbatch", [1, 3])
@@ -119,7 +130,7 @@ def test_the_learning_rate_rises_and_falls():
     sizes = []
     for _ in range(10):
         change, state = optimizer.update(jnp.ones(()), state, weight)
-        sizes.append(-float(change))  # Adam's step for a constant gradient is the rate
+        sizes.append(-float(np.asarray(change)))  # Adam's step for a constant gradient is the rate
     np.testing.assert_allclose(sizes[:4], [0.25, 0.5, 0.75, 1.0], rtol=1e-3)
     np.testing.assert_allclose(np.diff(sizes[3:]), -1 / 7, rtol=1e-3)
 
@@ -138,8 +149,32 @@ def test_a_step_is_that_of_adamw_after_clipping():
         first, second = 0.8 * first + 0.2 * gradient, 0.9 * second + 0.1 * gradient**2
         direction = first / (1 - 0.8 ** (step + 1)) / (np.sqrt(second / (1 - 0.9 ** (step + 1))) + 1e-8)
         expected = -0.1 * (1 - step / 4) * (direction + 0.3 * weight)
-        np.testing.assert_allclose(change, expected, rtol=1e-5)
+        np.testing.assert_allclose(np.asarray(change), expected, rtol=1e-5)
         weight = weight + expected
+
+
+def test_training_follows_the_optimizer_of_its_settings(tokenizer):
+    model, data = Transformer(config(), rngs=nnx.Rngs(3)), rows(5)
+    trained, losses = Population.of([model], tokenizer).train([data], SETTINGS)
+    batches = [getattr(data, name).reshape(3, 2, 8) for name in ("tokens", "segments", "counted")]
+
+    def loss(model, tokens, segments, counted):
+        return token_losses(stack([model]), tokens, segments, counted).sum() / counted.sum(dtype=jnp.float32)
+
+    optimizer = make_optimizer(SETTINGS)
+
+    @jax.jit
+    def step(model, state, batch):
+        value, gradient = jax.value_and_grad(loss)(model, *batch)
+        change, state = optimizer.update(gradient, state, model)
+        return value, optax.apply_updates(model, change), state
+
+    state = jax.jit(optimizer.init)(model)
+    for number, batch in enumerate(zip(*batches, strict=True)):
+        value, model, state = step(model, state, batch)
+        assert losses[0, number] == pytest.approx(float(value), rel=1e-5)
+    for expected, found in zip(jax.tree.leaves(model), jax.tree.leaves(trained.model(0)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(("entities", "batch", "shape"), [(2, 4, (2, 1)), (3, 4, (1, 2)), (3, 3, (1, 1))])
