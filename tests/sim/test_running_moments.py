@@ -130,7 +130,9 @@ def test_batches_count_every_replicate_once(sampler, replicates):
             np.testing.assert_allclose(getattr(found, name)[generation], value, err_msg=name, **CLOSE)
 
 
-def test_parts_on_devices_draw_every_replicate_once(sampler):
+def test_parts_on_devices_draw_every_replicate_once():
+    """One entity with one feature: an estimate is a random number but for scale, and drawn again if that is."""
+    sampler = make_moment_sampler(random_gaussian(jax.random.key(3), 1, 1, 1))
     batches, reported = [], []
 
     class WatchedSampler(MomentSampler):
