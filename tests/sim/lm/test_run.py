@@ -264,17 +264,18 @@ def always_likeliest(model: Transformer, token: int) -> Transformer:
 
 
 def test_accuracy_is_that_of_the_likeliest_tokens_whatever_the_temperature_of_the_study(last, tmp_path):
+    assert last.study.pool.temperature == 1
     tokenizer, model = last.population.tokenizer, last.population.model(0)
     models = [always_likeliest(model, *tokenizer.encode(letter)) for letter in "ab"]
-    assert last.study.pool.temperature == 1
-    files = [tmp_path / f"{letter}.jsonl" for letter in "ab"]
-    for file in files:
-        long = {"question": "many " * 300, "answer": "1"}  # does not fit training.length, and is left out
-        right = [{"question": f"{n}?", "answer": file.stem * last.study.pool.new_tokens} for n in range(4)]
-        file.write_text("\n".join(map(json.dumps, [long, *right, {"question": "What?", "answer": "ba"}])))
+    files = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for file, last_answer in zip(files, ("b", "c"), strict=True):
+        answers = [*[file.stem] * 5, last_answer]
+        questions = ["many " * 300, *map(str, range(5))]  # the first does not fit training.length, and is left out
+        records = ({"question": q, "answer": 6 * a} for q, a in zip(questions, answers, strict=True))
+        file.write_text("\n".join(map(json.dumps, records)))
     found = evaluate_files(replace(last, population=Population.of(models, tokenizer)), files, 9)
     assert found.items == [5, 5]
-    np.testing.assert_allclose(found.accuracy, [[0.8, 0], [0, 0.8]])
+    np.testing.assert_allclose(found.accuracy, [[0.8, 0], [0.2, 0.8]])
 
 
 def test_the_last_models_are_saved_as_checkpoints_to_start_from(last, tmp_path):
