@@ -7,6 +7,8 @@ import pytest
 
 from crossfeed import theory
 
+pytestmark = pytest.mark.optimized
+
 RNG = np.random.default_rng(3)
 
 

@@ -13,6 +13,8 @@ from crossfeed import theory
 from .derivatives import assert_derivatives
 from .ecosystems import SEEDS, random_gram
 
+pytestmark = pytest.mark.optimized
+
 RADII = [0.0, 0.3, 0.9, 0.99, 0.999]
 solve_stein = jax.jit(theory.solve_stein)
 

@@ -13,6 +13,8 @@ from crossfeed import theory
 
 from .ecosystems import random_gram
 
+pytestmark = pytest.mark.optimized
+
 # K: best α, best β, efficiency there (`3-beyond.md` §4)
 OPTIMA = {
     2: (0.2177, 0.5537, 0.7075),

@@ -1,9 +1,12 @@
 """Rows packed with texts: every token once, in its place, and counted as asked."""
 
 import numpy as np
+import pytest
 from crossfeed.sim.lm.data.texts import Texts, first_fit, pack, pack_all
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytestmark = pytest.mark.optimized
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=30)
 
