@@ -62,6 +62,7 @@ COMMANDS = {
         f"limit eco.npz {WEIGHTS} --json",
         f"trajectory eco.npz {WEIGHTS} --generations 3",
         f"simulate eco.npz {WEIGHTS} --generations 3 --replicates 100",
+        "baseline replace --features 3 --rows 9 --generations 4",
     ],
     "data": [
         "ecosystem dataset iris.npz --name iris",

@@ -10,6 +10,7 @@ import tyro
 from crossfeed import __version__
 from crossfeed.errors import CrossfeedError
 
+from .baseline import BaselineCommand, mark_options
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
 from .explore import ExploreCommand
 from .extras import missing_extra
@@ -65,6 +66,7 @@ Command = (
     | Annotated[TrajectoryCommand, tyro.conf.subcommand("trajectory")]
     | Annotated[SimulateCommand, tyro.conf.subcommand("simulate")]
     | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
+    | Annotated[BaselineCommand, tyro.conf.subcommand("baseline")]
     | Sweep
     | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
     | Annotated[ExploreCommand, tyro.conf.subcommand("explore")]
@@ -92,7 +94,7 @@ def main() -> None:
             Command,  # pyright: ignore[reportArgumentType]
             prog="crossfeed",
             description=_DESCRIPTION,
-            args=current_spelling(sys.argv[1:]),
+            args=mark_options(current_spelling(sys.argv[1:])),
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
         set_up_jax(small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate))

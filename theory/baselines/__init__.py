@@ -1,4 +1,4 @@
-"""Known laws in closed form: of one model, of accumulation, of Gaussian and Poisson fits, and of models that share.
+"""Known laws in closed form: of one model, of accumulation, of Gaussian and Poisson fits, and of sharing models.
 
 Every function states its formula and its source, and refuses arguments outside the range in which the formula holds.
 `LAWS` holds them by name, for `crossfeed baseline`. NumPy floats in and out; nothing here needs JAX.

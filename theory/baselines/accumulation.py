@@ -70,7 +70,7 @@ def accumulate_fresh(
         noise_variance: variance σ² of the noise of one label.
 
     Source:
-        arXiv 2404.01413, in the setting of Theorem 2; the sum is derived in `docs/baselines.md`
+        this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import accumulate_fresh
@@ -94,7 +94,7 @@ def accumulate_fresh_limit(features: Count, rows: Count, noise_variance: Positiv
         noise_variance: variance σ² of the noise of one label.
 
     Source:
-        the sum of `accumulate_fresh`, derived in `docs/baselines.md`
+        this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import accumulate_fresh_limit

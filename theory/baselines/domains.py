@@ -1,10 +1,11 @@
 """Domains of the parameters of the laws, written as annotations: `rows: Count` is a whole number and at least 1."""
 
 import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
+
+import numpy as np
 
 from crossfeed.errors import InvalidInput
 
@@ -60,7 +61,8 @@ def checked_number(name: str, value: object, interval: Interval, whole: bool) ->
     Raises:
         InvalidInput: it is no such number, or lies outside the interval.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInput(f"{name} is {value}, but must be a number")
     if whole and value != value // 1:
         raise InvalidInput(f"{name} is {value}, but must be a whole number")

@@ -26,7 +26,8 @@ def gaussian_accumulate(rows: Count, generations: Generations) -> PerGeneration:
         >>> print(gaussian_accumulate(rows=10, generations=2))
         [0.9    0.8775]
     """
-    return np.cumprod(1 - counted(1, generations) ** -2 / rows)
+    k = counted(1, generations)
+    return np.cumprod(1 - 1 / (rows * k * k))
 
 
 @law
@@ -84,7 +85,7 @@ def gaussian_mean_beats_first(generations: Generations, volume: Positive = 1.0) 
         volume: c, number of draws of every later generation over that of generation 1.
 
     Source:
-        a Gaussian random walk, derived in `docs/baselines.md`
+        this project, docs/baselines.md: a Gaussian random walk
 
     Example:
         >>> from crossfeed.theory.baselines import gaussian_mean_beats_first

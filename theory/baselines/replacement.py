@@ -87,7 +87,7 @@ def replace_growing(
         noise_variance: variance σ² of the noise of one label.
 
     Source:
-        arXiv 2404.01413, as `replace`; the sum is derived in `docs/baselines.md`
+        this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import replace_growing

@@ -45,7 +45,7 @@ def pool_accumulate(
         generations: last generation.
 
     Source:
-        derived in `docs/baselines.md`; for one entity arXiv 2404.01413, Theorem 2
+        this project, docs/baselines.md; for one entity arXiv 2404.01413, Theorem 2
 
     Example:
         >>> from crossfeed.theory.baselines import pool_accumulate
@@ -73,7 +73,7 @@ def pool_accumulate_limit(
         pool_noise: noise ν of the labels of one pool, averaged over entities, in units of V.
 
     Source:
-        derived in `docs/baselines.md`; for one entity arXiv 2404.01413, Theorem 2
+        this project, docs/baselines.md; for one entity arXiv 2404.01413, Theorem 2
 
     Example:
         >>> from crossfeed.theory.baselines import pool_accumulate_limit
@@ -96,7 +96,7 @@ def pool_accumulate_shares(shares: Fractions, generations: Generations) -> PerGe
         generations: last generation.
 
     Source:
-        derived in `docs/baselines.md`
+        this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import pool_accumulate_shares
@@ -121,7 +121,7 @@ def pool_accumulate_shares_limit(shares: Fractions) -> float:
         shares: shares w_k of the pool, one per entity, with sum 1.
 
     Source:
-        derived in `docs/baselines.md`
+        this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import pool_accumulate_shares_limit
@@ -149,7 +149,7 @@ def pool_accumulate_fresh(
         noise_variance: variance σ² of the noise of one label.
 
     Source:
-        derived in `docs/baselines.md`; it is `accumulate_fresh` where m = n
+        this project, docs/baselines.md; it is `accumulate_fresh` where m = n
 
     Example:
         >>> from crossfeed.theory.baselines import pool_accumulate_fresh
@@ -177,7 +177,7 @@ def pool_accumulate_fresh_limit(
         noise_variance: variance σ² of the noise of one label.
 
     Source:
-        derived in `docs/baselines.md`
+        this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import pool_accumulate_fresh_limit
@@ -203,7 +203,7 @@ def pool_accumulate_amplification(rank: Count, ratio: NotNegative) -> float:
         ratio: λ, largest ratio of the weight of real data to that of one generation's pool in any direction.
 
     Source:
-        derived in `docs/baselines.md`
+        this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import pool_accumulate_amplification
@@ -230,7 +230,7 @@ def pool_recursion_shares(shares: Fractions, generations: GenerationsFromZero) -
         generations: last generation.
 
     Source:
-        derived in `docs/baselines.md`
+        this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import pool_recursion_shares
@@ -256,7 +256,7 @@ def homogenization_price(alpha: Fraction, beta: Fraction, squared_distances: Not
         squared_distances: ‖θ_k-θ̄‖², squared distance of each entity's truth from the mean truth.
 
     Source:
-        derived in `docs/baselines.md`
+        this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import homogenization_price

@@ -19,7 +19,7 @@ def subsample(entities: Count, generations: Generations) -> PerGeneration:
         generations: last generation.
 
     Source:
-        arXiv 2410.16713 and 2410.22812 for K = 1; K models are derived in `docs/baselines.md`
+        arXiv 2410.16713 and 2410.22812 for K = 1; for K models this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import subsample
@@ -44,7 +44,7 @@ def subsample_limit(entities: Count) -> float:
         entities: number of models K.
 
     Source:
-        arXiv 2410.16713 and 2410.22812 for K = 1; K models are derived in `docs/baselines.md`
+        arXiv 2410.16713 and 2410.22812 for K = 1; for K models this project, docs/baselines.md
 
     Example:
         >>> from crossfeed.theory.baselines import subsample_limit
