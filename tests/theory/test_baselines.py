@@ -306,6 +306,12 @@ def test_laws_of_several_models_contain_those_of_one(features, extra, entities):
     np.testing.assert_allclose(baselines.accumulate_mixed(0.0, 30), 1 / np.arange(1, 31))
 
 
+def test_hidden_data_in_generations_of_unequal_size():
+    second = 100 / 50 + 49 / 50 * 0.25
+    third = 100 / 200 + 199 / 200 * 0.25 * second
+    np.testing.assert_allclose(baselines.hidden_data(0.5, [100, 50, 200]), [1.0, second, third], rtol=1e-14)
+
+
 @given(k=st.floats(1e-3, 1e3), w=st.floats(0.01, 1))
 def test_the_best_weight_on_fresh_data_is_best(k, w):
     best = baselines.fresh_data_best_weight(k)

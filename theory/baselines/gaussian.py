@@ -27,7 +27,7 @@ def gaussian_accumulate(rows: Count, generations: Generations) -> PerGeneration:
         [0.9    0.8775]
     """
     k = counted(1, generations)
-    return np.cumprod(1 - 1 / (rows * k * k))
+    return np.multiply.accumulate(1 - 1 / (rows * k * k))
 
 
 @law
