@@ -82,3 +82,10 @@ def test_a_check_that_proves_nothing_fails(verify, monkeypatch):
     code, _, err = verify("eq2.vec", "--json")
     assert code == 1
     assert "eq2.vec survives the mutation 'anything'" in err
+
+
+def test_the_command_runs_by_its_earlier_spelling(verify, monkeypatch, capsys):
+    _, expected, _ = verify("--list")
+    monkeypatch.setattr(sys, "argv", ["crossfeed", "verify", "--list"])
+    main()
+    assert capsys.readouterr() == (expected, "note: `crossfeed verify …` is now `crossfeed verify ledger …`\n")

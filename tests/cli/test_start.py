@@ -1,0 +1,147 @@
+"""How commands start: earlier spellings, libraries that are missing, and programs compiled by an earlier run."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from crossfeed.cli.old_spellings import current_spelling
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("sweep sweep.toml --out s.zarr", "sweep run sweep.toml --out s.zarr"),
+        ("sweep --out s.zarr sweep.toml", "sweep run --out s.zarr sweep.toml"),
+        ("verify", "verify ledger"),
+        ("verify E7 theorem1", "verify ledger E7 theorem1"),
+        ("verify --quick", "verify ledger --quick"),
+        ("verify lemma1", "verify ledger lemma1"),
+        ("verify lemma1 --json", "verify ledger lemma1 --json"),
+    ],
+)
+def test_an_earlier_spelling_is_understood_with_a_hint(before, now, capsys):
+    assert current_spelling(before.split()) == now.split()
+    command, subcommand = now.split()[:2]
+    assert capsys.readouterr().err == f"note: `crossfeed {command} …` is now `crossfeed {command} {subcommand} …`\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "sweep",
+        "sweep --help",
+        "sweep run sweep.toml --out s.zarr",
+        "sweep status s.zarr",
+        "verify -h",
+        "verify ledger E7",
+        "verify lemma1 --help",
+        "verify lemma1 --trials 10",
+        "verify lemma1 --json --trials=10",
+        "limit verify --alpha 0.5 --beta 0.5",
+        "",
+    ],
+)
+def test_a_current_spelling_stays_as_it_is(arguments, capsys):
+    assert current_spelling(arguments.split()) == arguments.split()
+    assert capsys.readouterr().err == ""
+
+
+NEEDS = {
+    "ecosystem dataset eco.npz --name iris": ("sklearn", "data"),
+    "ecosystem files eco.npz --private t.txt --public t.txt": ("sklearn", "data"),
+    "sweep run sweep.toml --out s.zarr": ("zarr", "sweeps"),
+    "sweep status s.zarr": ("zarr", "sweeps"),
+    "plot s.zarr --variable mse --out mse.png": ("matplotlib", "figures"),
+    "predict eco.npz --out predicted": ("matplotlib", "figures"),
+    "reproduce --out reproduced": ("matplotlib", "figures"),
+    "figures --out figures": ("matplotlib", "figures"),
+    "explore": ("bokeh", "explore"),
+    "verify ledger E1": ("sympy", "proofs"),
+    "verify lemma1 --trials 10": ("flint", "proofs"),
+    "lm run --quick": ("flax", "lm"),
+    "lm table run": ("xarray", "lm"),
+}
+"""A library of their extra that commands need, and the extra."""
+
+WITHOUT = """
+import contextlib, io, json, sys
+from crossfeed.cli.main import main
+
+ended = {}
+for command, (library, _) in json.loads(sys.argv[1]).items():
+    sys.modules[library] = None  # importing it fails as if it was not installed
+    sys.argv = ["crossfeed", *command.split()]
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            main()
+        except SystemExit as stopped:
+            ended[command] = stopped.code, said.getvalue()
+    del sys.modules[library]
+print(json.dumps(ended))
+"""
+
+
+@pytest.fixture(scope="module")
+def without_extras(tmp_path_factory) -> dict[str, tuple[int, str]]:
+    """Exit code and stderr of every command without the library."""
+    command = [sys.executable, "-c", WITHOUT, json.dumps(NEEDS)]
+    folder = tmp_path_factory.mktemp("without")
+    (folder / "t.txt").write_text("a few words")
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize("command", NEEDS)
+def test_a_command_without_its_extra_says_which_to_install(command, without_extras):
+    library, extra = NEEDS[command]
+    sentence = f"crossfeed: this command needs {library}, which is not installed: pip install 'crossfeed[{extra}]'\n"
+    assert without_extras[command] == [2, sentence]
+
+
+COMPILED = """
+import json
+from crossfeed.cli.jax_setup import set_up_jax
+
+set_up_jax()
+
+import jax
+
+events = []
+jax.monitoring.register_event_listener(lambda event, **_: events.append(event.rpartition("/")[2]))
+value = jax.jit(lambda x: jax.numpy.exp(x).sum())(jax.numpy.arange(3.0))
+print(json.dumps([float(value), events.count("cache_hits"), events.count("cache_misses")]))
+"""
+
+
+def compiled_in(cache: Path) -> tuple[int, int]:
+    """Number of programs that a process finds among those kept in a folder, and of those that it lacks."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    command = [sys.executable, "-c", COMPILED]
+    environment["XDG_CACHE_HOME"] = str(cache)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    value, found, lacking = json.loads(ended.stdout)
+    assert value == pytest.approx(sum(map(math.exp, range(3))))
+    return found, lacking
+
+
+def test_programs_that_one_process_compiled_are_used_by_the_next(tmp_path):
+    found, compiled = compiled_in(tmp_path)
+    assert found == 0 < compiled
+    assert compiled_in(tmp_path) == (compiled, 0)
+    programs = list(tmp_path.rglob("*-cache"))
+    assert len(programs) == compiled
+    for program in programs:
+        program.write_bytes(b"broken")
+    found, _ = compiled_in(tmp_path)
+    assert found == 0
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
+    (tmp_path / "file").touch()
+    found, _ = compiled_in(tmp_path / "file")
+    assert found == 0
