@@ -34,7 +34,8 @@ settings.load_profile("crossfeed")
 def _optimizer(request):
     """Programs are compiled without most of XLA's optimizations, except in modules marked `optimized`.
 
-    Most of the suite's time goes into compiling small programs. Commands that tests start are compiled as users' are.
+    Most of the suite's time goes into compiling small programs. Commands that tests start are compiled as users' are, but
+    for those of tests/cli/test_lm.py.
     """
     if request.node.get_closest_marker("optimized") is None:
         yield
