@@ -249,7 +249,7 @@ def test_tables_and_figures_of_a_run(undisturbed, monkeypatch, tmp_path, capsys)
     assert "no pattern score" in capsys.readouterr().out
     written = (tmp_path / "table.md").read_text()
     assert "| M2 on T1 biology |" in written
-    assert "| M2 on T2 arithmetic:work |" in written
+    assert "| M2 on T2 work |" in written
     assert "| on public |" in written
     call(monkeypatch, "figure", undisturbed, "--out", tmp_path / "loss.svg")
     call(monkeypatch, "figure", undisturbed, "--out", tmp_path / "texts.svg", "--beta", "0.5")

@@ -12,7 +12,7 @@ FILE = Path(__file__).parents[2] / "figures" / "fig2_published_points.csv"
 @pytest.fixture(scope="module")
 def fitted():
     published = published_points()
-    return published, fit(jnp.asarray(published), 300, 0)
+    return published, fit(jnp.asarray(published), 200, 0)
 
 
 def test_all_360_points_are_read():

@@ -24,6 +24,7 @@ def made(tmp_path_factory) -> tuple[Study, Path]:
     folder = tmp_path_factory.mktemp("lm")
     write_texts(folder)
     text = TINY.replace("alpha = [0, 1]", "alpha = [1]").replace("generations = 2", "generations = 1")
+    text = text.replace("pretrain_steps = 2", "pretrain_steps = 0")
     study = parse_study(text, folder=folder)
     start_run(study, folder / "run", False, lambda now: None)
     return study, folder / "run"

@@ -477,10 +477,11 @@ def test_a_prompt_that_is_no_text_is_refused(last):
         complete_prompt(last, "\udcff", 0.0)
 
 
-def test_curation_fresh_data_and_other_sizes_run(run, tmp_path):
+def test_curation_fresh_data_builtin_tasks_and_other_sizes_run(run, tmp_path):
     text = TINY.replace("alpha = [0, 1]", "alpha = [1]").replace("generations = 2", "generations = 1")
     text = text.replace("[pool]", "[pool]\ncandidates = 2\nfresh = 0.3\nprompts = 'other'")
-    text = text.replace('task = "arithmetic:work"', 'task = "arithmetic:work"\nwidth = 20')
+    text = text.replace('task = "work.jsonl"', 'task = "arithmetic:work"\nwidth = 20')
+    text = text.replace("pretrain_steps = 2", "pretrain_steps = 0")
     data = run(tmp_path / "run", text)
     assert data.loss.notnull().all()
     read = data.tokens_read.isel(seed=0, alpha=0, beta=0).sel(generation=1)

@@ -16,7 +16,7 @@ samples = 40
 [[entity]]
 task = "biology.jsonl"
 [[entity]]
-task = "arithmetic:work"
+task = "work.jsonl"
 [public]
 text = "public.txt"
 [tokenizer]
@@ -42,13 +42,17 @@ text_every = 2
 
 
 def write_texts(folder: Path) -> None:
-    """What the study reads: a hundred questions, and words in random order."""
-    examples = builtin_task("science:biology", 100).train
-    questions = (
-        {"question": example.prompt.removeprefix("Question: ").removesuffix("\nAnswer:"), "answer": example.completion}
-        for example in examples
-    )
-    (folder / "biology.jsonl").write_text("\n".join(map(json.dumps, questions)))
-    assert read_examples(folder / "biology.jsonl") == examples
+    """What the study reads: a hundred questions of each task, and words in random order."""
+    for name in ("science:biology", "arithmetic:work"):
+        path, examples = folder / f"{name.partition(':')[2]}.jsonl", builtin_task(name, 100).train
+        questions = (
+            {
+                "question": example.prompt.removeprefix("Question: ").removesuffix("\nAnswer:"),
+                "answer": example.completion,
+            }
+            for example in examples
+        )
+        path.write_text("\n".join(map(json.dumps, questions)))
+        assert read_examples(path) == examples
     words = np.random.default_rng(0).choice(["tale", "of", "two", "cities", "far", "away"], 4000)
     (folder / "public.txt").write_text(" ".join(words))
