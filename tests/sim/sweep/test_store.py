@@ -37,8 +37,11 @@ def test_status_counts_finished_tiles(small_store, copy):
 
 
 def test_what_is_missing_is_computed_again_bit_by_bit(small_store, copy):
+    all_points, empty = status_of(copy).points, copy / "mse" / "c" / "1" / "2" / "0" / "0" / "0"
+    empty.write_bytes(b"")  # as a power cut leaves it
+    assert status_of(copy).points < all_points
     for file in chunks(copy)[::3]:
-        if file.parts[-2] != "c":  # coordinates are one chunk
+        if file.parts[-2] != "c" and file != empty:  # coordinates are one chunk
             file.unlink()
     (copy / "mse" / "c" / "0" / "0" / "0" / "0" / "0.1234.partial").touch()
     seen = []
@@ -98,21 +101,14 @@ def test_a_foreign_store_is_refused(tmp_path):
         status_of(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:9] + bytes([b[9] ^ 255]) + b[10:]])
-def test_a_damaged_chunk_is_named_and_the_rest_kept(small_store, copy, damage):
+def test_a_damaged_chunk_is_named_and_the_rest_kept(small_store, copy):
     file = copy / "mse" / "c" / "1" / "2" / "0" / "0" / "0"
-    file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(CrossfeedError, match=f"{file} is damaged .*delete this file"):
-        run_sweep(parse_spec(SMALL), copy)
+    whole = file.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:9] + bytes([whole[9] ^ 255]) + whole[10:]):
+        file.write_bytes(damaged)
+        with pytest.raises(CrossfeedError, match=f"{file} is damaged .*delete this file"):
+            run_sweep(parse_spec(SMALL), copy)
     file.unlink()
-    run_sweep(parse_spec(SMALL), copy)
-    assert_same(copy, small_store)
-
-
-def test_a_chunk_left_empty_by_a_power_cut_is_computed_again(small_store, copy):
-    all_points = status_of(copy).points
-    (copy / "mse/c/1/2/0/0/0").write_bytes(b"")
-    assert status_of(copy).points < all_points
     run_sweep(parse_spec(SMALL), copy)
     assert_same(copy, small_store)
 
@@ -157,16 +153,20 @@ alpha = [0.2, 0.5]
 """
 
 
-@pytest.fixture
-def project(tmp_path) -> Path:
-    """A folder with an ecosystem, and a sweep of it that lacks a tile."""
-    folder = tmp_path / "project"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def made_project(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
     save_ecosystem(worst_case(2, 1.0), folder / "ecosystem.npz")
     create_sweep(spec_in(folder), folder / "s.zarr")
     run_sweep(spec_in(folder), folder / "s.zarr")
     next(file for file in (folder / "s.zarr" / "mean_mse" / "c").rglob("*") if file.is_file()).unlink()
     return folder
+
+
+@pytest.fixture
+def project(made_project, tmp_path) -> Path:
+    """A folder with an ecosystem, and a sweep of it that lacks a tile."""
+    return Path(shutil.copytree(made_project, tmp_path / "project"))
 
 
 def spec_in(folder: Path):
