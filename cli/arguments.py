@@ -8,13 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 if TYPE_CHECKING:
-    from ..theory import Weights
+    from ..theory import Weights, Workflow
 
 MOST_GENERATIONS = 10**6  # results hold all of them
 MOST_REPLICATES = 10**10
 
 EcosystemFile = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="ECOSYSTEM.npz")]]
+WorkflowFile = Annotated[
+    Path | None, tyro.conf.arg(metavar="WORKFLOW.toml", help_behavior_hint="(default: the paper's workflow)")
+]
 EntityWeights = Annotated[tuple[float, ...], tyro.conf.arg(metavar="W [W ...]")]
+
+
+def load_workflow(path: Path | None) -> Workflow:
+    """The workflow of a file; the paper's if there is none.
+
+    Raises:
+        InvalidInput: the file cannot be read, or an entry is wrong.
+    """
+    from ..theory import PAPER, read_workflow
+
+    return PAPER if path is None else read_workflow(path)
 
 
 def checked_count(name: str, value: int, most: int, least: int | None = None) -> int:

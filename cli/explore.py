@@ -4,6 +4,8 @@ import logging
 import signal
 from dataclasses import dataclass
 
+from .arguments import WorkflowFile, load_workflow
+
 
 @dataclass(frozen=True)
 class ExploreCommand:
@@ -18,6 +20,9 @@ class ExploreCommand:
     no_browser: bool = False
     """Print the address without opening a browser."""
 
+    workflow: WorkflowFile = None
+    """TOML file with the tables [estimator], [pool] and [memory]."""
+
     def run(self) -> None:
         """Serve until interrupted."""
         from ..figures.explore import Programs, make_server
@@ -27,7 +32,7 @@ class ExploreCommand:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # Bokeh warns when a tab is closed or reloaded while a result is being computed, which is harmless.
         logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
-        programs = Programs()
+        programs = Programs(load_workflow(self.workflow))
         server = make_server(self.port, programs)
         with progress_bar() as progress:
             task = progress.add_task("compiling the theory", total=2)

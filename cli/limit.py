@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import EcosystemFile, EntityWeights, parse_weights
+from .arguments import EcosystemFile, EntityWeights, WorkflowFile, load_workflow, parse_weights
 from .output import print_json, print_notes, print_table, shown
 
 if TYPE_CHECKING:
     import numpy as np
     from jax import Array
 
-    from ..theory import Ecosystem, Weights
+    from ..theory import RESULTS, Ecosystem, Weights, Workflow
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class LimitCommand:
     """α in [0, 1], weight of synthetic data: one value for all entities, or one per entity."""
     beta: EntityWeights
     """β in [0, 1], weight of private against public data: one value for all entities, or one per entity."""
+    workflow: WorkflowFile = None
+    """TOML file with the tables [estimator], [pool] and [memory]: how entities train, what they read and what they remember."""
     json: bool = False
     """Print one JSON object."""
 
@@ -39,14 +41,18 @@ class LimitCommand:
         import equinox as eqx
         import numpy as np
 
-        from ..theory import homogenization, limit, load_ecosystem, mse, mspe, relative_efficiency
+        from ..theory import homogenization, limit, load_ecosystem, mse, mspe, reason, relative_efficiency
 
         ecosystem = load_ecosystem(self.eco)
         weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
 
+        workflow = load_workflow(self.workflow)
+
         @eqx.filter_jit
-        def measure(ecosystem: Ecosystem, weights: Weights) -> dict[str, Array | None]:
-            law = limit(ecosystem, weights)
+        def measure(
+            ecosystem: Ecosystem, weights: Weights, workflow: Workflow
+        ) -> tuple[dict[str, Array | None], RESULTS]:
+            law = limit(ecosystem, weights, workflow, throw=False)
             return {
                 "spectral_radius": law.spectral_radius,
                 "converged": law.exists,
@@ -54,10 +60,11 @@ class LimitCommand:
                 "mspe": mspe(law),
                 "relative_efficiency": relative_efficiency(law),
                 "homogenization": homogenization(law),
-            }
+            }, reason(law)
 
-        result = {name: np.asarray(value) for name, value in measure(ecosystem, weights).items()}
-        notes = _notes(result, self.eco)
+        found, why = measure(ecosystem, weights, workflow)
+        result = {name: np.asarray(value) for name, value in found.items()}
+        notes = _notes(why, result, self.eco)
         if self.json:
             print_json(result | ({"notes": notes} if notes else {}))
             return
@@ -73,19 +80,18 @@ class LimitCommand:
         print_notes(notes)
 
 
-def _notes(result: Mapping[str, np.ndarray], path: Path) -> list[str]:
-    """Reasons why numbers are missing."""
+def _notes(why: RESULTS, result: Mapping[str, np.ndarray], path: Path) -> list[str]:
+    """Reason why numbers are missing, if any are."""
     import numpy as np
 
-    if not result["converged"]:
-        return [
-            f"there is no limit: the spectral radius is {result['spectral_radius']:.12g}, and a limit needs a value below 1"
-        ]
-    biased = np.flatnonzero(np.isnan(result["mse"])) + 1
-    if len(biased):
-        return [f"the limit of entity {biased[0]} is biased, so its error depends on theta, which {path} does not hold"]
-    if np.isnan(result["relative_efficiency"]).any():
-        return [
-            "private and public data together do not span all features: there is no unbiased estimator, and so no efficiency"
-        ]
-    return []
+    from ..theory import RESULTS
+
+    if why == RESULTS.successful:
+        return []
+    if why == RESULTS.no_limit:
+        radius = result["spectral_radius"]
+        return [f"there is no limit: the spectral radius is {radius:.12g}, and a limit needs a value below 1"]
+    if why == RESULTS.depends_on_truth:
+        entity = np.flatnonzero(np.isnan(result["mse"]))[0] + 1
+        return [f"the limit of entity {entity} is biased, so its error depends on theta, which {path} does not hold"]
+    return [RESULTS[why]]

@@ -1,4 +1,4 @@
-"""`crossfeed reproduce`, the figures of the theorems, and `crossfeed figures`, those made from sweeps."""
+"""`crossfeed reproduce`, the figures of the theorems, and `crossfeed figures`, the gallery."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ReproduceCommand:
 
 @dataclass(frozen=True)
 class FiguresCommand:
-    """Draw the figures made from sweeps: phase diagrams for many K, best weights, trajectories, stability, and volume."""
+    """Draw the gallery: phase diagrams for many K, best weights, trajectories, stability, volume, and workflows."""
 
     out: Path
     """Folder to write to; unfinished sweeps in it are continued."""

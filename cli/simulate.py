@@ -10,8 +10,10 @@ from .arguments import (
     MOST_REPLICATES,
     EcosystemFile,
     EntityWeights,
+    WorkflowFile,
     checked_count,
     checked_seed,
+    load_workflow,
     parse_weights,
 )
 from .output import biased_notes, print_errors, print_json, print_notes, print_table
@@ -39,6 +41,8 @@ class SimulateCommand:
     """Seed of the random numbers."""
     mode: Literal["moments", "rows"] = "moments"
     """Draw the moments X'y, which is fast and has the exact distribution, or draw every label and solve least squares."""
+    workflow: WorkflowFile = None
+    """TOML file with the tables [estimator], [pool] and [memory]: how entities train, what they read and what they remember."""
     json: bool = False
     """Print one JSON object; mspe[t][k][m] is entity k on task m, and *_se are standard errors."""
 
@@ -71,7 +75,9 @@ class SimulateCommand:
         from ..sim import make_moment_sampler, make_row_sampler, simulate_on_devices
         from .progress import progress_bar
 
-        sampler = (make_moment_sampler if self.mode == "moments" else make_row_sampler)(ecosystem)
+        sampler = (make_moment_sampler if self.mode == "moments" else make_row_sampler)(
+            ecosystem, workflow=load_workflow(self.workflow)
+        )
         key = jax.random.key(checked_seed(self.seed))
         with progress_bar() as progress:
             task = progress.add_task("replicates", total=self.replicates)

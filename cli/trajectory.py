@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .arguments import MOST_GENERATIONS, EcosystemFile, EntityWeights, checked_count, parse_weights
+from .arguments import (
+    MOST_GENERATIONS,
+    EcosystemFile,
+    EntityWeights,
+    WorkflowFile,
+    checked_count,
+    load_workflow,
+    parse_weights,
+)
 from .output import biased_notes, print_errors, print_json, print_notes
 
 if TYPE_CHECKING:
@@ -29,6 +37,8 @@ class TrajectoryCommand:
     """β in [0, 1], weight of private against public data: one value for all entities, or one per entity."""
     generations: int
     """Last generation T."""
+    workflow: WorkflowFile = None
+    """TOML file with the tables [estimator], [pool] and [memory]: how entities train, what they read and what they remember."""
     json: bool = False
     """Print one JSON object; mspe[t][k][m] is entity k on task m."""
 
@@ -52,7 +62,7 @@ class TrajectoryCommand:
                 "bias_map_norm": bias_map_norm(law),
             }
 
-        found = eqx.filter_jit(trajectory)(ecosystem, weights, generations, measure)
+        found = eqx.filter_jit(trajectory)(ecosystem, weights, generations, measure, load_workflow(self.workflow))
         result = {name: np.asarray(value) for name, value in found.items()}
         notes = biased_notes(result["mse"], self.eco)
         if self.json:

@@ -13,7 +13,7 @@ import optax
 from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
-from ..theory import Ecosystem, equal_shares, save_ecosystem
+from ..theory import Ecosystem, ecosystem_from_grams, save_ecosystem
 from .relative_efficiency import BETAS, DIMENSION, ENTITIES, RANK, efficiency_curves
 from .report import Report, Request, save
 from .style import grid_of_axes, line, points, styled
@@ -51,7 +51,7 @@ class FeatureGuess(eqx.Module):
     def ecosystem(self) -> Ecosystem:
         """Ecosystem of these features, with σ² = 1, on which relative efficiency does not depend."""
         private = self.private.mT @ self.private
-        return Ecosystem(private, self.public.T @ self.public, private, equal_shares(ENTITIES))
+        return ecosystem_from_grams(private, self.public.T @ self.public, private)
 
 
 def published_points() -> Float[np.ndarray, "beta alpha entity"]:

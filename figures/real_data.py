@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
 
-from ..sim import bundled_ecosystem, sharded_grid
+from ..sim import bundled_ecosystem, cached_tile, sharded_grid
 from ..theory import Ecosystem, Weights, limit, mspe, save_ecosystem
 from .report import Report, Request, save
 from .style import grid_of_axes, heat_map, styled
@@ -106,7 +106,7 @@ def compute(ecosystem: Ecosystem, source: str, points: int) -> TaskErrors:
         )
     if not np.isfinite(errors).any() or not np.isfinite(alone).any():
         raise NoLimit(f"{source}: there is no limit at any α and β, so there is no error to predict")
-    tasks = np.flatnonzero(np.asarray(ecosystem.private).any(axis=(1, 2)))
+    tasks = np.flatnonzero(np.asarray(ecosystem.private.gram).any(axis=(1, 2)))
     if not len(tasks):
         raise InvalidInput(f"{source}: private is zero for every entity, so there is no task to predict an error on")
     log_errors, log_alone = np.log(errors[..., tasks]), np.log(alone[..., tasks])
@@ -121,7 +121,9 @@ def _errors(
     def error(beta: Float[Array, ""], alpha: Float[Array, ""]) -> Float[Array, "entity task"]:
         return mspe(limit(ecosystem, Weights(alpha, beta)))
 
-    over_grid = jax.jit(lambda *axes: sharded_grid(error, *axes))
+    over_grid = jax.jit(
+        lambda *axes: sharded_grid(error, *axes, tile=cached_tile(ecosystem.entities, ecosystem.dimension))
+    )
     return np.asarray(over_grid(jnp.asarray(betas), jnp.asarray(alphas)))
 
 

@@ -66,9 +66,9 @@ def rational_ecosystem(ecosystem: Ecosystem, weights: Weights) -> RationalEcosys
     shares = [rational(share) for share in np.asarray(ecosystem.shares)]
     whole = sum(shares, fmpq(0))
     return RationalEcosystem(
-        [_symmetric(gram) for gram in np.asarray(ecosystem.private)],
-        _symmetric(ecosystem.public),
-        [_symmetric(gram) for gram in np.asarray(ecosystem.synthetic)],
+        [_symmetric(gram) for gram in np.asarray(ecosystem.private.gram)],
+        _symmetric(ecosystem.public.gram),
+        [_symmetric(gram) for gram in np.asarray(ecosystem.synthetic.gram)],
         [share / whole for share in shares],
         [rational(value) for value in np.asarray(alpha)],
         [rational(value) for value in np.asarray(beta)],

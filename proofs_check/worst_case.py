@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from crossfeed.errors import InvalidInput
 
 from ..sim import sharded_vmap
-from ..theory import Ecosystem, Weights, equal_shares, spectral_radius
+from ..theory import Ecosystem, Weights, ecosystem_from_grams, spectral_radius
 
 _MOST_LOGARITHM = 10.0
 """Bound on the logarithm of data weights and of the odds of β: e^±10 is practically infinite at the accuracy required,
@@ -80,13 +80,14 @@ def snap(ecosystem: Ecosystem, weights: Weights) -> tuple[Ecosystem, Weights]:
     the rounding of factors to a grid changes ρ(Q).
     """
     alpha, beta = (np.asarray(w)[:, None, None] for w in weights.per_entity(ecosystem.entities))
-    known = (1 - alpha) / alpha * (beta * np.asarray(ecosystem.private) + (1 - beta) * np.asarray(ecosystem.public))
-    published = np.asarray(ecosystem.shares)[:, None, None] * np.asarray(ecosystem.synthetic) * ecosystem.entities
+    private, public = np.asarray(ecosystem.private.gram), np.asarray(ecosystem.public.gram)
+    known = (1 - alpha) / alpha * (beta * private + (1 - beta) * public)
+    published = np.asarray(ecosystem.shares)[:, None, None] * np.asarray(ecosystem.synthetic.gram) * ecosystem.entities
     values, vectors = np.linalg.eigh(np.asarray(ecosystem.pool_gram))
     whiten = vectors / np.sqrt(values)
     rounded = [np.stack([_on_grid(whiten.T @ gram @ whiten) for gram in grams]) for grams in (known, published)]
     none = np.zeros_like(rounded[0][0])
-    return Ecosystem(rounded[0], none, rounded[1], equal_shares(ecosystem.entities)), Weights(0.5, 1.0)
+    return ecosystem_from_grams(rounded[0], none, rounded[1]), Weights(0.5, 1.0)
 
 
 def _on_grid(gram: np.ndarray) -> np.ndarray:
@@ -127,7 +128,7 @@ def _constrained(free: PyTree[Array]) -> tuple[Ecosystem, Weights]:
     private, public, synthetic = (
         _gram(free[name], free[f"{name}_sizes"]) for name in ("private", "public", "synthetic")
     )
-    ecosystem = Ecosystem(private, public, synthetic, jax.nn.softmax(free["shares"]))
+    ecosystem = ecosystem_from_grams(private, public, synthetic, jax.nn.softmax(free["shares"]))
     return ecosystem, Weights(jax.nn.sigmoid(free["alpha"]), jax.nn.sigmoid(_bounded(free["beta"])))
 
 

@@ -8,10 +8,12 @@ from jaxtyping import Array, Float
 from scipy.special import ndtri
 
 from ..theory.consensus import trajectory
-from ..theory.ecosystem import Ecosystem
-from ..theory.measures import bias_map, joint_covariance
+from ..theory.ecosystem import Dataset, Ecosystem
+from ..theory.measures import joint_covariance, mean_error
 from ..theory.weights import Weights
+from ..theory.workflow import PAPER, Workflow
 from .monte_carlo import Simulation
+from .samplers import truths
 
 _DETERMINED = 1e-10
 """An entry whose relative standard error is smaller is deterministic: it must agree to this accuracy, not statistically."""
@@ -56,14 +58,14 @@ class Decision(eqx.Module):
     agrees: bool
 
 
-def predict(ecosystem: Ecosystem, weights: Weights, generations: int, theta: Float[Array, " d"]) -> Prediction:
-    """Exact mean and joint covariance of all estimates at generations 0..T (Theorem 2).
+def predict(ecosystem: Ecosystem, weights: Weights, generations: int, workflow: Workflow = PAPER) -> Prediction:
+    """Exact mean and joint covariance of all estimates at generations 0..T, for what a sampler simulates (Theorem 2).
 
     Args:
-        ecosystem: with K entities and d features.
+        ecosystem: with K entities and d features; without a truth, θ = 0.
         weights: α and β, constant or per generation.
         generations: T ≥ 0.
-        theta: the true parameter of the simulation, `sampler.theta`.
+        workflow: estimator, pool and memory; the paper's if not given.
 
     Returns:
         The mean of shape (T+1, K, d) and the joint covariance of shape (T+1, K, K, d, d), in units of θ and of θ².
@@ -72,15 +74,24 @@ def predict(ecosystem: Ecosystem, weights: Weights, generations: int, theta: Flo
         InvalidInput: T is negative, or the weights do not fit K and T.
 
     Example:
-        >>> import jax
+        >>> import jax.numpy as jnp
         >>> from crossfeed.sim import predict
-        >>> from crossfeed.theory import Weights, random_gaussian
-        >>> ecosystem = random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2)
-        >>> predict(ecosystem, Weights(0.5, 0.5), generations=4, theta=ecosystem.theta).joint_covariance.shape
+        >>> from crossfeed.theory import Weights, symmetric_ecosystem
+        >>> predict(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5), 4).joint_covariance.shape
         (5, 2, 2, 3, 3)
     """
-    maps, covariances = trajectory(ecosystem, weights, generations, lambda law: (bias_map(law), joint_covariance(law)))
-    return Prediction(theta[None, None] + maps @ theta, covariances)
+    private, public = truths(ecosystem)
+    known = Ecosystem(
+        private=Dataset(ecosystem.private.gram, ecosystem.private.noise_variance, private),
+        public=Dataset(ecosystem.public.gram, ecosystem.public.noise_variance, public),
+        synthetic=ecosystem.synthetic,
+        shares=ecosystem.shares,
+        present=ecosystem.present,
+    )
+    errors, covariances = trajectory(
+        known, weights, generations, lambda law: (mean_error(law), joint_covariance(law)), workflow
+    )
+    return Prediction(public[None, None] + errors, covariances)
 
 
 def z_scores(prediction: Prediction, simulation: Simulation) -> np.ndarray:
@@ -107,7 +118,7 @@ def z_scores(prediction: Prediction, simulation: Simulation) -> np.ndarray:
         >>> ecosystem, weights = random_gaussian(jax.random.key(0), 2, 3, 2), Weights(0.5, 0.5)
         >>> sampler = make_moment_sampler(ecosystem)
         >>> simulation = eqx.filter_jit(simulate)(sampler, weights, 4, 1000, jax.random.key(1), joint=True)
-        >>> scores = z_scores(predict(ecosystem, weights, 4, sampler.theta), simulation)
+        >>> scores = z_scores(predict(ecosystem, weights, 4), simulation)
         >>> scores.shape
         (135,)
         >>> decide([scores]).agrees

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
 
 from ..theory.consensus import trajectory
 from ..theory.measures import biased
+from ..theory.schedule import Schedule
 from ..theory.weights import Weights
 from .running_moments import RunningMoments, batch_moments, empty_like, merge, merge_stack
-from .samplers import Estimates, Sampler
+from .samplers import Sampler, truths
 from .sharding import sharded_vmap
 
 _BATCH_NUMBERS = 2**20
@@ -189,14 +191,13 @@ def simulate_moments(
         >>> merge(first, second).count.tolist()
         [100.0, 100.0, 100.0, 100.0, 100.0]
     """
-    drawn = jax.eval_shape(lambda key: (sampler.draw_initial(key, 1), sampler.nothing_published(1)), key)
-    largest = sum(leaf.size for leaf in jax.tree.leaves(drawn))
-    largest += sampler.ecosystem.entities * sampler.ecosystem.dimension
+    fits = sampler.schedule(weights, generations)
+    largest = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda: sampler.init(key, fits.first, 1))))
     batch = max(1, min(replicates, _BATCH_NUMBERS // largest if batch_size is None else batch_size))
     batches, rest = divmod(replicates, batch)
 
     def run(key: PRNGKeyArray, size: int) -> RunningMoments:
-        return _run_batch(sampler, weights, generations, size, key, joint)
+        return _run_batch(sampler, fits, size, key, joint)
 
     keys = jax.random.split(key, batches + 1)
     start = empty_like(jax.eval_shape(lambda: run(keys[0], batch)))
@@ -229,10 +230,14 @@ def summarize(sampler: Sampler, weights: Weights, moments: RunningMoments) -> Si
     everyone = jnp.arange(ecosystem.entities)
     generations = moments.mean.shape[0] - 1
     own = moments.scatter[:, everyone, everyone] if moments.joint else moments.scatter
-    error = moments.mean - sampler.theta[None, None]
-    unknown = trajectory(ecosystem, weights, generations, biased) & (ecosystem.theta is None)
-    mse, mse_se = _squared_error(count, error, own, jnp.eye(ecosystem.dimension)[None])
-    mspe, mspe_se = _squared_error(count, error, own, ecosystem.private)
+    private_truth, _ = truths(ecosystem)
+    unknown = jnp.zeros((generations + 1, ecosystem.entities), bool)
+    if ecosystem.private.truth is None:
+        unknown = trajectory(ecosystem, weights, generations, biased, sampler.workflow)
+    to_own = moments.mean - private_truth[None]
+    mse, mse_se = _squared_error(count, to_own[:, :, None], own, jnp.eye(ecosystem.dimension)[None])
+    to_all = moments.mean[:, :, None] - private_truth[None, None]
+    mspe, mspe_se = _squared_error(count, to_all, own, ecosystem.private.gram)
     covariance = moments.scatter / (count - 1)
     return Simulation(
         count,
@@ -253,7 +258,7 @@ def _refuse_few(replicates: int) -> None:
 
 def _squared_error(
     count: Float[Array, ""],
-    error: Float[Array, "generation entity d"],
+    error: Float[Array, "generation entity task d"],
     scatter: Float[Array, "generation entity d d"],
     grams: Float[Array, "task d d"],
 ) -> tuple[Float[Array, "generation entity task"], Float[Array, "generation entity task"]]:
@@ -263,12 +268,12 @@ def _squared_error(
     """
 
     def at(
-        generation: tuple[Float[Array, "entity d"], Float[Array, "entity d d"]],
+        generation: tuple[Float[Array, "entity task d"], Float[Array, "entity d d"]],
     ) -> tuple[Float[Array, "entity task"], Float[Array, "entity task"]]:
         error, scatter = generation
         covariance = scatter / (count - 1)
-        pull = jnp.einsum("mab,kb->kma", grams, error)
-        mean = jnp.einsum("mab,kab->km", grams, scatter / count) + jnp.einsum("ka,kma->km", error, pull)
+        pull = jnp.einsum("mab,kmb->kma", grams, error)
+        mean = jnp.einsum("mab,kab->km", grams, scatter / count) + (error * pull).sum(-1)
         weighted = jnp.einsum("mab,kbc->kmac", grams, covariance)
         spread = 2 * jnp.einsum("kmab,kmba->km", weighted, weighted)
         offset = 4 * jnp.einsum("kma,kab,kmb->km", pull, covariance, pull)
@@ -277,24 +282,17 @@ def _squared_error(
     return jax.lax.map(at, (error, scatter))
 
 
-def _run_batch(
-    sampler: Sampler, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray, joint: bool
-) -> RunningMoments:
+def _run_batch(sampler: Sampler, fits: Schedule, replicates: int, key: PRNGKeyArray, joint: bool) -> RunningMoments:
     """Moments of one batch of replicates at generations 0..T."""
-    alpha, beta = weights.per_generation(sampler.ecosystem.entities, generations)
     key_initial, key_generations = jax.random.split(key)
-    initial = sampler.draw_initial(key_initial, replicates)
-    first = sampler.train(sampler.trainer(alpha[0], beta[0]), initial, sampler.nothing_published(replicates))
-    steady = sampler.trainer(alpha[-1], beta[-1]) if weights.constant and generations else None
+    start = sampler.init(key_initial, fits.first, replicates)
+    first = batch_moments(sampler.estimates(start), joint)
+    if not fits.generations:
+        return jax.tree.map(lambda leaf: leaf[None], first)
 
-    def generation(
-        estimates: Estimates, now: tuple[PRNGKeyArray, Float[Array, " entity"], Float[Array, " entity"]]
-    ) -> tuple[Estimates, RunningMoments]:
-        key, alpha, beta = now
-        trainer = sampler.trainer(alpha, beta) if steady is None else steady
-        estimates = sampler.train(trainer, initial, sampler.publish(key, estimates))
-        return estimates, batch_moments(estimates, joint)
+    def generation(state: PyTree, now: Any, key: PRNGKeyArray) -> tuple[PyTree, RunningMoments]:
+        state = sampler.step(key, now, state)
+        return state, batch_moments(sampler.estimates(state), joint)
 
-    keys = jax.random.split(key_generations, generations)
-    _, later = jax.lax.scan(generation, first, (keys, alpha[1:], beta[1:]))
-    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), batch_moments(first, joint), later)
+    later = fits.scan(generation, start, jax.random.split(key_generations, fits.generations))
+    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, later)

@@ -1,7 +1,7 @@
-"""Samplers of the workflow of §4 for linear models: two implementations of the same distribution.
+"""Samplers of the workflow for linear models, by the moments X'y through which data act on training.
 
-A sampler draws the initial data, trains every entity, and draws what entities publish. Replicates are the last axis, so
-that random numbers and matrix products run over long contiguous rows.
+A sampler draws generation 0, and then one generation after the other. Replicates are the last axis, so that random numbers and
+matrix products run over long contiguous rows.
 """
 
 from abc import abstractmethod
@@ -10,58 +10,71 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from crossfeed.errors import InvalidInput
-
-from ..theory.ecosystem import Ecosystem
-from ..theory.estimators import KernelTable, Training, kernel_table, train
-from ..theory.features import Features, ecosystem_from_features, smallest_features
-from ..theory.linear_algebra import pseudo_inverse_of_rows, square_root
-from ..theory.tracing import is_concrete
-
-_SAME_GRAM = 1e-9  # relative: two ways to sum one Gram matrix differ by rounding only
+from ..theory.ecosystem import Dataset, Ecosystem
+from ..theory.estimators import Fit
+from ..theory.linear_algebra import square_root
+from ..theory.schedule import Schedule
+from ..theory.state_space import Exchange, exchange, fits_of_generations
+from ..theory.weights import Weights
+from ..theory.workflow import PAPER, Workflow
 
 Estimates = Float[Array, "entity d replicate"]
 
 
 class Sampler(eqx.Module):
-    """Base class of samplers: initial data once, then at every generation publish, pool and train.
+    """Base class of samplers: the real data and generation 0 once, then one generation after the other.
 
-    Where the ecosystem has no θ, θ = 0 is simulated: the error of an unbiased estimate does not depend on it.
+    Where the ecosystem has no truth, θ = 0 is simulated: the error of an unbiased estimate does not depend on it.
 
     Attributes:
         ecosystem: what is simulated, with K entities and d features.
-        theta: the true parameter of the simulated data.
+        workflow: estimator, pool and memory.
 
     Example:
-        >>> from crossfeed.sim import MomentSampler, RowSampler, Sampler
-        >>> issubclass(MomentSampler, Sampler), issubclass(RowSampler, Sampler)
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.sim import Sampler, make_moment_sampler, make_row_sampler
+        >>> from crossfeed.theory import symmetric_ecosystem
+        >>> ecosystem = symmetric_ecosystem(2, jnp.eye(3))
+        >>> isinstance(make_moment_sampler(ecosystem), Sampler), isinstance(make_row_sampler(ecosystem), Sampler)
         (True, True)
     """
 
     ecosystem: eqx.AbstractVar[Ecosystem]
-    theta: eqx.AbstractVar[Float[Array, " d"]]
+    workflow: eqx.AbstractVar[Workflow]
 
     @abstractmethod
-    def draw_initial(self, key: PRNGKeyArray, replicates: int) -> Any:
-        """Draw the real data of every replicate."""
+    def schedule(self, weights: Weights, generations: int) -> Schedule:
+        """All of training that does not depend on labels, for generations 0..T."""
 
     @abstractmethod
-    def trainer(self, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Any:
-        """Solver of the training problem for one generation's weights: all that does not depend on labels."""
+    def init(self, key: PRNGKeyArray, first: Any, replicates: int) -> PyTree:
+        """Draw the real data of every replicate, and train generation 0 on them."""
 
     @abstractmethod
-    def nothing_published(self, replicates: int) -> Any:
-        """Empty pool of generation 0."""
+    def step(self, key: PRNGKeyArray, now: Any, state: PyTree) -> PyTree:
+        """Publish, read and train: the state at the next generation, which is trained as `now` says."""
 
     @abstractmethod
-    def publish(self, key: PRNGKeyArray, estimates: Estimates) -> Any:
-        """Draw the pool that entities with these estimates publish."""
+    def estimates(self, state: PyTree) -> Estimates:
+        """All entities' estimates."""
 
-    @abstractmethod
-    def train(self, trainer: Any, initial: Any, pool: Any) -> Estimates:
-        """Estimates of all entities from the real data and the pool."""
+
+class MomentState(eqx.Module):
+    """What a replicate of the moments consists of.
+
+    Attributes:
+        private: X~_k'ỹ_k of every entity.
+        public: X_*'y_*.
+        channels: moments of the channels, as far as they are remembered.
+        estimates: θ̂_k of every entity.
+    """
+
+    private: Float[Array, "entity d replicate"]
+    public: Float[Array, "d replicate"]
+    channels: Float[Array, "channel d replicate"]
+    estimates: Estimates
 
 
 class MomentSampler(Sampler):
@@ -71,236 +84,107 @@ class MomentSampler(Sampler):
 
     Attributes:
         ecosystem: what is simulated.
-        theta: the true parameter of the simulated data.
-        private_root: σ S~_k^½, a root of the covariance of the moments of private labels.
-        public_root: σ S_*^½.
-        pool_root: a root of the covariance σ² Σ w_k² S_k that fresh label noise gives the pool's moment.
-        kernels: the table of `theory.estimators.kernel_table`.
+        workflow: estimator, pool and memory.
+        exchange: who publishes and reads what.
+        private_root: a root of the covariance of the moment of each entity's private labels.
+        public_root: the same for the public labels.
+        channel_root: the same for the label noise of one generation in all channels.
 
     Example:
-        >>> import jax
         >>> import jax.numpy as jnp
         >>> from crossfeed.sim import make_moment_sampler
         >>> from crossfeed.theory import symmetric_ecosystem
-        >>> sampler = make_moment_sampler(symmetric_ecosystem(2, jnp.eye(3)))
-        >>> private, public = sampler.draw_initial(jax.random.key(0), replicates=5)
-        >>> private.shape, public.shape
-        ((2, 3, 5), (3, 5))
+        >>> make_moment_sampler(symmetric_ecosystem(2, jnp.eye(3))).channel_root.shape
+        (3, 3)
     """
 
     ecosystem: Ecosystem
-    theta: Float[Array, " d"]
+    workflow: Workflow
+    exchange: Exchange
     private_root: Float[Array, "entity d d"]
     public_root: Float[Array, "d d"]
-    pool_root: Float[Array, "d d"]
-    kernels: KernelTable
+    channel_root: Float[Array, "channels channels"]
 
-    def draw_initial(
-        self, key: PRNGKeyArray, replicates: int
-    ) -> tuple[Float[Array, "entity d replicate"], Float[Array, "d replicate"]]:
+    def schedule(self, weights: Weights, generations: int) -> Schedule:
+        """Matrices of the estimators."""
+        return fits_of_generations(self.workflow, self.exchange, weights, generations)
+
+    def init(self, key: PRNGKeyArray, first: Fit, replicates: int) -> MomentState:
         """Draw X~_k'ỹ_k and X_*'y_*."""
         key_private, key_public = jax.random.split(key)
-        private = self.private_root @ _normal(key_private, (*self.private_root.shape[:2], replicates))
-        public = self.public_root @ _normal(key_public, (len(self.theta), replicates))
-        private_mean, public_mean = self.ecosystem.private @ self.theta, self.ecosystem.public @ self.theta
-        return private_mean[..., None] + private, public_mean[:, None] + public
+        private_truth, public_truth = truths(self.ecosystem)
+        private = self.private_root @ normal(key_private, (*self.private_root.shape[:2], replicates))
+        private = jnp.einsum("kab,kb->ka", self.ecosystem.private.gram, private_truth)[..., None] + private
+        public = self.public_root @ normal(key_public, (len(self.public_root), replicates))
+        public = (self.ecosystem.public.gram @ public_truth)[:, None] + public
+        channels = jnp.zeros((len(self.exchange.write), self.ecosystem.dimension, replicates))
+        return self._train(first, MomentState(private, public, channels, jnp.zeros_like(private)))
 
-    def trainer(self, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Training:
-        """Matrices of the least-squares estimator."""
-        return train(self.ecosystem, alpha, beta, self.kernels)
+    def step(self, key: PRNGKeyArray, now: Fit, state: MomentState) -> MomentState:
+        """Channels m_c = Σ_j write[c, j] (S_j ((1-f) θ̂_j + f θ_*) + n_j), added to what is remembered."""
+        shared = self.exchange
+        _, human = truths(self.ecosystem)
+        labels = (1 - shared.fresh) * state.estimates + (shared.fresh * human)[None, :, None]
+        published = jnp.einsum("cj,jba,jar->cbr", shared.write, self.ecosystem.synthetic.gram, labels)
+        noise = self.channel_root @ normal(key, (len(self.channel_root), published.shape[-1]))
+        channels = shared.kept * state.channels + published + noise.reshape(published.shape)
+        return self._train(now, eqx.tree_at(lambda s: s.channels, state, channels))
 
-    def nothing_published(self, replicates: int) -> Float[Array, "d replicate"]:
-        """Moment of an empty pool, which is zero."""
-        return jnp.zeros((len(self.theta), replicates))
+    def estimates(self, state: MomentState) -> Estimates:
+        """θ̂_k."""
+        return state.estimates
 
-    def publish(self, key: PRNGKeyArray, estimates: Estimates) -> Float[Array, "d replicate"]:
-        """Draw the pool's moment m = Σ_j w_j S_j θ̂_j + n, n ~ N(0, σ² Σ_j w_j² S_j)."""
-        weighted = self.ecosystem.shares[:, None, None] * self.ecosystem.synthetic
-        mean = jnp.einsum("jba,jar->br", weighted, estimates)
-        return mean + self.pool_root @ _normal(key, mean.shape)
-
-    def train(
-        self,
-        trainer: Training,
-        initial: tuple[Float[Array, "entity d replicate"], Float[Array, "d replicate"]],
-        pool: Float[Array, "d replicate"],
-    ) -> Estimates:
-        """Estimates θ̂_k = G_k⁺ (p_k X~_k'ỹ_k + q_k X_*'y_* + α_k m)."""
-        private, public = initial
-        moment = (
-            trainer.private_weight[:, None, None] * private
-            + trainer.public_weight[:, None, None] * public[None]
-            + trainer.synthetic_weight[:, None, None] * pool[None]
+    def _train(self, now: Fit, state: MomentState) -> MomentState:
+        """θ̂_k = gain_k (p_k X~_k'ỹ_k + q_k X_*'y_* + α_k Σ_c read[k, c] z_c) + carry_k θ̂_k."""
+        private, public, synthetic = (
+            weight[:, None, None] for weight in (now.private_weight, now.public_weight, now.synthetic_weight)
         )
-        return trainer.inverse @ moment
+        read = jnp.einsum("kc,cbr->kbr", self.exchange.read, state.channels)
+        estimates = now.gain @ (private * state.private + public * state.public[None] + synthetic * read)
+        if now.carry is not None:
+            estimates = estimates + now.carry @ state.estimates
+        return eqx.tree_at(lambda s: s.estimates, state, estimates)
 
 
-class RowTrainer(eqx.Module):
-    """Weighted least-squares solution of every entity as a linear map of all labels it trains on.
-
-    Attributes:
-        private: the map of the entity's own private labels.
-        public: the map of the public labels.
-        synthetic: the map of the labels that each entity published.
-    """
-
-    private: Float[Array, "entity d rows"]
-    public: Float[Array, "entity d public_rows"]
-    synthetic: Float[Array, "entity d publisher synthetic_rows"]
-
-
-class RowSampler(Sampler):
-    """Sampler that draws every label of every dataset and solves each entity's weighted least squares, as the paper says.
-
-    It uses no Gram matrices, and so checks `MomentSampler` independently. `make_row_sampler` builds one.
-
-    Attributes:
-        ecosystem: what is simulated.
-        theta: the true parameter of the simulated data.
-        features: the rows of all datasets.
-
-    Example:
-        >>> import jax
-        >>> import jax.numpy as jnp
-        >>> from crossfeed.sim import make_row_sampler
-        >>> from crossfeed.theory import symmetric_ecosystem
-        >>> sampler = make_row_sampler(symmetric_ecosystem(2, jnp.eye(3)))
-        >>> labels, public_labels = sampler.draw_initial(jax.random.key(0), replicates=5)
-        >>> labels.shape, public_labels.shape
-        ((2, 3, 5), (3, 5))
-    """
-
-    ecosystem: Ecosystem
-    theta: Float[Array, " d"]
-    features: Features
-
-    def draw_initial(
-        self, key: PRNGKeyArray, replicates: int
-    ) -> tuple[Float[Array, "entity rows replicate"], Float[Array, "public_rows replicate"]]:
-        """Draw the labels ỹ_k and y_*."""
-        key_private, key_public = jax.random.split(key)
-        private = self.features.private @ self.theta
-        public = self.features.public @ self.theta
-        return self._labels(key_private, private, replicates), self._labels(key_public, public, replicates)
-
-    def trainer(self, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> RowTrainer:
-        """Minimum-norm minimizers of Σ_i weight_i (y_i - x_i'θ)² as maps of y, by the pseudo-inverse of the weighted rows."""
-        rows, public_rows = self.features.private.shape[1], self.features.public.shape[0]
-        pooled = self.features.synthetic.reshape(-1, self.theta.shape[0])
-        pool_weights = jnp.repeat(self.ecosystem.shares, self.features.synthetic.shape[1])
-
-        def solve(
-            alpha: Float[Array, ""], beta: Float[Array, ""], private: Float[Array, "rows d"]
-        ) -> Float[Array, "d all_rows"]:
-            design = jnp.concatenate([private, self.features.public, pooled])
-            weights = jnp.concatenate(
-                [
-                    jnp.full(rows, (1 - alpha) * beta),
-                    jnp.full(public_rows, (1 - alpha) * (1 - beta)),
-                    alpha * pool_weights,
-                ]
-            )
-            root = jnp.sqrt(weights)
-            return pseudo_inverse_of_rows(root[:, None] * design) * root[None, :]
-
-        maps = jax.vmap(solve)(alpha, beta, self.features.private)
-        private, public, synthetic = jnp.split(maps, [rows, rows + public_rows], axis=2)
-        return RowTrainer(private, public, synthetic.reshape(*synthetic.shape[:2], *self.features.synthetic.shape[:2]))
-
-    def nothing_published(self, replicates: int) -> Float[Array, "publisher synthetic_rows replicate"]:
-        """Labels of zero, which carry no weight at generation 0."""
-        return jnp.zeros((*self.features.synthetic.shape[:2], replicates))
-
-    def publish(self, key: PRNGKeyArray, estimates: Estimates) -> Float[Array, "publisher synthetic_rows replicate"]:
-        """Draw the labels y_k = X_k θ̂_k + noise."""
-        mean = self.features.synthetic @ estimates
-        return mean + jnp.sqrt(self.ecosystem.noise_variance) * _normal(key, mean.shape)
-
-    def train(
-        self,
-        trainer: RowTrainer,
-        initial: tuple[Float[Array, "entity rows replicate"], Float[Array, "public_rows replicate"]],
-        pool: Float[Array, "publisher synthetic_rows replicate"],
-    ) -> Estimates:
-        """Least-squares estimates, the maps of `trainer` applied to the labels."""
-        private, public = initial
-        return (
-            trainer.private @ private + trainer.public @ public + jnp.einsum("kaji,jir->kar", trainer.synthetic, pool)
-        )
-
-    def _labels(
-        self, key: PRNGKeyArray, mean: Float[Array, "*rows"], replicates: int
-    ) -> Float[Array, "*rows replicate"]:
-        return mean[..., None] + jnp.sqrt(self.ecosystem.noise_variance) * _normal(key, (*mean.shape, replicates))
-
-
-def make_moment_sampler(ecosystem: Ecosystem) -> MomentSampler:
+def make_moment_sampler(ecosystem: Ecosystem, workflow: Workflow = PAPER) -> MomentSampler:
     """Fast sampler of an ecosystem: the exact distribution at a cost that does not depend on the number of rows.
 
     Args:
-        ecosystem: with K entities and d features; without θ, θ = 0 is simulated.
+        ecosystem: with K entities and d features; without a truth, θ = 0 is simulated.
+        workflow: estimator, pool and memory; the paper's if not given.
 
     Returns:
         A sampler for `simulate`.
 
     Example:
-        >>> import jax
+        >>> import jax.numpy as jnp
         >>> from crossfeed.sim import make_moment_sampler
-        >>> from crossfeed.theory import random_gaussian
-        >>> make_moment_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2)).theta.shape
-        (3,)
+        >>> from crossfeed.theory import symmetric_ecosystem
+        >>> make_moment_sampler(symmetric_ecosystem(2, jnp.eye(3))).public_root.shape
+        (3, 3)
     """
-    deviation = jnp.sqrt(ecosystem.noise_variance)
+    shared = exchange(ecosystem, workflow)
+
+    def root(data: Dataset) -> Float[Array, "d d"]:
+        return jnp.sqrt(data.noise_variance) * square_root(data.gram)
+
     return MomentSampler(
         ecosystem,
-        _theta(ecosystem),
-        deviation * jax.vmap(square_root)(ecosystem.private),
-        deviation * square_root(ecosystem.public),
-        square_root(ecosystem.pool_noise),
-        kernel_table(ecosystem),
+        workflow,
+        shared,
+        jax.vmap(root)(Dataset(ecosystem.private.gram, ecosystem.private.noise_variance)),
+        root(ecosystem.public),
+        square_root(shared.channel_noise),
     )
 
 
-def make_row_sampler(ecosystem: Ecosystem, features: Features | None = None) -> RowSampler:
-    """Literal sampler of an ecosystem, which draws every label.
-
-    Args:
-        ecosystem: with K entities and d features; without θ, θ = 0 is simulated.
-        features: rows with the ecosystem's Gram matrices; if None, d rows per dataset that have them.
-
-    Returns:
-        A sampler for `simulate`.
-
-    Raises:
-        InvalidInput: the rows have other Gram matrices than the ecosystem, and both are concrete.
-
-    Example:
-        >>> import jax
-        >>> from crossfeed.sim import make_row_sampler
-        >>> from crossfeed.theory import random_gaussian
-        >>> sampler = make_row_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2))
-        >>> sampler.features.private.shape
-        (2, 3, 3)
-    """
-    if features is None:
-        features = smallest_features(ecosystem)
-    else:
-        _refuse_other_rows(ecosystem, features)
-    return RowSampler(ecosystem, _theta(ecosystem), features)
+def truths(ecosystem: Ecosystem) -> tuple[Float[Array, "entity d"], Float[Array, " d"]]:
+    """The truths that are simulated: those of the private and of the public data, or zero."""
+    if ecosystem.private.truth is None or ecosystem.public.truth is None:
+        return jnp.zeros((ecosystem.entities, ecosystem.dimension)), jnp.zeros(ecosystem.dimension)
+    return ecosystem.private.truth, ecosystem.public.truth
 
 
-def _refuse_other_rows(ecosystem: Ecosystem, features: Features) -> None:
-    of_rows = ecosystem_from_features(features, ecosystem.shares, ecosystem.noise_variance)
-    for name in ("private", "public", "synthetic"):
-        given, found = getattr(ecosystem, name), getattr(of_rows, name)
-        gap = jnp.abs(given - found).max()
-        if is_concrete(gap) and gap > _SAME_GRAM * jnp.abs(given).max():
-            raise InvalidInput(f"{name}: the rows' Gram matrices differ from the ecosystem's by up to {float(gap):.3g}")
-
-
-def _theta(ecosystem: Ecosystem) -> Float[Array, " d"]:
-    return jnp.zeros(ecosystem.dimension) if ecosystem.theta is None else ecosystem.theta
-
-
-def _normal(key: PRNGKeyArray, shape: tuple[int, ...]) -> Array:
+def normal(key: PRNGKeyArray, shape: tuple[int, ...]) -> Array:
+    """Standard normal numbers in float64."""
     return jax.random.normal(key, shape, dtype=float)

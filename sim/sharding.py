@@ -12,7 +12,25 @@ from jaxtyping import Array, Float, PyTree
 from crossfeed.errors import InvalidInput
 
 CACHED_TILE = 32
-"""Points evaluated at once: for the usual d their d × d matrices stay in a core's cache, and they amortize a step."""
+"""Most points evaluated at once: enough to amortize a step."""
+
+_CACHE = 2 * 2**20  # bytes of a core's second-level cache
+_WORKING_COPIES = 20  # K × d × d arrays that a step of the exact theory works on
+
+
+def cached_tile(entities: int, dimension: int) -> int:
+    """Number of points whose K × d × d matrices stay in a core's cache, from 1 to `CACHED_TILE`.
+
+    Args:
+        entities: K.
+        dimension: d.
+
+    Example:
+        >>> from crossfeed.sim import cached_tile
+        >>> cached_tile(4, 4), cached_tile(4, 64), cached_tile(100, 64)
+        (32, 1, 1)
+    """
+    return max(1, min(CACHED_TILE, _CACHE // (8 * _WORKING_COPIES * entities * dimension**2)))
 
 
 def over_devices(function: Callable[..., PyTree], devices: Sequence[Any]) -> Callable[..., PyTree]:

@@ -24,16 +24,20 @@ from crossfeed.errors import DependsOnTheta as DependsOnTheta
 from crossfeed.errors import InvalidInput as InvalidInput
 from crossfeed.errors import NoLimit as NoLimit
 
-from .consensus import Law as Law
-from .consensus import Pool as Pool
 from .consensus import limit as limit
 from .consensus import spectral_radius as spectral_radius
-from .consensus import spectral_radius_once as spectral_radius_once
 from .consensus import trajectory as trajectory
+from .ecosystem import Dataset as Dataset
 from .ecosystem import Ecosystem as Ecosystem
+from .ecosystem import ecosystem_from_grams as ecosystem_from_grams
 from .ecosystem import equal_shares as equal_shares
 from .ecosystem_file import load_ecosystem as load_ecosystem
 from .ecosystem_file import save_ecosystem as save_ecosystem
+from .estimators import AbstractEstimator as AbstractEstimator
+from .estimators import GradientSteps as GradientSteps
+from .estimators import LeastSquares as LeastSquares
+from .estimators import Ridge as Ridge
+from .estimators import Solution as Solution
 from .families import random_gaussian as random_gaussian
 from .families import symmetric_ecosystem as symmetric_ecosystem
 from .families import worst_case as worst_case
@@ -45,7 +49,10 @@ from .homogenization import disagreement as disagreement
 from .homogenization import distribution_distance as distribution_distance
 from .homogenization import homogenization as homogenization
 from .homogenization import mean_distance as mean_distance
+from .joint_law import JointLaw as JointLaw
+from .joint_law import joint_law as joint_law
 from .lapack_threads import guard_lapack as _guard_lapack
+from .law import Law as Law
 from .measures import bias as bias
 from .measures import bias_map as bias_map
 from .measures import bias_map_norm as bias_map_norm
@@ -53,11 +60,21 @@ from .measures import biased as biased
 from .measures import conditional_covariance as conditional_covariance
 from .measures import covariance as covariance
 from .measures import joint_covariance as joint_covariance
+from .measures import mean_error as mean_error
 from .measures import mean_map as mean_map
 from .measures import minimum_variance as minimum_variance
 from .measures import mse as mse
 from .measures import mspe as mspe
 from .measures import relative_efficiency as relative_efficiency
+from .memories import AbstractMemory as AbstractMemory
+from .memories import Accumulate as Accumulate
+from .memories import Forget as Forget
+from .memories import Replace as Replace
+from .pools import AbstractPool as AbstractPool
+from .pools import Network as Network
+from .pools import Shared as Shared
+from .reasons import reason as reason
+from .results import RESULTS as RESULTS
 from .stability import CommonPrompts as CommonPrompts
 from .stability import Lemma1 as Lemma1
 from .stability import common_prompts as common_prompts
@@ -69,5 +86,9 @@ from .stein import solve_stein as solve_stein
 from .transfer import row_block_spread as row_block_spread
 from .transfer import transfer as transfer
 from .weights import Weights as Weights
+from .workflow import PAPER as PAPER
+from .workflow import Workflow as Workflow
+from .workflow_file import parse_workflow as parse_workflow
+from .workflow_file import read_workflow as read_workflow
 
 _guard_lapack()

@@ -1,15 +1,20 @@
 """The ecosystem: K entities, their data, the inputs they publish labels for, and their shares of the pool."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float
 
-from crossfeed.errors import InvalidInput
+from crossfeed.errors import InvalidInput, naming
 
 from .tracing import is_concrete
+
+Numbers: TypeAlias = ArrayLike | Sequence[Any]
+"""A number, an array, or nested sequences of numbers."""
 
 SYMMETRY_TOLERANCE = 1e-10
 """Largest asymmetry or negative eigenvalue that counts as rounding, relative to the largest entry of the matrix."""
@@ -44,69 +49,169 @@ def require_float64(name: str, array: Array) -> None:
         )
 
 
-class Ecosystem(eqx.Module):
-    """Data of K entities in the linear model of §5: Gram matrices X'X, shares of the pool and label noise.
+class Dataset(eqx.Module):
+    """Data as the theory sees them: the Gram matrix of their features, their label noise, and the truth behind the labels.
 
-    Everything may be given as float64 arrays, NumPy arrays or nested lists.
+    Labels follow y | x ~ N(x'θ, σ²). All arrays may have the same leading axes, one entry per dataset. Everything may be given
+    as float64 arrays, NumPy arrays or nested lists.
 
-    Attributes:
-        private: S~_k, the Gram matrix of entity k's private data; symmetric and positive semi-definite.
-        public: S_*, the Gram matrix of the public data.
-        synthetic: S_k, the Gram matrix of the inputs that entity k publishes labels for at every generation.
-        shares: w_k ≥ 0 with Σ_k w_k = 1, the share of entity k in the pool; 1/K each in the paper.
-        noise_variance: σ² > 0, the variance of the noise of every label, real or synthetic.
-        theta: θ, the true parameter of all real data; needed only where an estimate is biased, otherwise None.
+    Args:
+        gram: X'X, symmetric and positive semi-definite.
+        noise_variance: σ² > 0 of one label; one number for all datasets, or one per dataset.
+        truth: θ; one for all datasets, or one per dataset. None where it is not known, or where there is none, as for the
+            labels that models write.
 
     Raises:
-        InvalidInput: at construction, if shapes or types do not fit; and, unless traced, if a value is not finite, a
-            Gram matrix is asymmetric or indefinite, or shares are negative or do not sum to 1.
+        InvalidInput: at construction, if shapes or types do not fit; `Ecosystem` checks the values.
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from crossfeed.theory import Ecosystem, equal_shares
+        >>> from crossfeed.theory import Dataset
+        >>> data = Dataset(jnp.stack([jnp.eye(3), 2 * jnp.eye(3)]), noise_variance=0.5)
+        >>> print(data.gram.shape, data.noise_variance)
+        (2, 3, 3) [0.5 0.5]
+    """
+
+    gram: Float[Array, "*dataset d d"]
+    noise_variance: Float[Array, "*dataset"]
+    truth: Float[Array, "*dataset d"] | None
+
+    def __init__(self, gram: Numbers, noise_variance: Numbers = 1.0, truth: Numbers | None = None):
+        self.gram = as_array(gram)
+        if self.gram.ndim < 2 or self.gram.shape[-2] != self.gram.shape[-1] or 0 in self.gram.shape:
+            raise InvalidInput(f"gram must have shape (…, d, d) with d ≥ 1, but has shape {self.gram.shape}")
+        *stack, size = self.gram.shape[:-1]
+        self.noise_variance = _stacked("noise_variance", as_array(noise_variance), tuple(stack))
+        self.truth = None if truth is None else _stacked("truth", as_array(truth), (*stack, size))
+        for name, array in (("gram", self.gram), ("noise_variance", self.noise_variance), ("truth", self.truth)):
+            if array is not None:
+                require_float64(name, array)
+
+    @property
+    def moment_covariance(self) -> Float[Array, "*dataset d d"]:
+        """σ² X'X, the covariance of the moment X'y that is due to label noise."""
+        return self.noise_variance[..., None, None] * self.gram
+
+
+def _stacked(name: str, array: Array, shape: tuple[int, ...]) -> Array:
+    """An array with one entry per dataset; one for all is repeated."""
+    if array.ndim > len(shape) or array.shape != shape[len(shape) - array.ndim :]:
+        raise InvalidInput(f"{name} must have shape {shape}, or that of one dataset, but has shape {array.shape}")
+    return jnp.broadcast_to(array, shape)
+
+
+class Ecosystem(eqx.Module):
+    """Data of K entities in the linear model of §5, and the shares of the pool.
+
+    Args:
+        private: the private data of every entity, S~_k; arrays have a leading axis of length K.
+        public: the public data of all entities, S_*.
+        synthetic: the inputs that every entity publishes labels for at every generation, S_k, and the variance of the noise of
+            these labels. Without a truth: entities label by their own estimates.
+        shares: w_k ≥ 0 with Σ_k w_k = 1, the share of entity k in the pool; 1/K each if None, as in the paper.
+        present: which entities there are, where arrays have room for more; all if None. An absent entity has no share, and no
+            measure counts it.
+
+    Raises:
+        InvalidInput: at construction, if shapes or types do not fit, or only some data have a truth; and, unless traced, if a
+            value is not finite, a Gram matrix is asymmetric or indefinite, or shares are negative or do not sum to 1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Dataset, Ecosystem
         >>> gram = jnp.diag(jnp.array([3.0, 2.0, 1.0]))
-        >>> grams = jnp.stack([gram, gram])
-        >>> ecosystem = Ecosystem(private=grams, public=gram, synthetic=grams, shares=equal_shares(2))
+        >>> both = Dataset(jnp.stack([gram, gram]))
+        >>> ecosystem = Ecosystem(private=both, public=Dataset(gram), synthetic=both)
         >>> ecosystem.entities, ecosystem.dimension
         (2, 3)
     """
 
-    private: Float[Array, "entity d d"] = eqx.field(converter=as_array)
-    public: Float[Array, "d d"] = eqx.field(converter=as_array)
-    synthetic: Float[Array, "entity d d"] = eqx.field(converter=as_array)
-    shares: Float[Array, " entity"] = eqx.field(converter=as_array)
-    noise_variance: Float[Array, ""] = eqx.field(converter=as_array, default=1.0)
-    theta: Float[Array, " d"] | None = eqx.field(converter=lambda x: None if x is None else as_array(x), default=None)
+    private: Dataset
+    public: Dataset
+    synthetic: Dataset
+    shares: Float[Array, " entity"]
+    present: Bool[Array, " entity"]
+
+    def __init__(
+        self,
+        *,
+        private: Dataset,
+        public: Dataset,
+        synthetic: Dataset,
+        shares: Numbers | None = None,
+        present: Numbers | None = None,
+    ):
+        self.private, self.public, self.synthetic = private, public, synthetic
+        stack = private.gram.shape[:1]
+        self.present = jnp.ones(stack, bool) if present is None else jnp.asarray(present, bool)
+        count = jnp.maximum(self.present.sum(), 1).astype(float)
+        self.shares = self.present.astype(float) / count if shares is None else as_array(shares)
+        check_shapes(self)
+        if is_concrete(self):
+            check_values(self)
 
     @property
     def entities(self) -> int:
-        """K, the number of entities."""
-        return self.private.shape[0]
+        """K, the number of entities that arrays have room for."""
+        return self.private.gram.shape[0]
 
     @property
     def dimension(self) -> int:
         """d, the number of features."""
-        return self.private.shape[-1]
+        return self.private.gram.shape[-1]
 
     @property
     def pool_gram(self) -> Float[Array, "d d"]:
-        """S̲ = Σ_k w_k S_k, the Gram matrix of the pool's inputs."""
-        return jnp.einsum("k,kij->ij", self.shares, self.synthetic)
+        """S̲ = Σ_k w_k S_k, the Gram matrix of the inputs in a pool that all entities share."""
+        return jnp.einsum("k,kij->ij", self.shares, self.synthetic.gram)
 
     @property
-    def pool_noise(self) -> Float[Array, "d d"]:
-        """N = σ² Σ_k w_k² S_k, the covariance of the pool's moment that is due to the label noise of one generation."""
-        return self.noise_variance * jnp.einsum("k,kij->ij", self.shares**2, self.synthetic)
+    def deviations(self) -> Float[Array, "entity d"]:
+        """θ_k - θ_*, by how much the truth of each entity differs from that of the public data; zero where none is given."""
+        if self.private.truth is None or self.public.truth is None:
+            return jnp.zeros((self.entities, self.dimension))
+        return self.private.truth - self.public.truth[None]
 
-    def __check_init__(self) -> None:
-        check_shapes(self)
-        if is_concrete(self):
-            for name in ("private", "public", "synthetic"):
-                check_gram(name, np.asarray(getattr(self, name)))
-            check_shares(np.asarray(self.shares))
-            check_noise_variance(np.asarray(self.noise_variance))
-            if self.theta is not None:
-                check_finite("theta", np.asarray(self.theta))
+
+def ecosystem_from_grams(
+    private: Numbers,
+    public: Numbers,
+    synthetic: Numbers,
+    shares: Numbers | None = None,
+    noise_variance: Numbers = 1.0,
+    theta: Numbers | None = None,
+) -> Ecosystem:
+    """Ecosystem of the paper, in which all data have the same label noise and the same truth (§5).
+
+    Args:
+        private: S~_k, of shape (K, d, d).
+        public: S_*, of shape (d, d).
+        synthetic: S_k, of shape (K, d, d).
+        shares: w_k, of shape (K); equal if None.
+        noise_variance: σ² > 0, the variance of the noise of one label.
+        theta: θ, the true parameter, of shape (d); None if it is unknown.
+
+    Raises:
+        InvalidInput: `Dataset` or `Ecosystem` refuses a value.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import ecosystem_from_grams
+        >>> grams = jnp.stack([jnp.eye(3), jnp.diag(jnp.array([2.0, 1.0, 0.0]))])
+        >>> ecosystem_from_grams(grams, jnp.eye(3), grams, noise_variance=0.5).entities
+        2
+    """
+
+    def dataset(name: str, gram: Numbers, truth: Numbers | None) -> Dataset:
+        with naming(name):
+            return Dataset(gram, noise_variance, truth)
+
+    return Ecosystem(
+        private=dataset("private", private, theta),
+        public=dataset("public", public, theta),
+        synthetic=dataset("synthetic", synthetic, None),
+        shares=shares,
+    )
 
 
 def equal_shares(entities: int) -> Float[Array, " entity"]:
@@ -127,28 +232,41 @@ def equal_shares(entities: int) -> Float[Array, " entity"]:
 
 
 def check_shapes(ecosystem: Ecosystem) -> None:
-    """Refuse arrays whose shapes or types do not fit together; their values may be traced."""
-    shape = ecosystem.private.shape
-    if len(shape) != 3 or 0 in shape or shape[1] != shape[2]:
-        raise InvalidInput(f"private must have shape (K, d, d) with K ≥ 1 and d ≥ 1, but has shape {shape}")
-    entities, size = shape[:2]
+    """Refuse data whose shapes do not fit together; their values may be traced."""
+    shape = ecosystem.private.gram.shape
+    if len(shape) != 3:
+        raise InvalidInput(f"private must have shape (K, d, d), but has shape {shape}")
     expected = {
-        "public": (size, size),
-        "synthetic": shape,
-        "shares": (entities,),
-        "noise_variance": (),
-        "theta": (size,),
+        "public": (ecosystem.public.gram, shape[1:]),
+        "synthetic": (ecosystem.synthetic.gram, shape),
+        "shares": (ecosystem.shares, shape[:1]),
+        "present": (ecosystem.present, shape[:1]),
     }
-    for name, wanted in expected.items():
-        array = getattr(ecosystem, name)
-        if array is not None and array.shape != wanted:
+    for name, (array, wanted) in expected.items():
+        if array.shape != wanted:
             raise InvalidInput(
                 f"{name} must have shape {wanted} where private has {shape}, but has shape {array.shape}"
             )
-    for name in ("private", *expected):
-        array = getattr(ecosystem, name)
-        if array is not None:
-            require_float64(name, array)
+    require_float64("shares", ecosystem.shares)
+    if ecosystem.synthetic.truth is not None:
+        raise InvalidInput("synthetic has a truth, but its labels are written by the models")
+    if (ecosystem.private.truth is None) != (ecosystem.public.truth is None):
+        with_truth, without = ("public", "private") if ecosystem.private.truth is None else ("private", "public")
+        raise InvalidInput(f"{with_truth} data have a truth, so {without} data need one too")
+
+
+def check_values(ecosystem: Ecosystem) -> None:
+    """Refuse values that no ecosystem can have; they must not be traced."""
+    for name in ("private", "public", "synthetic"):
+        data: Dataset = getattr(ecosystem, name)
+        check_gram(name, np.asarray(data.gram))
+        check_noise_variance(f"{name}.noise_variance", np.asarray(data.noise_variance))
+        if data.truth is not None:
+            check_finite(f"{name}.truth", np.asarray(data.truth))
+    check_shares(np.asarray(ecosystem.shares))
+    absent = np.flatnonzero(~np.asarray(ecosystem.present) & (np.asarray(ecosystem.shares) > 0))
+    if len(absent):
+        raise InvalidInput(f"shares[{absent[0]}] is {ecosystem.shares[absent[0]]:.6g}, but that entity is absent")
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
@@ -186,8 +304,8 @@ def check_shares(shares: np.ndarray) -> None:
         raise InvalidInput(f"shares must sum to 1, but sum to {shares.sum():.9g}")
 
 
-def check_noise_variance(value: np.ndarray) -> None:
-    """Refuse a variance that is not positive and finite."""
-    check_finite("noise_variance", value)
-    if value <= 0:
-        raise InvalidInput(f"noise_variance is {float(value):.6g}, but must be positive")
+def check_noise_variance(name: str, values: np.ndarray) -> None:
+    """Refuse variances that are not positive and finite."""
+    check_finite(name, values)
+    if values.min() <= 0:
+        raise InvalidInput(f"{name} is {float(values.min()):.6g}, but must be positive")

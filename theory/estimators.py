@@ -1,113 +1,198 @@
-"""Estimators of all entities: weighted least squares of minimum norm, as linear maps of moments X'y."""
+"""Estimators: how an entity turns the moments X'y of its data into an estimate, as linear maps."""
+
+from abc import abstractmethod
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .ecosystem import Ecosystem
-from .linear_algebra import RANK_TOLERANCE, inverse_on_range, kernel_projector
+from crossfeed.errors import InvalidInput
+
+from .linear_algebra import inverse_on_range
+from .tracing import Scalar, is_concrete
 
 
-class Training(eqx.Module):
-    """Estimators of all entities at one generation, as linear maps of moments (§5).
-
-    With m the moment of the pool, θ̂_k = G_k⁺ (p_k X~_k'ỹ_k + q_k X_*'y_* + α_k m).
+class Solution(eqx.Module):
+    """An estimate as a linear map: θ̂ = gain @ moment + carry @ θ̂_previous.
 
     Attributes:
-        inverse: G_k⁺ with G_k = p_k S~_k + q_k S_* + α_k S̲.
-        kernel: I - G_k⁺ G_k, projector onto the directions on which entity k has no data; exactly zero at full rank.
+        gain: the map of the weighted moment of the training data; symmetric.
+        unseen: I - gain G - carry, what the estimate misses of the truth when it trains on labels without noise.
+        carry: the map of the entity's previous estimate; None if the estimator starts anew at every generation.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import LeastSquares, Solution
+        >>> isinstance(LeastSquares().solve(jnp.eye(2), jnp.zeros((2, 2))), Solution)
+        True
+    """
+
+    gain: Float[Array, "d d"]
+    unseen: Float[Array, "d d"]
+    carry: Float[Array, "d d"] | None
+
+
+class AbstractEstimator(eqx.Module):
+    """Base class of estimators. An estimator of one's own needs `solve`, and `carries` if it starts from the previous estimate.
+
+    Example:
+        >>> from crossfeed.theory import AbstractEstimator, Ridge
+        >>> issubclass(Ridge, AbstractEstimator), Ridge.carries
+        (True, False)
+    """
+
+    carries: ClassVar[bool] = False
+
+    @abstractmethod
+    def solve(self, gram: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> Solution:
+        """Estimate of one entity at one generation.
+
+        Args:
+            gram: G, the weighted Gram matrix of all its training data.
+            kernel: orthogonal projector onto the kernel of G, decided from the data.
+        """
+
+    @property
+    def first(self) -> "AbstractEstimator":
+        """The estimator of generation 0, which has no previous estimate."""
+        return self
+
+
+class LeastSquares(AbstractEstimator):
+    """Weighted least squares of minimum norm, the paper's estimator (§5): θ̂ = G⁺ moment.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import LeastSquares
+        >>> print(LeastSquares().solve(2 * jnp.eye(2), jnp.zeros((2, 2))).gain)
+        [[0.5 0. ]
+         [0.  0.5]]
+    """
+
+    def solve(self, gram: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> Solution:
+        """G⁺; what it misses is the kernel of G."""
+        inverse, kernel = inverse_on_range(gram, kernel)
+        return Solution(inverse, kernel, None)
+
+
+class Ridge(AbstractEstimator):
+    """Ridge regression: θ̂ = (G + μI)⁻¹ moment. At μ = 0 it is least squares.
+
+    Attributes:
+        penalty: μ ≥ 0, in the units of the Gram matrices.
+
+    Raises:
+        InvalidInput: the penalty is negative or not finite; unless traced.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Ridge
+        >>> print(Ridge(2.0).solve(2 * jnp.eye(2), jnp.zeros((2, 2))).gain)
+        [[0.25 0.  ]
+         [0.   0.25]]
+    """
+
+    penalty: Scalar
+
+    def __check_init__(self) -> None:
+        if is_concrete(self.penalty) and not 0 <= self.penalty < jnp.inf:
+            raise InvalidInput(f"penalty is {float(self.penalty):.6g}, but must be at least 0 and finite")
+
+    def solve(self, gram: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> Solution:
+        """(G + μI)⁻¹; what it misses is μ (G + μI)⁻¹."""
+        penalized = jnp.asarray(self.penalty > 0)
+        kernel = jnp.where(penalized, 0.0, kernel)
+        inverse, kernel = inverse_on_range(gram + self.penalty * jnp.eye(len(gram)), kernel)
+        return Solution(inverse, jnp.where(penalized, self.penalty * inverse, kernel), None)
+
+
+class GradientSteps(AbstractEstimator):
+    """Gradient descent on the weighted squared loss, from the entity's previous estimate; generation 0 is fitted exactly.
+
+    After n steps of size η, θ̂ = (I - F) G⁺ moment + F θ̂_previous with F = (I - ηG)ⁿ.
+
+    Attributes:
+        steps: n ≥ 1.
+        rate: η > 0, in the inverse units of the Gram matrices. Steps shrink the error in every direction if η < 2/λ_max(G).
+
+    Raises:
+        InvalidInput: there is no step, or the rate is not positive and finite; the latter unless traced.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import GradientSteps
+        >>> solution = GradientSteps(steps=2, rate=0.25).solve(2 * jnp.eye(2), jnp.zeros((2, 2)))
+        >>> print(f"{solution.gain[0, 0]:.3f} {solution.carry[0, 0]:.2f}")
+        0.375 0.25
+    """
+
+    carries: ClassVar[bool] = True
+
+    steps: int = eqx.field(static=True)
+    rate: Scalar
+
+    def __check_init__(self) -> None:
+        if self.steps < 1:
+            raise InvalidInput(f"steps is {self.steps}, but must be at least 1")
+        if is_concrete(self.rate) and not 0 < self.rate < jnp.inf:
+            raise InvalidInput(f"rate is {float(self.rate):.6g}, but must be positive and finite")
+
+    @property
+    def first(self) -> LeastSquares:
+        """Least squares."""
+        return LeastSquares()
+
+    def solve(self, gram: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> Solution:
+        """η Σ_{s<n} (I - ηG)ˢ, which is (I - F) G⁺ on the range of G, and F, by as many products as n has binary digits."""
+        identity = jnp.eye(len(gram))
+        shrink, reach = identity - self.rate * gram, self.rate * identity
+        carry, gain = identity, jnp.zeros_like(gram)
+        for digit in bin(self.steps)[:1:-1]:
+            if digit == "1":
+                carry, gain = carry @ shrink, gain + carry @ reach
+            shrink, reach = shrink @ shrink, reach + shrink @ reach
+        return Solution(gain, jnp.zeros_like(gram), carry)
+
+
+class Fit(eqx.Module):
+    """Estimates of all entities at one generation: θ̂_k = gain_k (p_k u_k + q_k u_* + α_k m_k) + carry_k θ̂_{t-1,k}.
+
+    u_k = X~_k'ỹ_k and u_* are the moments of the real data, m_k that of what entity k reads of the pool.
+
+    Attributes:
+        gain: gain_k.
+        unseen: what the estimate of entity k misses of the truth; exactly zero for least squares at full rank.
+        carry: carry_k, or None.
         private_weight: p_k = (1 - α_k) β_k, the weight of entity k's private data.
         public_weight: q_k = (1 - α_k)(1 - β_k), the weight of the public data.
         synthetic_weight: α_k, the weight of the pool.
     """
 
-    inverse: Float[Array, "entity d d"]
-    kernel: Float[Array, "entity d d"]
+    gain: Float[Array, "entity d d"]
+    unseen: Float[Array, "entity d d"]
+    carry: Float[Array, "entity d d"] | None
     private_weight: Float[Array, " entity"]
     public_weight: Float[Array, " entity"]
     synthetic_weight: Float[Array, " entity"]
 
-    @property
-    def from_pool(self) -> Float[Array, "entity d d"]:
-        """A_k = α_k G_k⁺, the map from the pool's moment to its contribution to entity k's estimate."""
-        return self.synthetic_weight[:, None, None] * self.inverse
 
-
-# Every set of data that an entity may train on, as ones for (private, public, synthetic): the bits of 1 to 7.
-_PATTERNS = [[(code >> bit) & 1 for bit in range(3)] for code in range(1, 8)]
-
-KernelTable = Float[Array, "pattern entity d d"]
-
-
-def kernel_table(ecosystem: Ecosystem) -> KernelTable:
-    """Projectors onto the kernel of G_k for each of the seven sets of data that can carry weight.
-
-    The kernel of G_k is the intersection of the kernels of the data that carry weight, whatever their weights. So ranks
-    are decided from the data alone, where this is well conditioned, and once for a whole grid of α and β.
+def fit(
+    estimator: AbstractEstimator,
+    grams: tuple[Float[Array, "entity d d"], Float[Array, "d d"], Float[Array, "entity d d"]],
+    weights: Float[Array, "entity 3"],
+    kernels: Float[Array, "entity d d"],
+) -> Fit:
+    """Estimates of all entities for the weights of one generation.
 
     Args:
-        ecosystem: the ecosystem.
-
-    Returns:
-        Array of shape (7, K, d, d), in the order of the sets of data that `train` looks up.
+        estimator: the estimator of every entity.
+        grams: Gram matrices of private data, of public data, and of what each entity reads of the pool.
+        weights: p_k, q_k and α_k of each entity.
+        kernels: orthogonal projector onto the kernel of each entity's training data.
     """
-    patterns = jnp.asarray(_PATTERNS, dtype=float)[:, None].repeat(ecosystem.entities, axis=1)
-    return jax.vmap(_kernels, in_axes=(None, 0))(ecosystem, patterns)
-
-
-def _kernels(ecosystem: Ecosystem, patterns: Float[Array, "entity 3"]) -> Float[Array, "entity d d"]:
-    """Projectors onto the intersection of the kernels of the data marked by 1, with one set of data per entity."""
-    # The rank is locally constant wherever derivatives exist; inverse_on_range differentiates how the kernel turns.
-    ecosystem = jax.lax.stop_gradient(ecosystem)
-
-    def scaled(gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        trace = jnp.trace(gram)
-        return gram / jnp.where(trace > 0, trace, 1.0)
-
-    def kernel(pattern: Float[Array, " 3"], private_gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        grams = jnp.stack([scaled(private_gram), scaled(ecosystem.public), scaled(ecosystem.pool_gram)])
-        return kernel_projector(jnp.einsum("p,pij->ij", pattern, grams))
-
-    return jax.vmap(kernel)(patterns, ecosystem.private)
-
-
-def train(
-    ecosystem: Ecosystem,
-    alpha: Float[Array, " entity"],
-    beta: Float[Array, " entity"],
-    kernels: KernelTable,
-) -> Training:
-    """Estimators of all entities for the weights of one generation (§5).
-
-    Args:
-        ecosystem: the ecosystem.
-        alpha: α_k in [0, 1].
-        beta: β_k in [0, 1].
-        kernels: from `kernel_table` of the same ecosystem.
-    """
-    weights = _of_each_kind(alpha, beta)
-    code = jnp.where(weights > RANK_TOLERANCE, jnp.array([[1, 2, 4]]), 0).sum(axis=1) - 1
-    return _train(ecosystem, weights, kernels[code, jnp.arange(ecosystem.entities)])
-
-
-def train_once(ecosystem: Ecosystem, alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Training:
-    """Estimators as from `train` for a single use of an ecosystem, with K kernels instead of the 7 K of a table."""
-    weights = _of_each_kind(alpha, beta)
-    return _train(ecosystem, weights, _kernels(ecosystem, (weights > RANK_TOLERANCE).astype(float)))
-
-
-def _of_each_kind(alpha: Float[Array, " entity"], beta: Float[Array, " entity"]) -> Float[Array, "entity 3"]:
-    """Weights p_k, q_k and α_k of private, public and synthetic data."""
-    return jnp.stack([(1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha], axis=1)
-
-
-def _train(ecosystem: Ecosystem, weights: Float[Array, "entity 3"], kernel: Float[Array, "entity d d"]) -> Training:
-    private, public, alpha = weights.T
-    gram = (
-        private[:, None, None] * ecosystem.private
-        + public[:, None, None] * ecosystem.public[None]
-        + alpha[:, None, None] * ecosystem.pool_gram[None]
-    )
-    inverse, kernel = jax.vmap(inverse_on_range)(gram, kernel)
-    return Training(inverse, kernel, private, public, alpha)
+    private, public, pool = grams
+    p, q, alpha = (weight[:, None, None] for weight in weights.T)
+    solutions = jax.vmap(estimator.solve)(p * private + q * public[None] + alpha * pool, kernels)
+    return Fit(solutions.gain, solutions.unseen, solutions.carry, *weights.T)

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
 
-from .ecosystem import Ecosystem, equal_shares
+from .ecosystem import Ecosystem, ecosystem_from_grams
 
 
 def random_gaussian(
@@ -44,7 +44,7 @@ def random_gaussian(
         >>> import jax
         >>> from crossfeed.theory import random_gaussian
         >>> ecosystem = random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=1)
-        >>> print(ecosystem.private.shape, ecosystem.theta.shape)
+        >>> print(ecosystem.private.gram.shape, ecosystem.public.truth.shape)
         (2, 3, 3) (3,)
     """
     rows = rank if rows is None else rows
@@ -64,7 +64,9 @@ def random_gaussian(
     public = jax.random.normal(key_public, (public_rows, dimension), dtype=float)
     private_gram = private.mT @ private
     theta = jax.random.normal(key_theta, (dimension,), dtype=float)
-    return Ecosystem(private_gram, public.T @ public, private_gram, equal_shares(entities), noise_variance, theta)
+    return ecosystem_from_grams(
+        private_gram, public.T @ public, private_gram, noise_variance=noise_variance, theta=theta
+    )
 
 
 def symmetric_ecosystem(entities: int, gram: Float[Array, "d d"], noise_variance: float | Array = 1.0) -> Ecosystem:
@@ -91,7 +93,7 @@ def symmetric_ecosystem(entities: int, gram: Float[Array, "d d"], noise_variance
         0.4211
     """
     stacked = jnp.broadcast_to(gram, (entities, *gram.shape))
-    return Ecosystem(stacked, gram, stacked, equal_shares(entities), noise_variance)
+    return ecosystem_from_grams(stacked, gram, stacked, noise_variance=noise_variance)
 
 
 def worst_case(entities: int, private_strength: float | Array) -> Ecosystem:
@@ -124,4 +126,4 @@ def worst_case(entities: int, private_strength: float | Array) -> Ecosystem:
     direction = direction / jnp.linalg.norm(direction, axis=1, keepdims=True)
     private = private_strength * jnp.einsum("ki,kj->kij", direction, direction)
     synthetic = entities * jnp.einsum("ki,kj->kij", identity, identity)
-    return Ecosystem(private, jnp.zeros((entities, entities)), synthetic, equal_shares(entities))
+    return ecosystem_from_grams(private, jnp.zeros((entities, entities)), synthetic)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
 
-from .ecosystem import Ecosystem, as_array, check_finite, equal_shares
+from .ecosystem import Ecosystem, as_array, check_finite, ecosystem_from_grams
 from .linear_algebra import square_root
 
 
@@ -65,14 +65,11 @@ def ecosystem_from_features(
         >>> from crossfeed.theory import ecosystem_from_features, stack_features
         >>> rows = np.eye(3)
         >>> ecosystem = ecosystem_from_features(stack_features([rows[:2], rows[2:]], public=2 * rows))
-        >>> print(ecosystem.public[0])
+        >>> print(ecosystem.public.gram[0])
         [4. 0. 0.]
     """
-    if shares is None:
-        shares = equal_shares(features.private.shape[0])
-    return Ecosystem(
-        _gram(features.private), _gram(features.public), _gram(features.synthetic), shares, noise_variance, theta
-    )
+    grams = _gram(features.private), _gram(features.public), _gram(features.synthetic)
+    return ecosystem_from_grams(*grams, shares, noise_variance, theta)
 
 
 def stack_features(
@@ -140,4 +137,4 @@ def smallest_features(ecosystem: Ecosystem) -> Features:
         (3, 3) 2.0000
     """
     roots = jax.vmap(square_root)
-    return Features(roots(ecosystem.private), square_root(ecosystem.public), roots(ecosystem.synthetic))
+    return Features(roots(ecosystem.private.gram), square_root(ecosystem.public.gram), roots(ecosystem.synthetic.gram))

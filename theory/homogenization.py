@@ -2,21 +2,20 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from .consensus import Law
-from .linear_algebra import square_root
-from .measures import bias, covariance, joint_covariance, mse
+from .law import Law
+from .linear_algebra import singular_values, square_root
+from .measures import bias, covariance, joint_covariance, mean_error, mse
 
 
-def homogenization(law: Law, present: Bool[Array, " entity"] | None = None) -> Float[Array, ""]:
+def homogenization(law: Law) -> Float[Array, ""]:
     """Average correlation between the errors e = θ̂ - θ of two entities, Σ_{k≠l} E⟨e_k, e_l⟩ / ((K-1) Σ_k E‖e_k‖²).
 
     Takes O(K d³) operations.
 
     Args:
         law: joint law of the estimates.
-        present: True for entities that count, False for those that only pad the arrays; all count if None.
 
     Returns:
         A number from -1/(K-1) to 1: one if all estimates coincide, zero if their errors are uncorrelated. NaN for a
@@ -34,26 +33,23 @@ def homogenization(law: Law, present: Bool[Array, " entity"] | None = None) -> F
         >>> print(f"{homogenization(limit(ecosystem, Weights(0.0, 1.0))):.4f}")  # private data only
         0.0000
     """
-    ecosystem, training, pool = law.ecosystem, law.training, law.pool
-    counted = jnp.ones(ecosystem.entities) if present is None else present.astype(float)
+    ecosystem, state = law.ecosystem, law.state
+    counted = ecosystem.present.astype(float)
     entities = counted.sum()
-    weighted = (counted / entities)[:, None, None] * training.inverse
-    heard = jnp.einsum("k,kab->ab", training.synthetic_weight, weighted)
-    private = training.private_weight[:, None, None] * weighted + heard @ pool.from_private
-    public = jnp.einsum("k,kab->ab", training.public_weight, weighted) + heard @ pool.from_public
-    average = (
-        ecosystem.noise_variance
-        * (
-            jnp.einsum("kab,kbc,kac->", private, ecosystem.private, private)
-            + jnp.trace(public @ ecosystem.public @ public.T)
-        )
-        + jnp.trace(heard @ pool.sampling_covariance @ heard.T)
-        + ((counted @ bias(law) / entities) ** 2).sum()
+    average = counted / entities
+    heard = jnp.einsum("k,kas->as", average, law.from_state)
+    private = average[:, None, None] * law.from_own + heard[None] @ state.from_private
+    public = jnp.einsum("k,kab->ab", average, law.from_public) + heard @ state.from_public
+    of_average = (
+        jnp.einsum("kab,kbc,kac->", private, ecosystem.private.moment_covariance, private)
+        + jnp.trace(public @ ecosystem.public.moment_covariance @ public.T)
+        + jnp.trace(heard @ state.sampling_covariance @ heard.T)
+        + ((average @ bias(law)) ** 2).sum()
     )  # E‖ē‖² of the error ē of the average estimate
-    total = jnp.where(counted > 0, mse(law), 0).sum()
+    total = jnp.where(ecosystem.present, mse(law), 0).sum()
     pairs = jnp.where(entities > 1, entities - 1, 1)
     defined = law.exists & (entities > 1)
-    return jnp.where(defined, (entities**2 * average - total) / (pairs * total), jnp.nan)
+    return jnp.where(defined, (entities**2 * of_average - total) / (pairs * total), jnp.nan)
 
 
 def disagreement(law: Law) -> Float[Array, "entity entity"]:
@@ -75,7 +71,7 @@ def disagreement(law: Law) -> Float[Array, "entity entity"]:
         >>> print(f"{disagreement(law)[0, 1]:.4f}")
         2.4495
     """
-    return _pair_distance(_pairwise_trace(joint_covariance(law)), bias(law))
+    return _pair_distance(_pairwise_trace(joint_covariance(law)), mean_error(law))
 
 
 def mean_distance(law: Law) -> Float[Array, "entity entity"]:
@@ -100,9 +96,9 @@ def mean_distance(law: Law) -> Float[Array, "entity entity"]:
         >>> print(f"{mean_distance(law)[0, 1]:.4f}")
         1.2247
     """
-    heard = law.training.from_pool
-    sampling = jnp.einsum("kab,bc,lac->kl", heard, law.pool.sampling_covariance, heard)
-    return _pair_distance(_pairwise_trace(joint_covariance(law)) - sampling, bias(law))
+    maps = law.from_state
+    sampling = jnp.einsum("kas,st,lat->kl", maps, law.state.sampling_covariance, maps)
+    return _pair_distance(_pairwise_trace(joint_covariance(law)) - sampling, mean_error(law))
 
 
 def distribution_distance(law: Law) -> Float[Array, "entity entity"]:
@@ -124,14 +120,14 @@ def distribution_distance(law: Law) -> Float[Array, "entity entity"]:
         >>> print(f"{distribution_distance(law)[0, 1]:.4f}")
         0.5073
     """
-    spread = covariance(law)
-    roots = jax.vmap(square_root)(jnp.where(law.exists, spread, 0))
-    size = jnp.trace(spread, axis1=-2, axis2=-1)
-    between = roots[:, None] @ spread[None, :] @ roots[:, None]
-    overlap = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(between), 0)).sum(-1)
-    gap = ((bias(law)[:, None] - bias(law)[None]) ** 2).sum(-1)
-    squared = jnp.maximum(size[:, None] + size[None] - 2 * overlap + gap, 0)
-    return jnp.sqrt(squared) * (1 - jnp.eye(law.ecosystem.entities))  # rounding would leave 1e-8 on the diagonal
+    roots = jax.vmap(square_root)(jnp.where(law.exists, covariance(law), 0))
+    products = roots[:, None] @ roots[None, :]
+    # ‖A - B‖² + 2 (tr AB - ‖AB‖_*) for the roots A and B: the sum of traces minus an overlap would cancel for similar laws.
+    apart = ((roots[:, None] - roots[None, :]) ** 2).sum((-2, -1))
+    overlap = singular_values(products).sum(-1) - jnp.trace(products, axis1=-2, axis2=-1)
+    offset = mean_error(law)
+    gap = ((offset[:, None] - offset[None]) ** 2).sum(-1)
+    return jnp.where(law.exists, _distance(apart - 2 * overlap + gap), jnp.inf)
 
 
 def _pairwise_trace(joint: Float[Array, "entity entity d d"]) -> Float[Array, "entity entity"]:
@@ -143,4 +139,10 @@ def _pair_distance(
 ) -> Float[Array, "entity entity"]:
     own = jnp.diagonal(inner)
     gap = ((offset[:, None] - offset[None]) ** 2).sum(-1)
-    return jnp.sqrt(jnp.maximum(own[:, None] + own[None] - inner - inner.T + gap, 0))
+    return _distance(own[:, None] + own[None] - inner - inner.T + gap)
+
+
+def _distance(squared: Float[Array, "entity entity"]) -> Float[Array, "entity entity"]:
+    """Square roots; zero on the diagonal and where rounding leaves a negative number, with derivatives of zero there."""
+    apart = (squared > 0) & ~jnp.eye(len(squared), dtype=bool)
+    return jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, 1)), jnp.where(jnp.isnan(squared), squared, 0))

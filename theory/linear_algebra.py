@@ -39,9 +39,17 @@ def kernel_projector(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
 
 
 def square_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """Symmetric square root of a symmetric positive semi-definite matrix."""
+    """Symmetric square root of a symmetric positive semi-definite matrix; eigenvalues that are rounding count as zero."""
     values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None, :]) @ vectors.T
+    kept = values > RANK_TOLERANCE * jnp.maximum(values[-1], 0)
+    positive: Array = jnp.where(kept, values, 1)  # pyright: ignore[reportAssignmentType]
+    roots = jnp.where(kept, jnp.sqrt(positive), 0)
+    return (vectors * roots[None, :]) @ vectors.T
+
+
+def singular_values(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d"]:
+    """Singular values of square matrices; by LAPACK's gesvd, see `pseudo_inverse_of_rows`."""
+    return jax.lax.linalg.svd(matrix, compute_uv=False, algorithm=jax.lax.linalg.SvdAlgorithm.QR)
 
 
 def pseudo_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:

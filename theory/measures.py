@@ -5,8 +5,8 @@ from jaxtyping import Array, Bool, Float
 
 from crossfeed.errors import CrossfeedError, DependsOnTheta
 
-from .consensus import Law
 from .ecosystem import Ecosystem
+from .law import Law
 from .linear_algebra import kernel_projector
 from .tracing import is_concrete
 
@@ -37,13 +37,12 @@ def mean_map(law: Law) -> Float[Array, "entity dataset d d"]:
         (2, 3, 3, 3) 0.3750
     """
     entities = law.ecosystem.entities
-    heard = law.training.from_pool
-    private = jnp.einsum("kab,jbc,jcd->kjad", heard, law.pool.from_private, law.ecosystem.private)
-    own = law.training.private_weight[:, None, None] * (law.training.inverse @ law.ecosystem.private)
+    private = jnp.einsum("kas,jsc,jcd->kjad", law.from_state, law.state.from_private, law.ecosystem.private.gram)
     everyone = jnp.arange(entities)
-    private = private.at[everyone, everyone].add(own)
-    known = law.training.public_weight[:, None, None] * law.training.inverse + heard @ law.pool.from_public
-    return _where_exists(law, jnp.concatenate([private, (known @ law.ecosystem.public)[:, None]], axis=1), jnp.nan)
+    private = private.at[everyone, everyone].add(law.from_own @ law.ecosystem.private.gram)
+    known = law.from_public + law.from_state @ law.state.from_public
+    blocks = jnp.concatenate([private, (known @ law.ecosystem.public.gram)[:, None]], axis=1)
+    return _where_settled(law, blocks, jnp.nan)
 
 
 def bias_map(law: Law) -> Float[Array, "entity d d"]:
@@ -62,8 +61,7 @@ def bias_map(law: Law) -> Float[Array, "entity d d"]:
         >>> print(bias_map(law).shape, f"{abs(bias_map(law)).max():.4f}")
         (2, 3, 3) 0.0000
     """
-    heard = law.training.from_pool
-    return _where_exists(law, heard @ law.pool.bias_map - law.training.kernel, jnp.nan)
+    return _where_settled(law, law.from_state @ law.state.from_truth - law.fit.unseen, jnp.nan)
 
 
 def bias_map_norm(law: Law) -> Float[Array, " entity"]:
@@ -105,6 +103,39 @@ def biased(law: Law) -> Bool[Array, " entity"]:
     return jnp.linalg.norm(bias_map(law), axis=(-2, -1)) > NEGLIGIBLE_BIAS
 
 
+def mean_error(law: Law) -> Float[Array, "entity d"]:
+    """Mean of each entity's estimate, as a difference from the truth of the public data: E[θ̂_k] - θ_*.
+
+    Args:
+        law: joint law of the estimates.
+
+    Returns:
+        Array of shape (K, d) in units of θ. NaN where there is no limit.
+
+    Raises:
+        DependsOnTheta: an estimate is biased and the ecosystem has no truth. While traced, the value is NaN instead.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, limit, mean_error, symmetric_ecosystem
+        >>> errors = mean_error(limit(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5)))
+        >>> print(errors.shape, f"{jnp.abs(errors).max():.4f}")
+        (2, 3) 0.0000
+    """
+    ecosystem = law.ecosystem
+    if (truth := ecosystem.public.truth) is None:
+        unknown = biased(law)
+        if is_concrete(unknown) and unknown.any():
+            raise DependsOnTheta(
+                f"the estimate of entity {int(jnp.argmax(unknown))} is biased, so its error depends on theta, which is not given"
+            )
+        return jnp.where(unknown[:, None], jnp.nan, jnp.zeros_like(law.fit.gain[..., 0]))
+    moments = jnp.einsum("jab,jb->ja", ecosystem.private.gram, ecosystem.deviations)
+    state = law.state.from_truth @ truth + jnp.einsum("jsa,ja->s", law.state.from_private, moments)
+    own = jnp.einsum("kab,kb->ka", law.from_own, moments)
+    return _where_settled(law, law.from_state @ state + own - law.fit.unseen @ truth, jnp.nan)
+
+
 def bias(law: Law) -> Float[Array, "entity d"]:
     """Bias E[θ̂_k] - θ of each entity's estimate (Theorem 2).
 
@@ -124,15 +155,7 @@ def bias(law: Law) -> Float[Array, "entity d"]:
         >>> print(bias(law).shape, f"{abs(bias(law)).max():.4f}")
         (2, 3) 0.0000
     """
-    if (theta := law.ecosystem.theta) is not None:
-        heard = law.training.synthetic_weight[:, None] * (law.training.inverse @ (law.pool.bias_map @ theta))
-        return _where_exists(law, heard - law.training.kernel @ theta, jnp.nan)
-    unknown = biased(law)
-    if is_concrete(unknown) and unknown.any():
-        raise DependsOnTheta(
-            f"the estimate of entity {int(jnp.argmax(unknown))} is biased, so its error depends on theta, which is not given"
-        )
-    return jnp.where(unknown[:, None], jnp.nan, jnp.zeros_like(law.training.inverse[..., 0]))
+    return mean_error(law) - law.ecosystem.deviations
 
 
 def conditional_covariance(law: Law) -> Float[Array, "entity d d"]:
@@ -153,8 +176,8 @@ def conditional_covariance(law: Law) -> Float[Array, "entity d d"]:
         >>> print(f"{conditional_covariance(law)[0, 0, 0]:.4f}")
         0.1667
     """
-    heard = law.training.from_pool
-    return _where_exists(law, heard @ law.pool.sampling_covariance @ heard.mT, jnp.inf)
+    maps = law.from_state
+    return _where_settled(law, maps @ law.state.sampling_covariance @ maps.mT, jnp.inf)
 
 
 def covariance(law: Law) -> Float[Array, "entity d d"]:
@@ -173,15 +196,13 @@ def covariance(law: Law) -> Float[Array, "entity d d"]:
         >>> print(f"{covariance(law)[0, 0, 0]:.4f}")
         0.5729
     """
-    ecosystem, training = law.ecosystem, law.training
-    private, public, synthetic = (
-        w[:, None, None] for w in (training.private_weight, training.public_weight, training.synthetic_weight)
-    )
-    own, common, received = _pool_moments(law)
-    crossed = private * own + public * common[None]  # Cov(m, entity k's own real moments)
-    real = ecosystem.noise_variance * (private**2 * ecosystem.private + public**2 * ecosystem.public[None])
-    moment = real + synthetic * (crossed + crossed.mT) + synthetic**2 * received[None]
-    return _where_exists(law, training.inverse @ moment @ training.inverse, jnp.inf)
+    gain = law.fit.gain
+    spread = gain @ _moment_covariance(law) @ gain
+    if law.fit.carry is not None:
+        crossed, previous = _carried(law)
+        mixed = gain @ crossed @ law.fit.carry.mT
+        spread = spread + mixed + mixed.mT + law.fit.carry @ previous @ law.fit.carry.mT
+    return _where_settled(law, spread, jnp.inf)
 
 
 def joint_covariance(law: Law) -> Float[Array, "entity entity d d"]:
@@ -200,21 +221,16 @@ def joint_covariance(law: Law) -> Float[Array, "entity entity d d"]:
         >>> print(joint_covariance(law).shape, f"{joint_covariance(law)[0, 1, 0, 0]:.4f}")
         (2, 2, 3, 3) 0.5104
     """
-    ecosystem, training = law.ecosystem, law.training
-    private, public, synthetic = training.private_weight, training.public_weight, training.synthetic_weight
-    own, common, received = _pool_moments(law)
-    crossed = private[:, None, None] * own + public[:, None, None] * common[None]
+    ecosystem, maps = law.ecosystem, law.from_state
+    own, common, received = _state_moments(law)
+    crossed = law.from_own @ own.mT + law.from_public @ common.T[None]  # Cov(own real data's part, state)
+    mixed = jnp.einsum("kas,lbs->klab", crossed, maps)
+    public = jnp.einsum("kab,bc,ldc->klad", law.from_public, ecosystem.public.moment_covariance, law.from_public)
+    joint = public + mixed + mixed.swapaxes(0, 1).mT + jnp.einsum("kas,st,lbt->klab", maps, received, maps)
     everyone = jnp.arange(ecosystem.entities)
-    moment = (
-        jnp.einsum("k,l,ab->klab", public, public, ecosystem.noise_variance * ecosystem.public)
-        + jnp.einsum("l,kba->klab", synthetic, crossed)
-        + jnp.einsum("k,lab->klab", synthetic, crossed)
-        + jnp.einsum("k,l,ab->klab", synthetic, synthetic, received)
-    )
-    moment = moment.at[everyone, everyone].add(
-        ecosystem.noise_variance * private[:, None, None] ** 2 * ecosystem.private
-    )
-    return _where_exists(law, jnp.einsum("kab,klbc,lcd->klad", training.inverse, moment, training.inverse), jnp.inf)
+    private = law.from_own @ ecosystem.private.moment_covariance @ law.from_own.mT
+    pairs = law.settled[:, None] & law.settled[None]
+    return jnp.where(pairs[..., None, None], joint.at[everyone, everyone].add(private), jnp.inf)
 
 
 def mse(law: Law) -> Float[Array, " entity"]:
@@ -237,8 +253,11 @@ def mse(law: Law) -> Float[Array, " entity"]:
         >>> print(f"{mse(law)[0]:.4f}")
         1.7188
     """
-    spread = jnp.trace(covariance(law), axis1=-2, axis2=-1)
-    return _where_exists(law, spread + (bias(law) ** 2).sum(-1), jnp.inf)
+    if law.fit.carry is None:
+        spread = (law.fit.gain @ law.fit.gain * _moment_covariance(law)).sum((-2, -1))
+    else:
+        spread = jnp.trace(covariance(law), axis1=-2, axis2=-1)
+    return _where_settled(law, spread + (bias(law) ** 2).sum(-1), jnp.inf)
 
 
 def mspe(law: Law) -> Float[Array, "entity task"]:
@@ -261,9 +280,10 @@ def mspe(law: Law) -> Float[Array, "entity task"]:
         >>> print(mspe(law).shape, f"{mspe(law)[0, 1]:.4f}")
         (2, 2) 1.7188
     """
-    offset = bias(law)
-    second_moment = covariance(law) + jnp.einsum("ka,kb->kab", offset, offset)
-    return _where_exists(law, jnp.einsum("mab,kab->km", law.ecosystem.private, second_moment), jnp.inf)
+    ecosystem = law.ecosystem
+    spread = jnp.einsum("mab,kab->km", ecosystem.private.gram, covariance(law))
+    offset = mean_error(law)[:, None] - ecosystem.deviations[None]
+    return _where_settled(law, spread + jnp.einsum("kma,mab,kmb->km", offset, ecosystem.private.gram, offset), jnp.inf)
 
 
 def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
@@ -276,8 +296,8 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
         A positive number in squared units of θ, proportional to σ².
 
     Raises:
-        CrossfeedError: all real data together do not span the features, so there is no unbiased estimator. While
-            traced, the value is NaN instead.
+        CrossfeedError: all real data together do not span the features, or their truths differ, so there is no such
+            estimator. While traced, the value is NaN instead.
 
     Example:
         >>> import jax.numpy as jnp
@@ -285,13 +305,21 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
         >>> print(f"{minimum_variance(symmetric_ecosystem(2, jnp.eye(3))):.4f}")
         1.0000
     """
-    total = ecosystem.private.sum(0) + ecosystem.public
+    information = ecosystem.private.gram / ecosystem.private.noise_variance[:, None, None]
+    total = information.sum(0) + ecosystem.public.gram / ecosystem.public.noise_variance
     unseen = jnp.trace(kernel_projector(total)) > 0.5
-    if is_concrete(unseen) and unseen:
-        raise CrossfeedError("private and public data together do not span all features: no unbiased estimator exists")
-    identity = jnp.eye(ecosystem.dimension)
-    inverse = jnp.linalg.inv(jnp.where(unseen, identity, total))
-    return jnp.where(unseen, jnp.nan, ecosystem.noise_variance * jnp.trace(inverse))
+    differ = (ecosystem.deviations != 0).any()
+    if is_concrete(unseen, differ):
+        if differ:
+            raise CrossfeedError(
+                "the truths of the data differ, so no estimator from all of them is unbiased for every entity"
+            )
+        if unseen:
+            raise CrossfeedError(
+                "private and public data together do not span all features: no unbiased estimator exists"
+            )
+    inverse = jnp.linalg.inv(jnp.where(unseen, jnp.eye(ecosystem.dimension), total))
+    return jnp.where(unseen | differ, jnp.nan, jnp.trace(inverse))
 
 
 def relative_efficiency(law: Law) -> Float[Array, " entity"]:
@@ -305,7 +333,7 @@ def relative_efficiency(law: Law) -> Float[Array, " entity"]:
         is no limit.
 
     Raises:
-        CrossfeedError: all real data together do not span the features. While traced, the value is NaN instead.
+        CrossfeedError: as `minimum_variance`. While traced, the value is NaN instead.
         DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
 
     Example:
@@ -315,19 +343,57 @@ def relative_efficiency(law: Law) -> Float[Array, " entity"]:
         >>> print(f"{relative_efficiency(law)[0]:.4f}")
         0.5818
     """
-    return _where_exists(law, minimum_variance(law.ecosystem) / mse(law), jnp.nan)
+    return _where_settled(law, minimum_variance(law.ecosystem) / mse(law), jnp.nan)
 
 
-def _pool_moments(law: Law) -> tuple[Float[Array, "entity d d"], Float[Array, "d d"], Float[Array, "d d"]]:
-    """Covariances Cov(m, X~_k'ỹ_k), Cov(m, X_*'y_*) and Cov(m) of the pool's moment m."""
-    ecosystem, pool = law.ecosystem, law.pool
-    own = ecosystem.noise_variance * (pool.from_private @ ecosystem.private)
-    common = ecosystem.noise_variance * (pool.from_public @ ecosystem.public)
+def _state_moments(
+    law: Law,
+) -> tuple[Float[Array, "entity state d"], Float[Array, "state d"], Float[Array, "state state"]]:
+    """Covariances Cov(s, u_k), Cov(s, u_*) and Cov(s) of the state s with the moments of real data."""
+    ecosystem, state = law.ecosystem, law.state
+    own = state.from_private @ ecosystem.private.moment_covariance
+    common = state.from_public @ ecosystem.public.moment_covariance
     received = (
-        jnp.einsum("jab,jcb->ac", own, pool.from_private) + common @ pool.from_public.T + pool.sampling_covariance
+        jnp.einsum("jsb,jtb->st", own, state.from_private) + common @ state.from_public.T + state.sampling_covariance
     )
     return own, common, received
 
 
-def _where_exists(law: Law, value: Array, otherwise: float) -> Array:
-    return jnp.where(law.exists, value, otherwise)
+def _moment_covariance(law: Law) -> Float[Array, "entity d d"]:
+    """Covariance of the weighted moment of each entity's training data, p_k u_k + q_k u_* + α_k Σ_c read[k, c] z_c."""
+    ecosystem, fit, read = law.ecosystem, law.fit, law.exchange.read
+    private, public, synthetic = (
+        weight[:, None, None] for weight in (fit.private_weight, fit.public_weight, fit.synthetic_weight)
+    )
+    own, common, received = _state_moments(law)
+    channels, size = read.shape[1], ecosystem.dimension
+    of_channels = own[:, : channels * size].reshape(-1, channels, size, size)
+    crossed = private * jnp.einsum("kc,kcab->kab", read, of_channels)
+    crossed = crossed + public * jnp.einsum("kc,cab->kab", read, common[: channels * size].reshape(-1, size, size))
+    joint = received[: channels * size, : channels * size].reshape(channels, size, channels, size)
+    pool = jnp.einsum("kc,caeb,ke->kab", read, joint, read)
+    real = private**2 * ecosystem.private.moment_covariance + public**2 * ecosystem.public.moment_covariance[None]
+    return real + synthetic * (crossed + crossed.mT) + synthetic**2 * pool
+
+
+def _carried(law: Law) -> tuple[Float[Array, "entity d d"], Float[Array, "entity d d"]]:
+    """Covariance of each entity's weighted moment with its previous estimate, and of the latter."""
+    ecosystem, fit, read = law.ecosystem, law.fit, law.exchange.read
+    own, common, received = _state_moments(law)
+    entities, size = ecosystem.entities, ecosystem.dimension
+    first = read.shape[1] * size
+    everyone = jnp.arange(entities)
+    with_own = own[:, first:].reshape(entities, entities, size, size)[everyone, everyone]
+    with_public = common[first:].reshape(entities, size, size)
+    with_channels = received[:first, first:].reshape(-1, size, entities, size)
+    previous = received[first:, first:].reshape(entities, size, entities, size)[everyone, :, everyone]
+    private, public, synthetic = (
+        weight[:, None, None] for weight in (fit.private_weight, fit.public_weight, fit.synthetic_weight)
+    )
+    pool = jnp.einsum("kc,cakb->kab", read, with_channels)
+    return private * with_own.mT + public * with_public.mT + synthetic * pool, previous
+
+
+def _where_settled(law: Law, value: Array, otherwise: float) -> Array:
+    """The value, whose leading axis is that of the entities, where these have a law."""
+    return jnp.where(law.settled.reshape(-1, *[1] * (value.ndim - 1)), value, otherwise)

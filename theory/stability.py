@@ -100,8 +100,8 @@ def lemma1_bound(
     safe_alpha = jnp.where(alpha > 0, alpha, 1.0)
     delta = (1 - alpha) * beta * scale / (safe_alpha * mixing)
     surplus = (1 - alpha) * jnp.maximum(mixing - beta, 0) / (safe_alpha * mixing)
-    published = jnp.where((ecosystem.shares > 0)[:, None, None], ecosystem.synthetic, 0)
-    epsilon = _smallest_eigenvalue(published, pseudo_inverse(surplus * ecosystem.public + ecosystem.pool_gram))
+    published = jnp.where((ecosystem.shares > 0)[:, None, None], ecosystem.synthetic.gram, 0)
+    epsilon = _smallest_eigenvalue(published, pseudo_inverse(surplus * ecosystem.public.gram + ecosystem.pool_gram))
     return jnp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
 
 
@@ -125,11 +125,11 @@ def _smallest_eigenvalue(grams: Float[Array, "entity d d"], inverse: Float[Array
 
 def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Largest λ, and its γ, with γ S_k = λ S~_k + (1-λ) S_* for all publishing k; NaN if there is none."""
-    publics = jnp.broadcast_to(ecosystem.public, ecosystem.private.shape)
+    publics = jnp.broadcast_to(ecosystem.public.gram, ecosystem.private.gram.shape)
     # An entity without a share of the pool publishes nothing, so its data do not matter.
     heard = (ecosystem.shares > 0).astype(float)[:, None, None]
-    basis = jnp.stack([(heard * ecosystem.private).ravel(), (heard * publics).ravel()], axis=1)
-    target = (heard * ecosystem.synthetic).ravel()
+    basis = jnp.stack([(heard * ecosystem.private.gram).ravel(), (heard * publics).ravel()], axis=1)
+    target = (heard * ecosystem.synthetic.gram).ravel()
     private_only = basis[:, 0] @ target / jnp.maximum(basis[:, 0] @ basis[:, 0], jnp.finfo(float).tiny)
     scales = jnp.maximum(jnp.linalg.norm(basis, axis=0), jnp.finfo(float).tiny)
     unit = basis / scales[None, :]  # private and public data may differ in size by any factor
@@ -214,11 +214,11 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
         False
     """
     alpha, beta = weights.per_entity(ecosystem.entities)
-    size = jnp.trace(ecosystem.synthetic, axis1=-2, axis2=-1)
+    size = jnp.trace(ecosystem.synthetic.gram, axis1=-2, axis2=-1)
     publishing = (ecosystem.shares > 0) & (size > 0)
     pool = ecosystem.pool_gram
     shape = pool / jnp.trace(pool)
-    off = jnp.linalg.norm(ecosystem.synthetic - size[:, None, None] * shape[None], axis=(-2, -1))
+    off = jnp.linalg.norm(ecosystem.synthetic.gram - size[:, None, None] * shape[None], axis=(-2, -1))
     applies = (~publishing | (off <= PROPORTIONALITY_TOLERANCE * size)).all()
 
     def scaled(gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -228,11 +228,11 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
         on_private, on_public, on_pool = (
             (weight > RANK_TOLERANCE).astype(float) for weight in ((1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha)
         )
-        known = on_private * scaled(private) + on_public * scaled(ecosystem.public)
+        known = on_private * scaled(private) + on_public * scaled(ecosystem.public.gram)
         return on_pool * range_projector(published @ kernel_projector(known) @ published, _ROUNDING)
 
     published = range_projector(pool)
-    lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private)
+    lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private.gram)
     learned = jnp.where(publishing[:, None, None], published[None] - lost, 0).sum(0)
     rank = jnp.trace(range_projector(learned, _ROUNDING))
     return CommonPrompts(applies, applies & (jnp.abs(rank - jnp.trace(published)) < 0.5))

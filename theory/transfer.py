@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .consensus import Law
+from .law import Law
 from .measures import mean_map
 
 
@@ -51,11 +51,9 @@ def transfer(law: Law) -> Float[Array, "entity dataset"]:
         >>> print(" ".join(f"{weight:.4f}" for weight in weights[0]))  # own private, other's private, public data
         0.3750 0.1250 0.5000
     """
-    ecosystem, training, pool = law.ecosystem, law.training, law.pool
-    heard = training.from_pool
-    private = jnp.einsum("kab,jba->kj", heard, pool.from_private @ ecosystem.private)
-    own = training.private_weight * jnp.einsum("kab,kba->k", training.inverse, ecosystem.private)
-    known = training.public_weight[:, None, None] * training.inverse + heard @ pool.from_public
-    public = jnp.einsum("kab,ba->k", known, ecosystem.public)
+    ecosystem, state, maps = law.ecosystem, law.state, law.from_state
+    private = jnp.einsum("kas,jsa->kj", maps, state.from_private @ ecosystem.private.gram)
+    own = jnp.einsum("kab,kba->k", law.from_own, ecosystem.private.gram)
+    public = jnp.einsum("kab,ba->k", law.from_public + maps @ state.from_public, ecosystem.public.gram)
     weights = jnp.concatenate([private + jnp.diag(own), public[:, None]], axis=1) / ecosystem.dimension
-    return jnp.where(law.exists, weights, jnp.nan)
+    return jnp.where(law.settled[:, None], weights, jnp.nan)

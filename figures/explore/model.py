@@ -12,14 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from crossfeed.errors import InvalidInput
+
 from ...sim.sharding import sharded_grid
-from ...sim.sweep.padded import PaddedEcosystem
 from ...sim.sweep.quantities import QUANTITIES, Point
-from ...theory.ecosystem import Ecosystem
+from ...theory.ecosystem import Dataset, Ecosystem
 from ...theory.measures import minimum_variance
+from ...theory.memories import Accumulate
+from ...theory.pools import Network
 from ...theory.stability import universal_bound
 from ...theory.stein import UNIT_ROOT_TOLERANCE, has_limit
 from ...theory.weights import Weights
+from ...theory.workflow import PAPER, Workflow
 
 MOST_ENTITIES = 50
 FEATURES = 8
@@ -53,7 +57,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         spectral_radius: ρ(Q).
-        universal_bound: Theorem U's bound on ρ(Q) for all weights.
+        universal_bound: Theorem U's bound on ρ(Q) for all weights; NaN if the workflow is not the paper's.
         minimum_variance: MSE of the best unbiased estimator that sees all real data.
         mse: MSE of every entity at generations 0..T.
         mean_mse: mean of `mse` over entities.
@@ -88,7 +92,7 @@ class Diagram(NamedTuple):
     efficiency: Float[Array, "beta alpha"]
 
 
-def turned_ecosystem(setting: Setting) -> PaddedEcosystem:
+def turned_ecosystem(setting: Setting) -> Ecosystem:
     """Ecosystem of a setting, padded to `MOST_ENTITIES`.
 
     With m = min(K, d) topics, at least two, entity j has topic j mod m. S_j = c L_j e e', S~_j = L_j v v', and S_* is a
@@ -109,16 +113,13 @@ def turned_ecosystem(setting: Setting) -> PaddedEcosystem:
     strength = LEAST_STRENGTH * (MOST_STRENGTH / LEAST_STRENGTH) ** ((everyone + 1).astype(float) * _GOLDEN % 1)
     size = (strength * counted)[:, None, None]
     shares = counted / strength
-    return PaddedEcosystem(
-        Ecosystem(
-            size * known[:, :, None] * known[:, None, :],
-            PUBLIC_STRENGTH * jnp.eye(FEATURES),
-            setting.volume * size * topic[:, :, None] * topic[:, None, :],
-            shares / shares.sum(),
-            1.0,
-            jnp.ones(FEATURES),
-        ),
-        present,
+    truth = jnp.ones(FEATURES)
+    return Ecosystem(
+        private=Dataset(size * known[:, :, None] * known[:, None, :], truth=truth),
+        public=Dataset(PUBLIC_STRENGTH * jnp.eye(FEATURES), truth=truth),
+        synthetic=Dataset(setting.volume * size * topic[:, :, None] * topic[:, None, :]),
+        shares=shares / shares.sum(),
+        present=present,
     )
 
 
@@ -127,18 +128,18 @@ def worst_angle(topics: Int[Array, ""] | int) -> Float[Array, ""]:
     return jnp.arccos(jnp.sqrt((1 - 1 / jnp.sqrt(topics)) / 2))
 
 
-def predict(setting: Setting) -> Prediction:
+def predict(setting: Setting, workflow: Workflow = PAPER) -> Prediction:
     """Exact results at one setting, to be jitted."""
-    padded = turned_ecosystem(setting)
-    point = _point(padded, setting.alpha, setting.beta)
+    ecosystem = turned_ecosystem(setting)
+    point = _point(ecosystem, setting.alpha, setting.beta, workflow)
 
     def found(name: str) -> Array:
         return QUANTITIES[name].compute(point)
 
     return Prediction(
         spectral_radius=found("spectral_radius"),
-        universal_bound=universal_bound(padded.ecosystem),
-        minimum_variance=minimum_variance(padded.ecosystem),
+        universal_bound=universal_bound(ecosystem) if workflow == PAPER else jnp.asarray(jnp.nan),
+        minimum_variance=minimum_variance(ecosystem),
         mse=found("mse_trajectory"),
         mean_mse=found("mean_mse_trajectory"),
         limit_mse=found("mean_mse"),
@@ -149,12 +150,12 @@ def predict(setting: Setting) -> Prediction:
     )
 
 
-def scan_weights(setting: Setting) -> Diagram:
+def scan_weights(setting: Setting, workflow: Workflow = PAPER) -> Diagram:
     """Phase diagram of a setting, whose own weights it does not depend on; to be jitted."""
-    padded = turned_ecosystem(setting)
+    ecosystem = turned_ecosystem(setting)
 
     def at(beta: Float[Array, ""], alpha: Float[Array, ""]) -> Diagram:
-        point = _point(padded, alpha, beta)
+        point = _point(ecosystem, alpha, beta, workflow)
         names = ("spectral_radius", "mean_relative_efficiency")
         return Diagram(*(QUANTITIES[name].compute(point) for name in names))
 
@@ -183,5 +184,23 @@ def weight_shares(setting: Setting, prediction: Prediction) -> tuple[float, floa
     return own, private.sum() / setting.entities - own, weights[:, -1].mean()
 
 
-def _point(padded: PaddedEcosystem, alpha: float | Array, beta: float | Array) -> Point:
-    return Point(padded, Weights(alpha, beta), GENERATIONS, 1, jax.random.key(0))
+def check_workflow(workflow: Workflow) -> None:
+    """Refuse a workflow that the page cannot show at every setting.
+
+    Raises:
+        InvalidInput: it is for a fixed number of entities, has no limit, or carries all estimates from one generation to the next.
+    """
+    if isinstance(workflow.pool, Network):
+        raise InvalidInput(
+            "pool.kind is 'network', which is for a fixed number of entities, but here a slider moves it"
+        )
+    if isinstance(workflow.memory, Accumulate):
+        raise InvalidInput("memory.kind is 'accumulate', with which there is no limit to show")
+    if workflow.estimator.carries:
+        raise InvalidInput(
+            "estimator.kind is 'gradient-steps', which takes too long for a page that follows the sliders"
+        )
+
+
+def _point(ecosystem: Ecosystem, alpha: float | Array, beta: float | Array, workflow: Workflow) -> Point:
+    return Point(ecosystem, Weights(alpha, beta), GENERATIONS, 1, jax.random.key(0), workflow)

@@ -12,15 +12,22 @@ from bokeh.server.server import Server
 
 from crossfeed.errors import InvalidInput
 
-from .model import Diagram, Prediction, Setting, predict, scan_weights
+from ...theory import PAPER, Workflow
+from .model import Diagram, Prediction, Setting, check_workflow, predict, scan_weights
 from .page import DEFAULT, Page
 
 
 class Programs:
-    """Functions of `figures.explore.model`, compiled once for all settings, with results in NumPy."""
+    """Functions of `figures.explore.model` for one workflow, compiled once for all settings, with results in NumPy.
 
-    def __init__(self) -> None:
-        self._predict, self._scan = jax.jit(predict), jax.jit(scan_weights)
+    Raises:
+        InvalidInput: `check_workflow` refuses the workflow.
+    """
+
+    def __init__(self, workflow: Workflow = PAPER) -> None:
+        check_workflow(workflow)
+        self._predict = jax.jit(lambda setting: predict(setting, workflow))
+        self._scan = jax.jit(lambda setting: scan_weights(setting, workflow))
 
     def compile(self) -> Iterator[int]:
         """Compile all functions in parallel, and yield the number of finished ones."""

@@ -83,6 +83,8 @@ def about_transfer(setting: Setting, here: Prediction) -> str:
 def about_turn(setting: Setting, here: Prediction) -> str:
     """Sentence on the misalignment as an angle, with the bound of Theorem U."""
     turn = f"The private data of an entity is turned by {math.degrees(here.turn):.0f}° from its topic"
+    if np.isnan(here.universal_bound):  # another workflow than the paper's
+        return f"{turn}."
     bound = f"for all weights ρ(Q) ≤ {float(here.universal_bound):.3f} (Theorem U)"
     if setting.entities == 1:
         return f"{turn}. A single model cannot diverge: {bound}."

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
 
-from ...theory import Ecosystem, Weights
+from ...theory import Dataset, Ecosystem, Weights, ecosystem_from_grams
 
 OUTSIDE = ("unrelated prompts", "β > λ")
 """Ways to violate the condition: S is not a mixture of S~ and S_*, or β exceeds λ."""
@@ -71,13 +71,12 @@ class Draw(eqx.Module):
         count, size = int(self.entities), int(self.features)
         whole = self.ecosystem
         return (
-            Ecosystem(
-                whole.private[:count, :size, :size],
-                whole.public[:size, :size],
-                whole.synthetic[:count, :size, :size],
+            ecosystem_from_grams(
+                whole.private.gram[:count, :size, :size],
+                whole.public.gram[:size, :size],
+                whole.synthetic.gram[:count, :size, :size],
                 whole.shares[:count],
-                whole.noise_variance,
-                jnp.zeros(size),
+                theta=jnp.zeros(size),
             ),
             self.weights,
         )
@@ -96,7 +95,7 @@ def draw_within(key: PRNGKeyArray, sizes: Sizes) -> Draw:
     scale = 4.0 ** jnp.round((2 * gamma - 1) * _SCALE)
     beta = mixing * jnp.minimum(4 * (inner + 2**-32) / 3, 1.0)  # one in four is λ
     synthetic = _mixture(private, public, mixing, scale)
-    ecosystem = Ecosystem(private, public, synthetic, shares)
+    ecosystem = _ecosystem(private, public, synthetic, shares, entities)
     return Draw(ecosystem, Weights(_alpha(level), beta), entities, features, mixing, scale, jnp.array(-1))
 
 
@@ -110,9 +109,25 @@ def draw_outside(key: PRNGKeyArray, sizes: Sizes) -> Draw:
     kind = jnp.where(coin < 0.5, 0, 1)
     synthetic = jnp.where(kind == 0, unrelated / scale, _mixture(private, public, mixing, scale))
     beta = jnp.where(kind == 0, 1 - beta, 1 - beta * (1 - mixing))
-    ecosystem = Ecosystem(private, public, synthetic, shares)
+    ecosystem = _ecosystem(private, public, synthetic, shares, entities)
     nothing = jnp.where(kind == 0, jnp.nan, 1.0)
     return Draw(ecosystem, Weights(_alpha(level), beta), entities, features, mixing * nothing, scale * nothing, kind)
+
+
+def _ecosystem(
+    private: Float[Array, "entity d d"],
+    public: Float[Array, "d d"],
+    synthetic: Float[Array, "entity d d"],
+    shares: Float[Array, " entity"],
+    entities: Int[Array, ""],
+) -> Ecosystem:
+    return Ecosystem(
+        private=Dataset(private),
+        public=Dataset(public),
+        synthetic=Dataset(synthetic),
+        shares=shares,
+        present=jnp.arange(len(shares)) < entities,
+    )
 
 
 def _mixture(

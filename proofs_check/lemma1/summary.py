@@ -84,7 +84,7 @@ def _described(drawn: Draw) -> dict[str, object]:
     """Size, weights and ranks of a drawn ecosystem, as a dictionary."""
     ecosystem, weights = drawn.trimmed()
     ranks = {
-        name: np.linalg.matrix_rank(np.asarray(getattr(ecosystem, name)), hermitian=True).tolist()
+        name: np.linalg.matrix_rank(np.asarray(getattr(ecosystem, name).gram), hermitian=True).tolist()
         for name in ("private", "public", "synthetic")
     }
     numbers = {

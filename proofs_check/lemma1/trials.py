@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from ...sim import sharded_vmap
-from ...theory import lemma1, lemma1_bound, spectral_radius_once
+from ...theory import lemma1, lemma1_bound, spectral_radius
 from .draws import Draw, Sizes, draw_outside, draw_within
 
 _TILE = 256  # ecosystems evaluated at once on a device
@@ -38,7 +38,7 @@ def one_trial(key: PRNGKeyArray, sizes: Sizes, within: bool) -> Trials:
         bound, kind = lemma1_bound(ecosystem, weights.alpha, weights.beta, drawn.mixing, drawn.scale), drawn.kind
     else:  # a small ecosystem may satisfy the condition by chance
         bound, kind = jnp.array(jnp.nan), jnp.where(lemma1(ecosystem, weights).applies, -1, drawn.kind)
-    return Trials(spectral_radius_once(ecosystem, weights), bound, drawn.entities, drawn.features, kind)
+    return Trials(spectral_radius(ecosystem, weights), bound, drawn.entities, drawn.features, kind)
 
 
 def run_trials(keys: Key[Array, " trial"], sizes: Sizes, within: bool) -> Trials:

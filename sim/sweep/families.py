@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from ...theory.ecosystem import Ecosystem
+from ...theory.ecosystem import Dataset, Ecosystem
 from ..real_data import bundled_ecosystem
 from .given_file import load_described
-from .padded import PaddedEcosystem
 from .spec import Spec
 
 
@@ -30,11 +30,11 @@ def given_ecosystem(spec: Spec) -> Ecosystem:
     return bundled_ecosystem(spec.options["name"], spec.values("entities")[0])
 
 
-def make_family(spec: Spec, dimension: int, key: PRNGKeyArray) -> Callable[[dict[str, Any]], PaddedEcosystem]:
+def make_family(spec: Spec, dimension: int, key: PRNGKeyArray) -> Callable[[dict[str, Any]], Ecosystem]:
     """Function from the parameters of one point, those of `spec.AXES` and `draw`, to its ecosystem."""
     if spec.family in ("file", "dataset"):
         given = given_ecosystem(spec)
-        return lambda point: _reshaped(given, jnp.ones(given.entities, bool), point)
+        return lambda point: _reshaped(given, point)
     most = largest_ecosystem(spec)
     noise_variance = spec.options.get("noise_variance", 1.0)
     if spec.family == "symmetric":
@@ -43,16 +43,16 @@ def make_family(spec: Spec, dimension: int, key: PRNGKeyArray) -> Callable[[dict
     return lambda point: _random(key, most, dimension, public_rows, noise_variance, point)
 
 
-def _symmetric(most: int, dimension: int, noise_variance: float, point: dict[str, Any]) -> PaddedEcosystem:
+def _symmetric(most: int, dimension: int, noise_variance: float, point: dict[str, Any]) -> Ecosystem:
     present = jnp.arange(most) < point["entities"]
-    private = jnp.where(present[:, None, None], jnp.eye(dimension)[None], 0.0)
-    shares = present.astype(float) / jnp.asarray(point["entities"], float)
-    return _reshaped(Ecosystem(private, jnp.eye(dimension), private, shares, noise_variance), present, point)
+    data = Dataset(jnp.where(present[:, None, None], jnp.eye(dimension)[None], 0.0), noise_variance)
+    public = Dataset(jnp.eye(dimension), noise_variance)
+    return _reshaped(Ecosystem(private=data, public=public, synthetic=data, present=present), point)
 
 
 def _random(
     key: PRNGKeyArray, most: int, dimension: int, public_rows: int, noise_variance: float, point: dict[str, Any]
-) -> PaddedEcosystem:
+) -> Ecosystem:
     """Ecosystem of Gaussian features as in Figures 2 and 4; an entity's features do not depend on K."""
     key_private, key_public, key_prompts, key_theta = jax.random.split(jax.random.fold_in(key, point["draw"]), 4)
     present = jnp.arange(most) < point["entities"]
@@ -69,18 +69,21 @@ def _random(
     published = point["mixing"] * private + public_part[:, None, None] * public[None]
     published = (1 - point["misalignment"]) * published + point["misalignment"] * grams(key_prompts)
     theta = jax.random.normal(key_theta, (dimension,), dtype=float)
-    shares = present.astype(float) / jnp.asarray(point["entities"], float)
-    return _reshaped(Ecosystem(private, public, published, shares, noise_variance, theta), present, point)
+    ecosystem = Ecosystem(
+        private=Dataset(private, noise_variance, theta),
+        public=Dataset(public, noise_variance, theta),
+        synthetic=Dataset(published, noise_variance),
+        present=present,
+    )
+    return _reshaped(ecosystem, point)
 
 
-def _reshaped(ecosystem: Ecosystem, present: Bool[Array, " entity"], point: dict[str, Any]) -> PaddedEcosystem:
+def _reshaped(ecosystem: Ecosystem, point: dict[str, Any]) -> Ecosystem:
     """Ecosystem with its published data scaled by the volume, and with the share of the first entity if that is given."""
+    present = ecosystem.present
     shares: Float[Array, " entity"] = ecosystem.shares
     if (first := point.get("dominant_share")) is not None:
         others = present.astype(float) * (1 - first) / (present.sum() - 1).astype(float)
         shares = jnp.where(jnp.arange(len(present)) == 0, first, others)
-    synthetic = point["volume"] * ecosystem.synthetic
-    ecosystem = Ecosystem(
-        ecosystem.private, ecosystem.public, synthetic, shares, ecosystem.noise_variance, ecosystem.theta
-    )
-    return PaddedEcosystem(ecosystem, present)
+    grown = point["volume"] * ecosystem.synthetic.gram
+    return eqx.tree_at(lambda e: (e.shares, e.synthetic.gram), ecosystem, (shares, grown))

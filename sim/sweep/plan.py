@@ -8,12 +8,12 @@ import numpy as np
 
 from crossfeed.errors import InvalidInput
 
+from ..sharding import cached_tile
 from .families import given_ecosystem, largest_ecosystem
 from .quantities import QUANTITIES
 from .spec import Spec
 
 _MOST_POINTS = 2**14  # per tile: small enough that progress is visible and an interruption loses little
-_MOST_AT_ONCE = 32  # more points exceed the cache, and are not faster
 _WORKING_COPIES = 60  # K × d × d arrays that the exact theory holds for one point
 
 
@@ -116,7 +116,7 @@ class Plan:
                 f"{8 * numbers / 2**20:.0f} MiB: allow more, or ask for fewer entities, features or replicates"
             )
         fitting = self.spec.memory_mib * 2**20 // (2 * 8 * numbers)
-        return max(1, min(fitting, _MOST_AT_ONCE, self.rows_per_tile * len(self.alphas)))
+        return max(1, min(fitting, cached_tile(self.entities, size), self.rows_per_tile * len(self.alphas)))
 
     @cached_property
     def blocks(self) -> int:
@@ -156,9 +156,11 @@ class Plan:
         chosen = {name: values[i] for (name, values), i in zip(self.outer.items(), tile.outer, strict=True)}
         return {name: value for name, value in (fixed | chosen).items() if name not in ("alpha", "beta")}
 
-    def dimension_of(self, tile: Tile) -> int:
-        """Value of d in a tile, the one parameter that needs a compiled program for each value."""
-        return int(self.parameters(tile).get("dimension", self.dimensions[0]))
+    def compiled_for(self, tile: Tile) -> tuple[int, int | None]:
+        """Values of d and of the gradient steps in a tile: the parameters that need a program of their own for each value."""
+        parameters = self.parameters(tile)
+        steps = parameters.get("estimator_steps")
+        return int(parameters.get("dimension", self.dimensions[0])), None if steps is None else int(steps)
 
     def chunk(self, tile: Tile) -> tuple[int, ...]:
         """Index of a tile's chunk in an array over the swept dimensions."""

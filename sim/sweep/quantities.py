@@ -7,63 +7,87 @@ from functools import cached_property
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from ...theory.consensus import Law, limit, trajectory
+from ...theory.consensus import limit, trajectory
 from ...theory.ecosystem import Ecosystem
 from ...theory.homogenization import homogenization
+from ...theory.law import Law
 from ...theory.measures import mse, mspe, relative_efficiency
+from ...theory.reasons import reason
+from ...theory.results import RESULTS
 from ...theory.stability import common_prompts, lemma1, universal_bound
 from ...theory.transfer import transfer
 from ...theory.weights import Weights
+from ...theory.workflow import PAPER, Workflow
 from ..monte_carlo import Simulation, simulate
 from ..samplers import make_moment_sampler
-from .padded import PaddedEcosystem
+
+REASONS = {
+    "none": RESULTS.successful,
+    "no_limit": RESULTS.no_limit,
+    "ill_conditioned": RESULTS.ill_conditioned,
+    "depends_on_theta": RESULTS.depends_on_truth,
+    "data_do_not_span": RESULTS.data_do_not_span,
+    "truths_differ": RESULTS.truths_differ,
+}
+"""Reasons for a missing value, in the order of their codes in a store."""
 
 
 class Point:
     """Ecosystem and weights at one point of a sweep; the laws of its estimates are computed once, on first use.
 
     Attributes:
-        ecosystem: with padding.
-        present: which of its entities are no padding.
+        ecosystem: with absent entities where others have more.
         weights: α and β.
         generations: T of trajectories and of Monte Carlo.
         replicates: of Monte Carlo.
         key: of Monte Carlo.
+        workflow: estimator, pool and memory.
     """
 
     def __init__(
-        self, padded: PaddedEcosystem, weights: Weights, generations: int, replicates: int, key: PRNGKeyArray
+        self,
+        ecosystem: Ecosystem,
+        weights: Weights,
+        generations: int,
+        replicates: int,
+        key: PRNGKeyArray,
+        workflow: Workflow = PAPER,
     ) -> None:
-        self.ecosystem: Ecosystem = padded.ecosystem
-        self.present = padded.present
+        self.ecosystem, self.workflow = ecosystem, workflow
         self.weights, self.generations, self.replicates, self.key = weights, generations, replicates, key
 
     @cached_property
     def limit(self) -> Law:
         """Law of the estimates in the limit (Theorem 3)."""
-        return limit(self.ecosystem, self.weights)
+        return limit(self.ecosystem, self.weights, self.workflow)
+
+    @cached_property
+    def reason(self) -> Array:
+        """Code in `REASONS` of why a value of the limit is missing, 0 if none is."""
+        why = reason(self.limit)
+        return jnp.argmax(jnp.stack([why == each for each in REASONS.values()])).astype(jnp.int8)
 
     @cached_property
     def mse_trajectory(self) -> Array:
         """MSE of every entity at generations 0..T (Theorem 2)."""
-        return trajectory(self.ecosystem, self.weights, self.generations, mse)
+        return trajectory(self.ecosystem, self.weights, self.generations, mse, self.workflow)
 
     @cached_property
     def simulation(self) -> Simulation:
         """Monte Carlo estimates from the moment sampler."""
-        sampler = make_moment_sampler(self.ecosystem)
+        sampler = make_moment_sampler(self.ecosystem, self.workflow)
         return simulate(sampler, self.weights, self.generations, self.replicates, self.key)
 
     def each(self, values: Array, axis: int = -1) -> Array:
-        """Values of the entities along an axis, with NaN in place of padding."""
+        """Values of the entities along an axis, with NaN for absent entities."""
         shape = [1] * values.ndim
         shape[axis] = -1
-        return jnp.where(self.present.reshape(shape), values, jnp.nan)
+        return jnp.where(self.ecosystem.present.reshape(shape), values, jnp.nan)
 
     def mean(self, values: Array) -> Array:
-        """Mean over the entities on the last axis, without padding."""
-        present = jnp.broadcast_to(self.present, values.shape)
-        return jnp.where(present, values, 0).sum(-1) / self.present.sum().astype(values.dtype)
+        """Mean over the entities on the last axis, of those that are present."""
+        present = jnp.broadcast_to(self.ecosystem.present, values.shape)
+        return jnp.where(present, values, 0).sum(-1) / self.ecosystem.present.sum().astype(values.dtype)
 
 
 @dataclass(frozen=True)
@@ -75,12 +99,18 @@ class Quantity:
         units: σ² for multiples of the noise variance, 1 for pure numbers.
         compute: function from a point to the value there.
         dims: names of the value's dimensions, out of entity, task, dataset (entities, then public) and generation.
+        of_limit: whether it is one of the limit.
+        of_paper: whether it is a statement about the paper's workflow alone.
+        dtype: type of the stored numbers.
     """
 
     long_name: str
     units: str
     compute: Callable[[Point], Array]
     dims: tuple[str, ...] = ()
+    of_limit: bool = False
+    of_paper: bool = False
+    dtype: str = "float64"
 
 
 def _spectral_radius(point: Point) -> Array:
@@ -91,7 +121,7 @@ def _spectral_radius(point: Point) -> Array:
 
 def _transfer(point: Point) -> Array:
     weights = point.each(transfer(point.limit), axis=0)
-    return jnp.where(jnp.append(point.present, True)[None, :], weights, jnp.nan)
+    return jnp.where(jnp.append(point.ecosystem.present, True)[None, :], weights, jnp.nan)
 
 
 def _mspe(point: Point) -> Array:
@@ -104,32 +134,38 @@ def _from_others(point: Point) -> Array:
     return point.mean(weights.sum(1) - jnp.diagonal(weights))
 
 
+def _of_limit(long_name: str, units: str, compute: Callable[[Point], Array], dims: tuple[str, ...] = ()) -> Quantity:
+    return Quantity(long_name, units, compute, dims, of_limit=True)
+
+
+def _of_paper(long_name: str, compute: Callable[[Point], Array]) -> Quantity:
+    return Quantity(long_name, "1", compute, of_paper=True)
+
+
 QUANTITIES: dict[str, Quantity] = {
-    "spectral_radius": Quantity("spectral radius ρ(Q)", "1", _spectral_radius),
-    "mse": Quantity("MSE in the limit", "σ²", lambda p: p.each(mse(p.limit)), ("entity",)),
-    "mean_mse": Quantity("mean MSE in the limit", "σ²", lambda p: p.mean(mse(p.limit))),
-    "mspe": Quantity("MSPE in the limit", "σ²", _mspe, ("entity", "task")),
-    "relative_efficiency": Quantity(
+    "spectral_radius": _of_limit("spectral radius ρ(Q)", "1", _spectral_radius),
+    "reason": Quantity("why a value of the limit is missing", "1", lambda p: p.reason, of_limit=True, dtype="int8"),
+    "mse": _of_limit("MSE in the limit", "σ²", lambda p: p.each(mse(p.limit)), ("entity",)),
+    "mean_mse": _of_limit("mean MSE in the limit", "σ²", lambda p: p.mean(mse(p.limit))),
+    "mspe": _of_limit("MSPE in the limit", "σ²", _mspe, ("entity", "task")),
+    "relative_efficiency": _of_limit(
         "relative efficiency", "1", lambda p: p.each(relative_efficiency(p.limit)), ("entity",)
     ),
-    "mean_relative_efficiency": Quantity(
+    "mean_relative_efficiency": _of_limit(
         "mean relative efficiency", "1", lambda p: p.mean(relative_efficiency(p.limit))
     ),
-    "homogenization": Quantity(
-        "homogenization (mean error correlation)", "1", lambda p: homogenization(p.limit, p.present)
+    "homogenization": _of_limit("homogenization (mean error correlation)", "1", lambda p: homogenization(p.limit)),
+    "transfer": _of_limit("transfer (weight on each dataset)", "1", _transfer, ("entity", "dataset")),
+    "mean_transfer": _of_limit("transfer (weight on others' private data)", "1", _from_others),
+    "lemma1_applies": _of_paper(
+        "condition of Lemma 1 holds", lambda p: jnp.asarray(lemma1(p.ecosystem, p.weights).applies, float)
     ),
-    "transfer": Quantity("transfer (weight on each dataset)", "1", _transfer, ("entity", "dataset")),
-    "mean_transfer": Quantity("transfer (weight on others' private data)", "1", _from_others),
-    "lemma1_applies": Quantity(
-        "condition of Lemma 1 holds", "1", lambda p: jnp.asarray(lemma1(p.ecosystem, p.weights).applies, float)
-    ),
-    "lemma1_bound": Quantity("bound of Lemma 1", "1", lambda p: lemma1(p.ecosystem, p.weights).bound),
-    "common_prompts_stable": Quantity(
+    "lemma1_bound": _of_paper("bound of Lemma 1", lambda p: lemma1(p.ecosystem, p.weights).bound),
+    "common_prompts_stable": _of_paper(
         "common-prompt criterion says stable",
-        "1",
         lambda p: common_prompts(p.ecosystem, p.weights).stable.astype(float),
     ),
-    "universal_bound": Quantity("bound of Theorem U", "1", lambda p: universal_bound(p.ecosystem)),
+    "universal_bound": _of_paper("bound of Theorem U", lambda p: universal_bound(p.ecosystem)),
     "mse_trajectory": Quantity("MSE", "σ²", lambda p: p.each(p.mse_trajectory), ("generation", "entity")),
     "mean_mse_trajectory": Quantity("mean MSE", "σ²", lambda p: p.mean(p.mse_trajectory), ("generation",)),
     "monte_carlo_mse": Quantity(

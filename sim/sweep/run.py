@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,9 @@ def _computed(plan: Plan, numbers: list[int]) -> Iterator[tuple[int, dict[str, n
     """Values of tiles, tile by tile; the next ones are computed while the caller stores these."""
     devices = jax.local_device_count()
     waiting = None
-    for dimension, same in groupby(numbers, lambda number: plan.dimension_of(plan.tile(number))):
-        program = _program(plan, dimension)
+    make = cache(lambda dimension, steps: _program(plan, dimension, steps))
+    for sizes, same in groupby(numbers, lambda number: plan.compiled_for(plan.tile(number))):
+        program = make(*sizes)
         for together in _batched(same, devices):
             started = together, program(*_inputs(plan, together, devices))
             if waiting:
@@ -101,7 +103,7 @@ def _computed(plan: Plan, numbers: list[int]) -> Iterator[tuple[int, dict[str, n
         yield from _unpacked(plan, *waiting)
 
 
-def _program(plan: Plan, dimension: int) -> Callable[..., dict[str, Array]]:
+def _program(plan: Plan, dimension: int, steps: int | None) -> Callable[..., dict[str, Array]]:
     """Compiled function of the tiles' parameters: every device computes one tile, in groups of points that fit the memory."""
     spec = plan.spec
     key_family, key_simulation = jax.random.split(jax.random.key(spec.seed))
@@ -113,11 +115,12 @@ def _program(plan: Plan, dimension: int) -> Callable[..., dict[str, Array]]:
         betas: Float[Array, " point"],
         indices: UInt32[Array, " point"],
     ) -> dict[str, Array]:
-        padded = family(parameters)
+        ecosystem = family(parameters)
+        workflow = spec.workflow_at(parameters | ({} if steps is None else {"estimator_steps": steps}))
 
         def point(alpha: Float[Array, ""], beta: Float[Array, ""], index: UInt32[Array, ""]) -> dict[str, Array]:
             key = jax.random.fold_in(key_simulation, index)
-            at = Point(padded, Weights(alpha, beta), spec.generations, spec.replicates, key)
+            at = Point(ecosystem, Weights(alpha, beta), spec.generations, spec.replicates, key, workflow)
             return {name: QUANTITIES[name].compute(at) for name in spec.quantities}
 
         grouped = (values.reshape(-1, plan.points_at_once) for values in (alphas, betas, indices))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -11,17 +11,33 @@ import numpy as np
 from crossfeed.reading import read_text_file
 from crossfeed.toml_reader import TomlReader, parse_toml
 
+from ...theory.memories import Forget
+from ...theory.workflow import Workflow
+from ...theory.workflow_file import PARTS, make_part
 from ..real_data import DATASETS
 from .given_file import description
 from .quantities import QUANTITIES
 
 FAMILIES = ("random", "symmetric", "file", "dataset")
-AXES = ("dimension", "rank", "entities", "volume", "dominant_share", "mixing", "misalignment", "beta", "alpha")
+WORKFLOW_AXES = ("estimator_steps", "estimator_rate", "estimator_penalty", "pool_fresh", "memory_rate")
+"""Names of the axes that are numbers of the workflow's tables."""
+AXES = (
+    "dimension",
+    "rank",
+    "entities",
+    "volume",
+    "dominant_share",
+    "mixing",
+    "misalignment",
+    *WORKFLOW_AXES,
+    "beta",
+    "alpha",
+)
 """Names of the axes in the order of the store's dimensions, which follow `draw`; the last two vary fastest."""
 
 # Per axis. More would not fit a store anyway, and would be expanded in memory before being refused.
 _MOST_VALUES = 100_000
-_WHOLE = {"dimension", "rank", "entities"}
+_WHOLE = {"dimension", "rank", "entities", "estimator_steps"}
 _DEFAULTS = {"dimension": 15, "rank": 5, "entities": 4, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
 _LIMITS = {
     "dimension": (1, np.inf),
@@ -35,7 +51,7 @@ _LIMITS = {
     "alpha": (0, 1),
 }
 _FAMILY_AXES = {
-    "random": set(AXES),
+    "random": set(AXES) - set(WORKFLOW_AXES),
     "symmetric": {"dimension", "entities", "volume", "dominant_share", "alpha", "beta"},
     "file": {"volume", "dominant_share", "alpha", "beta"},
     "dataset": {"entities", "volume", "dominant_share", "alpha", "beta"},
@@ -63,6 +79,7 @@ class Spec:
         replicates: number of Monte Carlo replicates.
         seed: seed of random ecosystems and of Monte Carlo.
         memory_mib: memory in MiB that a tile and its results may take on each device.
+        workflow: the tables of the workflow, without the numbers that are axes.
     """
 
     family: str
@@ -73,6 +90,20 @@ class Spec:
     replicates: int
     seed: int
     memory_mib: int
+    workflow: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def workflow_at(self, point: dict[str, Any]) -> Workflow:
+        """The workflow at a point, whose parameters may be traced."""
+        parts = {}
+        for part, table in self.workflow.items():
+            settings = {key: value for key, value in table.items() if key != "kind"}
+            settings |= {
+                name.removeprefix(f"{part}_"): point[name]
+                for name in WORKFLOW_AXES
+                if name.startswith(part) and name in point
+            }
+            parts[part] = PARTS[part][table["kind"]].make(**settings)
+        return Workflow(**parts)
 
     @property
     def swept(self) -> dict[str, tuple[float | int, ...]]:
@@ -142,10 +173,16 @@ def parse_spec(text: str, source: str = "spec", folder: Path = Path()) -> Spec:
 class _Reader(TomlReader):
     def spec(self, folder: Path) -> Spec:
         for table in self.content:
-            if table not in ("sweep", "ecosystem", "axes"):
-                self.fail("", table, f"unknown: a sweep has [sweep], [ecosystem] and [axes], not {table!r}")
+            if table not in ("sweep", "ecosystem", "axes", *PARTS):
+                self.fail("", table, f"unknown: a sweep has the tables sweep, ecosystem, axes, {', '.join(PARTS)}")
         family, options = self.family(folder)
         axes = self.axes(family)
+        workflow, numbers = self.workflow()
+        axes |= numbers
+        if (readers := workflow.get("pool", {}).get("readers")) is not None:
+            entities = options.get("entities", axes.get("entities"))
+            if entities != len(readers):
+                self.fail("pool", "readers", f"is for {len(readers)} entities, but the sweep has {entities}")
         sweep = self.table("sweep", _SWEEP_KEYS)
         if not (names := sweep.get("quantities")):
             self.fail("sweep", "quantities", f"missing: choose from {', '.join(QUANTITIES)}")
@@ -154,6 +191,17 @@ class _Reader(TomlReader):
                 self.fail("sweep", "quantities", f"{name!r} is not a quantity: choose from {', '.join(QUANTITIES)}")
         if len(set(names)) < len(names):
             self.fail("sweep", "quantities", "names a quantity twice")
+        for name in names:
+            if workflow and QUANTITIES[name].of_paper:
+                self.fail(
+                    "sweep", "quantities", f"{name!r} is a statement about the paper's workflow, not about this one"
+                )
+            if QUANTITIES[name].of_limit and workflow.get("memory", {}).get("kind") == "accumulate":
+                self.fail(
+                    "sweep", "quantities", f"{name!r} is one of a limit, which memory.kind 'accumulate' has none of"
+                )
+        if any(QUANTITIES[name].of_limit for name in names) and "reason" not in names:
+            names = [*names, "reason"]
         for key, least in (("generations", 0), ("replicates", 2), ("memory_mib", 1)):
             if sweep.get(key, least) < least:
                 self.fail("sweep", key, f"is {sweep[key]}, but must be at least {least}")
@@ -168,7 +216,34 @@ class _Reader(TomlReader):
             sweep.get("replicates", 1000),
             sweep.get("seed", 0),
             sweep.get("memory_mib", 512),
+            workflow,
         )
+
+    def workflow(self) -> tuple[dict[str, dict[str, Any]], dict[str, float | int | tuple[float | int, ...]]]:
+        """The tables of the workflow, and their numbers that are axes."""
+        tables: dict[str, dict[str, Any]] = {}
+        axes: dict[str, float | int | tuple[float | int, ...]] = {}
+        for part in PARTS:
+            table = self.content.get(part)
+            if not isinstance(table, dict):
+                if table is not None:
+                    self.fail("", part, "must be a table")
+                continue
+            swept = {key: value for key, value in table.items() if f"{part}_{key}" in WORKFLOW_AXES}
+            numbers = {key: self.values(f"{part}_{key}", value, (part, key)) for key, value in swept.items()}
+            for key, values in numbers.items():
+                for value in values if isinstance(values, tuple) else (values,):
+                    others = {other: one[0] if isinstance(one, tuple) else one for other, one in numbers.items()}
+                    content = {part: table | others | {key: value}}
+                    made = make_part(TomlReader(content, self.text, self.source), part)
+                    if isinstance(made, Forget) and made.rate == 0:
+                        self.fail(part, key, "is 0, which keeps all pools for ever: that is memory.kind 'accumulate'")
+            if not numbers:
+                make_part(self, part)
+            fixed = {key: value for key, value in table.items() if key not in numbers}
+            tables[part] = {"kind": next(iter(PARTS[part]))} | fixed
+            axes |= {f"{part}_{key}": value for key, value in numbers.items()}
+        return tables, axes
 
     def family(self, folder: Path) -> tuple[str, dict[str, Any]]:
         table = self.content.get("ecosystem", {})
@@ -201,6 +276,8 @@ class _Reader(TomlReader):
             name: value for name, value in _DEFAULTS.items() if name in _FAMILY_AXES[family]
         }
         for name, value in table.items():
+            if name in WORKFLOW_AXES:
+                self.fail("axes", name, f"is set in the table [{name.partition('_')[0]}]: give its values there")
             if name not in AXES:
                 self.fail("axes", name, f"unknown: choose from {', '.join(AXES)}")
             if name not in _FAMILY_AXES[family]:
@@ -218,51 +295,53 @@ class _Reader(TomlReader):
             self.fail("axes", "entities", "must be one number for the family 'dataset': its slices depend on it")
         return axes
 
-    def values(self, name: str, value: Any) -> float | int | tuple[float | int, ...]:
-        """A number, a list of numbers, or a range."""
+    def values(
+        self, name: str, value: Any, place: tuple[str, str] | None = None
+    ) -> float | int | tuple[float | int, ...]:
+        """A number, a list of numbers, or a range, which stands at a place other than its axis, if that is given."""
+        place = place or ("axes", name)
         if isinstance(value, dict):
-            return self.range(name, value)
+            return self.range(name, value, place)
         if not isinstance(value, list):
-            return self.number(name, value)
+            return self.number(name, value, place)
         if not value:
-            self.fail("axes", name, "is an empty list")
+            self.fail(*place, "is an empty list")
         if len(value) > _MOST_VALUES:
-            self.fail("axes", name, f"holds {len(value)} values, but may hold at most {_MOST_VALUES}")
-        numbers = tuple(self.number(name, one) for one in value)
+            self.fail(*place, f"holds {len(value)} values, but may hold at most {_MOST_VALUES}")
+        numbers = tuple(self.number(name, one, place) for one in value)
         if twice := [one for one, times in Counter(numbers).items() if times > 1]:
-            self.fail("axes", name, f"holds {twice[0]} twice")
+            self.fail(*place, f"holds {twice[0]} twice")
         return numbers
 
-    def range(self, name: str, value: dict[str, Any]) -> tuple[float | int, ...]:
+    def range(self, name: str, value: dict[str, Any], place: tuple[str, str]) -> tuple[float | int, ...]:
         wrong = value.keys() ^ {"from", "to", "points"}
         if wrong - {"scale"}:
             self.fail(
-                "axes",
-                name,
+                *place,
                 f"a range has from, to, points and perhaps scale; missing or unknown: {', '.join(sorted(wrong))}",
             )
         points, scale = value["points"], value.get("scale", "linear")
         if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= _MOST_VALUES:
-            self.fail("axes", name, f"points is {points!r}, but must be a whole number from 2 to {_MOST_VALUES}")
+            self.fail(*place, f"points is {points!r}, but must be a whole number from 2 to {_MOST_VALUES}")
         if scale not in ("linear", "log"):
-            self.fail("axes", name, f"scale is {scale!r}, but must be 'linear' or 'log'")
-        first, last = (self.number(name, value[end]) for end in ("from", "to"))
+            self.fail(*place, f"scale is {scale!r}, but must be 'linear' or 'log'")
+        first, last = (self.number(name, value[end], place) for end in ("from", "to"))
         if scale == "log" and min(first, last) <= 0:
-            self.fail("axes", name, f"runs from {first} to {last}, but a log range must be positive")
+            self.fail(*place, f"runs from {first} to {last}, but a log range must be positive")
         grid = (np.geomspace if scale == "log" else np.linspace)(first, last, points)
         if name in _WHOLE:
             grid = np.round(grid).astype(int)
         if len(np.unique(grid)) < points:
-            self.fail("axes", name, f"has {points} points, but only {len(np.unique(grid))} different values")
+            self.fail(*place, f"has {points} points, but only {len(np.unique(grid))} different values")
         return tuple(grid.tolist())
 
-    def number(self, name: str, value: Any) -> float | int:
+    def number(self, name: str, value: Any, place: tuple[str, str]) -> float | int:
         kind = "a whole number" if name in _WHOLE else "a number"
         allowed = int if name in _WHOLE else (int, float)
         if isinstance(value, bool) or not isinstance(value, allowed):
-            self.fail("axes", name, f"is {value!r}, but must be {kind}, a list of them, or a range")
-        low, high = _LIMITS[name]
+            self.fail(*place, f"is {value!r}, but must be {kind}, a list of them, or a range")
+        low, high = _LIMITS.get(name, (-np.inf, np.inf))
         if not (low <= value <= high) or not np.isfinite(value):
             limits = f"be at least {low}" if high == np.inf else f"lie in [{low}, {high}]"
-            self.fail("axes", name, f"is {value}, but must {limits}")
+            self.fail(*place, f"is {value}, but must {limits}")
         return value if name in _WHOLE else float(value)

@@ -24,10 +24,12 @@ from crossfeed.differences import differences, summary
 from crossfeed.errors import CrossfeedError, InvalidInput
 
 from .plan import Plan, Tile
-from .quantities import QUANTITIES
+from .quantities import QUANTITIES, REASONS
 from .spec import Spec
 
 _MARK = "crossfeed_sweep"
+NOT_COMPUTED = -1
+"""Code of a reason in a tile that is not finished."""
 _LABELS = {
     "draw": ("index of the random ecosystem", "1"),
     "dimension": ("number of features d", "1"),
@@ -35,6 +37,11 @@ _LABELS = {
     "entities": ("number of entities K", "1"),
     "volume": ("volume of synthetic data c", "1"),
     "dominant_share": ("share of entity 1 in the pool", "1"),
+    "estimator_steps": ("gradient steps per generation", "1"),
+    "estimator_rate": ("size of a gradient step", "1"),
+    "estimator_penalty": ("ridge penalty", "1"),
+    "pool_fresh": ("fraction of the pool labeled by people", "1"),
+    "memory_rate": ("rate of forgetting", "1"),
     "mixing": ("λ, weight of private inputs among prompts", "1"),
     "misalignment": ("μ, misalignment of prompts", "1"),
     "beta": ("β, weight of private data", "1"),
@@ -258,6 +265,13 @@ def _empty_store_beside(path: Path, plan: Plan) -> Generator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def _flags(name: str) -> dict[str, Any]:
+    """Meaning of the codes of reasons, as the CF conventions write it."""
+    if name != "reason":
+        return {}
+    return {"flag_values": list(range(len(REASONS))), "flag_meanings": " ".join(REASONS)}
+
+
 def _axes(plan: Plan) -> dict[str, np.ndarray]:
     """Coordinates of every dimension; within a point, generations are numbered from 0 and all others from 1."""
     used = {dim for name in plan.spec.quantities for dim in QUANTITIES[name].dims}
@@ -301,11 +315,11 @@ def _make_empty(path: Path, plan: Plan) -> None:
             name,
             shape=tuple(len(values) for values in spec.swept.values()) + plan.value_shape(name),
             chunks=tuple(rows.get(dim, 1) for dim in spec.swept) + plan.value_shape(name),
-            dtype="float64",
-            fill_value=np.nan,
+            dtype=quantity.dtype,
+            fill_value=np.nan if quantity.dtype == "float64" else NOT_COMPUTED,
             compressors=[ZstdCodec(checksum=True)],
             dimension_names=tuple(spec.swept) + quantity.dims,
-            attributes={"long_name": quantity.long_name, "units": quantity.units},
+            attributes={"long_name": quantity.long_name, "units": quantity.units} | _flags(name),
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # consolidated metadata is an extension, which xarray reads

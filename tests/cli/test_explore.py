@@ -63,9 +63,14 @@ def settle(browser: Chromium, setting: Setting) -> None:
 
 def by_theory(setting: Setting) -> dict[str, np.ndarray]:
     """Straight from crossfeed.theory, on the ecosystem without padding."""
-    made, count = turned_ecosystem(setting).ecosystem, setting.entities
-    ecosystem = theory.Ecosystem(
-        made.private[:count], made.public, made.synthetic[:count], made.shares[:count], 1.0, made.theta
+    made, count = turned_ecosystem(setting), setting.entities
+    ecosystem = theory.ecosystem_from_grams(
+        made.private.gram[:count],
+        made.public.gram,
+        made.synthetic.gram[:count],
+        made.shares[:count],
+        1.0,
+        made.public.truth,
     )
 
     @jax.jit

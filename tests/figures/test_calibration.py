@@ -40,6 +40,6 @@ def test_every_published_point_is_reproduced(fitted):
 def test_fit_keeps_the_paper_setting(fitted):
     _, (guess, _) = fitted
     ecosystem = guess.ecosystem()
-    assert ecosystem.private.shape == (4, 15, 15)
-    assert [np.linalg.matrix_rank(gram) for gram in np.asarray(ecosystem.private)] == [5, 5, 5, 5]
-    np.testing.assert_array_equal(ecosystem.synthetic, ecosystem.private)
+    assert ecosystem.private.gram.shape == (4, 15, 15)
+    assert [np.linalg.matrix_rank(gram) for gram in np.asarray(ecosystem.private.gram)] == [5, 5, 5, 5]
+    np.testing.assert_array_equal(ecosystem.synthetic.gram, ecosystem.private.gram)

@@ -5,7 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.figures.explore import model as explore
-from crossfeed.figures.explore.model import GRID, MOST_ENTITIES, Setting, predict, scan_weights, turned_ecosystem
+from crossfeed.figures.explore.model import (
+    GRID,
+    MOST_ENTITIES,
+    Setting,
+    check_workflow,
+    predict,
+    scan_weights,
+    turned_ecosystem,
+)
 
 from crossfeed import theory
 
@@ -30,9 +38,14 @@ def see(traced):
 
 def alone(setting: Setting) -> theory.Ecosystem:
     """The ecosystem in arrays of just its own size."""
-    padded, count = turned_ecosystem(setting).ecosystem, setting.entities
-    return theory.Ecosystem(
-        padded.private[:count], padded.public, padded.synthetic[:count], padded.shares[:count], 1.0, padded.theta
+    padded, count = turned_ecosystem(setting), setting.entities
+    return theory.ecosystem_from_grams(
+        padded.private.gram[:count],
+        padded.public.gram,
+        padded.synthetic.gram[:count],
+        padded.shares[:count],
+        1.0,
+        padded.public.truth,
     )
 
 
@@ -64,7 +77,7 @@ def test_what_is_shown_is_the_theory_of_the_ecosystem_without_padding(see):
 
 def test_without_misalignment_entities_publish_about_what_they_know_and_lemma_1_applies():
     ecosystem = alone(EASY._replace(misalignment=0.0))
-    np.testing.assert_allclose(ecosystem.synthetic, EASY.volume * ecosystem.private, atol=1e-12)
+    np.testing.assert_allclose(ecosystem.synthetic.gram, EASY.volume * ecosystem.private.gram, atol=1e-12)
     assert jax.jit(theory.lemma1)(ecosystem, theory.Weights(EASY.alpha, EASY.beta)).applies
 
 
@@ -75,8 +88,8 @@ def test_full_misalignment_is_the_worst_case_of_theorem_u(entities):
 
     made, worst = alone(EASY._replace(entities=entities, misalignment=1.0)), theory.worst_case(entities, 1.0)
     for name in ("private", "synthetic"):
-        found = shapes(getattr(made, name))
-        np.testing.assert_allclose(found[:, :entities, :entities], shapes(getattr(worst, name)), atol=1e-12)
+        found = shapes(getattr(made, name).gram)
+        np.testing.assert_allclose(found[:, :entities, :entities], shapes(getattr(worst, name).gram), atol=1e-12)
         assert not found[:, entities:].any()
 
 
@@ -120,3 +133,24 @@ def test_the_phase_diagram_agrees_with_single_settings(see):
     diverges = np.asarray(plane.spectral_radius) >= 1 - 1e-10
     np.testing.assert_array_equal(np.isnan(plane.efficiency), diverges)
     assert 0.1 < diverges.mean() < 0.9
+
+
+def test_another_workflow_is_shown_without_the_bound_of_the_papers():
+    workflow = theory.Workflow(theory.Ridge(0.3), theory.Shared(0.1), theory.Forget(0.5))
+    here = jax.jit(lambda setting: predict(setting, workflow))(EASY)
+    law = theory.limit(alone(EASY), theory.Weights(EASY.alpha, EASY.beta), workflow)
+    assert float(here.limit_mse) == pytest.approx(float(theory.mse(law).mean()), rel=1e-9)
+    assert np.isnan(here.universal_bound)
+
+
+@pytest.mark.parametrize(
+    ("workflow", "message"),
+    [
+        (theory.Workflow(pool=theory.Network([[1.0]])), "network"),
+        (theory.Workflow(memory=theory.Accumulate()), "no limit to show"),
+        (theory.Workflow(theory.GradientSteps(1, 0.1)), "gradient-steps"),
+    ],
+)
+def test_workflows_that_no_slider_fits_are_refused(workflow, message):
+    with pytest.raises(theory.InvalidInput, match=message):
+        check_workflow(workflow)

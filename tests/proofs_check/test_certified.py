@@ -62,7 +62,7 @@ def test_consensus_and_lifted_enclosures_agree(alpha, beta):
 def test_singular_training_data_drift_for_ever():
     """β = 0 and S_* singular on what is published (errata E8): ρ is one, exactly."""
     private = jnp.stack([jnp.eye(2)] * 2)
-    ecosystem = theory.Ecosystem(private, jnp.diag(jnp.array([1.0, 0.0])), private, theory.equal_shares(2))
+    ecosystem = theory.ecosystem_from_grams(private, jnp.diag(jnp.array([1.0, 0.0])), private, theory.equal_shares(2))
     assert certify(ecosystem, theory.Weights(0.5, 0.0)).verdict == "unit"
 
 
@@ -79,7 +79,7 @@ def test_pseudo_inverse_is_moore_penrose(seed, rank):
 
 
 def test_floats_stay_what_they_are():
-    ecosystem = theory.Ecosystem(
+    ecosystem = theory.ecosystem_from_grams(
         jnp.full((3, 1, 1), 0.1), jnp.eye(1), jnp.eye(1)[None].repeat(3, 0), jnp.full(3, 1 / 3)
     )
     exact = rational_ecosystem(ecosystem, theory.Weights(0.1, 0.5))

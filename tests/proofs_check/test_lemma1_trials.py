@@ -51,9 +51,9 @@ def test_draws_cover_the_condition_and_its_edges(within):
     assert 0.1 < (mixing == 1).mean() < 0.5
     assert 0.1 < (beta == mixing).mean() < 0.5
     assert set(np.unique(within.entities)) == set(np.unique(within.features)) == {1, 2, 3, 4}
-    publics = np.linalg.matrix_rank(np.asarray(within.ecosystem.public), hermitian=True)
+    publics = np.linalg.matrix_rank(np.asarray(within.ecosystem.public.gram), hermitian=True)
     assert set(publics) == {0, 1, 2, 3, 4}
-    values = np.linalg.eigvalsh(np.asarray(within.ecosystem.private))
+    values = np.linalg.eigvalsh(np.asarray(within.ecosystem.private.gram))
     nonzero = np.where(values > 1e-12 * values[..., -1:], values, np.inf).min(-1)
     assert (values[..., -1] / nonzero).max() > 1e5
 
@@ -68,8 +68,8 @@ def test_padding_changes_nothing(within):
     small = (np.asarray(within.entities) == 3) & (np.asarray(within.features) == 3)
     drawn = take(within, np.flatnonzero(small)[0])
     ecosystem, weights = drawn.trimmed()
-    assert ecosystem.private.shape == (3, 3, 3)
-    whole = float(jax.jit(theory.spectral_radius_once)(drawn.ecosystem, drawn.weights))
+    assert ecosystem.private.gram.shape == (3, 3, 3)
+    whole = float(jax.jit(theory.spectral_radius)(drawn.ecosystem, drawn.weights))
     assert whole == pytest.approx(float(jax.jit(theory.spectral_radius)(ecosystem, weights)), abs=1e-9)
 
 
@@ -145,14 +145,16 @@ def test_a_summary_names_what_it_counts(found):
     assert worst["kind"] == "unrelated prompts"  # the other kind does not reach one
     assert worst["mixing"] is None
     extremal = said["within"]["extremal"]
-    assert (extremal["entities"], extremal["features"]) == found.extremal.drawn.trimmed()[0].private.shape[:2]
+    assert (extremal["entities"], extremal["features"]) == found.extremal.drawn.trimmed()[0].private.gram.shape[:2]
     assert extremal["alpha"] == float(found.extremal.drawn.weights.alpha)
     assert extremal["beta"] == float(found.extremal.drawn.weights.beta)
 
 
 def test_an_error_that_grows_does_so_by_the_spectral_radius():
     made, weights = theory.worst_case(2, 20.0), theory.Weights(0.5, 1.0)
-    ecosystem = theory.Ecosystem(made.private, made.public, made.synthetic, made.shares, theta=jnp.zeros(2))
+    ecosystem = theory.ecosystem_from_grams(
+        made.private.gram, made.public.gram, made.synthetic.gram, made.shares, theta=jnp.zeros(2)
+    )
     radius = float(jax.jit(theory.spectral_radius)(ecosystem, weights))
     found = simulate_divergence(jax.random.key(0), ecosystem, weights, radius)
     assert float(found.exact_growth) == pytest.approx(radius, rel=1e-3)

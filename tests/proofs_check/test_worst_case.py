@@ -43,10 +43,12 @@ def test_best_is_certified_after_rounding(ascents):
 def test_snapping_changes_little_but_the_rounding():
     """Unequal weights, shares and public data turn into α = 1/2, β = 1, S_* = 0 with nearly the same ρ."""
     plain = theory.random_gaussian(jax.random.key(3), 3, 3, 2)
-    ecosystem = theory.Ecosystem(plain.private, plain.public, plain.synthetic, np.array([0.5, 0.3, 0.2]))
+    ecosystem = theory.ecosystem_from_grams(
+        plain.private.gram, plain.public.gram, plain.synthetic.gram, np.array([0.5, 0.3, 0.2])
+    )
     weights = theory.Weights(np.array([0.3, 0.6, 0.8]), np.array([0.2, 0.7, 1.0]))
     snapped, simple = snap(ecosystem, weights)
-    assert not snapped.public.any()
+    assert not snapped.public.gram.any()
     before, after = (jax.jit(theory.spectral_radius)(*pair) for pair in ((ecosystem, weights), (snapped, simple)))
     assert float(after) == pytest.approx(float(before), rel=1e-2)
     assert abs(float(after) - float(before)) > 0

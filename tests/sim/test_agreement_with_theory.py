@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.sim import Prediction, decide, make_moment_sampler, make_row_sampler, predict, simulate, z_scores
-from crossfeed.theory import Ecosystem, Weights, random_gaussian
+from crossfeed.theory import Ecosystem, Weights, ecosystem_from_grams, random_gaussian
 
 FALSE_ALARM = 1e-3  # of this file as a whole
 SMALLEST_ERROR = 0.2
@@ -32,8 +32,8 @@ def gaussian(seed: int, entities: int, dimension: int, rank: int, public_rows: i
 
     def make() -> Ecosystem:
         made = random_gaussian(jax.random.key(seed), entities, dimension, rank, public_rows=public_rows)
-        fields = {f: getattr(made, f) for f in ("private", "public", "synthetic", "shares", "noise_variance", "theta")}
-        return Ecosystem(**(fields | {name: jnp.asarray(value) for name, value in changes.items()}))
+        grams = made.private.gram, made.public.gram, made.synthetic.gram
+        return ecosystem_from_grams(*grams, theta=made.public.truth, **changes)
 
     return make
 
@@ -79,8 +79,8 @@ run = eqx.filter_jit(simulate)
 def test_every_mean_and_covariance_agrees(name):
     case = CASES[name]
     ecosystem, weights = case.ecosystem(), case.weights()
-    assert ecosystem.theta is not None
-    prediction = eqx.filter_jit(predict)(ecosystem, weights, case.generations, ecosystem.theta)
+    assert ecosystem.public.truth is not None
+    prediction = eqx.filter_jit(predict)(ecosystem, weights, case.generations)
     for number, (mode, make_sampler) in enumerate(MODES.items()):
         # Any key would do; one for each case and mode keeps them independent.
         key = jax.random.fold_in(jax.random.key(2025), len(MODES) * list(CASES).index(name) + number)
@@ -96,8 +96,8 @@ def test_every_mean_and_covariance_agrees(name):
 
 def assert_the_case_is_what_its_name_says(name: str, ecosystem: Ecosystem, prediction: Prediction) -> None:
     """Guards the table: a biased case that is not biased would test nothing."""
-    assert ecosystem.theta is not None
-    gap = np.abs(prediction.mean - ecosystem.theta[None, None]).max((1, 2))
+    assert ecosystem.public.truth is not None
+    gap = np.abs(prediction.mean - ecosystem.public.truth[None, None]).max((1, 2))
     assert (gap[0] > 0.1) == name.startswith("biased")
     if name == "biased for ever":
         assert gap[-1] > 0.1

@@ -64,7 +64,9 @@ def blocks(matrices):
 
 
 def total_covariance(ecosystem, mean_map, conditional, formulas: Formulas):
-    real = block_diagonal(jnp.concatenate([pseudo_inverse(ecosystem.private), pseudo_inverse(ecosystem.public)[None]]))
+    real = block_diagonal(
+        jnp.concatenate([pseudo_inverse(ecosystem.private.gram), pseudo_inverse(ecosystem.public.gram)[None]])
+    )
     return formulas.real_noise * mean_map @ real @ mean_map.T + conditional
 
 
@@ -72,7 +74,7 @@ def total_covariance(ecosystem, mean_map, conditional, formulas: Formulas):
 def by_recursion(ecosystem, weights, formulas: Formulas) -> Prediction:
     """Theorems 1 and 2, with C_t = Q (σ² S⁺ + C_{t-1}) times the last factor."""
     alpha, beta = weights.per_generation(ENTITIES, GENERATIONS)
-    noise = NOISE_VARIANCE * pseudo_inverse(block_diagonal(ecosystem.synthetic))
+    noise = NOISE_VARIANCE * pseudo_inverse(block_diagonal(ecosystem.synthetic.gram))
     later = operators(ecosystem, alpha[1], beta[1])
 
     def step(state, _):
@@ -85,7 +87,7 @@ def by_recursion(ecosystem, weights, formulas: Formulas) -> Prediction:
 
     start = operators(ecosystem, alpha[0], beta[0]).real, jnp.zeros_like(noise)
     _, covariances = jax.lax.scan(step, start, length=GENERATIONS + 1)
-    mean = jnp.broadcast_to(ecosystem.theta, (len(COMPARED), ENTITIES, DIMENSION))
+    mean = jnp.broadcast_to(ecosystem.public.truth, (len(COMPARED), ENTITIES, DIMENSION))
     return Prediction(mean, blocks(covariances[np.asarray(COMPARED)]))
 
 
@@ -94,12 +96,12 @@ def by_limit(ecosystem, weights, formulas: Formulas) -> Prediction:
     """Theorem 3, with vec(C) = σ² (I - Q⊗Q)⁻¹ vec(Q S⁺ times the last factor)."""
     now = operators(ecosystem, *weights.per_entity(ENTITIES))
     size = ENTITIES * DIMENSION
-    inverse = pseudo_inverse(block_diagonal(ecosystem.synthetic))
+    inverse = pseudo_inverse(block_diagonal(ecosystem.synthetic.gram))
     source = NOISE_VARIANCE * now.recursive @ inverse @ formulas.last_factor(now.recursive)
     series = jnp.eye(size**2) - jnp.kron(now.recursive, now.recursive)
     conditional = jnp.linalg.solve(series, source.ravel()).reshape(size, size)
     mean_map = jnp.linalg.solve(jnp.eye(size) - now.recursive, now.real)
-    mean = jnp.broadcast_to(ecosystem.theta, (1, ENTITIES, DIMENSION))
+    mean = jnp.broadcast_to(ecosystem.public.truth, (1, ENTITIES, DIMENSION))
     return Prediction(mean, blocks(total_covariance(ecosystem, mean_map, conditional, formulas)[None]))
 
 
@@ -136,7 +138,7 @@ def effect_in_standard_errors(corrected: Prediction, printed: Prediction) -> flo
 
 
 def test_corrected_formulas_are_the_theory(ecosystem, weights):
-    exact = at_generations(eqx.filter_jit(predict)(ecosystem, weights, GENERATIONS, ecosystem.theta), COMPARED)
+    exact = at_generations(eqx.filter_jit(predict)(ecosystem, weights, GENERATIONS), COMPARED)
     recursion = by_recursion(ecosystem, weights, CORRECT)
     np.testing.assert_allclose(recursion.joint_covariance, exact.joint_covariance, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(recursion.mean, exact.mean, rtol=1e-9)

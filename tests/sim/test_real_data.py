@@ -17,7 +17,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 @pytest.mark.parametrize("name", DATASETS)
 def test_bundled_rows_are_all_used_once(name):
     ecosystem = bundled_ecosystem(name, 3)
-    total = np.asarray(ecosystem.private.sum(0) + ecosystem.public)
+    total = np.asarray(ecosystem.private.gram.sum(0) + ecosystem.public.gram)
     rows, _ = getattr(datasets, f"load_{name}")(return_X_y=True)
     # Standardized columns: their squares sum to the number of rows.
     np.testing.assert_allclose(np.diagonal(total), len(rows), rtol=1e-9)
@@ -25,7 +25,7 @@ def test_bundled_rows_are_all_used_once(name):
 
 
 def test_entities_own_different_slices():
-    grams = np.asarray(bundled_ecosystem("diabetes", 3).private)
+    grams = np.asarray(bundled_ecosystem("diabetes", 3).private.gram)
     shapes = [gram / np.trace(gram) for gram in grams]
     assert np.linalg.norm(shapes[0] - shapes[1]) > 0.1
 
@@ -33,8 +33,8 @@ def test_entities_own_different_slices():
 def test_slices_follow_the_main_axis_of_the_rows():
     """The middle slice of three holds the rows that lie near the center of that axis."""
     ecosystem = bundled_ecosystem("diabetes", 3)
-    axis = np.linalg.eigh(np.asarray(ecosystem.private.sum(0) + ecosystem.public))[1][:, -1]
-    low, middle, high = np.einsum("a,kab,b->k", axis, ecosystem.private, axis)
+    axis = np.linalg.eigh(np.asarray(ecosystem.private.gram.sum(0) + ecosystem.public.gram))[1][:, -1]
+    low, middle, high = np.einsum("a,kab,b->k", axis, ecosystem.private.gram, axis)
     assert middle < 0.1 * min(low, high)
 
 
@@ -57,9 +57,9 @@ def tables(tmp_path):
 def test_tables_with_a_target_recover_the_slope_and_the_noise(tables):
     ecosystem = ecosystem_from_files(tables[:2], tables[2:], target="price")
     assert ecosystem.dimension == 2
-    assert ecosystem.theta is not None
-    np.testing.assert_allclose(ecosystem.theta, [2, -3], atol=0.15)  # a unit of b is now three
-    np.testing.assert_allclose(ecosystem.noise_variance, 0.25, rtol=0.2)
+    assert ecosystem.public.truth is not None
+    np.testing.assert_allclose(ecosystem.public.truth, [2, -3], atol=0.15)  # a unit of b is now three
+    np.testing.assert_allclose(ecosystem.public.noise_variance, 0.25, rtol=0.2)
 
 
 def standardized(files) -> list[np.ndarray]:
@@ -75,12 +75,12 @@ def grams(parts) -> np.ndarray:
 
 def test_tables_without_a_target_have_no_theta(tables):
     ecosystem = ecosystem_from_files(tables[:2], tables[2:])
-    assert ecosystem.theta is None
+    assert ecosystem.public.truth is None
     assert ecosystem.dimension == 3
-    assert float(ecosystem.noise_variance) == 1
+    assert float(ecosystem.public.noise_variance) == 1
     *private, public = grams(standardized(tables))
-    np.testing.assert_allclose(ecosystem.private, private, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(ecosystem.public, public, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ecosystem.private.gram, private, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ecosystem.public.gram, public, rtol=1e-9, atol=1e-9)
 
 
 def test_a_target_is_fitted_with_an_intercept_and_leaves_unbiased_noise(tables):
@@ -91,10 +91,10 @@ def test_a_target_is_fitted_with_an_intercept_and_leaves_unbiased_noise(tables):
     price = np.concatenate([np.loadtxt(file, delimiter=",", skiprows=1)[:, 2] for file in tables])
     rows = np.concatenate(standardized(tables))[:, :2]
     (*slopes, _), (left,), *_ = np.linalg.lstsq(np.column_stack([rows, np.ones(12)]), price, rcond=None)
-    assert ecosystem.theta is not None
-    np.testing.assert_allclose(ecosystem.theta, slopes, rtol=1e-9)
-    np.testing.assert_allclose(ecosystem.noise_variance, left / (12 - 3), rtol=1e-9)
-    np.testing.assert_allclose(ecosystem.private, grams(np.split(rows, 3)[:2]), rtol=1e-9, atol=1e-9)
+    assert ecosystem.public.truth is not None
+    np.testing.assert_allclose(ecosystem.public.truth, slopes, rtol=1e-9)
+    np.testing.assert_allclose(ecosystem.public.noise_variance, left / (12 - 3), rtol=1e-9)
+    np.testing.assert_allclose(ecosystem.private.gram, grams(np.split(rows, 3)[:2]), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("rows", "enough"), [(1, False), (2, True)])
@@ -104,7 +104,7 @@ def test_noise_needs_a_row_to_spare(tables, rows, enough):
         kept = rows if number == 0 else 1
         file.write_text("".join(file.read_text().splitlines(keepends=True)[: 1 + kept]))
     if enough:
-        assert np.isfinite(ecosystem_from_files(tables[:2], tables[2:], target="price").noise_variance)
+        assert np.isfinite(ecosystem_from_files(tables[:2], tables[2:], target="price").public.noise_variance)
     else:
         with pytest.raises(InvalidInput, match="the target has 3 rows, too few to fit 2 features"):
             ecosystem_from_files(tables[:2], tables[2:], target="price")
@@ -139,8 +139,8 @@ def test_records_and_passages_are_the_rows_of_their_own_entity(tmp_path):
     (tmp_path / "short.txt").write_text(entry)  # far less than a passage
     (tmp_path / "long.txt").write_text("dog cat " * 310)  # 2480 characters, in passages of a thousand
     ecosystem = ecosystem_from_files([tmp_path / "six.jsonl", tmp_path / "short.txt"], [tmp_path / "long.txt"], 1)
-    np.testing.assert_allclose(np.ravel(ecosystem.private), [6, 1], rtol=0.05)
-    np.testing.assert_allclose(np.ravel(ecosystem.public), [3], rtol=0.05)
+    np.testing.assert_allclose(np.ravel(ecosystem.private.gram), [6, 1], rtol=0.05)
+    np.testing.assert_allclose(np.ravel(ecosystem.public.gram), [3], rtol=0.05)
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def expected(sampler, estimates) -> dict[str, np.ndarray]:
     flat = estimates.reshape(count, -1)
     joint = np.cov(flat, rowvar=False).reshape(ENTITIES, DIMENSION, ENTITIES, DIMENSION).transpose(0, 2, 1, 3)
     own = joint[np.arange(ENTITIES), np.arange(ENTITIES)]
-    error = estimates - np.asarray(sampler.theta)
-    private = np.asarray(sampler.ecosystem.private)
+    error = estimates - np.asarray(sampler.ecosystem.private.truth)
+    private = np.asarray(sampler.ecosystem.private.gram)
     squared = (error**2).sum(-1)
     prediction = np.einsum("rka,mab,rkb->rkm", error, private, error)
     entities = list(zip(error.mean(0), own, strict=True))
@@ -104,8 +104,8 @@ class RecordingSampler(MomentSampler):
 
     record: list[np.ndarray]
 
-    def train(self, trainer, initial, pool):
-        estimates = super().train(trainer, initial, pool)
+    def estimates(self, state):
+        estimates = super().estimates(state)
         jax.debug.callback(
             lambda batch: self.record.append(np.moveaxis(np.asarray(batch), -1, 0)), estimates, ordered=True
         )
@@ -138,8 +138,8 @@ def test_parts_on_devices_draw_every_replicate_once():
     class WatchedSampler(MomentSampler):
         """Shows every batch of estimates, in any order."""
 
-        def train(self, trainer, initial, pool):
-            estimates = super().train(trainer, initial, pool)
+        def estimates(self, state):
+            estimates = super().estimates(state)
             jax.debug.callback(lambda batch: batches.append(np.moveaxis(np.array(batch), -1, 0)), estimates)
             return estimates
 

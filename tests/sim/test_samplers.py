@@ -6,7 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.sim import decide, make_moment_sampler, make_row_sampler, predict, simulate, z_scores
-from crossfeed.theory import Ecosystem, Features, Weights, ecosystem_from_features, random_gaussian, stack_features
+from crossfeed.theory import (
+    Ecosystem,
+    Features,
+    Weights,
+    ecosystem_from_features,
+    ecosystem_from_grams,
+    random_gaussian,
+    stack_features,
+)
 
 from crossfeed.errors import InvalidInput
 
@@ -36,7 +44,9 @@ def ragged_ecosystem() -> Ecosystem:
 def biased_ecosystem(theta) -> Ecosystem:
     """Entity 0 sees one direction only until others publish; entity 1 sees all."""
     line, full = jnp.diag(jnp.array([1.0, 0.0])), jnp.eye(2)
-    return Ecosystem(jnp.stack([line, full]), jnp.zeros((2, 2)), jnp.stack([line, line]), jnp.full(2, 0.5), theta=theta)
+    return ecosystem_from_grams(
+        jnp.stack([line, full]), jnp.zeros((2, 2)), jnp.stack([line, line]), jnp.full(2, 0.5), theta=theta
+    )
 
 
 def test_both_samplers_draw_one_law_without_asking_the_theory():
@@ -63,15 +73,14 @@ def test_more_rows_than_features_and_ragged_rows_follow_the_theory(mode):
     ecosystem = ragged_ecosystem()
     sampler = make_moment_sampler(ecosystem) if mode == "moments" else make_row_sampler(ecosystem, ragged_features())
     simulation = run(sampler, WEIGHTS, GENERATIONS, REPLICATES, jax.random.key(3), joint=True)
-    assert ecosystem.theta is not None
-    prediction = eqx.filter_jit(predict)(ecosystem, WEIGHTS, GENERATIONS, ecosystem.theta)
+    prediction = eqx.filter_jit(predict)(ecosystem, WEIGHTS, GENERATIONS)
     decision = decide([z_scores(prediction, simulation)], SHARE)
     assert decision.agrees, f"|z| = {decision.largest:.2f} > {decision.threshold:.2f}"
 
 
 @pytest.mark.parametrize("name", ["private", "public", "synthetic"])
 def test_rows_of_another_ecosystem_are_refused(name):
-    other = eqx.tree_at(lambda e: getattr(e, name), ragged_ecosystem(), replace_fn=lambda gram: 2 * gram)
+    other = eqx.tree_at(lambda e: getattr(e, name).gram, ragged_ecosystem(), replace_fn=lambda gram: 2 * gram)
     with pytest.raises(InvalidInput, match=f"{name}: the rows' Gram matrices differ"):
         make_row_sampler(other, ragged_features())
 
@@ -83,9 +92,8 @@ def test_padded_rows_change_nothing():
         np.pad(features.public, ((0, 2), (0, 0))),
         np.pad(features.synthetic, ((0, 0), (0, 3), (0, 0))),
     )
-    alpha, beta = WEIGHTS.per_entity(2)
-    plain = make_row_sampler(ecosystem, features).trainer(alpha, beta)
-    more = make_row_sampler(ecosystem, padded).trainer(alpha, beta)
+    plain = make_row_sampler(ecosystem, features).schedule(WEIGHTS, 1).later
+    more = make_row_sampler(ecosystem, padded).schedule(WEIGHTS, 1).later
     for name in ("private", "public", "synthetic"):
         before, after = getattr(plain, name), getattr(more, name)
         rows = before.shape[-1]
@@ -161,7 +169,7 @@ def test_errors_that_depend_on_an_unknown_theta_are_nan(mode):
 
 def test_an_unbiased_ecosystem_needs_no_theta():
     known = random_gaussian(jax.random.key(0), 2, 3, 2)
-    unknown = Ecosystem(known.private, known.public, known.synthetic, known.shares)
+    unknown = ecosystem_from_grams(known.private.gram, known.public.gram, known.synthetic.gram)
     with_theta, without = (run(make_moment_sampler(e), WEIGHTS, 3, 50, KEY) for e in (known, unknown))
     np.testing.assert_allclose(without.mse, with_theta.mse, rtol=1e-9)
     np.testing.assert_allclose(without.mspe, with_theta.mspe, rtol=1e-9)

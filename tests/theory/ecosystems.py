@@ -26,7 +26,7 @@ class Case(NamedTuple):
 
     @property
     def ecosystem(self) -> theory.Ecosystem:
-        return theory.Ecosystem(*self[:5])
+        return theory.ecosystem_from_grams(*self[:5])
 
     @property
     def weights(self) -> theory.Weights:
@@ -108,7 +108,9 @@ def random_ecosystem(seed: int, entities: int = 3, size: int = 4, rank: int | No
     grams = [random_gram(rng, size, rank) for _ in range(entities + 1)]
     synthetic = [random_gram(rng, size, size) for _ in range(entities)]
     shares, true = random_shares(rng, entities), rng.normal(size=size)
-    return theory.Ecosystem(np.stack(grams[1:]), grams[0], np.stack(synthetic), shares, 0.7, true if theta else None)
+    return theory.ecosystem_from_grams(
+        np.stack(grams[1:]), grams[0], np.stack(synthetic), shares, 0.7, true if theta else None
+    )
 
 
 def relative_gap(left, right) -> float:

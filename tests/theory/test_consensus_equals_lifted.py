@@ -78,7 +78,9 @@ def limit_gaps(case: Case):
     now = lifted.operators(ecosystem, weights.alpha, weights.beta)
     given_data = lifted.LiftedLaw(consensus["mean map"], jnp.zeros_like(now.recursive))
     sampling = consensus["joint covariance"] - lifted.covariance(ecosystem, given_data)
-    label_noise = ecosystem.noise_variance * lifted.pseudo_inverse(lifted.block_diagonal(ecosystem.synthetic))
+    label_noise = ecosystem.public.noise_variance * lifted.pseudo_inverse(
+        lifted.block_diagonal(ecosystem.synthetic.gram)
+    )
     next_law = lifted.LiftedLaw(
         now.real + now.recursive @ consensus["mean map"], now.recursive @ (label_noise + sampling) @ now.recursive.T
     )

@@ -24,9 +24,9 @@ def test_padding_is_exact(seed, rows, public_rows):
     private, (public,) = ragged(seed, rows), ragged(seed + 1, [public_rows])
     ecosystem = theory.ecosystem_from_features(theory.stack_features(private, public))
     grams = np.stack([x.T @ x for x in private])
-    np.testing.assert_allclose(ecosystem.private, grams, rtol=0, atol=1e-13)
-    np.testing.assert_allclose(ecosystem.synthetic, grams, rtol=0, atol=1e-13)
-    np.testing.assert_allclose(ecosystem.public, public.T @ public, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(ecosystem.private.gram, grams, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(ecosystem.synthetic.gram, grams, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(ecosystem.public.gram, public.T @ public, rtol=0, atol=1e-13)
     np.testing.assert_allclose(ecosystem.shares, np.full(len(rows), 1 / len(rows)))
 
 
@@ -46,9 +46,9 @@ def test_settings_reach_the_ecosystem():
     features = theory.stack_features(ragged(0, [2, 4]), ragged(1, [3])[0])
     ecosystem = theory.ecosystem_from_features(features, np.array([0.2, 0.8]), 0.5, np.arange(3.0))
     assert ecosystem.shares.tolist() == [0.2, 0.8]
-    assert float(ecosystem.noise_variance) == 0.5
-    assert ecosystem.theta is not None
-    assert ecosystem.theta.tolist() == [0, 1, 2]
+    assert float(ecosystem.public.noise_variance) == 0.5
+    assert ecosystem.public.truth is not None
+    assert ecosystem.public.truth.tolist() == [0, 1, 2]
 
 
 TWO = [np.ones((2, 3)), np.ones((1, 3))]
@@ -76,7 +76,7 @@ def test_smallest_features_reproduce_grams(rank):
     assert features.private.shape == (3, 5, 5)
     again = theory.ecosystem_from_features(features, ecosystem.shares)
     for name in ("private", "public", "synthetic"):
-        assert relative_gap(getattr(again, name), getattr(ecosystem, name)) < 1e-13
+        assert relative_gap(getattr(again, name).gram, getattr(ecosystem, name).gram) < 1e-13
 
 
 @pytest.mark.parametrize(
@@ -84,38 +84,42 @@ def test_smallest_features_reproduce_grams(rank):
 )
 def test_random_gaussian_ranks(rank, rows, public_rows):
     ecosystem = theory.random_gaussian(KEY, 4, 5, rank, rows, public_rows)
-    assert (np.linalg.matrix_rank(ecosystem.private) == rank).all()
-    assert np.linalg.matrix_rank(ecosystem.public) == min(5, 10 if public_rows is None else public_rows)
-    assert (ecosystem.synthetic == ecosystem.private).all()
-    assert ecosystem.theta is not None
-    assert (ecosystem.entities, ecosystem.dimension, ecosystem.theta.shape) == (4, 5, (5,))
+    assert (np.linalg.matrix_rank(ecosystem.private.gram) == rank).all()
+    assert np.linalg.matrix_rank(ecosystem.public.gram) == min(5, 10 if public_rows is None else public_rows)
+    assert (ecosystem.synthetic.gram == ecosystem.private.gram).all()
+    assert ecosystem.public.truth is not None
+    assert (ecosystem.entities, ecosystem.dimension, ecosystem.public.truth.shape) == (4, 5, (5,))
 
 
 @pytest.mark.parametrize(("rank", "rows"), [(4, 4), (4, 50), (2, 50)])
 def test_random_gaussian_entries_have_unit_variance(rank, rows):
     """tr S~_k has mean rows·d; over 400 entities its average lies within a few percent."""
     ecosystem = theory.random_gaussian(KEY, 400, 4, rank, rows)
-    average = np.trace(ecosystem.private, axis1=1, axis2=2).mean() / (4 * rows)
+    average = np.trace(ecosystem.private.gram, axis1=1, axis2=2).mean() / (4 * rows)
     assert average == pytest.approx(1, abs=0.06)
 
 
 def test_random_gaussian_follows_its_key():
     same = [theory.random_gaussian(key, 2, 3, 2) for key in (KEY, KEY, jax.random.key(1))]
-    assert (same[0].private == same[1].private).all()
-    assert not np.allclose(same[0].private, same[2].private)
-    assert not np.allclose(same[0].private[0], same[0].private[1])
+    assert (same[0].private.gram == same[1].private.gram).all()
+    assert not np.allclose(same[0].private.gram, same[2].private.gram)
+    assert not np.allclose(same[0].private.gram[0], same[0].private.gram[1])
 
 
 def test_there_are_as_many_public_rows_as_features_unless_told():
     plain, told, more = (theory.random_gaussian(KEY, 2, 5, 3, public_rows=rows) for rows in (None, 5, 6))
-    np.testing.assert_array_equal(plain.public, told.public)
-    assert not np.allclose(plain.public, more.public)
+    np.testing.assert_array_equal(plain.public.gram, told.public.gram)
+    assert not np.allclose(plain.public.gram, more.public.gram)
 
 
 def test_no_two_data_sets_are_drawn_with_the_same_numbers():
     """With one feature and one row a Gram matrix is the square of one normal number, and so is θ²."""
     made = [theory.random_gaussian(jax.random.key(seed), 3, 1, 1, public_rows=1) for seed in range(3)]
-    numbers = [np.ravel(field) for each in made for field in (each.private, each.public, np.asarray(each.theta) ** 2)]
+    numbers = [
+        np.ravel(field)
+        for each in made
+        for field in (each.private.gram, each.public.gram, np.asarray(each.public.truth) ** 2)
+    ]
     assert np.diff(np.sort(np.concatenate(numbers))).min() > 1e-9
 
 

@@ -1,5 +1,6 @@
 """Errors, distances and efficiencies are what their definitions say of the joint law."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,7 +47,8 @@ def every_measure(law):
 def measured(ecosystem, weights):
     """All measures of a limit by name, and the ecosystem, as NumPy arrays."""
     law = limit(ecosystem, weights)
-    return jax.tree.map(np.asarray, every_measure(law) | vars(ecosystem))
+    data = {name: getattr(ecosystem, name).gram for name in ("private", "public", "synthetic")}
+    return jax.tree.map(np.asarray, every_measure(law) | data | {"theta": ecosystem.public.truth})
 
 
 @pytest.fixture(scope="module", params=["unbiased", "biased"])
@@ -55,8 +57,10 @@ def found(request):
     ecosystem = random_ecosystem(2, theta=True)
     if request.param == "biased":
         seen = jnp.diag(jnp.array([1.0, 1.0, 1.0, 0.0]))
-        private, synthetic = seen @ ecosystem.private @ seen, seen @ ecosystem.synthetic @ seen
-        ecosystem = theory.Ecosystem(private, 0 * seen, synthetic, ecosystem.shares, 0.7, ecosystem.theta)
+        private, synthetic = seen @ ecosystem.private.gram @ seen, seen @ ecosystem.synthetic.gram @ seen
+        ecosystem = theory.ecosystem_from_grams(
+            private, 0 * seen, synthetic, ecosystem.shares, 0.7, ecosystem.public.truth
+        )
     return measured(ecosystem, WEIGHTS)
 
 
@@ -100,19 +104,20 @@ def test_entities_that_only_pad_the_arrays_are_not_counted(unseen):
     """Also where nobody ever sees a direction, so that the bias stays, and those that pad have it too."""
     ecosystem = random_ecosystem(2, theta=True)
     seen = jnp.diag(jnp.array([1.0, 1.0, 1.0, 0.0 if unseen else 1.0]))
-    private, synthetic = seen @ ecosystem.private @ seen, seen @ ecosystem.synthetic @ seen
+    private, synthetic = seen @ ecosystem.private.gram @ seen, seen @ ecosystem.synthetic.gram @ seen
 
     def made(*by_entity):
         private, synthetic, shares = by_entity
-        return theory.Ecosystem(private, 0.3 * seen, synthetic, shares, 0.7, ecosystem.theta)
+        return theory.ecosystem_from_grams(private, 0.3 * seen, synthetic, shares, 0.7, ecosystem.public.truth)
 
     by_entity = private, synthetic, ecosystem.shares
     alone = made(*by_entity)
-    padded = made(*(jnp.concatenate([each, jnp.zeros((2, *each.shape[1:]))]) for each in by_entity))
+    counted = made(*(jnp.concatenate([each, jnp.zeros((2, *each.shape[1:]))]) for each in by_entity))
+    padded = eqx.tree_at(lambda e: e.present, counted, jnp.arange(5) < 3)
     weights = theory.Weights(0.4, 0.3)
-    found = theory.homogenization(limit(padded, weights), jnp.arange(5) < 3)
+    found = theory.homogenization(limit(padded, weights))
     assert float(found) == pytest.approx(float(theory.homogenization(limit(alone, weights))), rel=1e-10)
-    assert float(found) != pytest.approx(float(theory.homogenization(limit(padded, weights))), rel=1e-3)
+    assert float(found) != pytest.approx(float(theory.homogenization(limit(counted, weights))), rel=1e-3)
 
 
 def test_disagreement(found):
@@ -201,7 +206,9 @@ def test_pure_recursion():
     ecosystem = random_ecosystem(6, theta=True)
     found = trajectory(ecosystem, theory.Weights(jnp.ones(3), jnp.full(3, 0.5)))
     inverse = np.linalg.inv(ecosystem.pool_gram)
-    growth = np.trace(inverse @ np.asarray(ecosystem.pool_noise) @ inverse)
+    growth = np.trace(
+        inverse @ np.einsum("k,kab->ab", ecosystem.shares**2, ecosystem.synthetic.moment_covariance) @ inverse
+    )
     np.testing.assert_allclose(np.diff(found["mse"][1:], axis=0), growth, rtol=1e-9)
     assert found["row_block_spread"][0] > 0.01
     np.testing.assert_allclose(found["row_block_spread"][1:], 0, atol=1e-12)
@@ -244,8 +251,8 @@ def test_a_biased_error_is_a_number_with_theta():
 
 def test_only_biased_entities_are_nan():
     ecosystem = random_ecosystem(3)
-    private = ecosystem.private.at[1].set(jnp.diag(jnp.array([1.0, 1.0, 0.0, 0.0])))
-    blind = theory.Ecosystem(private, ecosystem.public, ecosystem.synthetic, ecosystem.shares, 0.7)
+    private = ecosystem.private.gram.at[1].set(jnp.diag(jnp.array([1.0, 1.0, 0.0, 0.0])))
+    blind = theory.ecosystem_from_grams(private, ecosystem.public.gram, ecosystem.synthetic.gram, ecosystem.shares, 0.7)
     assert np.isnan(measured(blind, BLIND)["mse"]).tolist() == [False, True, False]
 
 
@@ -257,7 +264,7 @@ def test_theta_plays_no_part_where_unbiased():
 def test_a_bias_counts_until_it_is_rounding():
     """Entity 0 knows nothing, entity 1 all: the pool's bias starts at a half and is three quarters of the last one's."""
     private = jnp.array([0.0, 1.0]).reshape(2, 1, 1)
-    ecosystem = theory.Ecosystem(private, jnp.zeros((1, 1)), jnp.ones((2, 1, 1)), theory.equal_shares(2))
+    ecosystem = theory.ecosystem_from_grams(private, jnp.zeros((1, 1)), jnp.ones((2, 1, 1)), theory.equal_shares(2))
 
     def measure(law):
         return theory.bias_map_norm(law), theory.biased(law), theory.mse(law)
@@ -317,13 +324,13 @@ def error_and_task_error(ecosystem, weights):
 @given(SEEDS, st.permutations(range(3)))
 def test_names_of_entities_do_not_matter(seed, order):
     ecosystem, order = random_ecosystem(seed, theta=True), jnp.array(order)
-    renamed = theory.Ecosystem(
-        ecosystem.private[order],
-        ecosystem.public,
-        ecosystem.synthetic[order],
+    renamed = theory.ecosystem_from_grams(
+        ecosystem.private.gram[order],
+        ecosystem.public.gram,
+        ecosystem.synthetic.gram[order],
         ecosystem.shares[order],
         0.7,
-        ecosystem.theta,
+        ecosystem.public.truth,
     )
     error, task_error, alike = error_and_task_error(ecosystem, WEIGHTS)
     moved = error_and_task_error(renamed, theory.Weights(WEIGHTS.alpha[order], WEIGHTS.beta[order]))
@@ -338,9 +345,12 @@ def test_rotating_the_features_changes_no_error(seed):
     ecosystem = random_ecosystem(seed, rank=2, theta=True)
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(4, 4)))[0]
     private, public, synthetic = (
-        turn @ np.asarray(gram) @ turn.T for gram in (ecosystem.private, ecosystem.public, ecosystem.synthetic)
+        turn @ np.asarray(gram) @ turn.T
+        for gram in (ecosystem.private.gram, ecosystem.public.gram, ecosystem.synthetic.gram)
     )
-    turned = theory.Ecosystem(private, public, synthetic, ecosystem.shares, 0.7, turn @ np.asarray(ecosystem.theta))
+    turned = theory.ecosystem_from_grams(
+        private, public, synthetic, ecosystem.shares, 0.7, turn @ np.asarray(ecosystem.public.truth)
+    )
     for found, wanted in zip(
         error_and_task_error(turned, WEIGHTS), error_and_task_error(ecosystem, WEIGHTS), strict=True
     ):
@@ -351,8 +361,8 @@ def test_rotating_the_features_changes_no_error(seed):
 @given(SEEDS, st.floats(0.01, 100))
 def test_errors_scale_with_the_noise_variance(seed, factor):
     ecosystem = random_ecosystem(seed, theta=True)
-    arrays = ecosystem.private, ecosystem.public, ecosystem.synthetic, ecosystem.shares
-    louder = theory.Ecosystem(*arrays, 0.7 * factor, ecosystem.theta)
+    arrays = ecosystem.private.gram, ecosystem.public.gram, ecosystem.synthetic.gram, ecosystem.shares
+    louder = theory.ecosystem_from_grams(*arrays, 0.7 * factor, ecosystem.public.truth)
     error, task_error, alike = error_and_task_error(ecosystem, WEIGHTS)
     found = error_and_task_error(louder, WEIGHTS)
     assert relative_gap(found[0], factor * error) < 1e-10

@@ -38,8 +38,10 @@ def test_units_of_features_do_not_matter():
     """Features in units that differ by 3e5: the spectral projector is far from orthogonal."""
     plain = theory.worst_case(2, 1e5)
     units = jnp.diag(jnp.array([1.0, 3e5]))
-    private, public, synthetic = (units @ gram @ units for gram in (plain.private, plain.public, plain.synthetic))
-    scaled = theory.Ecosystem(private, public, synthetic, plain.shares)
+    private, public, synthetic = (
+        units @ gram @ units for gram in (plain.private.gram, plain.public.gram, plain.synthetic.gram)
+    )
+    scaled = theory.ecosystem_from_grams(private, public, synthetic, plain.shares)
     weights = theory.Weights(0.5, 1.0)
     radius = float(theory.spectral_radius(scaled, weights))
     assert radius == pytest.approx(float(theory.spectral_radius(plain, weights)), rel=1e-9)

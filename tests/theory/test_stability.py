@@ -53,7 +53,7 @@ def test_universal_bound_holds(seed, sizes: tuple[int, int]):
 def test_universal_bound_counts_publishers_and_pool_rank(publishers, rank):
     prompts = jnp.stack([jnp.diag((jnp.arange(4) < rank).astype(float))] * 4)
     shares = (jnp.arange(4) < publishers).astype(float) / publishers
-    bound = theory.universal_bound(theory.Ecosystem(prompts, jnp.eye(4), prompts, shares))
+    bound = theory.universal_bound(theory.ecosystem_from_grams(prompts, jnp.eye(4), prompts, shares))
     assert float(bound) == pytest.approx((1 + np.sqrt(min(publishers, rank))) / 2)
 
 
@@ -89,7 +89,9 @@ def test_lemma1_recovers_the_mixture_and_bounds_the_radius(seed):
 
 def test_lemma1_bound_is_attained():
     """One feature, private data only: ρ = α S / (ā S~ + α S) = 1/(1 + δ) with γ = S~/S."""
-    ecosystem = theory.Ecosystem(jnp.full((1, 1, 1), 3.0), jnp.zeros((1, 1)), jnp.full((1, 1, 1), 2.0), jnp.ones(1))
+    ecosystem = theory.ecosystem_from_grams(
+        jnp.full((1, 1, 1), 3.0), jnp.zeros((1, 1)), jnp.full((1, 1, 1), 2.0), jnp.ones(1)
+    )
     weights = theory.Weights(0.4, 1.0)
     assert float(lemma1(ecosystem, weights).bound) == pytest.approx(0.8 / (1.8 + 0.8), rel=1e-12)
     assert float(spectral_radius(ecosystem, weights)) == pytest.approx(0.8 / (1.8 + 0.8), rel=1e-12)
@@ -101,7 +103,7 @@ def test_lemma1_bound_is_the_corrected_formula():
     synthetic = (mixing * private + (1 - mixing) * public) / scale
     delta = (1 - alpha) * beta * scale / (alpha * mixing)
     epsilon = (synthetic / ((1 - alpha) * (mixing - beta) / (alpha * mixing) * public + synthetic)).min()
-    ecosystem = theory.Ecosystem([np.diag(private)], np.diag(public), [np.diag(synthetic)], np.ones(1))
+    ecosystem = theory.ecosystem_from_grams([np.diag(private)], np.diag(public), [np.diag(synthetic)], np.ones(1))
     assert float(lemma1(ecosystem, theory.Weights(alpha, beta)).bound) == pytest.approx(
         1 / (1 + epsilon * delta), rel=1e-12
     )
@@ -112,7 +114,7 @@ def mixture(mixing, entities=3, size=4):
     private = np.stack([random_gram(rng, size, 2) for _ in range(entities)])
     public = random_gram(rng, size, 3)
     synthetic = mixing * private + (1 - mixing) * public
-    return theory.Ecosystem(private, public, synthetic, random_shares(rng, entities))
+    return theory.ecosystem_from_grams(private, public, synthetic, random_shares(rng, entities))
 
 
 @pytest.mark.parametrize("mixing", [0.3, 0.7])
@@ -142,7 +144,9 @@ def test_lemma1_does_not_apply(weights):
 
 def test_lemma1_needs_a_mixture():
     base = mixture(0.6)
-    other = theory.Ecosystem(base.private, base.public, base.synthetic + jnp.diag(jnp.arange(4.0))[None], base.shares)
+    other = theory.ecosystem_from_grams(
+        base.private.gram, base.public.gram, base.synthetic.gram + jnp.diag(jnp.arange(4.0))[None], base.shares
+    )
     lemma = lemma1(other, theory.Weights(0.5, 0.1))
     assert not lemma.applies
     assert np.isnan(lemma.mixing)
@@ -158,7 +162,7 @@ def test_publishing_on_public_inputs_only_is_no_mixture():
 def test_beta_zero_can_drift_for_ever():
     """The text before Lemma 1 includes β = 0; with S_* singular on range S, ρ(Q) = 1 (errata E8)."""
     private = jnp.stack([jnp.eye(2)] * 2)
-    ecosystem = theory.Ecosystem(private, jnp.diag(jnp.array([1.0, 0.0])), private, theory.equal_shares(2))
+    ecosystem = theory.ecosystem_from_grams(private, jnp.diag(jnp.array([1.0, 0.0])), private, theory.equal_shares(2))
     weights = theory.Weights(0.5, 0.0)
     assert float(spectral_radius(ecosystem, weights)) == pytest.approx(1, abs=1e-12)
     assert not lemma1(ecosystem, weights).applies
@@ -208,7 +212,7 @@ def test_joint_spanning_is_not_enough_for_singular_prompts():
     knows = jnp.array([[1.0, -1.0], [1.0, 1.0]])
     private = jnp.einsum("ki,kj->kij", knows, knows)
     prompts = jnp.stack([jnp.diag(jnp.array([1.0, 0.0]))] * 2)
-    ecosystem = theory.Ecosystem(private, jnp.zeros((2, 2)), prompts, jnp.array([0.5, 0.5]))
+    ecosystem = theory.ecosystem_from_grams(private, jnp.zeros((2, 2)), prompts, jnp.array([0.5, 0.5]))
     weights = theory.Weights(0.5, 1.0)
     assert float(spectral_radius(ecosystem, weights)) == pytest.approx(1, abs=1e-12)
     assert common_prompts(ecosystem, weights).applies
@@ -237,7 +241,9 @@ def test_different_prompts_are_not_common():
 
 def test_a_silent_entity_need_not_share_the_prompts():
     base = theory.worst_case(2, 1.0)
-    ecosystem = theory.Ecosystem(base.private, base.public, base.synthetic, jnp.array([1.0, 0.0]))
+    ecosystem = theory.ecosystem_from_grams(
+        base.private.gram, base.public.gram, base.synthetic.gram, jnp.array([1.0, 0.0])
+    )
     assert common_prompts(ecosystem, theory.Weights(0.5, 1.0)).applies
 
 
@@ -248,7 +254,7 @@ def test_bound_ignores_rounding_where_entities_differ_in_scale():
     private = jnp.asarray(rows.transpose(0, 2, 1) @ rows)
     public = jnp.asarray(random_gram(rng, 15, 15))
     weights = theory.Weights(0.5, 0.5)
-    verdict = lemma1(theory.Ecosystem(private, public, private, theory.equal_shares(4)), weights)
+    verdict = lemma1(theory.ecosystem_from_grams(private, public, private, theory.equal_shares(4)), weights)
     # The same by exact ranks: eigenvalues of R Δ⁻¹ R' with the entity's own rows R have no zeros to confuse.
     pool = np.asarray(private).mean(0)
     inverse = np.linalg.inv(0.5 * np.asarray(public) * 0.5 / 0.5 + pool)
@@ -263,7 +269,9 @@ def test_a_mixture_is_found_whatever_the_scales(ratio):
     private = ratio * jnp.stack([random_gram(rng, 3, 2) for _ in range(2)])
     public = jnp.asarray(random_gram(rng, 3, 3))
     mixed = 0.5 / ratio * private + 0.5 * public[None]
-    verdict = lemma1(theory.Ecosystem(private, public, mixed, theory.equal_shares(2)), theory.Weights(0.5, 1e-9))
+    verdict = lemma1(
+        theory.ecosystem_from_grams(private, public, mixed, theory.equal_shares(2)), theory.Weights(0.5, 1e-9)
+    )
     expected = 0.5 / ratio / (0.5 / ratio + 0.5)
     assert float(verdict.mixing) == pytest.approx(expected, rel=1e-6)
 
@@ -273,7 +281,9 @@ def test_an_entity_without_a_share_does_not_spoil_the_condition():
     private = jnp.stack([random_gram(rng, 3, 2) for _ in range(3)])
     other = private.at[2].set(jnp.diag(jnp.arange(3.0)))
     shares = jnp.array([0.5, 0.5, 0.0])
-    verdict = lemma1(theory.Ecosystem(private, jnp.eye(3), other, shares), theory.Weights(0.5, 0.5))
-    two = lemma1(theory.Ecosystem(private[:2], jnp.eye(3), private[:2], shares[:2]), theory.Weights(0.5, 0.5))
+    verdict = lemma1(theory.ecosystem_from_grams(private, jnp.eye(3), other, shares), theory.Weights(0.5, 0.5))
+    two = lemma1(
+        theory.ecosystem_from_grams(private[:2], jnp.eye(3), private[:2], shares[:2]), theory.Weights(0.5, 0.5)
+    )
     assert bool(verdict.applies)
     assert float(verdict.bound) == pytest.approx(float(two.bound), rel=1e-12)

@@ -59,7 +59,7 @@ def test_closed_forms_of_the_limit(entities):
 def loss(point, present):
     """Minus the efficiency of the first entity; absent ones know nothing and publish nothing, so one size does for all K."""
     grams = present[:, None, None]
-    ecosystem = theory.Ecosystem(grams, jnp.eye(1), grams, present / present.sum())
+    ecosystem = theory.ecosystem_from_grams(grams, jnp.eye(1), grams, present / present.sum())
     return -theory.relative_efficiency(theory.limit(ecosystem, theory.Weights(*point)))[0]
 
 
@@ -80,7 +80,7 @@ def test_efficiency_at_one_half(entities):
 @pytest.mark.parametrize("entities", [1, 2, 6])
 def test_efficiency_without_public_data(entities):
     base = theory.symmetric_ecosystem(entities, gram())
-    ecosystem = theory.Ecosystem(base.private, 0 * base.public, base.synthetic, base.shares)
+    ecosystem = theory.ecosystem_from_grams(base.private.gram, 0 * base.public.gram, base.synthetic.gram, base.shares)
     exact = jax.jit(lambda alpha: theory.relative_efficiency(theory.limit(ecosystem, theory.Weights(alpha, 1.0))))
     for alpha in (0.0, 0.4, 0.9):
         closed = symmetric.relative_efficiency_without_public(alpha, float(entities))

@@ -11,6 +11,7 @@ from crossfeed import theory
 from .derivatives import assert_derivatives
 from .ecosystems import random_ecosystem, relative_gap
 
+NAMES = "private", "public", "synthetic"
 ECOSYSTEM = random_ecosystem(1, rank=2, theta=True)
 MEASURES = [
     theory.mse,
@@ -74,7 +75,8 @@ def test_gradients_of_the_limit():
         features = theory.Features(private, jnp.eye(4)[:3], jnp.stack([jnp.eye(4)] * 3))
         shares = jnp.stack([share, 0.5 - share, jnp.array(0.5)])
         ecosystem = theory.ecosystem_from_features(features, shares, 1.0, jnp.arange(4.0))
-        ecosystem = eqx.tree_at(lambda e: e.noise_variance, ecosystem, noise_variance)
+        noise = [noise_variance * getattr(ecosystem, name).noise_variance for name in NAMES]
+        ecosystem = eqx.tree_at(lambda e: [getattr(e, name).noise_variance for name in NAMES], ecosystem, noise)
         law = theory.limit(ecosystem, theory.Weights(alpha, beta))
         measures = theory.mse, theory.mspe, theory.relative_efficiency, theory.homogenization
         return jnp.concatenate([measure(law).ravel() for measure in measures])
@@ -139,3 +141,11 @@ def test_numbers_of_any_kind_compile_once():
     for value in (0.1, 1, np.float64(0.9), np.array(0.9), jnp.linspace(0, 1, 3)[1]):
         sizes(theory.Weights(value, 0.5))
     assert len(traces) == 1
+
+
+def test_a_batch_in_which_only_private_data_differ():
+    """Nor public data nor weights have an axis of the batch."""
+    radius = lambda strength: theory.spectral_radius(theory.worst_case(3, strength), theory.Weights(0.5, 1.0))  # noqa: E731
+    strengths = jnp.array([1.0, 10.0])
+    found = jax.jit(jax.vmap(radius))(strengths)
+    np.testing.assert_allclose(found, 1 + strengths / (1 + strengths) * (np.sqrt(3) - 1) / 2, rtol=1e-12)

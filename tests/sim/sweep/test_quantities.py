@@ -47,6 +47,7 @@ def from_others(law):
 # What a quantity must be: its dimensions, and its value.
 EXACT = {
     "spectral_radius": ((), lambda of: theory.spectral_radius(of.ecosystem, of.weights)),
+    "reason": ((), lambda of: jnp.where(of.limit.exists, 0.0, 1.0)),  # of other reasons: test_workflows.py
     "mse": (("entity",), lambda of: by_entity(theory.mse(of.limit))),
     "mean_mse": ((), lambda of: sum(theory.mse(of.limit)[k] for k in EVERYONE) / ENTITIES),
     "mspe": (("entity", "task"), lambda of: task_errors(of.limit)),
@@ -136,7 +137,7 @@ def unequal() -> theory.Ecosystem:
     published = np.array([1.0, 2.5, 9.0])[:, None, None] * prompts
     private = (published - 0.4 * public) / 0.6
     theta = rng.normal(size=DIMENSION)
-    ecosystem = theory.Ecosystem(private, public, published / 1.7, [0.5, 0.3, 0.2], NOISE_VARIANCE, theta)
+    ecosystem = theory.ecosystem_from_grams(private, public, published / 1.7, [0.5, 0.3, 0.2], NOISE_VARIANCE, theta)
     assert np.linalg.matrix_rank(private, hermitian=True, tol=1e-9).tolist() == [2, 4, 4]
     return ecosystem
 
@@ -195,12 +196,12 @@ def random_ecosystem(spec, point: dict[str, float]) -> theory.Ecosystem:
     """The ecosystem of a point by the description of its axes, in arrays of just its own size."""
     key, _ = jax.random.split(jax.random.key(spec.seed))
     plain = {"draw": point["draw"], "entities": ENTITIES, "rank": 1, "volume": 1.0, "mixing": 1.0}
-    made, other = (make_family(spec, DIMENSION, key)(plain | {"misalignment": m}).ecosystem for m in (0.0, 1.0))
-    private, public, unrelated = made.private[:ENTITIES], made.public, other.synthetic[:ENTITIES]
+    made, other = (make_family(spec, DIMENSION, key)(plain | {"misalignment": m}) for m in (0.0, 1.0))
+    private, public, unrelated = made.private.gram[:ENTITIES], made.public.gram, other.synthetic.gram[:ENTITIES]
     mixed = 0.3 * private + 0.7 * public[None]
     published = (1 - point["misalignment"]) * mixed + point["misalignment"] * unrelated
     shares = [0.6] + [0.4 / (ENTITIES - 1)] * (ENTITIES - 1)
-    return theory.Ecosystem(private, public, 3.0 * published, shares, NOISE_VARIANCE, made.theta)
+    return theory.ecosystem_from_grams(private, public, 3.0 * published, shares, NOISE_VARIANCE, made.public.truth)
 
 
 def test_random_entities_beside_one_that_is_not_there(tmp_path):

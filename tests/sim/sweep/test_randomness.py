@@ -59,9 +59,9 @@ def test_data_of_a_sweeps_ecosystems_are_independent():
     numbers = []
     for draw in range(3):
         point = {"draw": draw, "entities": 4, "rank": 1, "volume": 1.0, "mixing": 1.0}
-        made, unrelated = (family(point | {"misalignment": m}).ecosystem for m in (0.0, 1.0))
-        assert made.theta is not None
-        numbers += [made.private, made.public, unrelated.synthetic, made.theta**2]
+        made, unrelated = (family(point | {"misalignment": m}) for m in (0.0, 1.0))
+        assert made.public.truth is not None
+        numbers += [made.private.gram, made.public.gram, unrelated.synthetic.gram, made.public.truth**2]
     assert np.diff(np.sort(np.concatenate([np.ravel(number) for number in numbers]))).min() > 1e-9
 
 
@@ -70,6 +70,6 @@ def test_public_rows_are_as_many_as_features_unless_told():
     for rows in ("", "public_rows = 5", "public_rows = 6"):
         spec = parse_spec(FEATURES.replace("public_rows = 1", rows).replace("dimension = 1", "dimension = 5"))
         point = {"draw": 0, "entities": 1, "rank": 1, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
-        publics.append(make_family(spec, 5, jax.random.key(0))(point).ecosystem.public)
+        publics.append(make_family(spec, 5, jax.random.key(0))(point).public.gram)
     np.testing.assert_array_equal(publics[0], publics[1])
     assert not np.allclose(publics[0], publics[2])

@@ -26,10 +26,15 @@ def alone(draw: int, entities: int) -> theory.Ecosystem:
     spec = parse_spec(SMALL)
     key, _ = jax.random.split(jax.random.key(spec.seed))
     point = {"draw": draw, "entities": entities, "rank": 2, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
-    padded = make_family(spec, 4, key)(point).ecosystem
+    padded = make_family(spec, 4, key)(point)
     part = lambda x: x[:entities]  # noqa: E731
-    return theory.Ecosystem(
-        part(padded.private), padded.public, part(padded.synthetic), part(padded.shares), 1.0, padded.theta
+    return theory.ecosystem_from_grams(
+        part(padded.private.gram),
+        padded.public.gram,
+        part(padded.synthetic.gram),
+        part(padded.shares),
+        1.0,
+        padded.public.truth,
     )
 
 
@@ -108,8 +113,8 @@ def test_axes_have_names_units_and_the_story_of_the_sweep(stored):
 
 def test_the_same_features_belong_to_an_entity_whatever_k_is():
     few, many = alone(0, 3), alone(0, 4)
-    np.testing.assert_array_equal(few.private, many.private[:3])
-    assert not np.allclose(alone(1, 3).private, few.private)
+    np.testing.assert_array_equal(few.private.gram, many.private.gram[:3])
+    assert not np.allclose(alone(1, 3).private.gram, few.private.gram)
 
 
 REST = """
@@ -145,14 +150,14 @@ def test_symmetric_family_has_the_closed_form(tmp_path):
 def test_volume_and_share_reach_the_pool():
     spec = parse_spec(SMALL)
     point = {"draw": 0, "entities": 3, "rank": 2, "volume": 5.0, "mixing": 1.0, "misalignment": 0.0}
-    made = make_family(spec, 4, jax.random.key(0))(point | {"dominant_share": jnp.asarray(0.8)}).ecosystem
+    made = make_family(spec, 4, jax.random.key(0))(point | {"dominant_share": jnp.asarray(0.8)})
     np.testing.assert_allclose(made.shares, [0.8, 0.1, 0.1, 0.0])
-    np.testing.assert_allclose(made.synthetic, 5 * made.private)
+    np.testing.assert_allclose(made.synthetic.gram, 5 * made.private.gram)
 
 
 def test_misalignment_turns_what_is_published_away_from_what_is_known():
     spec = parse_spec(SMALL)
     point = {"draw": 0, "entities": 3, "rank": 2, "volume": 1.0, "mixing": 1.0}
-    made = [make_family(spec, 4, jax.random.key(0))(point | {"misalignment": m}).ecosystem for m in (0.0, 1.0)]
-    np.testing.assert_array_equal(made[0].synthetic, made[0].private)
-    assert np.linalg.matrix_rank(np.concatenate([made[1].synthetic[0], made[1].private[0]])) == 4
+    made = [make_family(spec, 4, jax.random.key(0))(point | {"misalignment": m}) for m in (0.0, 1.0)]
+    np.testing.assert_array_equal(made[0].synthetic.gram, made[0].private.gram)
+    assert np.linalg.matrix_rank(np.concatenate([made[1].synthetic.gram[0], made[1].private.gram[0]])) == 4

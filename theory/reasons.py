@@ -1,0 +1,35 @@
+"""Why a measure of a law is no number, as a code that stays with the values while JAX traces them."""
+
+import jax.numpy as jnp
+
+from .law import Law
+from .linear_algebra import kernel_projector
+from .measures import biased
+from .results import RESULTS
+
+
+def reason(law: Law) -> RESULTS:
+    """Why some error of a law is no number; `RESULTS.successful` if all are numbers.
+
+    The first that applies of: too ill-conditioned data, no limit, a bias without a known truth; and, without which there is no
+    efficiency, one truth for all data, and real data that span.
+
+    Args:
+        law: joint law of the estimates.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import RESULTS, Weights, limit, reason, worst_case
+        >>> law = limit(worst_case(4, 1.0), Weights(0.5, 1.0), throw=False)
+        >>> print(RESULTS[reason(law)])
+        there is no limit: the spectral radius is not below 1
+    """
+    ecosystem = law.ecosystem
+    known = ecosystem.private.truth is not None
+    lacks_truth = jnp.zeros((), bool) if known else (biased(law) & ecosystem.present).any()
+    total = (ecosystem.private.gram / ecosystem.private.noise_variance[:, None, None]).sum(0)
+    unseen = jnp.trace(kernel_projector(total + ecosystem.public.gram / ecosystem.public.noise_variance)) > 0.5
+    found = RESULTS.where(unseen, RESULTS.data_do_not_span, RESULTS.successful)
+    found = RESULTS.where((ecosystem.deviations != 0).any(), RESULTS.truths_differ, found)
+    found = RESULTS.where(lacks_truth, RESULTS.depends_on_truth, found)
+    return RESULTS.where(law.exists, found, law.result)

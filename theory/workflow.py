@@ -1,0 +1,43 @@
+"""The workflow: how entities fit, what they read, and what they remember."""
+
+import equinox as eqx
+
+from crossfeed.errors import InvalidInput
+
+from .estimators import AbstractEstimator, GradientSteps, LeastSquares
+from .memories import AbstractMemory, Accumulate, Replace
+from .pools import AbstractPool, Shared
+
+
+class Workflow(eqx.Module):
+    """One generation of recursive training, made of parts; the default of each is the paper's.
+
+    Attributes:
+        estimator: how an entity turns its training data into an estimate.
+        pool: what of the published data each entity reads.
+        memory: what entities keep of the pools of earlier generations.
+
+    Raises:
+        InvalidInput: gradient steps of one size are to be taken on data that accumulate.
+
+    Example:
+        >>> from crossfeed.theory import Accumulate, Ridge, Workflow
+        >>> workflow = Workflow(estimator=Ridge(0.1), memory=Accumulate())
+        >>> print(workflow.estimator, workflow.memory)
+        Ridge(penalty=0.1) Accumulate()
+    """
+
+    estimator: AbstractEstimator = LeastSquares()
+    pool: AbstractPool = Shared()
+    memory: AbstractMemory = Replace()
+
+    def __check_init__(self) -> None:
+        if isinstance(self.estimator, GradientSteps) and isinstance(self.memory, Accumulate):
+            raise InvalidInput(
+                f"estimator is {self.estimator}, whose steps are too long sooner or later for data that grow with memory "
+                f"{self.memory}: forget at a rate instead"
+            )
+
+
+PAPER = Workflow()
+"""The workflow of the paper (§4): least squares, one shared pool, nothing remembered of earlier pools."""

@@ -1,0 +1,132 @@
+"""Files of workflows: TOML with the tables `[estimator]`, `[pool]` and `[memory]`, each with a `kind` and its settings."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from crossfeed.errors import InvalidInput
+from crossfeed.reading import read_text_file
+from crossfeed.toml_reader import TomlReader, parse_toml
+
+from .estimators import GradientSteps, LeastSquares, Ridge
+from .memories import Accumulate, Forget, Replace
+from .pools import Network, Shared
+from .workflow import Workflow
+
+
+class Kind(NamedTuple):
+    """A part of a workflow as a table of a file.
+
+    Attributes:
+        make: its class.
+        needed: settings that must be given, with their types.
+        optional: settings that may be given.
+    """
+
+    make: Callable[..., Any]
+    needed: Mapping[str, type] = MappingProxyType({})
+    optional: Mapping[str, type] = MappingProxyType({})
+
+
+PARTS: dict[str, dict[str, Kind]] = {
+    "estimator": {
+        "least-squares": Kind(LeastSquares),
+        "ridge": Kind(Ridge, {"penalty": float}),
+        "gradient-steps": Kind(GradientSteps, {"steps": int, "rate": float}),
+    },
+    "pool": {
+        "shared": Kind(Shared, optional={"fresh": float}),
+        "network": Kind(Network, {"readers": list}, {"fresh": float}),
+    },
+    "memory": {
+        "replace": Kind(Replace),
+        "accumulate": Kind(Accumulate),
+        "forget": Kind(Forget, {"rate": float}),
+    },
+}
+"""Kinds of every part of a workflow, by the names that files use; the first is the paper's."""
+
+
+def read_workflow(path: Path) -> Workflow:
+    """Workflow from a TOML file.
+
+    Args:
+        path: a file with any of the tables `[estimator]`, `[pool]` and `[memory]`; the paper's part stands for a missing one.
+
+    Raises:
+        InvalidInput: the file cannot be read, or an entry is wrong; the message names file and line.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from crossfeed.theory import read_workflow
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "workflow.toml")
+        ...     _ = file.write_text('[memory]\\nkind = "accumulate"')
+        ...     print(read_workflow(file).memory)
+        Accumulate()
+    """
+    return parse_workflow(read_text_file(path), str(path))
+
+
+def parse_workflow(text: str, source: str = "workflow") -> Workflow:
+    """Workflow from TOML text.
+
+    Args:
+        text: the content of a workflow file.
+        source: name of the text in messages.
+
+    Raises:
+        InvalidInput: an entry is wrong.
+
+    Example:
+        >>> from crossfeed.theory import parse_workflow
+        >>> workflow = parse_workflow('''
+        ... [estimator]
+        ... kind = "ridge"
+        ... penalty = 0.1
+        ... ''')
+        >>> print(workflow.estimator, workflow.memory)
+        Ridge(penalty=0.1) Replace()
+    """
+    reader = TomlReader(parse_toml(text, source), text, source)
+    for table in reader.content:
+        if table not in PARTS:
+            reader.fail("", table, f"unknown: a workflow has the tables {', '.join(PARTS)}")
+    return Workflow(**{part: make_part(reader, part) for part in PARTS})
+
+
+def make_part(reader: TomlReader, part: str) -> Any:
+    """A part of a workflow from its table, or the paper's if there is none.
+
+    Raises:
+        InvalidInput: an entry is wrong.
+    """
+    kind, settings = part_settings(reader, part)
+    try:
+        return PARTS[part][kind].make(**settings)
+    except InvalidInput as error:
+        named = next((key for key in settings if str(error).startswith(key)), None)
+        if named is None:
+            reader.fail(part, "kind", f"is refused: {error}")
+        reader.fail(part, named, str(error).removeprefix(named).strip())
+
+
+def part_settings(reader: TomlReader, part: str) -> tuple[str, dict[str, Any]]:
+    """The kind of a part, and its settings, of which only the names have been checked and the types.
+
+    Raises:
+        InvalidInput: an entry is unknown, missing or of the wrong type.
+    """
+    table = reader.content.get(part, {})
+    kind = table.get("kind", next(iter(PARTS[part]))) if isinstance(table, dict) else None
+    if not isinstance(kind, str) or kind not in PARTS[part]:
+        reader.fail(part, "kind", f"is {kind!r}, but must be one of {', '.join(PARTS[part])}")
+    allowed = PARTS[part][kind]
+    settings = reader.table(part, {"kind": str, **allowed.needed, **allowed.optional})
+    settings.pop("kind", None)
+    for key in allowed.needed:
+        if key not in settings:
+            reader.fail(part, key, f"missing: {kind} needs {', '.join(allowed.needed)}")
+    return kind, settings
