@@ -71,6 +71,16 @@ def points(axes: Axes, number: int, x: ArrayLike, y: ArrayLike, error: ArrayLike
     )
 
 
+def wide_line(axes: Axes, x: ArrayLike, y: ArrayLike, label: str | None = None) -> None:
+    """Draw the curve that others are compared with, wide and light."""
+    axes.plot(x, y, color="#bbbbbb", linewidth=4, label=label, zorder=1.5)
+
+
+def crosses(axes: Axes, x: ArrayLike, y: ArrayLike, label: str | None = None) -> None:
+    """Mark values of a closed form on an exact curve."""
+    axes.plot(x, y, "+", color=COLORS[0], markersize=5, markeredgewidth=0.9, label=label)
+
+
 def plain_log_axis(axes: Axes) -> None:
     """Make the y axis logarithmic with labels 10, 20, 50, … instead of powers."""
     axes.set_yscale("log")

@@ -1,12 +1,19 @@
-"""All figures made from sweeps, and the page that shows them."""
+"""All figures made from sweeps and those of workflows, and the page that shows them."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from ..page import write_page
 from ..report import Report, Request
+from ..workflows import accumulation, different_truths, one_and_many, under_training
 from . import phase_diagrams, stability, trajectories, volume
 from .sizes import FULL, QUICK, Sizes
+
+
+def _without_sweep(draw: Callable[[Request], Report]) -> Callable[[Request, Sizes], Report]:
+    """A figure that needs no sweep, called as the others."""
+    return lambda request, sizes: draw(request)
+
 
 GALLERY: dict[str, Callable[[Request, Sizes], Report]] = {
     "phase diagrams: ρ(Q)": partial(phase_diagrams.draw, variable="spectral_radius"),
@@ -18,6 +25,10 @@ GALLERY: dict[str, Callable[[Request, Sizes], Report]] = {
     "regions of stability": stability.draw_regions,
     "worst case": stability.draw_worst_case,
     "volume": volume.draw,
+    "one and many": _without_sweep(one_and_many.draw),
+    "accumulation": _without_sweep(accumulation.draw),
+    "different truths": _without_sweep(different_truths.draw),
+    "under-training": _without_sweep(under_training.draw),
 }
 
 
