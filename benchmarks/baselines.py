@@ -12,12 +12,12 @@ class NumpyConsensus:
     once."""
 
     def __init__(self, ecosystem: Ecosystem) -> None:
-        self.private = np.asarray(ecosystem.private)
-        self.public = np.asarray(ecosystem.public)
-        self.noise_variance = float(ecosystem.noise_variance)
-        self.weighted = np.asarray(ecosystem.shares[:, None, None] * ecosystem.synthetic)
+        self.private = np.asarray(ecosystem.private.gram)
+        self.public = np.asarray(ecosystem.public.gram)
+        self.noise_variance = float(ecosystem.public.noise_variance)
+        self.weighted = np.asarray(ecosystem.shares[:, None, None] * ecosystem.synthetic.gram)
         self.pool = self.weighted.sum(0)
-        self.pool_noise = np.asarray(ecosystem.pool_noise)
+        self.pool_noise = np.einsum("k,kab->ab", ecosystem.shares**2, ecosystem.synthetic.moment_covariance)
         self.identity = np.eye(len(self.public))
 
     def __call__(self, alpha: float, beta: float) -> Errors:
@@ -48,12 +48,12 @@ class ScipyLifted:
     def __init__(self, ecosystem: Ecosystem) -> None:
         entities, size = ecosystem.entities, ecosystem.dimension
         self.shape = entities, size
-        self.private = np.asarray(ecosystem.private)
-        self.public = np.asarray(ecosystem.public)
-        self.noise_variance = float(ecosystem.noise_variance)
+        self.private = np.asarray(ecosystem.private.gram)
+        self.public = np.asarray(ecosystem.public.gram)
+        self.noise_variance = float(ecosystem.public.noise_variance)
         self.lifted_private = np.asarray(block_diag(*self.private))
         self.stacked_public = np.tile(self.public, (entities, 1))
-        synthetic = np.asarray(ecosystem.synthetic)
+        synthetic = np.asarray(ecosystem.synthetic.gram)
         self.pooled = np.asarray(ecosystem.pool_gram)
         average = np.kron(np.outer(np.ones(entities), np.asarray(ecosystem.shares)), np.eye(size))
         self.averaged = average @ np.asarray(block_diag(*synthetic))

@@ -46,10 +46,9 @@ def lifted(drawn: Draw) -> tuple[float, float]:
 
     Drawing the ecosystem is not timed.
     """
-    count, size = int(drawn.entities), int(drawn.features)
-    ecosystem = drawn.ecosystem
-    private, synthetic = ecosystem.private[:count, :size, :size], ecosystem.synthetic[:count, :size, :size]
-    public, shares = ecosystem.public[:size, :size], ecosystem.shares[:count]
+    ecosystem, _ = drawn.trimmed()
+    count, size, shares = ecosystem.entities, ecosystem.dimension, ecosystem.shares
+    private, public, synthetic = ecosystem.private.gram, ecosystem.public.gram, ecosystem.synthetic.gram
     alpha, beta = float(drawn.weights.alpha), float(drawn.weights.beta)
     mixing, scale = float(drawn.mixing), float(drawn.scale)
     pool = np.einsum("k,kij->ij", shares, synthetic)

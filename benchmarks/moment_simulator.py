@@ -66,7 +66,7 @@ def measure() -> list[Claim]:
         return simulation.mse, simulation.mse_se
 
     run, compile_seconds = compiled(moments, jax.random.key(0))
-    rows = NumpyRows(features, np.asarray(ecosystem.theta))
+    rows = NumpyRows(features, np.asarray(ecosystem.public.truth))
     exact = np.asarray(trajectory(ecosystem, weights, GENERATIONS, mse))
     found, standard_errors = map(np.asarray, run(jax.random.key(0)))
     _assert_right("moments", found, standard_errors, exact)

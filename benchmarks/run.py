@@ -11,7 +11,15 @@ from crossfeed.cli.jax_setup import set_up_jax
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ["limit_grid", "large_limit", "linear_in_entities", "moment_simulator", "sweep_grid", "lemma1_trials"]
+NAMES = [
+    "versions",
+    "limit_grid",
+    "large_limit",
+    "linear_in_entities",
+    "moment_simulator",
+    "sweep_grid",
+    "lemma1_trials",
+]
 LANGUAGE = ["training_step", "language_generation"]
 
 

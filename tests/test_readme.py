@@ -7,18 +7,35 @@ from pathlib import Path
 
 import pytest
 from crossfeed.cli.main import main
+from crossfeed.theory import parse_workflow
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def test_python_example_runs(capsys):
     (code,) = blocks("python")
     exec(compile(code, "README.md", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) > 5
+
+
+def test_guide_to_workflows_runs(capsys):
+    """An estimator and a pool of one's own among what it shows; the guide itself holds exact numbers against simulated ones."""
+    exec(compile("\n".join(blocks("python", "docs/workflows.md")), "docs/workflows.md", "exec"), {})
+    assert "no_finite_estimate" in capsys.readouterr().out
+
+
+def test_workflow_file_of_the_guide_is_read():
+    (text,) = blocks("toml", "docs/workflows.md")
+    workflow = parse_workflow(text)
+    assert (str(workflow.estimator), workflow.pool.fresh, str(workflow.memory)) == (
+        "Ridge(penalty=0.1)",
+        0.2,
+        "Forget(rate=0.5)",
+    )
 
 
 COMMANDS = [shlex.split(line, comments=True) for line in "".join(blocks("sh")).splitlines()]
@@ -35,6 +52,10 @@ def test_command_is_understood(command, monkeypatch, tmp_path, capsys):
     if command[1] == "ecosystem":
         main()
         assert "entities" in capsys.readouterr().out
+        return
+    if command[1] == "baseline":
+        main()
+        assert "accumulate" in capsys.readouterr().out
         return
     if command[1] == "verify":
         monkeypatch.setattr(sys, "argv", [*command, "--list"])
