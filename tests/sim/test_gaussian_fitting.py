@@ -17,14 +17,14 @@ def assert_agrees(found, error, wanted):
 
 
 def test_accumulation_has_the_published_variance():
-    fits = simulate_gaussian_fitting(KEY, samples=10, generations=10, replicates=20_000, memory="accumulate")
-    wanted = baselines.gaussian_accumulate(rows=10, generations=10)
+    fits = simulate_gaussian_fitting(KEY, samples=10, generations=5, replicates=4_000, memory="accumulate")
+    wanted = baselines.gaussian_accumulate(rows=10, generations=5)
     assert_agrees(fits.variance[:, 0], fits.variance_se[:, 0], wanted)
 
 
 def test_replacement_has_the_published_error_of_the_variance():
     """(1 + 2/n)^T - 1 for n degrees of freedom."""
-    fits = simulate_gaussian_fitting(KEY, samples=11, generations=4, replicates=20_000, unbiased=True)
+    fits = simulate_gaussian_fitting(KEY, samples=11, generations=4, replicates=4_000, unbiased=True)
     wanted = baselines.gaussian_replace(degrees_of_freedom=10, generations=4)
     assert_agrees(fits.variance_error[:, 0], fits.variance_error_se[:, 0], wanted)
     assert_agrees(fits.variance[:, 0], fits.variance_se[:, 0], np.ones(4))

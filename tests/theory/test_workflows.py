@@ -82,7 +82,7 @@ literal = eqx.filter_jit(lifted.any_workflow)
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(seed=SEEDS, entities=st.sampled_from([1, ENTITIES]), scheduled=st.booleans())
 def test_equals_the_recursion_of_everything_at_once(name, seed, entities: int, scheduled):
     rng = np.random.default_rng(seed)

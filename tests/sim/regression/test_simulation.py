@@ -67,11 +67,11 @@ def orthonormal(count: int, size: int) -> np.ndarray:
 )
 def test_linear_regimes_follow_the_exact_theory(settings, workflow):
     found = simulate_regression(
-        Regression(FEATURES, TRUTH, labels=Gaussian(0.7), **settings), WEIGHTS, 4, 3000, jax.random.key(1)
+        Regression(FEATURES, TRUTH, labels=Gaussian(0.7), **settings), WEIGHTS, 3, 1500, jax.random.key(1)
     )
     ecosystem = ecosystem_from_features(FEATURES, noise_variance=0.7, theta=TRUTH)
-    assert_agrees(found.mse, found.mse_se, trajectory(ecosystem, WEIGHTS, 4, mse, workflow))
-    wrong = trajectory(ecosystem, WEIGHTS, 4, mse, Workflow(pool=Shared(0.5), memory=workflow.memory))
+    assert_agrees(found.mse, found.mse_se, trajectory(ecosystem, WEIGHTS, 3, mse, workflow))
+    wrong = trajectory(ecosystem, WEIGHTS, 3, mse, Workflow(pool=Shared(0.5), memory=workflow.memory))
     assert np.abs((np.asarray(found.mse) - wrong)[-1] / found.mse_se[-1]).max() > 2 * FALSE_ALARM_Z
     assert all((count == 0).all() for count in found.failed.values())
 
@@ -80,14 +80,14 @@ def test_random_human_labels_have_the_mean_of_their_fraction():
     """Which rows people label is random, so only the mean of the estimates has the exact law: with other truths it shows."""
     truths, people = jnp.array([[1.0, -0.5], [0.0, 2.0]]), jnp.array([3.0, 3.0])
     regression = Regression(FEATURES, truths, people, human=0.3)
-    found = simulate_regression(regression, WEIGHTS, 4, 3000, jax.random.key(2), lambda estimates: estimates)
+    found = simulate_regression(regression, WEIGHTS, 2, 1500, jax.random.key(2), lambda estimates: estimates)
     ecosystem = ecosystem_from_features(FEATURES)
     ecosystem = Ecosystem(
         private=Dataset(ecosystem.private.gram, truth=truths),
         public=Dataset(ecosystem.public.gram, truth=people),
         synthetic=ecosystem.synthetic,
     )
-    wanted = trajectory(ecosystem, WEIGHTS, 4, mean_error, Workflow(pool=Shared(0.3))) + people[None, None]
+    wanted = trajectory(ecosystem, WEIGHTS, 2, mean_error, Workflow(pool=Shared(0.3))) + people[None, None]
     assert_agrees(found.measured, found.measured_se, wanted)
 
 
@@ -95,24 +95,24 @@ def test_stochastic_gradient_has_the_mean_of_gradient_steps():
     ecosystem = ecosystem_from_features(FEATURES, theta=TRUTH)
     fitting = StochasticGradient(steps=5, batch=1, rate=0.01)
     regression = Regression(FEATURES, jnp.array([[1.0, -0.5], [0.0, 2.0]]), TRUTH, fitting=fitting)
-    found = simulate_regression(regression, WEIGHTS, 3, 4000, jax.random.key(3), lambda estimates: estimates)
+    found = simulate_regression(regression, WEIGHTS, 2, 2000, jax.random.key(3), lambda estimates: estimates)
     ecosystem = Ecosystem(
         private=Dataset(ecosystem.private.gram, truth=regression.truth),
         public=Dataset(ecosystem.public.gram, truth=TRUTH),
         synthetic=ecosystem.synthetic,
     )
     workflow = Workflow(GradientSteps(5, 0.01))
-    wanted = trajectory(ecosystem, WEIGHTS, 3, mean_error, workflow) + TRUTH[None, None]
+    wanted = trajectory(ecosystem, WEIGHTS, 2, mean_error, workflow) + TRUTH[None, None]
     assert_agrees(found.measured, found.measured_se, wanted)
-    assert (found.mse[1:] > 1.1 * trajectory(ecosystem, WEIGHTS, 3, mse, workflow)[1:]).all()
+    assert (found.mse[1:] > 1.1 * trajectory(ecosystem, WEIGHTS, 2, mse, workflow)[1:]).all()
 
 
 def test_fresh_inputs_alone_follow_the_law_of_replacement():
     """One model, α = 1: the error grows by σ²d/(n-d-1) a generation."""
     data = Features(orthonormal(12, 2)[None], np.zeros((1, 2)), orthonormal(12, 2)[None])
     regression = Regression(data, TRUTH, inputs="fresh", real="fresh")
-    found = simulate_regression(regression, Weights(1.0, 1.0), 4, 4000, jax.random.key(4))
-    wanted = baselines.replace(features=2, rows=12, generations=5)
+    found = simulate_regression(regression, Weights(1.0, 1.0), 2, 2000, jax.random.key(4))
+    wanted = baselines.replace(features=2, rows=12, generations=3)
     assert_agrees(found.mse[:, 0], found.mse_se[:, 0], wanted)
 
 
@@ -125,7 +125,7 @@ def test_published_errors_with_fresh_real_data(labels, published, error):
     """n = 100 real and 100 synthetic rows a generation, weight ½ (5-regimes.md, section 3)."""
     data = Features(orthonormal(100, 2)[None], np.zeros((1, 2)), orthonormal(100, 2)[None])
     regression = Regression(data, jnp.ones(2), labels=labels, inputs="fresh", real="fresh")
-    found = simulate_regression(regression, Weights(0.5, 1.0), 15, 800, jax.random.key(5))
+    found = simulate_regression(regression, Weights(0.5, 1.0), 8, 400, jax.random.key(5))
     z = (float(found.mse[-1, 0]) - published) / np.hypot(float(found.mse_se[-1, 0]), error)
     assert abs(z) < FALSE_ALARM_Z
 
@@ -133,21 +133,20 @@ def test_published_errors_with_fresh_real_data(labels, published, error):
 def test_counts_die_out_as_the_law_says():
     data = Features(np.ones((1, 10, 1)), np.zeros((1, 1)), np.ones((1, 10, 1)))
     regression = Regression(data, jnp.zeros(1), labels=Poisson())  # nλ = 10
-    found = simulate_regression(regression, Weights(1.0, 1.0), 49, 2000, jax.random.key(6))
-    alive = 1 - np.sum([np.asarray(count) for count in found.failed.values()], axis=0)[:, 0] / 2000
+    found = simulate_regression(regression, Weights(1.0, 1.0), 49, 500, jax.random.key(6))
+    alive = 1 - np.sum([np.asarray(count) for count in found.failed.values()], axis=0)[:, 0] / 500
     wanted = np.asarray(baselines.poisson_survival(expected_count=10.0, generations=50))
-    error = np.sqrt(np.maximum(wanted * (1 - wanted), 1e-3) / 2000)
+    error = np.sqrt(np.maximum(wanted * (1 - wanted), 1e-3) / 500)
     assert_agrees(alive, error, wanted)
     assert np.isnan(found.mse[-1, 0]), "a mean over estimates of which some do not exist is no number"
 
 
 def test_fisher_information_stands_for_the_gram_matrix_where_rows_are_many():
-    many = np.concatenate([np.asarray(FEATURES.public)] * 60)
+    many = np.concatenate([np.asarray(FEATURES.public)] * 20)
     data = stack_features([many, many], many, [many, many])
-    for labels in (Bernoulli(), Poisson()):
-        found = simulate_regression(Regression(data, 0.5 * TRUTH, labels=labels), WEIGHTS, 2, 1500, jax.random.key(7))
-        linear = trajectory(fisher_ecosystem(data, labels, 0.5 * TRUTH), WEIGHTS, 2, mse)
-        np.testing.assert_allclose(found.mse, linear, rtol=0.15)
+    found = simulate_regression(Regression(data, 0.5 * TRUTH, labels=Poisson()), WEIGHTS, 1, 500, jax.random.key(7))
+    linear = trajectory(fisher_ecosystem(data, Poisson(), 0.5 * TRUTH), WEIGHTS, 1, mse)
+    np.testing.assert_allclose(found.mse, linear, rtol=0.25)
 
 
 def test_curation_that_keeps_all_changes_nothing():
@@ -175,17 +174,17 @@ def test_what_is_kept_is_what_the_judge_likes():
 def test_curation_to_a_point_pulls_there_and_narrows():
     point = jnp.array([3.0, 3.0])
     regression = Regression(FEATURES, TRUTH, curation=KeepBest(0.5, "point", point))
-    drawn = simulate_regression(regression, Weights(0.9, 0.5), 6, 1000, jax.random.key(9), lambda e: e)
+    drawn = simulate_regression(regression, Weights(0.9, 0.5), 3, 500, jax.random.key(9), lambda e: e)
     away = np.linalg.norm(np.asarray(drawn.measured) - np.asarray(point), axis=-1)
     assert (away[-1] < away[0] - 10 * np.asarray(drawn.measured_se[-1]).max()).all()
 
 
 def test_robust_fits_are_unbiased_and_less_efficient():
     robust = simulate_regression(
-        Regression(FEATURES, TRUTH, fitting=Robust(0.5)), WEIGHTS, 2, 3000, jax.random.key(10), lambda e: e
+        Regression(FEATURES, TRUTH, fitting=Robust(0.5)), WEIGHTS, 1, 1500, jax.random.key(10), lambda e: e
     )
-    assert_agrees(robust.measured, robust.measured_se, jnp.broadcast_to(TRUTH, (3, 2, 2)))
-    plain = trajectory(ecosystem_from_features(FEATURES, theta=TRUTH), WEIGHTS, 2, mse)
+    assert_agrees(robust.measured, robust.measured_se, jnp.broadcast_to(TRUTH, (2, 2, 2)))
+    plain = trajectory(ecosystem_from_features(FEATURES, theta=TRUTH), WEIGHTS, 1, mse)
     assert (robust.mse > plain).all()
 
 
