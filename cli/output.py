@@ -47,14 +47,17 @@ def print_notes(notes: Sequence[str]) -> None:
 
 
 def biased_notes(mse: "np.ndarray", path: Path) -> list[str]:
-    """Note that numbers are missing because the ecosystem has no θ; none if all are there."""
+    """Note that numbers are missing because the ecosystem has no θ, or estimates diverge; none if all are there."""
     import numpy as np
 
     generations, entities = np.nonzero(np.isnan(mse))
     if not len(generations):
         return []
+    generation, entity = generations[0], entities[0]
+    if generation and mse[generation - 1, entity] > 1e100:
+        return [f"numbers from generation {generation} on exceed what float64 can hold: the estimates diverge"]
     return [
-        f"the estimate of entity {entities[0] + 1} at generation {generations[0]} is biased, so its error depends on theta, "
+        f"the estimate of entity {entity + 1} at generation {generation} is biased, so its error depends on theta, "
         f"which {path} does not hold ({len(generations)} numbers omitted)"
     ]
 

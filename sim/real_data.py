@@ -77,6 +77,10 @@ def table_ecosystem(
     centered = target - target.mean()
     theta = np.linalg.lstsq(rows, centered, rcond=None)[0]
     noise_variance = float(((centered - rows @ theta) ** 2).sum() / spare)
+    if noise_variance <= 1e-20 * (centered**2).mean():
+        raise InvalidInput(
+            "the target is constant, or exactly linear in the features, so its noise cannot be estimated"
+        )
     return ecosystem_from_features(features, noise_variance=noise_variance, theta=theta)
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..theory.ecosystem import Dataset, Ecosystem
 from ..theory.estimators import Fit
-from ..theory.linear_algebra import square_root
+from ..theory.linear_algebra import factor
 from ..theory.schedule import Schedule
 from ..theory.state_space import Exchange, exchange, fits_of_generations
 from ..theory.weights import Weights
@@ -166,7 +166,7 @@ def make_moment_sampler(ecosystem: Ecosystem, workflow: Workflow = PAPER) -> Mom
     shared = exchange(ecosystem, workflow)
 
     def root(data: Dataset) -> Float[Array, "d d"]:
-        return jnp.sqrt(data.noise_variance) * square_root(data.gram)
+        return jnp.sqrt(data.noise_variance) * factor(data.gram)
 
     return MomentSampler(
         ecosystem,
@@ -174,7 +174,7 @@ def make_moment_sampler(ecosystem: Ecosystem, workflow: Workflow = PAPER) -> Mom
         shared,
         jax.vmap(root)(Dataset(ecosystem.private.gram, ecosystem.private.noise_variance)),
         root(ecosystem.public),
-        square_root(shared.channel_noise),
+        factor(shared.channel_noise),
     )
 
 

@@ -34,7 +34,7 @@ def test_workflow_file_of_the_guide_is_read():
     assert (str(workflow.estimator), workflow.pool.fresh, str(workflow.memory)) == (
         "Ridge(penalty=0.1)",
         0.2,
-        "Forget(rate=0.5)",
+        "Forget(rate=0.25)",
     )
 
 

@@ -21,6 +21,7 @@ from .results import RESULTS
 from .state_space import (
     Exchange,
     State,
+    Transition,
     advance,
     exchange,
     fit_entities,
@@ -59,7 +60,7 @@ def spectral_radius(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
         0.3000
     """
     shared, fitted = _steady(ecosystem, weights, workflow)
-    return spectral_radius_of(transition(shared, fitted).feedback)
+    return _radius(fitted, transition(shared, fitted))
 
 
 def trajectory(
@@ -138,7 +139,7 @@ def limit(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER, *,
     """
     shared, fitted = _steady(ecosystem, weights, workflow)
     step = transition(shared, fitted)
-    radius = spectral_radius_of(step.feedback)
+    radius = _radius(fitted, step)
     if throw:
         refuse_unit_root(radius)
     exists = has_limit(radius)
@@ -154,6 +155,14 @@ def limit(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER, *,
     )
     reason = RESULTS.where(jnp.isnan(radius), RESULTS.ill_conditioned, RESULTS.no_limit)
     return Law(shared, fitted, state, radius, RESULTS.where(exists, RESULTS.successful, reason))
+
+
+def _radius(fitted: Fit, step: Transition) -> Float[Array, ""]:
+    """Spectral radius of the recursion; infinite if gradient steps are so long that float64 cannot hold where they lead."""
+    if fitted.carry is None:
+        return spectral_radius_of(step.feedback)
+    held = jnp.isfinite(step.feedback).all()
+    return jnp.where(held, spectral_radius_of(jnp.where(held, step.feedback, 0)), jnp.inf)
 
 
 def _law(shared: Exchange, fitted: Fit, state: State) -> Law:

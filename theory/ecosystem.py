@@ -34,9 +34,11 @@ def as_array(value: Any) -> Array:
     """
     try:
         array = jnp.asarray(value)
+        if array.dtype == bool:
+            raise TypeError
         kind = float if jnp.issubdtype(array.dtype, jnp.integer) else array.dtype
         return jnp.asarray(array, dtype=kind)  # without dtype, a Python number stays weakly typed: one more compilation
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInput(f"expected an array of numbers, got {value!r}") from error
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from crossfeed.errors import InvalidInput
 
 from .ecosystem import Ecosystem, as_array, check_finite, ecosystem_from_grams
-from .linear_algebra import square_root
+from .linear_algebra import factor
 
 
 class Features(eqx.Module):
@@ -121,7 +121,7 @@ def _pad(matrices: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def smallest_features(ecosystem: Ecosystem) -> Features:
-    """Features with the Gram matrices of an ecosystem and only d rows per dataset: the symmetric square roots.
+    """Features with the Gram matrices of an ecosystem and only d rows per dataset: their matrix roots.
 
     Args:
         ecosystem: the ecosystem.
@@ -136,5 +136,6 @@ def smallest_features(ecosystem: Ecosystem) -> Features:
         >>> print(features.public.shape, f"{features.public[0, 0]:.4f}")
         (3, 3) 2.0000
     """
-    roots = jax.vmap(square_root)
-    return Features(roots(ecosystem.private.gram), square_root(ecosystem.public.gram), roots(ecosystem.synthetic.gram))
+    roots = jax.vmap(factor)
+    private, synthetic = roots(ecosystem.private.gram), roots(ecosystem.synthetic.gram)
+    return Features(private.mT, factor(ecosystem.public.gram).T, synthetic.mT)

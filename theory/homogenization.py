@@ -44,7 +44,7 @@ def homogenization(law: Law) -> Float[Array, ""]:
         jnp.einsum("kab,kbc,kac->", private, ecosystem.private.moment_covariance, private)
         + jnp.trace(public @ ecosystem.public.moment_covariance @ public.T)
         + jnp.trace(heard @ state.sampling_covariance @ heard.T)
-        + ((average @ bias(law)) ** 2).sum()
+        + ((average @ jnp.where(ecosystem.present[:, None], bias(law), 0)) ** 2).sum()
     )  # E‖ē‖² of the error ē of the average estimate
     total = jnp.where(ecosystem.present, mse(law), 0).sum()
     pairs = jnp.where(entities > 1, entities - 1, 1)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
-from .linear_algebra import RANK_TOLERANCE
+from .linear_algebra import RANK_TOLERANCE, kernel_projector
 
 # Every set of data that an entity may train on, as ones for (private, public, synthetic): the bits of 1 to 7.
 _PATTERNS = [[bool((code >> bit) & 1) for bit in range(3)] for code in range(1, 8)]
@@ -96,20 +96,10 @@ def _of_entities(
 
 
 def _kernel(grams: Float[Array, "set d d"], used: Bool[Array, " set"]) -> Float[Array, "d d"]:
-    """Projector onto the intersection of the kernels of the used Gram matrices.
-
-    Neither the size of a dataset nor the unit of a feature says anything about ranks: features are scaled to one size, then
-    datasets. The kernel's basis is scaled back, and made orthonormal again.
-    """
+    """Projector onto the intersection of the kernels of the used Gram matrices, which says nothing of their sizes."""
     grams = jnp.where(used[:, None, None], grams, 0)
-    sizes = jnp.sqrt(jnp.diagonal(grams.sum(0)))
-    unit = 1 / jnp.where(sizes > 0, sizes, 1)
-    scaled = grams * (unit[:, None] * unit[None, :])[None]
-    traces = jnp.trace(scaled, axis1=-2, axis2=-1)
-    values, vectors = jnp.linalg.eigh((scaled / jnp.where(traces > 0, traces, 1)[:, None, None]).sum(0))
-    dropped = values <= RANK_TOLERANCE * jnp.maximum(values[-1], 0)
-    basis = dropped.astype(vectors.dtype)[None, :] * unit[:, None] * vectors
-    lengths = jnp.sqrt((basis**2).sum(0))
-    orthonormal = jnp.linalg.qr(basis / jnp.where(lengths > 0, lengths, 1)[None, :])[0]  # dropped vectors come first
-    orthonormal = jnp.where(dropped[None, :], orthonormal, 0)
-    return orthonormal @ orthonormal.T
+    sizes = jnp.diagonal(grams.sum(0))
+    traces = (jnp.diagonal(grams, axis1=1, axis2=2) / jnp.where(sizes > 0, sizes, 1)[None]).sum(
+        1
+    )  # in features of one size
+    return kernel_projector((grams / jnp.where(traces > 0, traces, 1)[:, None, None]).sum(0))

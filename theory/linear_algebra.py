@@ -32,10 +32,33 @@ def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float
 
 
 def kernel_projector(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """Orthogonal projector onto the kernel of a symmetric positive semi-definite matrix; exactly zero at full rank."""
-    values, vectors = jnp.linalg.eigh(matrix)
-    dropped = values <= RANK_TOLERANCE * jnp.maximum(values[-1], 0)
-    return (vectors * dropped.astype(vectors.dtype)[None, :]) @ vectors.T
+    """Orthogonal projector onto the kernel of a symmetric positive semi-definite matrix; exactly zero at full rank.
+
+    The unit of a feature says nothing about ranks: features are scaled to one size, and the kernel's basis is scaled back.
+    """
+    unit = _unit_sizes(matrix)
+    values, vectors = jnp.linalg.eigh(unit[:, None] * matrix * unit[None])
+    dropped = (values <= RANK_TOLERANCE * jnp.maximum(values[-1], 0)).astype(vectors.dtype)
+    basis = _orthonormal(unit[:, None] * vectors * dropped[None], dropped)
+    return basis @ basis.T
+
+
+def factor(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """Matrix R with R R' = A for a symmetric positive semi-definite A; the unit of a feature does not matter."""
+    unit = _unit_sizes(matrix)
+    return square_root(unit[:, None] * matrix * unit[None]) / unit[:, None]
+
+
+def _unit_sizes(matrix: Float[Array, "d d"]) -> Float[Array, " d"]:
+    """One over the root of each diagonal entry; one where that is zero."""
+    sizes = jnp.sqrt(jnp.maximum(jnp.diagonal(matrix), 0))
+    return 1 / jnp.where(sizes > 0, sizes, 1)
+
+
+def _orthonormal(basis: Float[Array, "d n"], kept: Float[Array, " n"]) -> Float[Array, "d n"]:
+    """Orthonormal basis of the span of the kept columns, which come first; zero for the others."""
+    lengths = jnp.sqrt((basis**2).sum(0))
+    return jnp.linalg.qr(basis / jnp.where(lengths > 0, lengths, 1)[None, :])[0] * kept[None, :]
 
 
 def square_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -64,9 +87,15 @@ def pseudo_inverse_of_rows(matrix: Float[Array, "rows d"]) -> Float[Array, "d ro
     two cores wait forever (seen with 0.9.2). For the same reason `jnp.linalg.svd`, `pinv` and `norm(ord=2)` are not
     used here.
     """
-    left, values, right = jax.lax.linalg.svd(matrix, full_matrices=False, algorithm=jax.lax.linalg.SvdAlgorithm.QR)
+    lengths = jnp.sqrt((matrix**2).sum(0))
+    lengths = jnp.where(lengths > 0, lengths, 1)  # columns of one length, so that the unit of a feature does not matter
+    left, values, right = jax.lax.linalg.svd(
+        matrix / lengths[None, :], full_matrices=False, algorithm=jax.lax.linalg.SvdAlgorithm.QR
+    )
     kept = values > RANK_TOLERANCE**0.5 * values[0]
-    return (right.T * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)[None, :]) @ left.T
+    inverse = (right.T * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)[None, :]) @ left.T / lengths[:, None]
+    rows = _orthonormal(lengths[:, None] * right.T * kept.astype(float)[None, :], kept.astype(float))
+    return rows @ (rows.T @ inverse)  # of minimum norm: within the span of the rows
 
 
 _TwoMatrices = tuple[Float[Array, "d d"], Float[Array, "d d"]]

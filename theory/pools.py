@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
 
-from .ecosystem import SHARE_TOLERANCE, Ecosystem, Numbers, as_array
+from .ecosystem import SHARE_TOLERANCE, Ecosystem, Numbers, as_array, require_float64
 from .tracing import Scalar, is_concrete
 
 _RANK_TOLERANCE = 1e-12  # of readers, relative to the largest singular value
@@ -96,6 +96,7 @@ class Network(AbstractPool):
 
     def __init__(self, readers: Numbers, fresh: Scalar = 0.0):
         self.fresh, matrix = fresh, as_array(readers)
+        require_float64("readers", matrix)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise InvalidInput(f"readers must have shape (K, K), but has shape {matrix.shape}")
         self._read, self._write = matrix, jnp.eye(len(matrix))

@@ -11,8 +11,8 @@ from .results import RESULTS
 def reason(law: Law) -> RESULTS:
     """Why some error of a law is no number; `RESULTS.successful` if all are numbers.
 
-    The first that applies of: too ill-conditioned data, no limit, a bias without a known truth; and, without which there is no
-    efficiency, one truth for all data, and real data that span.
+    In this order: ill-conditioned data; no limit; a biased estimate without a known truth; truths that differ; real data that do
+    not span. The last two concern relative efficiency only, and errors are then still numbers.
 
     Args:
         law: joint law of the estimates.

@@ -163,7 +163,7 @@ def universal_bound(ecosystem: Ecosystem) -> Float[Array, ""]:
         1.2071
     """
     publishing = (ecosystem.shares > 0).sum()
-    rank = jnp.round(jnp.trace(range_projector(ecosystem.pool_gram)))
+    rank = ecosystem.dimension - jnp.round(jnp.trace(kernel_projector(ecosystem.pool_gram)))
     return (1 + jnp.sqrt(jnp.minimum(publishing.astype(rank.dtype), rank))) / 2
 
 
@@ -231,7 +231,7 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
         known = on_private * scaled(private) + on_public * scaled(ecosystem.public.gram)
         return on_pool * range_projector(published @ kernel_projector(known) @ published, _ROUNDING)
 
-    published = range_projector(pool)
+    published = jnp.eye(ecosystem.dimension) - kernel_projector(pool)
     lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private.gram)
     learned = jnp.where(publishing[:, None, None], published[None] - lost, 0).sum(0)
     rank = jnp.trace(range_projector(learned, _ROUNDING))

@@ -27,8 +27,10 @@ def row_block_spread(law: Law) -> Float[Array, ""]:
         >>> print(f"{row_block_spread(limit(ecosystem, Weights(0.0, 1.0))):.4f}")  # private data only
         0.5000
     """
-    blocks = mean_map(law)
-    return ((blocks - blocks.mean(0, keepdims=True)) ** 2).sum() / (blocks**2).sum()
+    present = law.ecosystem.present[:, None, None, None]
+    blocks = jnp.where(present, mean_map(law), 0)
+    average = blocks.sum(0, keepdims=True) / law.ecosystem.present.sum().astype(float)
+    return jnp.where(present, (blocks - average) ** 2, 0).sum() / (blocks**2).sum()
 
 
 def transfer(law: Law) -> Float[Array, "entity dataset"]:

@@ -94,7 +94,12 @@ def parse_workflow(text: str, source: str = "workflow") -> Workflow:
     for table in reader.content:
         if table not in PARTS:
             reader.fail("", table, f"unknown: a workflow has the tables {', '.join(PARTS)}")
-    return Workflow(**{part: make_part(reader, part) for part in PARTS})
+    try:
+        return Workflow(**{part: make_part(reader, part) for part in PARTS})
+    except InvalidInput as error:
+        if str(error).startswith(source):
+            raise
+        raise InvalidInput(f"{source}: {error}") from error
 
 
 def make_part(reader: TomlReader, part: str) -> Any:
@@ -108,9 +113,7 @@ def make_part(reader: TomlReader, part: str) -> Any:
         return PARTS[part][kind].make(**settings)
     except InvalidInput as error:
         named = next((key for key in settings if str(error).startswith(key)), None)
-        if named is None:
-            reader.fail(part, "kind", f"is refused: {error}")
-        reader.fail(part, named, str(error).removeprefix(named).strip())
+        reader.fail(part, named or next(iter(settings), "kind"), f"is refused: {error}")
 
 
 def part_settings(reader: TomlReader, part: str) -> tuple[str, dict[str, Any]]:
@@ -120,7 +123,9 @@ def part_settings(reader: TomlReader, part: str) -> tuple[str, dict[str, Any]]:
         InvalidInput: an entry is unknown, missing or of the wrong type.
     """
     table = reader.content.get(part, {})
-    kind = table.get("kind", next(iter(PARTS[part]))) if isinstance(table, dict) else None
+    if not isinstance(table, dict):
+        reader.fail("", part, "must be a table")
+    kind = table.get("kind", next(iter(PARTS[part])))
     if not isinstance(kind, str) or kind not in PARTS[part]:
         reader.fail(part, "kind", f"is {kind!r}, but must be one of {', '.join(PARTS[part])}")
     allowed = PARTS[part][kind]

@@ -5,6 +5,7 @@ from abc import abstractmethod
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
@@ -34,6 +35,9 @@ class AbstractLabels(eqx.Module):
     @abstractmethod
     def information(self, predictor: Rows) -> Rows:
         """Second derivative of the loss by the predictor: the Fisher information of a label on its predictor."""
+
+    def check(self, name: str, values: np.ndarray) -> None:
+        """Refuse values that no label can have."""
 
 
 class Gaussian(AbstractLabels):
@@ -101,6 +105,11 @@ class Bernoulli(AbstractLabels):
         """Variance p(1-p) of a label."""
         return jax.nn.sigmoid(predictor) * jax.nn.sigmoid(-predictor)
 
+    def check(self, name: str, values: np.ndarray) -> None:
+        """Zeros and ones."""
+        if len(wrong := values[(values != 0) & (values != 1)]):
+            raise InvalidInput(f"{name} hold {wrong[0]:.6g}, but must be 0 or 1")
+
 
 class Poisson(AbstractLabels):
     """y | x ~ Poisson(e^η), of Poisson regression with the logarithmic link.
@@ -127,6 +136,11 @@ class Poisson(AbstractLabels):
     def information(self, predictor: Rows) -> Rows:
         """Variance e^η of a label."""
         return jnp.exp(predictor)
+
+    def check(self, name: str, values: np.ndarray) -> None:
+        """Counts."""
+        if len(wrong := values[(values < 0) | (values != np.round(values))]):
+            raise InvalidInput(f"{name} hold {wrong[0]:.6g}, but must be counts")
 
 
 def fisher_ecosystem(

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
 
-from ...theory.ecosystem import as_array, check_shares, equal_shares
+from ...theory.ecosystem import as_array, check_finite, check_shares, equal_shares, require_float64
 from ...theory.features import Features
 from ...theory.tracing import is_concrete
 from .curation import AbstractCuration, KeepAll
@@ -89,8 +89,20 @@ class Regression(eqx.Module):
         self.curation = curation or KeepAll()
         self.shares = equal_shares(entities) if shares is None else as_array(shares)
         self.memory, self.inputs, self.real, self.human = memory, inputs, real, human
+        for name, array, shape in (("public_truth", self.public_truth, (size,)), ("shares", self.shares, (entities,))):
+            if array.shape != shape:
+                raise InvalidInput(f"{name} must have shape {shape}, but has shape {array.shape}")
+        rows = {"private": features.private, "public": features.public, "synthetic": features.synthetic}
+        arrays = {"truth": self.truth, "public_truth": self.public_truth, "shares": self.shares} | rows
+        for name, array in arrays.items():
+            require_float64(name, array)
+            if is_concrete(array):
+                check_finite(name, np.asarray(array))
         if is_concrete(self.shares):
             check_shares(np.asarray(self.shares))
+        for name in ("private", "synthetic"):
+            if is_concrete(rows[name]) and not np.asarray(rows[name]).any(-1).all():
+                raise InvalidInput(f"{name} holds a row of zeros, but every row is one of data here, without padding")
         for name, value, choices in (
             ("memory", memory, ("replace", "accumulate")),
             ("inputs", inputs, ("fixed", "fresh")),
@@ -110,6 +122,9 @@ class Regression(eqx.Module):
                     raise InvalidInput(
                         f"observed {name} labels must have shape {shape}, but have shape {labels_of.shape}"
                     )
+                if is_concrete(labels_of):
+                    check_finite(f"observed {name} labels", np.asarray(labels_of))
+                    self.labels.check(f"observed {name} labels", np.asarray(labels_of))
 
     @property
     def entities(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from crossfeed.errors import InvalidInput
 from crossfeed.reading import read_text_file
 from crossfeed.toml_reader import TomlReader, parse_toml
 
@@ -179,6 +180,15 @@ class _Reader(TomlReader):
         axes = self.axes(family)
         workflow, numbers = self.workflow()
         axes |= numbers
+        another = (
+            any(table["kind"] != next(iter(PARTS[part])) for part, table in workflow.items()) or "pool_fresh" in axes
+        )
+        try:
+            Spec(family, options, axes, (), 0, 2, 0, 1, workflow).workflow_at(
+                {name: value[0] if isinstance(value, tuple) else value for name, value in axes.items()}
+            )
+        except InvalidInput as error:
+            self.fail("memory", "kind", f"does not fit: {error}")
         if (readers := workflow.get("pool", {}).get("readers")) is not None:
             entities = options.get("entities", axes.get("entities"))
             if entities != len(readers):
@@ -187,12 +197,12 @@ class _Reader(TomlReader):
         if not (names := sweep.get("quantities")):
             self.fail("sweep", "quantities", f"missing: choose from {', '.join(QUANTITIES)}")
         for name in names:
-            if name not in QUANTITIES:
+            if not isinstance(name, str) or name not in QUANTITIES:
                 self.fail("sweep", "quantities", f"{name!r} is not a quantity: choose from {', '.join(QUANTITIES)}")
         if len(set(names)) < len(names):
             self.fail("sweep", "quantities", "names a quantity twice")
         for name in names:
-            if workflow and QUANTITIES[name].of_paper:
+            if another and QUANTITIES[name].of_paper:
                 self.fail(
                     "sweep", "quantities", f"{name!r} is a statement about the paper's workflow, not about this one"
                 )
@@ -340,6 +350,8 @@ class _Reader(TomlReader):
         allowed = int if name in _WHOLE else (int, float)
         if isinstance(value, bool) or not isinstance(value, allowed):
             self.fail(*place, f"is {value!r}, but must be {kind}, a list of them, or a range")
+        if isinstance(value, int) and abs(value) >= 2**63:
+            self.fail(*place, f"is {value}, but whole numbers have at most 64 bits")
         low, high = _LIMITS.get(name, (-np.inf, np.inf))
         if not (low <= value <= high) or not np.isfinite(value):
             limits = f"be at least {low}" if high == np.inf else f"lie in [{low}, {high}]"

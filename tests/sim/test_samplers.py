@@ -12,8 +12,11 @@ from crossfeed.theory import (
     Weights,
     ecosystem_from_features,
     ecosystem_from_grams,
+    mse,
     random_gaussian,
     stack_features,
+    symmetric_ecosystem,
+    trajectory,
 )
 
 from crossfeed.errors import InvalidInput
@@ -102,6 +105,14 @@ def test_padded_rows_change_nothing():
     # Zero rows carry no weight within one stack of ragged data either.
     assert not plain.private[0, :, 2:].any()
     assert not plain.synthetic[:, :, 1, 3:].any()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_units_of_features_do_not_matter(mode):
+    ecosystem = symmetric_ecosystem(2, jnp.diag(jnp.array([1e14, 1.0])))
+    found = run(MODES[mode](ecosystem), Weights(0.5, 0.5), 3, 4000, KEY)
+    wanted = trajectory(ecosystem, Weights(0.5, 0.5), 3, mse)
+    assert (np.abs(found.mse - wanted) < 5 * found.mse_se).all()
 
 
 @pytest.mark.parametrize("replicates", [1, 0, -3])

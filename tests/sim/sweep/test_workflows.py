@@ -111,7 +111,7 @@ BAD = {
     ),
     "one bad value": (
         LIMITS.replace("[0.0, 0.5]", "[0.0, -1]"),
-        r"line 6: estimator.penalty is -1, but must be at least 0",
+        r"line 6: estimator.penalty is refused: penalty is -1, but must be at least 0",
     ),
     "nothing forgotten": (
         LIMITS.replace("from = 0.25", "from = 0"),
@@ -122,6 +122,15 @@ BAD = {
         r"line 10: pool.readers is for 2 entities, but the sweep has 3",
     ),
     "unknown number": (LIMITS.replace("rate", "speed"), r"line 9: memory.speed unknown"),
+    "steps on data that grow": (
+        ALL_KEPT + '[estimator]\nkind = "gradient-steps"\nsteps = 1\nrate = 0.1\n',
+        r"line 6: memory.kind does not fit: estimator is GradientSteps",
+    ),
+    "no number": (
+        LIMITS.replace("[0.0, 0.5]", "99999999999999999999999999"),
+        r"penalty is 9+, but whole numbers have at most 64",
+    ),
+    "quantities in a list": (LIMITS.replace('["mean_mse"]', '[["mse"]]'), r"\['mse'\] is not a quantity"),
     "unknown kind": (
         LIMITS.replace("ridge", "lasso"),
         r"line 5: estimator.kind is 'lasso', but must be one of least-squares",
