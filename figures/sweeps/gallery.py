@@ -5,7 +5,7 @@ from functools import partial
 
 from ..page import write_page
 from ..report import Report, Request
-from ..workflows import accumulation, different_truths, one_and_many, under_training
+from ..workflows import accumulation, different_truths, one_and_many, under_training, universality
 from . import phase_diagrams, stability, trajectories, volume
 from .sizes import FULL, QUICK, Sizes
 
@@ -29,6 +29,7 @@ GALLERY: dict[str, Callable[[Request, Sizes], Report]] = {
     "accumulation": _without_sweep(accumulation.draw),
     "different truths": _without_sweep(different_truths.draw),
     "under-training": _without_sweep(under_training.draw),
+    "universality": _without_sweep(universality.draw),
 }
 
 
