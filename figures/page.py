@@ -30,7 +30,7 @@ def write_page(path: Path, reports: Sequence[Report], summary: str) -> None:
 </head>
 <body>
 <h1>When models train on each other's outputs</h1>
-<p>Every curve is computed exactly; points with bars are Monte Carlo of the same workflow.</p>
+<p>Every curve is computed exactly, unless a setting says simulated; points with bars are Monte Carlo of the same workflow.</p>
 {sections}
 <footer><p>{html.escape(summary)}</p></footer>
 </body>

@@ -5,7 +5,7 @@ from functools import partial
 
 from ..page import write_page
 from ..report import Report, Request
-from ..workflows import accumulation, different_truths, one_and_many, under_training, universality
+from ..workflows import accumulation, curation, different_truths, one_and_many, under_training, universality
 from . import phase_diagrams, stability, trajectories, volume
 from .sizes import FULL, QUICK, Sizes
 
@@ -30,6 +30,7 @@ GALLERY: dict[str, Callable[[Request, Sizes], Report]] = {
     "different truths": _without_sweep(different_truths.draw),
     "under-training": _without_sweep(under_training.draw),
     "universality": _without_sweep(universality.draw),
+    "curation": _without_sweep(curation.draw),
 }
 
 

@@ -277,7 +277,7 @@ def fit_power(n: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"], error
 
 def draw(request: Request) -> Report:
     """Compute and write the figure."""
-    found = compute(request.seed, *((800, 500) if request.quick else (4000, 4000)))
+    found = compute(request.seed, *((1600, 500) if request.quick else (4000, 4000)))
     panels = {}
     for name in CASES:
         columns = {"n": np.array(ROWS)[:, None], "generation": np.array(SHOWN), "relative_excess": found.excess[name]}

@@ -7,9 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.figures.report import Request, write_figure
-from crossfeed.figures.workflows import accumulation, different_truths, one_and_many, under_training
+from crossfeed.figures.workflows import (
+    accumulation,
+    curation,
+    different_truths,
+    one_and_many,
+    under_training,
+    universality,
+)
 from crossfeed.figures.workflows.table import table_of_panels
+from crossfeed.sim.regression import KeepBest, Regression, fisher_ecosystem, simulate_regression
 from crossfeed.theory import (
+    Features,
     GradientSteps,
     Weights,
     Workflow,
@@ -20,18 +29,20 @@ from crossfeed.theory import (
     mse,
     random_gaussian,
     symmetric,
+    trajectory,
     transfer,
     worst_case,
 )
 
 SEED = 3
+FALSE_ALARM_Z = 4.9  # 1e-6 two-sided; fewer than a hundred comparisons in this file
 
 
 def rows(folder, table: str, panel: str) -> dict[str, np.ndarray]:
     """Columns of one panel's rows."""
     with (folder / f"{table}.csv").open() as file:
         found = [row for row in csv.DictReader(file) if row.pop("panel") == panel]
-    return {name: np.array([float(row[name]) for row in found]) for name in found[0]}
+    return {name: np.array([row[name] if name == "judge" else float(row[name]) for row in found]) for name in found[0]}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +56,7 @@ def drawn(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crossfeed.figures.report.write_figure", keep)
-        modules = (one_and_many, accumulation, different_truths, under_training)
+        modules = (one_and_many, accumulation, different_truths, under_training, universality, curation)
         reports = [module.draw(Request(folder, quick=True, seed=SEED)) for module in modules]
     return folder, {report.name: report for report in reports}, figures
 
@@ -235,3 +246,105 @@ def test_the_worst_case_does_not_depend_on_the_seed():
     first, second = (under_training.cases(seed)[1].ecosystem for seed in (0, 1))
     np.testing.assert_array_equal(first.private.gram, second.private.gram)
     np.testing.assert_array_equal(first.private.gram, worst_case(3, jnp.array(10.0)).private.gram)
+
+
+@pytest.mark.parametrize("name", universality.CASES)
+def test_the_excess_over_the_linear_theory_is_that_of_a_simulation_row_by_row(drawn, name):
+    """The figure draws sums of labels at equal inputs, and subtracts linear estimates; here is neither."""
+    table = rows(drawn[0], "universality", f"excess, {name}")
+    labels, truth = universality.CASES[name][0], jnp.array(universality.CASES[name][1])
+    few = universality.inputs(SEED)
+    times = universality.ROWS[0] // universality.INPUTS
+    features = Features(*(np.repeat(part, times, axis=-2) for part in (few.private, few.public, few.synthetic)))
+    regression = Regression(features, truth, labels=labels)
+    found = simulate_regression(
+        regression, universality.WEIGHTS, 1, 4000, jax.random.key(1), lambda e: ((e - truth) ** 2).sum(1).mean()
+    )
+    exact = float(trajectory(fisher_ecosystem(features, labels, truth), universality.WEIGHTS, 1, mse)[1].mean())
+    excess, error = float(found.measured[1]) / exact - 1, float(found.measured_se[1]) / exact
+    (at,) = np.flatnonzero((table["n"] == universality.ROWS[0]) & (table["generation"] == 1))
+    difference = table["relative_excess"][at] - excess
+    assert abs(difference) < FALSE_ALARM_Z * np.hypot(error, table["standard_error"][at])
+    assert table["standard_error"][at] < 0.7 * error * np.sqrt(4000 / 1600), "the linear estimates take away noise"
+
+
+def test_the_linear_theory_becomes_exact_like_one_over_n(drawn):
+    exponents = drawn[1]["universality"].numbers["exponents"]
+    assert len(exponents) == 4
+    for name, (exponent, error) in exponents.items():
+        assert -1.6 < exponent < -0.6, name
+        assert abs(exponent + 1) < 3 * error + 0.1, name
+
+
+def test_a_power_is_fitted_to_what_stands_out():
+    n = np.array([10.0, 20.0, 40.0, 80.0])
+    values, errors = 3 * n**-1.5, np.array([1e-4, 1e-4, 1e-4, 1.0])
+    fit = universality.fit_power(n, values, errors)
+    assert (fit.exponent, fit.size) == (pytest.approx(-1.5), pytest.approx(3))
+    assert fit.used.tolist() == [True, True, True, False]
+    # Weighted regression of three points: 1/variance of the slope is the weighted variance of log n.
+    weight, place = (values[:3] / errors[:3]) ** 2, np.log(n[:3])
+    around = (weight * (place - np.average(place, weights=weight)) ** 2).sum()
+    assert fit.error == pytest.approx(around**-0.5)
+    curved = universality.fit_power(n, values * (1 + 5 / n), errors)
+    assert curved.error > 2 * fit.error, "what is no power makes the exponent uncertain"
+    assert np.isnan(universality.fit_power(n, values, np.ones(4)).exponent)
+
+
+def test_published_errors_stand_beside_the_linear_theory(drawn):
+    for name, wanted in (("linear", 0.01333), ("logistic", 0.1031), ("Poisson", 0.00327)):
+        table = rows(drawn[0], "universality", f"published, {name}")
+        assert table["linear_theory"][0] == pytest.approx(wanted, rel=2e-3)
+        ratio = drawn[1]["universality"].numbers["published_over_linear"][name]
+        assert ratio == pytest.approx(table["mse"][0] / table["linear_theory"][0])
+
+
+def test_counts_die_out_where_the_linear_theory_lets_them_live(drawn):
+    table = rows(drawn[0], "universality", "survival")
+    wanted = np.asarray(baselines.poisson_survival(10.0, 50))
+    np.testing.assert_allclose(table["closed_form"], wanted)
+    error = np.sqrt(np.maximum(wanted * (1 - wanted), 2e-3) / 500)
+    assert (abs(table["survival"] - wanted) < FALSE_ALARM_Z * error).all()
+    np.testing.assert_allclose(curve(drawn[2]["universality"].axes[2], "linear theory: none dies out"), 1)
+
+
+def test_curation_is_simulated_as_by_a_direct_call(drawn):
+    table = rows(drawn[0], "curation", "accumulate")
+    regression = Regression(
+        curation.inputs(SEED),
+        jnp.array(curation.TRUTH),
+        curation=KeepBest(curation.FRACTION, "reader"),
+        memory="accumulate",
+    )
+    weights = Weights(curation.ALPHA, curation.BETA)
+    found = simulate_regression(regression, weights, curation.GENERATIONS, 300, jax.random.key(SEED), lambda e: e)
+    of_reader = table["judge"] == "reader"
+    np.testing.assert_allclose(table["mse"][of_reader], found.mse.mean(1), rtol=1e-9)
+    variance = 300 * (np.asarray(found.measured_se) ** 2).sum(-1).mean(1)
+    np.testing.assert_allclose(table["spread"][of_reader], variance, rtol=1e-9)
+    np.testing.assert_allclose(curve(drawn[2]["curation"].axes[1], "_child3"), table["mse"][of_reader])
+
+
+def test_selection_drifts_and_narrows_also_if_pools_accumulate(drawn):
+    last = {}
+    for memory in curation.MEMORIES:
+        table = rows(drawn[0], "curation", memory)
+        np.testing.assert_allclose(table["squared_bias"] + table["spread"], table["mse"], rtol=1e-9)
+        at = table["generation"] == curation.GENERATIONS
+        for judge in curation.JUDGES:
+            (place,) = np.flatnonzero(at & (table["judge"] == judge))
+            last[memory, judge] = {name: values[place] for name, values in table.items()}
+        no_pull = table["judge"] != "point"
+        assert (abs(table["squared_bias"]) < 0.05 * table["mse"].max())[no_pull].all()
+    kept, replaced = ({judge: last[memory, judge] for judge in curation.JUDGES} for memory in ("accumulate", "replace"))
+    assert kept["point"]["squared_bias"] > 1.2 * replaced["point"]["squared_bias"] > 1
+    assert kept["point"]["spread"] < 0.05 * kept["none"]["spread"]
+    assert kept["oracle"]["mse"] < 0.2 * replaced["oracle"]["mse"] < 0.2 * kept["none"]["mse"]
+    assert abs(kept["reader"]["mse"] - kept["none"]["mse"]) > FALSE_ALARM_Z * kept["none"]["standard_error"]
+    assert kept["none"]["kept_label_variance"] == pytest.approx(1)
+    assert kept["reader"]["kept_label_variance"] < 0.3
+    assert replaced["none"]["mse"] > 1.5 * kept["none"]["mse"]
+
+
+def test_a_simulated_figure_says_so(drawn):
+    assert drawn[1]["curation"].setting.startswith("Simulated: this regime has no exact law")

@@ -1,0 +1,240 @@
+"""Curation of a pool that is replaced or accumulates: how far estimates drift, and how much their spread narrows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...sim.regression import AbstractCuration, Gaussian, KeepAll, KeepBest, Regression, simulate_regression
+from ...sim.regression.labels import AbstractLabels
+from ...sim.regression.simulation import NO_EXACT_LAW
+from ...theory import Features, Weights
+from ..report import Report, Request, save
+from ..style import COLORS, DASHES, MARKERS, grid_of_axes, line, points, styled
+from .table import table_of_panels
+
+GENERATIONS, ROWS, FRACTION = 20, 10, 0.5
+ALPHA, BETA = 0.9, 0.5
+TRUTH, POINT = (1.0, -0.5), (2.0, 0.5)
+JUDGES = ("none", "reader", "oracle", "point")
+MEMORIES: tuple[Literal["replace", "accumulate"], ...] = ("replace", "accumulate")
+
+_MARKED = np.array([0, 1, 2, 3, 5, 7, 10, 15, 20])  # generations with error bars
+_QUANTILES = 20  # of the noise, of labels whose variance is measured
+_NAMES = {"none": "none", "reader": "reader's own loss", "oracle": "oracle", "point": "biased point"}
+
+
+@dataclass(frozen=True)
+class Curation:
+    """Measurements at generations 0, 1, …, means over the entities.
+
+    Attributes:
+        mse: mean squared error, by memory.
+        mse_se: its standard error.
+        bias: squared distance of the mean estimate from the truth.
+        spread: trace of the covariance of the estimates; with `bias` it makes up the MSE.
+        apart: half the mean squared distance of the two entities' estimates.
+        kept: variance of the noise in the labels that are kept, in units of σ².
+        replicates: number of replicates.
+        seed: seed of all random numbers.
+    """
+
+    mse: dict[str, Float[np.ndarray, "judge generation"]]
+    mse_se: dict[str, Float[np.ndarray, "judge generation"]]
+    bias: dict[str, Float[np.ndarray, "judge generation"]]
+    spread: dict[str, Float[np.ndarray, "judge generation"]]
+    apart: dict[str, Float[np.ndarray, "judge generation"]]
+    kept: dict[str, Float[np.ndarray, "judge generation"]]
+    replicates: int
+    seed: int
+
+
+class OneOf(AbstractCuration):
+    """One of the curations of the figure, so that one program serves them all.
+
+    Attributes:
+        which: index into `JUDGES`.
+    """
+
+    which: Int[Array, ""]
+
+    def weights(
+        self,
+        labels: AbstractLabels,
+        rows: Float[Array, "publisher rows d"],
+        published: Float[Array, "publisher rows"],
+        estimates: Float[Array, "entity d"],
+        truth: Float[Array, " d"],
+    ) -> Float[Array, "entity publisher rows"]:
+        """Weights by that curation, alone of all computed, since the index is the same for all replicates."""
+
+        def by(judge: str) -> Callable[[Array, Array, Array, Array], Array]:
+            return lambda *data: curation(judge).weights(labels, *data)
+
+        return jax.lax.switch(self.which, [by(judge) for judge in JUDGES], rows, published, estimates, truth)
+
+
+def curation(judge: str) -> AbstractCuration:
+    """The curation of this name."""
+    if judge == "none":
+        return KeepAll()
+    return KeepBest(FRACTION, judge, jnp.array(POINT) if judge == "point" else None)  # pyright: ignore[reportArgumentType]
+
+
+def inputs(seed: int) -> Features:
+    """Gaussian rows of all datasets of two entities."""
+    rows = np.random.default_rng(seed).normal(size=(5, ROWS, len(TRUTH)))
+    return Features(rows[:2], rows[2], rows[3:])
+
+
+def compute(seed: int, replicates: int) -> Curation:
+    """Numbers of all panels, with the same random numbers for all curations."""
+    features, truth, key = inputs(seed), np.array(TRUTH), jax.random.key(seed)
+    found: dict[str, list[np.ndarray]] = {}
+    for memory in MEMORIES:
+
+        def of_judge(which: Array, memory: Literal["replace", "accumulate"] = memory) -> tuple[Array, ...]:
+            return _simulated(features, memory, OneOf(which), replicates, key)
+
+        program = jax.jit(of_judge)
+        by_judge = [program(jnp.asarray(which)) for which in range(len(JUDGES))]
+        error, se, mean, mean_se, apart, kept = (np.stack(values) for values in zip(*by_judge, strict=True))
+        spread = replicates * (mean_se**2).sum(-1)
+        bias = ((mean - truth) ** 2).sum(-1) - spread / replicates
+        found[memory] = [error, se, bias.mean(-1), spread.mean(-1), apart, kept]
+    error, se, bias, spread, apart, kept = ({memory: values[i] for memory, values in found.items()} for i in range(6))
+    return Curation(error, se, bias, spread, apart, kept, replicates, seed)
+
+
+def _simulated(
+    features: Features,
+    memory: Literal["replace", "accumulate"],
+    curation: AbstractCuration,
+    replicates: int,
+    key: PRNGKeyArray,
+) -> tuple[Array, ...]:
+    """Simulated MSE of the mean entity with its standard error, mean estimates with theirs, and what else is measured."""
+    truth, labels = jnp.array(TRUTH), Gaussian()
+    regression = Regression(features, truth, labels=labels, curation=curation, memory=memory)
+    noise = jax.scipy.stats.norm.ppf((jnp.arange(float(_QUANTILES)) + 0.5) / _QUANTILES)
+    rows = jnp.repeat(jnp.asarray(features.synthetic), _QUANTILES, axis=1)
+    noise = jnp.tile(noise, (len(rows), ROWS))
+
+    def measure(estimates: Float[Array, "entity d"]) -> tuple[Array, ...]:
+        published = jnp.einsum("jna,ja->jn", rows, estimates) + noise
+        weights = curation.weights(labels, rows, published, estimates, truth) / published.size
+        mean = (weights * noise[None]).sum((1, 2))
+        kept = ((weights * noise[None] ** 2).sum((1, 2)) - mean**2) / (noise**2).mean()
+        error = ((estimates - truth[None]) ** 2).sum(1).mean()
+        return error, estimates, ((estimates[0] - estimates[1]) ** 2).sum() / 2, kept.mean()
+
+    found = simulate_regression(regression, Weights(ALPHA, BETA), GENERATIONS, replicates, key, measure)
+    (error, mean, apart, kept), (error_se, mean_se, _, _) = found.measured, found.measured_se
+    return error, error_se, mean, mean_se, apart, kept
+
+
+def draw(request: Request) -> Report:
+    """Compute and write the figure."""
+    found = compute(request.seed, 300 if request.quick else 2000)
+    panels = {
+        memory: {
+            "judge": np.array(JUDGES)[:, None],
+            "generation": np.arange(GENERATIONS + 1),
+            "mse": found.mse[memory],
+            "standard_error": found.mse_se[memory],
+            "squared_bias": found.bias[memory],
+            "spread": found.spread[memory],
+            "apart": found.apart[memory],
+            "kept_label_variance": found.kept[memory],
+        }
+        for memory in MEMORIES
+    }
+    return save(request, _report(found), _figure(found), table_of_panels(panels))
+
+
+def _report(found: Curation) -> Report:
+    last = {memory: dict(zip(JUDGES, found.mse[memory][:, -1].tolist(), strict=True)) for memory in MEMORIES}
+    kept, replaced = last["accumulate"], last["replace"]
+    point = JUDGES.index("point")
+    spread = {memory: values[:, -1] for memory, values in found.spread.items()}
+    away = sum((a - b) ** 2 for a, b in zip(TRUTH, POINT, strict=True))
+    halved = found.kept["accumulate"][JUDGES.index("reader"), -1]
+    return Report(
+        "curation",
+        "Curation of the pool",
+        "Accumulation does not save from selection: a judge with a biased point pulls estimates to a squared bias of "
+        f"{found.bias['accumulate'][point, -1]:.2f} (the point: {away:g}; replacement, where real data keep their weight: "
+        f"{found.bias['replace'][point, -1]:.2f}), while their spread narrows to {spread['accumulate'][point]:.3f} (uncurated "
+        f"{spread['accumulate'][0]:.2f}): they agree on what is wrong. Readers that keep what fits themselves see about "
+        f"{halved:.0%} of the noise variance: less noise, but errors of their own that stay, {kept['reader']:.2f} (uncurated "
+        f"{kept['none']:.2f}). An oracle helps: {kept['oracle']:.4f}, and {replaced['oracle']:.3f} if the pool is replaced.",
+        f"{NO_EXACT_LAW[0].upper()}{NO_EXACT_LAW[1:]}. K = 2, d = 2, σ² = 1, {ROWS} fixed Gaussian rows per dataset, α = {ALPHA}, "
+        f"β = {BETA}, truth {TRUTH}, biased point {POINT}; each time the {FRACTION:.0%} with the smallest loss are kept, with "
+        f"the weight of all; {found.replicates} replicates; bars: 2 standard errors (seed {found.seed}).",
+        {
+            "last_mse": last,
+            "last_squared_bias_of_point": {memory: float(values[point, -1]) for memory, values in found.bias.items()},
+            "last_spread": {
+                memory: dict(zip(JUDGES, values.tolist(), strict=True)) for memory, values in spread.items()
+            },
+            "kept_label_variance_of_reader": float(halved),
+        },
+    )
+
+
+def _figure(found: Curation) -> Figure:
+    """Three panels: the MSE for both memories, and bias and spread of the estimates that a biased point pulls."""
+    with styled():
+        figure, (axes,) = grid_of_axes(1, 3, (10.5, 3.9), sharex=True)
+        for panel, memory in zip(axes, MEMORIES, strict=False):
+            _draw_errors(panel, found, memory)
+        axes[1].sharey(axes[0])
+        _draw_parts(axes[2], found)
+        for panel in axes:
+            panel.set(yscale="log", xlabel="generation (0: real data)")
+            panel.set_xticks(range(0, GENERATIONS + 1, 5))
+    return figure
+
+
+def _draw_errors(panel: Axes, found: Curation, memory: str) -> None:
+    """MSE by generation for all curations."""
+    generation = np.arange(GENERATIONS + 1)
+    for number, judge in enumerate(JUDGES):
+        error, se = found.mse[memory][number], found.mse_se[memory][number]
+        _series(panel, number, _NAMES[judge])
+        line(panel, number, generation, error)
+        points(panel, number, _MARKED, error[_MARKED], se[_MARKED])
+    past = {"replace": "replaced", "accumulate": "accumulated"}[memory]
+    panel.set(title=f"pool {past}", ylabel="mean MSE")
+    if memory == "replace":
+        panel.legend(loc="lower left", title="curation")
+
+
+def _draw_parts(panel: Axes, found: Curation) -> None:
+    """Squared bias and spread of the estimates that a biased point pulls, from generation 1 on."""
+    point, generation, number = JUDGES.index("point"), np.arange(GENERATIONS + 1), 0
+    for name, values in (("squared bias", found.bias), ("spread", found.spread)):
+        for memory in MEMORIES:
+            shown = (
+                np.where(generation > 0, values[memory][point], np.nan)
+                if name == "squared bias"
+                else values[memory][point]
+            )
+            _series(panel, number, f"{name}, {memory}")
+            line(panel, number, generation, shown)
+            points(panel, number, _MARKED, shown[_MARKED])
+            number += 1
+    panel.set(title="biased point: drift and narrowing", ylabel="part of the MSE", ylim=(2e-4, 3))
+    panel.legend(loc="lower left")
+
+
+def _series(panel: Axes, number: int, label: str) -> None:
+    """Entry of the legend for a line with points."""
+    look: dict[str, Any] = {"color": COLORS[number], "markersize": 3.5, "markerfacecolor": "white"}
+    panel.plot([], [], DASHES[number] + MARKERS[number], label=label, **look)
