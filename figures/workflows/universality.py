@@ -6,9 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.optimize import curve_fit
 
 from ...sim.regression import Bernoulli, Gaussian, Poisson, Regression, fisher_ecosystem, simulate_regression
 from ...sim.regression.labels import AbstractLabels
@@ -39,25 +40,23 @@ EVENTS, LAST = (
     50,
 )  # expected number in the real data that dies out; last generation, of which the first is fitted to them
 
-_ABOVE_NOISE = 3.0  # standard errors, of the points that enter a fit
+_ABOVE_NOISE = 3.0  # standard errors, of the points that a fit needs at least
 _NODES = 60  # of the quadrature over a Gaussian input
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A power of n through relative excesses that stand out of their noise.
+    """A power of n fitted to relative excesses.
 
     Attributes:
-        exponent: of n; NaN if fewer than two points stand out.
+        exponent: of n; NaN if the first two excesses do not stand out of their noise.
         error: its standard error.
         size: value at n = 1.
-        used: which points stand out.
     """
 
     exponent: float
     error: float
     size: float
-    used: Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,9 @@ class Universality:
     def fits(self) -> dict[tuple[str, int], Fit]:
         """Power of n for every series of the first panel."""
         return {
-            (name, generation): fit_power(np.array(ROWS), self.excess[name][:, i], self.excess_se[name][:, i])
+            (name, generation): fit_power(
+                np.array(ROWS, dtype=float), self.excess[name][:, i], self.excess_se[name][:, i]
+            )
             for name in CASES
             for i, generation in enumerate(SHOWN)
         }
@@ -178,12 +179,12 @@ def excess(
 
         def linear(moment: Float[Array, " d"], alpha: Array, beta: Array) -> Float[Array, "entity d"]:
             real, gram = _mixed(beta, private, public), _mixed(beta, ecosystem.private.gram, ecosystem.public.gram)
-            gram = (1 - alpha)[:, None, None] * gram + alpha[:, None, None] * ecosystem.pool_gram
-            right = (1 - alpha)[:, None] * real + alpha[:, None] * moment
+            gram = (1 - alpha)[:, None, None] * gram + alpha[:, None, None] * ecosystem.pool_gram[None]
+            right = (1 - alpha)[:, None] * real + alpha[:, None] * moment[None]
             return jnp.linalg.solve(gram, right[..., None])[..., 0]
 
         def difference(run: Run, errors: Float[Array, "entity d"]) -> Float[Array, ""]:
-            return (((run.estimates - truth) ** 2).sum(1) - (errors**2).sum(1)).mean()
+            return (((run.estimates - truth[None]) ** 2).sum(1) - (errors**2).sum(1)).mean()
 
         def generation(
             state: tuple[Run, Array], now: tuple[Array, Array, Array]
@@ -203,10 +204,10 @@ def excess(
     exact = trajectory(ecosystem, WEIGHTS, SHOWN[-1], mse).mean(1)
     differences, errors = sharded_vmap(replicate, jax.random.split(key, replicates))
     controls = errors.reshape(*differences.shape, -1)
-    centered = controls - controls.mean(0)
+    centered = controls - controls.mean(0, keepdims=True)
     gram = jnp.einsum("rga,rgb->gab", centered, centered)
     slopes = jnp.linalg.solve(gram, jnp.einsum("rga,rg->ga", centered, differences)[..., None])[..., 0]
-    found = (differences - jnp.einsum("rga,ga->rg", controls, slopes)) / exact
+    found = (differences - jnp.einsum("rga,ga->rg", controls, slopes)) / exact[None]
     return found.mean(0), found.std(0, ddof=1) / jnp.sqrt(float(replicates))
 
 
@@ -258,21 +259,19 @@ def fresh_limit(labels: AbstractLabels) -> float:
 
 
 def fit_power(n: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"], errors: Float[np.ndarray, " n"]) -> Fit:
-    """Least squares in logarithms, weighted by the standard errors, of the points that stand out of their noise.
+    """Least squares of c n^b to the values, weighted by their standard errors: points within their noise hardly count.
 
-    The standard error of the exponent grows with what the points differ from the power by, if that is more than their noise.
+    The standard error of b grows with what the points differ from the power by, if that is more than their noise.
     """
-    used = values > _ABOVE_NOISE * errors
-    if used.sum() < 2:
-        return Fit(np.nan, np.nan, np.nan, used)
-    design = np.stack([np.ones(used.sum()), np.log(n[used])], axis=1)
-    weight = (values[used] / errors[used]) ** 2
-    covariance = np.linalg.inv(design.T @ (weight[:, None] * design))
-    wanted = np.log(values[used])
-    found = covariance @ design.T @ (weight * wanted)
-    left = (weight * (wanted - design @ found) ** 2).sum() / max(used.sum() - 2, 1)
-    error = np.sqrt(covariance[1, 1] * max(left, 1))
-    return Fit(float(found[1]), float(error), float(np.exp(found[0])), used)
+    if not (values[:2] > _ABOVE_NOISE * errors[:2]).all():
+        return Fit(np.nan, np.nan, np.nan)
+
+    def power(n: Float[np.ndarray, " n"], size: float, exponent: float) -> Float[np.ndarray, " n"]:
+        return size * (n / n[0]) ** exponent
+
+    (size, exponent), covariance = curve_fit(power, n, values, (values[0], -1.0), errors, absolute_sigma=True)
+    left = (((values - power(n, size, exponent)) / errors) ** 2).sum() / (len(n) - 2)
+    return Fit(float(exponent), float(np.sqrt(covariance[1, 1] * max(left, 1))), float(size * n[0] ** -exponent))
 
 
 def draw(request: Request) -> Report:
@@ -340,13 +339,12 @@ def _figure(found: Universality) -> Figure:
 
 def _draw_excess(panel: Axes, found: Universality) -> None:
     """Relative excess by n with fitted powers; series lie a little beside each other."""
-    n = np.array(ROWS)
+    n = np.array(ROWS, dtype=float)
     for number, ((name, generation), fit) in enumerate(found.fits().items()):
         i, beside = SHOWN.index(generation), 1.05 ** (number - 1.5)
         values, errors = found.excess[name][:, i], found.excess_se[name][:, i]
         points(panel, number, n * beside, abs(values), errors)
-        if fit.used.any():
-            line(panel, number, n[fit.used] * beside, fit.size * n[fit.used] ** fit.exponent)
+        line(panel, number, n * beside, fit.size * n**fit.exponent)
         look: dict[str, Any] = {"color": COLORS[number], "markersize": 3.5, "markerfacecolor": "white"}
         label = f"{name}, generation {generation}: n^({_exponent(fit)})"
         panel.plot([], [], DASHES[number] + MARKERS[number], label=label, **look)
