@@ -17,6 +17,7 @@ from ...sim.regression.simulation import NO_EXACT_LAW
 from ...theory import Features, Weights
 from ..report import Report, Request, save
 from ..style import COLORS, DASHES, MARKERS, grid_of_axes, line, points, styled
+from .programs import COMPILER_OPTIONS
 from .table import table_of_panels
 
 GENERATIONS, ROWS, FRACTION = 20, 10, 0.5
@@ -102,7 +103,7 @@ def compute(seed: int, replicates: int) -> Curation:
         def of_judge(which: Array, memory: Literal["replace", "accumulate"] = memory) -> tuple[Array, ...]:
             return _simulated(features, memory, OneOf(which), replicates, key)
 
-        program = jax.jit(of_judge)
+        program = jax.jit(of_judge, compiler_options=COMPILER_OPTIONS)
         by_judge = [program(jnp.asarray(which)) for which in range(len(JUDGES))]
         error, se, mean, mean_se, apart, kept = (np.stack(values) for values in zip(*by_judge, strict=True))
         spread = replicates * (mean_se**2).sum(-1)

@@ -19,6 +19,7 @@ from ...theory import Features, Weights, baselines, mse, trajectory
 from ...theory.tracing import Scalar
 from ..report import Report, Request, save
 from ..style import COLORS, DASHES, MARKERS, grid_of_axes, line, points, styled, wide_line
+from .programs import COMPILER_OPTIONS
 from .table import table_of_panels
 
 ROWS = (50, 100, 200, 500, 1000, 2000)  # n of every dataset
@@ -146,7 +147,9 @@ def compute(seed: int, replicates: int, counted: int) -> Universality:
         counted: number of replicates for the survival.
     """
     features, keys = inputs(seed), jax.random.split(jax.random.key(seed), (len(CASES), len(ROWS)))
-    program = jax.jit(lambda labels, truth, key: excess(features, labels, truth, replicates, key))
+    program = jax.jit(
+        lambda labels, truth, key: excess(features, labels, truth, replicates, key), compiler_options=COMPILER_OPTIONS
+    )
     found = {
         name: np.array(
             [
@@ -244,8 +247,11 @@ def survived(seed: int, replicates: int) -> Float[np.ndarray, " generation"]:
     """Fraction of replicates whose counts have not died out, for a single entity that fits its own counts alone."""
     ones = np.ones((1, EVENTS, 1))
     regression = Regression(Features(ones, np.zeros((1, 1)), ones), jnp.zeros(1), labels=Poisson())
-    found = simulate_regression(regression, Weights(1.0, 1.0), LAST - 1, replicates, jax.random.key(seed))
-    failed = np.sum([np.asarray(count)[:, 0] for count in found.failed.values()], axis=0)
+    program = jax.jit(
+        lambda key: simulate_regression(regression, Weights(1.0, 1.0), LAST - 1, replicates, key).failed,
+        compiler_options=COMPILER_OPTIONS,
+    )
+    failed = np.sum([np.asarray(count)[:, 0] for count in program(jax.random.key(seed)).values()], axis=0)
     return 1 - failed / replicates
 
 
