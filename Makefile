@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: reproduce figures ledger test jax-versions bench check wheel clean
+.PHONY: reproduce figures ledger test test-long jax-versions bench check wheel clean
 
 reproduce: $(READY)
 	$(BIN)/crossfeed reproduce --out results/reproduce
@@ -17,7 +17,11 @@ ledger: $(READY)
 	cp results/ledger.md docs/ledger.md
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
+
+# What takes tens of seconds each: runs of language models that are killed and resumed, the gallery, workflows by simulation.
+test-long: $(READY)
+	$(BIN)/python -m pytest -m long
 
 # Theory and simulation on every supported JAX that this Python can install, each in an environment of its own.
 jax-versions: $(READY)

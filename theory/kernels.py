@@ -99,7 +99,7 @@ def _kernel(grams: Float[Array, "set d d"], used: Bool[Array, " set"]) -> Float[
     """Projector onto the intersection of the kernels of the used Gram matrices, which says nothing of their sizes."""
     grams = jnp.where(used[:, None, None], grams, 0)
     sizes = jnp.diagonal(grams.sum(0))
-    traces = (jnp.diagonal(grams, axis1=1, axis2=2) / jnp.where(sizes > 0, sizes, 1)[None]).sum(
-        1
-    )  # in features of one size
-    return kernel_projector((grams / jnp.where(traces > 0, traces, 1)[:, None, None]).sum(0))
+    scale = 1 / jnp.where(sizes > 0, sizes, 1)  # features of one size
+    traces = jnp.diagonal(grams, axis1=1, axis2=2) @ scale
+    weights = 1 / jnp.where(traces > 0, traces, 1)
+    return kernel_projector(jnp.einsum("s,sab->ab", weights, grams))

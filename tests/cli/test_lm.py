@@ -21,6 +21,8 @@ from crossfeed.sim.lm import open_measures
 from ..sim.lm.tiny_study import TINY, write_texts
 from .addresses import free_address
 
+pytestmark = pytest.mark.long
+
 ENVIRONMENT = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 
 

@@ -9,6 +9,8 @@ from crossfeed.figures.report import Request, write_figure
 from crossfeed.figures.sweep_plot import open_sweep
 from crossfeed.figures.sweeps import GALLERY, Sizes, draw_gallery
 
+pytestmark = pytest.mark.long
+
 TINY = Sizes(
     plane_draws=2,
     plane_points=3,

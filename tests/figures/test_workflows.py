@@ -34,6 +34,8 @@ from crossfeed.theory import (
     worst_case,
 )
 
+pytestmark = pytest.mark.long
+
 SEED = 3
 FALSE_ALARM_Z = 4.9  # 1e-6 two-sided; fewer than a hundred comparisons in this file
 

@@ -22,6 +22,8 @@ from crossfeed.theory import (
     Workflow,
 )
 
+pytestmark = pytest.mark.long
+
 FALSE_ALARM = 1e-3  # of this file as a whole
 DIMENSION, REPLICATES = 2, 4_000
 

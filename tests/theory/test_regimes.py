@@ -160,7 +160,7 @@ def test_coarse_federation_is_a_pool_of_great_volume():
     volume = 1e7
     ratio = rows * (1 - own) / own  # α c/(1 - α) of each
     alpha = ratio / (ratio + volume)
-    error = np.zeros(2)
+    error, spread = np.zeros(2), np.zeros(2)
     for truth in np.eye(2):  # E θ² = σ_θ² = 1, independent for both
         ecosystem = theory.Ecosystem(
             private=theory.Dataset(rows.reshape(2, 1, 1), 10.0, truth[:, None]),

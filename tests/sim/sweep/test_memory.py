@@ -6,6 +6,7 @@ from math import prod
 import jax
 import pytest
 import zarr
+from crossfeed.sim import cached_tile
 from crossfeed.sim.sweep import QUANTITIES, create_sweep, parse_spec, run_sweep
 from crossfeed.sim.sweep.quantities import Quantity
 
@@ -63,13 +64,13 @@ def test_points_are_worked_on_together_as_far_as_memory_reaches(tmp_path, monkey
         return alpha, True
 
     monkeypatch.setitem(QUANTITIES, "watched", Quantity("α", "1", lambda point: watched(point.weights.alpha)))
-    one = needed(tmp_path, large_points("watched", 100))
-    for times in (2, 8, 1000):
-        spec = parse_spec(large_points("watched", 100).format(memory=times * one))
-        create_sweep(spec, tmp_path / f"{times}.zarr")
-        run_sweep(spec, tmp_path / f"{times}.zarr")
-        assert 1 <= together[-1] <= times
-    assert together[0] < together[-2] < together[-1]
+    bytes_per_point = 2 * 8 * 60 * 4 * 10**2  # two buffers of 60 arrays of K × d × d numbers
+    for memory in (1, 4, 1000):
+        spec = parse_spec(large_points("watched", 10).format(memory=memory))
+        create_sweep(spec, tmp_path / f"{memory}.zarr")
+        run_sweep(spec, tmp_path / f"{memory}.zarr")
+        assert 1 <= together[-1] <= memory * MIB / bytes_per_point
+    assert together[0] < together[-2] < together[-1] == cached_tile(4, 10) == 32
 
 
 def test_replicates_take_memory_too(tmp_path):
