@@ -97,7 +97,7 @@ def _of_entities(
 
 def _kernel(grams: Float[Array, "set d d"], used: Bool[Array, " set"]) -> Float[Array, "d d"]:
     """Projector onto the intersection of the kernels of the used Gram matrices, which says nothing of their sizes."""
-    grams = jnp.where(used[:, None, None], grams, 0)
+    grams = used.astype(grams.dtype)[:, None, None] * grams
     sizes = jnp.diagonal(grams.sum(0))
     scale = 1 / jnp.where(sizes > 0, sizes, 1)  # features of one size
     traces = jnp.diagonal(grams, axis1=1, axis2=2) @ scale
