@@ -99,7 +99,7 @@ def _kernel(grams: Float[Array, "set d d"], used: Bool[Array, " set"]) -> Float[
     """Projector onto the intersection of the kernels of the used Gram matrices, which says nothing of their sizes."""
     grams = used.astype(grams.dtype)[:, None, None] * grams
     sizes = jnp.diagonal(grams.sum(0))
-    scale = 1 / jnp.where(sizes > 0, sizes, 1)  # features of one size
-    traces = jnp.diagonal(grams, axis1=1, axis2=2) @ scale
-    weights = 1 / jnp.where(traces > 0, traces, 1)
-    return kernel_projector(jnp.einsum("s,sab->ab", weights, grams))
+    sizes = sizes + (sizes == 0).astype(sizes.dtype)  # one where there is no data
+    traces = jnp.diagonal(grams, axis1=1, axis2=2) @ (1 / sizes)  # in features of one size
+    traces = traces + (traces == 0).astype(traces.dtype)
+    return kernel_projector(jnp.einsum("s,sab->ab", 1 / traces, grams))
