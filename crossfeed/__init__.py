@@ -32,6 +32,8 @@ if os.path.exists(os.path.join(_checkout, "pyproject.toml")):
 def __getattr__(name: str) -> object:
     if name in _ROOMS:
         return import_module(f".{name}", __name__)
+    if name == "__all__":  # of `from crossfeed import *`
+        return sorted({name for room in _ROOMS for name in _public(room)})
     if not name.startswith("_"):
         for room in _ROOMS:
             if name in (public := _public(room)):

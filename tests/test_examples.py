@@ -53,3 +53,11 @@ def test_every_public_name_has_an_example(name):
     assert own
     without = [k for k, v in own.items() if not doctest.DocTestParser().get_examples(v.__doc__ or "")]
     assert not without, f"no example in the docstring of: {', '.join(without)}"
+
+
+def test_a_star_import_gives_the_public_names():
+    names: dict[str, object] = {}
+    exec("from crossfeed import *", names)
+    assert names["limit"] is crossfeed.limit
+    assert names["simulate"] is crossfeed.simulate
+    assert "os" not in names
