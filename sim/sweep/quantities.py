@@ -119,11 +119,6 @@ def _spectral_radius(point: Point) -> Array:
     return radius
 
 
-def _common_prompts_stable(point: Point) -> Array:
-    criterion = common_prompts(point.ecosystem, point.weights)
-    return jnp.where(criterion.applies, criterion.stable.astype(float), jnp.nan)
-
-
 def _transfer(point: Point) -> Array:
     weights = point.each(transfer(point.limit), axis=0)
     return jnp.where(jnp.append(point.ecosystem.present, True)[None, :], weights, jnp.nan)
@@ -168,7 +163,7 @@ QUANTITIES: dict[str, Quantity] = {
     "lemma1_bound": _of_paper("bound of Lemma 1", lambda p: lemma1(p.ecosystem, p.weights).bound),
     "common_prompts_stable": _of_paper(
         "common-prompt criterion says stable",
-        _common_prompts_stable,
+        lambda p: common_prompts(p.ecosystem, p.weights).stable.astype(float),
     ),
     "universal_bound": _of_paper("bound of Theorem U", lambda p: universal_bound(p.ecosystem)),
     "mse_trajectory": Quantity("MSE", "σ²", lambda p: p.each(p.mse_trajectory), ("generation", "entity")),
