@@ -51,7 +51,7 @@ rank = 2
 alpha = [0.25, 0.5]
 beta = [0.25, 0.5]
 """
-TABLE = "a,b,price\n" + "".join(f"{i},{i * i % 7},{3 * i}\n" for i in range(12))
+TABLE = "a,b,price\n" + "".join(f"{i},{i * i % 7},{3 * i + i * i % 5}\n" for i in range(12))
 
 WEIGHTS = "--alpha 0.5 --beta 0.5"
 COMMANDS = {
