@@ -1,5 +1,6 @@
 """Entry point: parses the arguments, runs one command, and turns a user's errors into one sentence and exit code 2."""
 
+import io
 import os
 import signal
 import sys
@@ -83,6 +84,9 @@ _DESCRIPTION = (
 
 def main() -> None:
     """Run the command line, and exit with 2 on bad input."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may know no Greek letters
     if sys.argv[1:] == ["--version"]:
         print(f"crossfeed {__version__}")
         return

@@ -66,6 +66,8 @@ def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
 def _check_attributes(fields: dict[str, np.ndarray]) -> None:
     """Refuse noise variances and truths by the names they have in the file."""
     stack, size = fields["private"].shape[:1], fields["private"].shape[-1:]
+    if fields["private"].ndim == 3 and fields["public"].shape != (*size, *size):
+        raise InvalidInput(f"public must have shape {(*size, *size)}, but has shape {fields['public'].shape}")
     shapes = {"noise_variance": (), "private_noise": stack, "public_noise": (), "synthetic_noise": stack}
     shapes |= {"theta": size, "private_theta": stack + size, "public_theta": size}
     for name, shape in shapes.items():

@@ -134,6 +134,8 @@ class GradientSteps(AbstractEstimator):
     rate: Scalar
 
     def __check_init__(self) -> None:
+        if not isinstance(self.steps, int):
+            raise InvalidInput(f"steps is {self.steps}, but must be a whole number")
         if self.steps < 1:
             raise InvalidInput(f"steps is {self.steps}, but must be at least 1")
         if is_concrete(self.rate) and not 0 < self.rate < jnp.inf:

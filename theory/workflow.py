@@ -32,6 +32,9 @@ class Workflow(eqx.Module):
     memory: AbstractMemory = Replace()
 
     def __check_init__(self) -> None:
+        for name, kind in (("estimator", AbstractEstimator), ("pool", AbstractPool), ("memory", AbstractMemory)):
+            if not isinstance(getattr(self, name), kind):
+                raise InvalidInput(f"{name} is {getattr(self, name)}, but must be an {kind.__name__}")
         if isinstance(self.estimator, GradientSteps) and isinstance(self.memory, Accumulate):
             raise InvalidInput(
                 f"estimator is {self.estimator}, whose steps are too long sooner or later for data that grow with memory "

@@ -113,6 +113,8 @@ def make_part(reader: TomlReader, part: str) -> Any:
         return PARTS[part][kind].make(**settings)
     except InvalidInput as error:
         named = next((key for key in settings if str(error).startswith(key)), None)
+        if named and str(error).startswith(f"{named} "):
+            reader.fail(part, named, str(error).removeprefix(f"{named} "))
         reader.fail(part, named or next(iter(settings), "kind"), f"is refused: {error}")
 
 
@@ -128,6 +130,8 @@ def part_settings(reader: TomlReader, part: str) -> tuple[str, dict[str, Any]]:
     kind = table.get("kind", next(iter(PARTS[part])))
     if not isinstance(kind, str) or kind not in PARTS[part]:
         reader.fail(part, "kind", f"is {kind!r}, but must be one of {', '.join(PARTS[part])}")
+    if "kind" not in table and table:
+        reader.fail(part, "kind", f"is missing, but must be one of {', '.join(PARTS[part])}")
     allowed = PARTS[part][kind]
     settings = reader.table(part, {"kind": str, **allowed.needed, **allowed.optional})
     settings.pop("kind", None)

@@ -111,7 +111,7 @@ BAD = {
     ),
     "one bad value": (
         LIMITS.replace("[0.0, 0.5]", "[0.0, -1]"),
-        r"line 6: estimator.penalty is refused: penalty is -1, but must be at least 0",
+        r"line 6: estimator.penalty is -1, but must be at least 0",
     ),
     "nothing forgotten": (
         LIMITS.replace("from = 0.25", "from = 0"),
