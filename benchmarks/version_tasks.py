@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from crossfeed.sim import sharded_grid
-from crossfeed.theory import Weights, limit, mse, random_gaussian, trajectory, worst_case
+from crossfeed.theory import Weights, limit, mse, random_gaussian, trajectory
 
 try:
     from crossfeed.sim import cached_tile
@@ -52,8 +52,6 @@ def make(task: str) -> Callable[[], jax.Array]:
     ecosystem = random_gaussian(
         jax.random.key(0), entities, dimension, max(1, dimension // 3), public_rows=2 * dimension
     )
-    if "without public" in task:
-        ecosystem = worst_case(entities, 0.1)
     if task.startswith("limit"):
         error = jax.jit(lambda ecosystem, alpha: mse(limit(ecosystem, Weights(alpha, 0.5))))
         return lambda: error(ecosystem, 0.4)

@@ -134,7 +134,7 @@ class GradientSteps(AbstractEstimator):
     rate: Scalar
 
     def __check_init__(self) -> None:
-        if not isinstance(self.steps, int):
+        if self.steps % 1 != 0:
             raise InvalidInput(f"steps is {self.steps}, but must be a whole number")
         if self.steps < 1:
             raise InvalidInput(f"steps is {self.steps}, but must be at least 1")
