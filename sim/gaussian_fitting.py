@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
 
@@ -91,16 +91,25 @@ def simulate_gaussian_fitting(
         raise InvalidInput(
             "unbiased is for equal weights of one generation of samples: without shares, and memory 'replace'"
         )
-    program = eqx.filter_jit(
-        lambda keys: sharded_vmap(
-            lambda key: _replicate(key, weights, samples, generations, memory == "accumulate", unbiased), keys
-        )
-    )
-    means, variances = program(jax.random.split(key, replicates))
+    keys = jax.random.split(key, replicates)
+    means, variances = _replicates(keys, weights, samples, generations, memory == "accumulate", unbiased)
     found = []
     for values in (variances, means**2, (variances - 1) ** 2):
         found += [values.mean(0), values.std(0, ddof=1) / jnp.sqrt(float(replicates))]
     return GaussianFits(*found)
+
+
+@eqx.filter_jit
+def _replicates(
+    keys: Key[Array, " replicate"],
+    shares: Float[Array, " entity"],
+    samples: int,
+    generations: int,
+    accumulate: bool,
+    unbiased: bool,
+) -> tuple[Float[Array, "replicate generation entity"], Float[Array, "replicate generation entity"]]:
+    """Fitted means and variances of every replicate; compiled once for all of one shape."""
+    return sharded_vmap(lambda key: _replicate(key, shares, samples, generations, accumulate, unbiased), keys)
 
 
 def _replicate(

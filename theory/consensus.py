@@ -103,8 +103,11 @@ def trajectory(
     if not generations:
         return jax.tree.map(lambda value: value[None], start)
 
+    steady = transition(shared, fits.later) if fits.steady else None
+
     def generation(state: State, fitted: Fit, _: None) -> tuple[State, PyTree]:
-        return advance(transition(shared, fitted), state), measure(_law(shared, fitted, state))
+        step = transition(shared, fitted) if steady is None else steady
+        return advance(step, state), measure(_law(shared, fitted, state))
 
     later = fits.scan(generation, advance(transition(shared, fits.first), state))
     return jax.tree.map(lambda value, rest: jnp.concatenate([value[None], rest]), start, later)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
 
@@ -17,12 +17,13 @@ from .regression import Regression, Run, begin, proceed
 NO_EXACT_LAW = "simulated: this regime has no exact law, and the standard errors are those of the mean over replicates"
 """What to say beside the numbers."""
 
-_OUTCOMES = {
+_REASONS = {
     "no_data": FITS.no_data,
     "no_finite_estimate": FITS.no_finite_estimate,
     "not_converged": FITS.not_converged,
     "earlier": FITS.earlier,
 }
+_Measure = Callable[[Float[Array, "entity d"]], PyTree]
 
 
 class RegressionSimulation(eqx.Module):
@@ -53,7 +54,7 @@ def simulate_regression(
     generations: int,
     replicates: int,
     key: PRNGKeyArray,
-    measure: Callable[[Float[Array, "entity d"]], PyTree] | None = None,
+    measure: _Measure | None = None,
 ) -> RegressionSimulation:
     """Monte Carlo estimates from independent replicates of a regime, shared by the process's devices.
 
@@ -85,13 +86,30 @@ def simulate_regression(
     if replicates < 2:
         raise InvalidInput(f"replicates is {replicates}, but a standard error needs at least 2")
     alpha, beta = weights.per_generation(regression.entities, generations)
+    outcomes, errors, measured = _replicates(regression, alpha, beta, jax.random.split(key, replicates), measure)
+    failed = {name: (outcomes == reason).sum(0) for name, reason in _REASONS.items()}
+    mean = lambda values: jax.tree.map(lambda x: x.mean(0), values)  # noqa: E731
+    error = lambda values: jax.tree.map(lambda x: x.std(0, ddof=1) / jnp.sqrt(float(replicates)), values)  # noqa: E731
+    return RegressionSimulation(replicates, mean(errors), error(errors), mean(measured), error(measured), failed)
+
+
+@eqx.filter_jit
+def _replicates(
+    regression: Regression,
+    alpha: Float[Array, "generation entity"],
+    beta: Float[Array, "generation entity"],
+    keys: Key[Array, " replicate"],
+    measure: _Measure | None,
+) -> tuple[FITS, Float[Array, "replicate generation entity"], PyTree]:
+    """Outcomes, squared errors and what is measured, of every replicate; compiled once for all regressions of one shape."""
+    generations = len(alpha) - 1
     slots = max(generations, 1) if regression.memory == "accumulate" else 1
 
-    def replicate(key: PRNGKeyArray) -> tuple[Array, Array, PyTree]:
+    def replicate(key: PRNGKeyArray) -> tuple[FITS, Array, PyTree]:
         keys = jax.random.split(key, generations + 1)
         run = begin(keys[0], regression, beta[0], slots)
 
-        def generation(run: Run, now: tuple[Array, Array, Array, Array]) -> tuple[Run, tuple[Array, Array, PyTree]]:
+        def generation(run: Run, now: tuple[Array, Array, Array, Array]) -> tuple[Run, tuple[FITS, Array, PyTree]]:
             key, alpha, beta, slot = now
             run = proceed(key, regression, alpha, beta, slot, run)
             return run, _seen(regression, run, measure)
@@ -100,25 +118,12 @@ def simulate_regression(
         _, later = jax.lax.scan(generation, run, (keys[1:], alpha[1:], beta[1:], slot))
         return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), _seen(regression, run, measure), later)
 
-    program = eqx.filter_jit(lambda keys: sharded_vmap(replicate, keys))
-    outcomes, errors, measured = program(jax.random.split(key, replicates))
-    failed = {name: (outcomes == _code(reason)).sum(0) for name, reason in _OUTCOMES.items()}
-    mean = lambda values: jax.tree.map(lambda x: x.mean(0), values)  # noqa: E731
-    error = lambda values: jax.tree.map(lambda x: x.std(0, ddof=1) / jnp.sqrt(float(replicates)), values)  # noqa: E731
-    return RegressionSimulation(replicates, mean(errors), error(errors), mean(measured), error(measured), failed)
+    return sharded_vmap(replicate, keys)
 
 
-def _seen(
-    regression: Regression, run: Run, measure: Callable[[Float[Array, "entity d"]], PyTree] | None
-) -> tuple[Int[Array, " entity"], Float[Array, " entity"], PyTree]:
-    """Outcome codes, squared errors and what is measured, NaN for entities without an estimate."""
-    codes = sum(
-        (jnp.where(run.outcomes == reason, _code(reason), 0) for reason in _OUTCOMES.values()), jnp.zeros((), int)
-    )
-    estimates = jnp.where((codes == 0)[:, None], run.estimates, jnp.nan)
+def _seen(regression: Regression, run: Run, measure: _Measure | None) -> tuple[FITS, Float[Array, " entity"], PyTree]:
+    """Outcomes, squared errors and what is measured, NaN for entities without an estimate."""
+    fine = jnp.asarray(run.outcomes == FITS.successful)
+    estimates = jnp.where(fine[:, None], run.estimates, jnp.nan)
     squared = ((estimates - regression.truth) ** 2).sum(1)
-    return codes, squared, None if measure is None else measure(estimates)
-
-
-def _code(reason: FITS) -> int:
-    return 1 + list(_OUTCOMES.values()).index(reason)
+    return run.outcomes, squared, None if measure is None else measure(estimates)
