@@ -2,7 +2,14 @@
 
 import jax
 import numpy as np
-from crossfeed.sim import RunningMoments, make_moment_sampler, merge_stack, sharded_vmap, simulate_moments, summarize
+from crossfeed.sim import (
+    RunningMoments,
+    make_moment_sampler,
+    merge_moment_stack,
+    sharded_vmap,
+    simulate_moments,
+    summarize_moments,
+)
 from crossfeed.theory import Features, Weights, ecosystem_from_features, mse, trajectory
 from timing import Claim, compiled, interleaved
 
@@ -62,7 +69,9 @@ def measure() -> list[Claim]:
         return simulate_moments(sampler, weights, GENERATIONS, REPLICATES // PARTS, key)
 
     def moments(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        simulation = summarize(sampler, weights, merge_stack(sharded_vmap(part, jax.random.split(key, PARTS), tile=1)))
+        simulation = summarize_moments(
+            sampler, weights, merge_moment_stack(sharded_vmap(part, jax.random.split(key, PARTS), tile=1))
+        )
         return simulation.mse, simulation.mse_se
 
     run, compile_seconds = compiled(moments, jax.random.key(0))

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
-from ..sim import Decision, decide, make_moment_sampler, sharded_grid, simulate
+from ..sim import Decision, family_wise_test, make_moment_sampler, sharded_grid, simulate
 from ..theory import Weights, mspe, random_gaussian, trajectory
 from .report import Report, Request, save
 from .style import grid_of_axes, line, plain_log_axis, points, styled
@@ -51,7 +51,7 @@ def compute(seed: int, replicates: int) -> PredictionErrors:
     grid = jnp.array(VALUES)
     over_grid = jax.jit(lambda *axes: sharded_grid(both, *axes, tile=1))
     exact, estimate, error = (np.asarray(x) for x in over_grid(grid, grid))
-    return PredictionErrors(exact, estimate, error, replicates, decide([(estimate - exact) / error]))
+    return PredictionErrors(exact, estimate, error, replicates, family_wise_test([(estimate - exact) / error]))
 
 
 def draw(request: Request) -> Report:

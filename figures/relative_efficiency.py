@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
-from ..sim import Decision, decide, make_moment_sampler, sharded_grid, simulate
+from ..sim import Decision, family_wise_test, make_moment_sampler, sharded_grid, simulate
 from ..theory import Ecosystem, Weights, limit, minimum_variance, mse, random_gaussian, relative_efficiency, trajectory
 from .report import Report, Request, save, save_table
 from .style import grid_of_axes, line, points, styled
@@ -69,7 +69,7 @@ def compute(seed: int, points: int, replicates: int) -> Efficiencies:
     over_grid = jax.jit(lambda *axes: sharded_grid(monte_carlo, *axes, tile=1))
     error, error_se, exact = (np.asarray(x) for x in over_grid(betas, jnp.array(_SAMPLED)))
     best = float(minimum_variance(ecosystem))
-    agreement = decide([(error - exact) / error_se])
+    agreement = family_wise_test([(error - exact) / error_se])
     return Efficiencies(
         np.asarray(alphas), np.asarray(curves), best / error, best / error**2 * error_se, replicates, agreement
     )

@@ -58,7 +58,9 @@ class Decision(eqx.Module):
     agrees: bool
 
 
-def predict(ecosystem: Ecosystem, weights: Weights, generations: int, workflow: Workflow = PAPER) -> Prediction:
+def predict_estimates(
+    ecosystem: Ecosystem, weights: Weights, generations: int, workflow: Workflow = PAPER
+) -> Prediction:
     """Exact mean and joint covariance of all estimates at generations 0..T, for what a sampler simulates (Theorem 2).
 
     Args:
@@ -75,9 +77,9 @@ def predict(ecosystem: Ecosystem, weights: Weights, generations: int, workflow: 
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from crossfeed.sim import predict
+        >>> from crossfeed.sim import predict_estimates
         >>> from crossfeed.theory import Weights, symmetric_ecosystem
-        >>> predict(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5), 4).joint_covariance.shape
+        >>> predict_estimates(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5), 4).joint_covariance.shape
         (5, 2, 2, 3, 3)
     """
     private, public = truths(ecosystem)
@@ -101,7 +103,7 @@ def z_scores(prediction: Prediction, simulation: Simulation) -> np.ndarray:
     skewness is removed by a Cornish-Fisher step, without which thresholds near |z| = 6 would give too many false alarms.
 
     Args:
-        prediction: exact mean and covariance, from `predict`.
+        prediction: exact mean and covariance, from `predict_estimates`.
         simulation: of the same ecosystem, weights and generations, made with `joint=True`.
 
     Returns:
@@ -113,15 +115,15 @@ def z_scores(prediction: Prediction, simulation: Simulation) -> np.ndarray:
 
     Example:
         >>> import equinox as eqx, jax
-        >>> from crossfeed.sim import decide, make_moment_sampler, predict, simulate, z_scores
+        >>> from crossfeed.sim import family_wise_test, make_moment_sampler, predict_estimates, simulate, z_scores
         >>> from crossfeed.theory import Weights, random_gaussian
         >>> ecosystem, weights = random_gaussian(jax.random.key(0), 2, 3, 2), Weights(0.5, 0.5)
         >>> sampler = make_moment_sampler(ecosystem)
         >>> simulation = eqx.filter_jit(simulate)(sampler, weights, 4, 1000, jax.random.key(1), joint=True)
-        >>> scores = z_scores(predict(ecosystem, weights, 4), simulation)
+        >>> scores = z_scores(predict_estimates(ecosystem, weights, 4), simulation)
         >>> scores.shape
         (135,)
-        >>> decide([scores]).agrees
+        >>> family_wise_test([scores]).agrees
         True
     """
     if simulation.joint_covariance is None:
@@ -146,7 +148,7 @@ def z_scores(prediction: Prediction, simulation: Simulation) -> np.ndarray:
     return np.concatenate([mean_z.ravel(), (z - skewness * (np.minimum(z**2, 64) - 1) / 6).ravel()])
 
 
-def decide(scores: Sequence[np.ndarray], false_alarm: float = 1e-3) -> Decision:
+def family_wise_test(scores: Sequence[np.ndarray], false_alarm: float = 1e-3) -> Decision:
     """Test of many z-scores at once, with a Bonferroni threshold.
 
     Args:
@@ -158,8 +160,8 @@ def decide(scores: Sequence[np.ndarray], false_alarm: float = 1e-3) -> Decision:
 
     Example:
         >>> import numpy as np
-        >>> from crossfeed.sim import decide
-        >>> decision = decide([np.array([0.3, -1.2]), np.array([2.0])])
+        >>> from crossfeed.sim import family_wise_test
+        >>> decision = family_wise_test([np.array([0.3, -1.2]), np.array([2.0])])
         >>> decision.comparisons, round(decision.threshold, 2), decision.agrees
         (3, 3.59, True)
     """

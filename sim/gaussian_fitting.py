@@ -1,7 +1,5 @@
 """Recursive fitting of a Gaussian: every entity fits mean and variance to samples that all entities drew from their last fits."""
 
-from typing import Literal
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,6 +9,7 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 from crossfeed.errors import InvalidInput
 
 from ..theory.ecosystem import as_array, check_shares, equal_shares
+from ..theory.memories import AbstractMemory, Replace
 from .sharding import sharded_vmap
 
 
@@ -47,13 +46,13 @@ def simulate_gaussian_fitting(
     replicates: int,
     entities: int = 1,
     shares: Float[Array, " entity"] | None = None,
-    memory: Literal["replace", "accumulate"] = "replace",
+    memory: AbstractMemory | None = None,
     unbiased: bool = False,
 ) -> GaussianFits:
     """Monte Carlo of recursive Gaussian fitting from a standard normal truth.
 
     At every later generation each entity draws `samples` numbers from its own fit. All entities train on the pool of all these,
-    in which entity j has weight w_j, or on all pools so far and the real samples of their own.
+    in which entity j has weight w_j, or on what the memory keeps of all pools so far and of the real samples of their own.
 
     Args:
         key: decides all random numbers.
@@ -62,7 +61,7 @@ def simulate_gaussian_fitting(
         replicates: at least 2.
         entities: K ≥ 1.
         shares: w_j of the pool; equal if None.
-        memory: `replace` the pool at every generation, or `accumulate`.
+        memory: what is kept of earlier pools, and of the own real samples: `Replace()` if None, `Accumulate()` or `Forget(rate)`.
         unbiased: divide by n - 1 instead of n, for equal weights of one generation of samples.
 
     Raises:
@@ -87,12 +86,13 @@ def simulate_gaussian_fitting(
     if weights.shape != (entities,):
         raise InvalidInput(f"shares must have shape ({entities},), but has shape {weights.shape}")
     check_shares(np.asarray(weights))
-    if unbiased and (memory == "accumulate" or shares is not None):
+    memory = memory or Replace()
+    if unbiased and (not isinstance(memory, Replace) or shares is not None):
         raise InvalidInput(
-            "unbiased is for equal weights of one generation of samples: without shares, and memory 'replace'"
+            "unbiased is for equal weights of one generation of samples: without shares, and with the memory Replace()"
         )
     keys = jax.random.split(key, replicates)
-    means, variances = _replicates(keys, weights, samples, generations, memory == "accumulate", unbiased)
+    means, variances = _replicates(keys, weights, samples, generations, memory, unbiased)
     found = []
     for values in (variances, means**2, (variances - 1) ** 2):
         found += [values.mean(0), values.std(0, ddof=1) / jnp.sqrt(float(replicates))]
@@ -105,15 +105,20 @@ def _replicates(
     shares: Float[Array, " entity"],
     samples: int,
     generations: int,
-    accumulate: bool,
+    memory: AbstractMemory,
     unbiased: bool,
 ) -> tuple[Float[Array, "replicate generation entity"], Float[Array, "replicate generation entity"]]:
     """Fitted means and variances of every replicate; compiled once for all of one shape."""
-    return sharded_vmap(lambda key: _replicate(key, shares, samples, generations, accumulate, unbiased), keys)
+    return sharded_vmap(lambda key: _replicate(key, shares, samples, generations, memory, unbiased), keys)
 
 
 def _replicate(
-    key: PRNGKeyArray, shares: Float[Array, " entity"], samples: int, generations: int, accumulate: bool, unbiased: bool
+    key: PRNGKeyArray,
+    shares: Float[Array, " entity"],
+    samples: int,
+    generations: int,
+    memory: AbstractMemory,
+    unbiased: bool,
 ) -> tuple[Float[Array, "generation entity"], Float[Array, "generation entity"]]:
     """Fitted means and variances of one replicate, from the weights, sums and squares of all that is remembered."""
     entities = len(shares)
@@ -135,7 +140,7 @@ def _replicate(
         drawn = mean[:, None] + jnp.sqrt(variance)[:, None] * jax.random.normal(key, (entities, samples), float)
         moments = jnp.stack([jnp.full(entities, count), drawn.sum(1), (drawn**2).sum(1)])
         pool = jnp.broadcast_to((moments @ shares)[:, None], totals.shape)
-        totals = totals + pool if accumulate else pool
+        totals = memory.kept * totals + pool
         now = fit(totals, count * entities)
         return (totals, now), now
 

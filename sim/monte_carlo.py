@@ -15,7 +15,7 @@ from ..theory.consensus import trajectory
 from ..theory.measures import biased
 from ..theory.schedule import Schedule
 from ..theory.weights import Weights
-from .running_moments import RunningMoments, batch_moments, empty_like, merge, merge_stack
+from .running_moments import RunningMoments, batch_moments, empty_like, merge_moment_stack, merge_moments
 from .samplers import Sampler, truths
 from .sharding import sharded_vmap
 
@@ -99,7 +99,7 @@ def simulate(
     """
     _refuse_few(replicates)
     moments = simulate_moments(sampler, weights, generations, replicates, key, joint, batch_size)
-    return summarize(sampler, weights, moments)
+    return summarize_moments(sampler, weights, moments)
 
 
 def simulate_on_devices(
@@ -144,7 +144,9 @@ def simulate_on_devices(
     *keys, last = jax.random.split(key, parts + 1)
     run = eqx.filter_jit(simulate_moments)
     part = jax.jit(
-        lambda keys: merge_stack(sharded_vmap(lambda key: run(sampler, weights, generations, share, key), keys, tile=1))
+        lambda keys: merge_moment_stack(
+            sharded_vmap(lambda key: run(sampler, weights, generations, share, key), keys, tile=1)
+        )
     )
     together = jax.local_device_count()
     found = []
@@ -153,7 +155,7 @@ def simulate_on_devices(
         report(min(start + together, parts) * share)
     if rest:
         found.append(run(sampler, weights, generations, rest, last))
-    return summarize(sampler, weights, reduce(merge, found))
+    return summarize_moments(sampler, weights, reduce(merge_moments, found))
 
 
 def simulate_moments(
@@ -165,7 +167,7 @@ def simulate_moments(
     joint: bool = False,
     batch_size: int | None = None,
 ) -> RunningMoments:
-    """Sufficient statistics of independent replicates at generations 0..T; those of several runs add up by `merge`.
+    """Sufficient statistics of independent replicates at generations 0..T; those of several runs add up by `merge_moments`.
 
     Args:
         sampler: as for `simulate`, as are all other arguments.
@@ -177,18 +179,19 @@ def simulate_moments(
         batch_size: replicates drawn at once.
 
     Returns:
-        Count, mean (T+1, K, d) and scatter (T+1, K, d, d), or (T+1, K, K, d, d) if joint; `summarize` turns them into errors.
+        Count, mean (T+1, K, d) and scatter (T+1, K, d, d), or (T+1, K, K, d, d) if joint, which `summarize_moments` turns
+        into errors.
 
     Raises:
         InvalidInput: T is negative, or the weights do not fit K and T.
 
     Example:
         >>> import jax
-        >>> from crossfeed.sim import make_moment_sampler, merge, simulate_moments
+        >>> from crossfeed.sim import make_moment_sampler, merge_moments, simulate_moments
         >>> from crossfeed.theory import Weights, random_gaussian
         >>> sampler = make_moment_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2))
         >>> first, second = (simulate_moments(sampler, Weights(0.5, 0.5), 4, 50, jax.random.key(i)) for i in (1, 2))
-        >>> merge(first, second).count.tolist()
+        >>> merge_moments(first, second).count.tolist()
         [100.0, 100.0, 100.0, 100.0, 100.0]
     """
     fits = sampler.schedule(weights, generations)
@@ -201,11 +204,11 @@ def simulate_moments(
 
     keys = jax.random.split(key, batches + 1)
     start = empty_like(jax.eval_shape(lambda: run(keys[0], batch)))
-    total, _ = jax.lax.scan(lambda seen, key: (merge(seen, run(key, batch)), None), start, keys[:-1])
-    return merge(total, run(keys[-1], rest)) if rest else total
+    total, _ = jax.lax.scan(lambda seen, key: (merge_moments(seen, run(key, batch)), None), start, keys[:-1])
+    return merge_moments(total, run(keys[-1], rest)) if rest else total
 
 
-def summarize(sampler: Sampler, weights: Weights, moments: RunningMoments) -> Simulation:
+def summarize_moments(sampler: Sampler, weights: Weights, moments: RunningMoments) -> Simulation:
     """Monte Carlo estimates and their standard errors from sufficient statistics of the replicates.
 
     Args:
@@ -218,11 +221,11 @@ def summarize(sampler: Sampler, weights: Weights, moments: RunningMoments) -> Si
 
     Example:
         >>> import jax
-        >>> from crossfeed.sim import make_moment_sampler, simulate_moments, summarize
+        >>> from crossfeed.sim import make_moment_sampler, simulate_moments, summarize_moments
         >>> from crossfeed.theory import Weights, random_gaussian
         >>> sampler = make_moment_sampler(random_gaussian(jax.random.key(0), entities=2, dimension=3, rank=2))
         >>> moments = simulate_moments(sampler, Weights(0.5, 0.5), 4, 100, jax.random.key(1))
-        >>> summarize(sampler, Weights(0.5, 0.5), moments).mse_se.shape
+        >>> summarize_moments(sampler, Weights(0.5, 0.5), moments).mse_se.shape
         (5, 2)
     """
     ecosystem = sampler.ecosystem

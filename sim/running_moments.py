@@ -46,7 +46,7 @@ def batch_moments(estimates: Estimates, joint: bool) -> RunningMoments:
     return RunningMoments(jnp.asarray(float(replicates)), mean, scatter, joint)
 
 
-def merge(left: RunningMoments, right: RunningMoments) -> RunningMoments:
+def merge_moments(left: RunningMoments, right: RunningMoments) -> RunningMoments:
     """Moments of the union of two disjoint sets of replicates (Chan, Golub and LeVeque 1979); associative.
 
     Args:
@@ -61,9 +61,9 @@ def merge(left: RunningMoments, right: RunningMoments) -> RunningMoments:
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from crossfeed.sim import RunningMoments, merge
+        >>> from crossfeed.sim import RunningMoments, merge_moments
         >>> one, other = (RunningMoments(jnp.array(1.0), jnp.full((1, 1), x), jnp.zeros((1, 1, 1)), False) for x in (1.0, 3.0))
-        >>> both = merge(one, other)
+        >>> both = merge_moments(one, other)
         >>> both.count.item(), both.mean.item(), round(both.scatter.item(), 6)
         (2.0, 2.0, 2.0)
     """
@@ -79,7 +79,7 @@ def merge(left: RunningMoments, right: RunningMoments) -> RunningMoments:
     )
 
 
-def merge_stack(parts: RunningMoments) -> RunningMoments:
+def merge_moment_stack(parts: RunningMoments) -> RunningMoments:
     """Moments of the union of several disjoint sets of replicates.
 
     Args:
@@ -90,16 +90,16 @@ def merge_stack(parts: RunningMoments) -> RunningMoments:
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from crossfeed.sim import RunningMoments, merge_stack
+        >>> from crossfeed.sim import RunningMoments, merge_moment_stack
         >>> parts = RunningMoments(jnp.ones(3), jnp.arange(3.0)[:, None, None], jnp.zeros((3, 1, 1, 1)), False)
-        >>> total = merge_stack(parts)
+        >>> total = merge_moment_stack(parts)
         >>> total.count.item(), total.mean.item()
         (3.0, 1.0)
     """
     first, rest = jax.tree.map(lambda leaf: leaf[0], parts), jax.tree.map(lambda leaf: leaf[1:], parts)
-    return jax.lax.scan(lambda seen, moments: (merge(seen, moments), None), first, rest)[0]
+    return jax.lax.scan(lambda seen, moments: (merge_moments(seen, moments), None), first, rest)[0]
 
 
 def empty_like(moments: RunningMoments) -> RunningMoments:
-    """Moments of no replicates, with the shapes of the given ones: the neutral element of `merge`."""
+    """Moments of no replicates, with the shapes of the given ones: the neutral element of `merge_moments`."""
     return jax.tree.map(jnp.zeros_like, moments)

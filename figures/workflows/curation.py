@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from ...sim.regression import AbstractCuration, Gaussian, KeepAll, KeepBest, Regression, simulate_regression
 from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.simulation import NO_EXACT_LAW
-from ...theory import Features, Weights
+from ...theory import AbstractMemory, Accumulate, Features, Replace, Weights
 from ..report import Report, Request, save
 from ..style import COLORS, DASHES, MARKERS, grid_of_axes, line, points, styled
 from .programs import COMPILER_OPTIONS
@@ -24,7 +24,7 @@ GENERATIONS, ROWS, FRACTION = 20, 10, 0.5
 ALPHA, BETA = 0.9, 0.5
 TRUTH, POINT = (1.0, -0.5), (2.0, 0.5)
 JUDGES = ("none", "reader", "oracle", "point")
-MEMORIES: tuple[Literal["replace", "accumulate"], ...] = ("replace", "accumulate")
+MEMORIES: dict[str, AbstractMemory] = {"replace": Replace(), "accumulate": Accumulate()}
 
 _MARKED = np.array([0, 1, 2, 3, 5, 7, 10, 15, 20])  # generations with error bars
 _QUANTILES = 20  # of the noise, of labels whose variance is measured
@@ -98,9 +98,9 @@ def compute(seed: int, replicates: int) -> Curation:
     """Numbers of all panels, with the same random numbers for all curations."""
     features, truth, key = inputs(seed), np.array(TRUTH), jax.random.key(seed)
     found: dict[str, list[np.ndarray]] = {}
-    for memory in MEMORIES:
+    for name, memory in MEMORIES.items():
 
-        def of_judge(which: Array, memory: Literal["replace", "accumulate"] = memory) -> tuple[Array, ...]:
+        def of_judge(which: Array, memory: AbstractMemory = memory) -> tuple[Array, ...]:
             return _simulated(features, memory, OneOf(which), replicates, key)
 
         program = jax.jit(of_judge, compiler_options=COMPILER_OPTIONS)
@@ -108,14 +108,14 @@ def compute(seed: int, replicates: int) -> Curation:
         error, se, mean, mean_se, apart, kept = (np.stack(values) for values in zip(*by_judge, strict=True))
         spread = replicates * (mean_se**2).sum(-1)
         bias = ((mean - truth) ** 2).sum(-1) - spread / replicates
-        found[memory] = [error, se, bias.mean(-1), spread.mean(-1), apart, kept]
-    error, se, bias, spread, apart, kept = ({memory: values[i] for memory, values in found.items()} for i in range(6))
+        found[name] = [error, se, bias.mean(-1), spread.mean(-1), apart, kept]
+    error, se, bias, spread, apart, kept = ({name: values[i] for name, values in found.items()} for i in range(6))
     return Curation(error, se, bias, spread, apart, kept, replicates, seed)
 
 
 def _simulated(
     features: Features,
-    memory: Literal["replace", "accumulate"],
+    memory: AbstractMemory,
     curation: AbstractCuration,
     replicates: int,
     key: PRNGKeyArray,

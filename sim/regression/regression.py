@@ -12,6 +12,7 @@ from crossfeed.errors import InvalidInput
 
 from ...theory.ecosystem import as_array, check_finite, check_shares, equal_shares, require_float64
 from ...theory.features import Features
+from ...theory.memories import AbstractMemory, Replace
 from ...theory.tracing import is_concrete
 from .curation import AbstractCuration, KeepAll
 from .fitting import FITS, AbstractFitting, MaximumLikelihood
@@ -29,7 +30,7 @@ class Regression(eqx.Module):
         fitting: how an entity fits its weighted rows.
         curation: what of the pool an entity trains on.
         shares: w_k of the pool; equal if None.
-        memory: `replace` the pool, or `accumulate` all pools so far.
+        memory: what entities keep of earlier pools: `Replace()`, `Accumulate()` or `Forget(rate)`.
         inputs: `fixed`, or `fresh`: the synthetic rows are drawn anew at every generation, Gaussian with their second moment.
         real: `kept`, or `fresh`: private and public rows and labels are drawn anew at every generation, likewise.
         human: fraction of the published rows that people label, drawn anew at every generation.
@@ -45,7 +46,7 @@ class Regression(eqx.Module):
         >>> rows = np.ones((20, 1))
         >>> regression = Regression(stack_features([rows, rows], rows), truth=jnp.zeros(1), labels=Bernoulli())
         >>> regression.entities, regression.memory
-        (2, 'replace')
+        (2, Replace())
     """
 
     features: Features
@@ -55,7 +56,7 @@ class Regression(eqx.Module):
     fitting: AbstractFitting
     curation: AbstractCuration
     shares: Float[Array, " entity"]
-    memory: Literal["replace", "accumulate"] = eqx.field(static=True)
+    memory: AbstractMemory
     inputs: Literal["fixed", "fresh"] = eqx.field(static=True)
     real: Literal["kept", "fresh"] = eqx.field(static=True)
     human: float = eqx.field(static=True)
@@ -71,7 +72,7 @@ class Regression(eqx.Module):
         fitting: AbstractFitting | None = None,
         curation: AbstractCuration | None = None,
         shares: Float[Array, " entity"] | None = None,
-        memory: Literal["replace", "accumulate"] = "replace",
+        memory: AbstractMemory | None = None,
         inputs: Literal["fixed", "fresh"] = "fixed",
         real: Literal["kept", "fresh"] = "kept",
         human: float = 0.0,
@@ -88,7 +89,8 @@ class Regression(eqx.Module):
         self.labels, self.fitting = labels or Gaussian(), fitting or MaximumLikelihood()
         self.curation = curation or KeepAll()
         self.shares = equal_shares(entities) if shares is None else as_array(shares)
-        self.memory, self.inputs, self.real, self.human = memory, inputs, real, human
+        self.memory = memory or Replace()
+        self.inputs, self.real, self.human = inputs, real, human
         for name, array, shape in (("public_truth", self.public_truth, (size,)), ("shares", self.shares, (entities,))):
             if array.shape != shape:
                 raise InvalidInput(f"{name} must have shape {shape}, but has shape {array.shape}")
@@ -104,7 +106,6 @@ class Regression(eqx.Module):
             if is_concrete(rows[name]) and not np.asarray(rows[name]).any(-1).all():
                 raise InvalidInput(f"{name} holds a row of zeros, but every row is one of data here, without padding")
         for name, value, choices in (
-            ("memory", memory, ("replace", "accumulate")),
             ("inputs", inputs, ("fixed", "fresh")),
             ("real", real, ("kept", "fresh")),
         ):
@@ -212,7 +213,7 @@ def proceed(
     pool = Pool(
         run.pool.rows.at[slot].set(rows),
         run.pool.labels.at[slot].set(labels),
-        run.pool.weights.at[slot].set(kept * regression.shares[None, :, None]),
+        (regression.memory.kept * run.pool.weights).at[slot].set(kept * regression.shares[None, :, None]),
     )
     real = draw_real(key_real, regression) if regression.real == "fresh" else run.real
     return _train(key_fit, regression, regression.fitting, alpha, beta, Run(real, pool, run.estimates, run.outcomes))

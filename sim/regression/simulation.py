@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
 
+from ...theory.memories import Replace
 from ...theory.weights import Weights
 from ..sharding import sharded_vmap
 from .fitting import FITS
@@ -103,7 +104,7 @@ def _replicates(
 ) -> tuple[FITS, Float[Array, "replicate generation entity"], PyTree]:
     """Outcomes, squared errors and what is measured, of every replicate; compiled once for all regressions of one shape."""
     generations = len(alpha) - 1
-    slots = max(generations, 1) if regression.memory == "accumulate" else 1
+    slots = 1 if isinstance(regression.memory, Replace) else max(generations, 1)
 
     def replicate(key: PRNGKeyArray) -> tuple[FITS, Array, PyTree]:
         keys = jax.random.split(key, generations + 1)

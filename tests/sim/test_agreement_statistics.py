@@ -5,7 +5,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim import Prediction, Simulation, decide, z_scores
+from crossfeed.sim import Prediction, Simulation, family_wise_test, z_scores
 from scipy.stats import chi2, norm, wishart
 
 ENTITIES, DIMENSION = 2, 2
@@ -104,13 +104,13 @@ def test_the_decision_holds_its_false_alarm_rate():
     runs, rate = 2_000, 0.1
     prediction, simulation = gaussian_runs(runs, replicates=5_000)
     means, covariances = split(z_scores(prediction, simulation), runs)
-    alarms = sum(not decide([m, c], rate).agrees for m, c in zip(means, covariances, strict=True))
+    alarms = sum(not family_wise_test([m, c], rate).agrees for m, c in zip(means, covariances, strict=True))
     assert alarms < rate * runs + 4 * np.sqrt(rate * runs)
     assert alarms > rate * runs / 2, "Bonferroni over 14 weakly dependent scores should lose little"
 
 
 def test_bonferroni_threshold():
-    decision = decide([np.zeros((3, 4)), np.array([1.0, -5.0])], 0.01)
+    decision = family_wise_test([np.zeros((3, 4)), np.array([1.0, -5.0])], 0.01)
     assert (decision.comparisons, decision.largest) == (14, 5.0)
     assert decision.threshold == pytest.approx(norm.isf(0.01 / 28))
     assert not decision.agrees
@@ -132,7 +132,7 @@ def test_a_wrong_entry_is_found(wrong):
         as_prediction(MEAN[None], COVARIANCE[None]), as_simulation(mean[None], covariance[None], replicates)
     )
     assert (np.abs(scores) > 8).sum() == 1
-    assert not decide([scores]).agrees
+    assert not family_wise_test([scores]).agrees
 
 
 @pytest.mark.parametrize("moment", ["mean", "covariance"])
@@ -154,13 +154,13 @@ def test_determined_entries_must_agree_exactly(moment):
         covariance[0, 0] += 1e-6
     scores = z_scores(prediction, as_simulation(mean[None], covariance[None], 100))
     assert np.isinf(scores).sum() == 1
-    assert not decide([scores]).agrees
+    assert not family_wise_test([scores]).agrees
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
 def test_a_score_that_is_not_a_number_never_agrees(order):
     scores = [np.zeros(3), np.array([0.0, np.nan])]
-    assert not decide([scores[i] for i in order]).agrees
+    assert not family_wise_test([scores[i] for i in order]).agrees
 
 
 def test_scores_need_joint_covariances():

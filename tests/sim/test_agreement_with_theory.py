@@ -12,7 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim import Prediction, decide, make_moment_sampler, make_row_sampler, predict, simulate, z_scores
+from crossfeed.sim import (
+    Prediction,
+    family_wise_test,
+    make_moment_sampler,
+    make_row_sampler,
+    predict_estimates,
+    simulate,
+    z_scores,
+)
 from crossfeed.theory import Ecosystem, Weights, ecosystem_from_grams, random_gaussian
 
 FALSE_ALARM = 1e-3  # of this file as a whole
@@ -80,13 +88,13 @@ def test_every_mean_and_covariance_agrees(name):
     case = CASES[name]
     ecosystem, weights = case.ecosystem(), case.weights()
     assert ecosystem.public.truth is not None
-    prediction = eqx.filter_jit(predict)(ecosystem, weights, case.generations)
+    prediction = eqx.filter_jit(predict_estimates)(ecosystem, weights, case.generations)
     for number, (mode, make_sampler) in enumerate(MODES.items()):
         # Any key would do; one for each case and mode keeps them independent.
         key = jax.random.fold_in(jax.random.key(2025), len(MODES) * list(CASES).index(name) + number)
         simulation = run(make_sampler(ecosystem), weights, case.generations, case.replicates, key, joint=True)
 
-        decision = decide([z_scores(prediction, simulation)], SHARE)
+        decision = family_wise_test([z_scores(prediction, simulation)], SHARE)
 
         detectable = SMALLEST_ERROR * np.sqrt((case.replicates - 1) / 2)  # in standard errors of a variance
         assert detectable > 1.5 * decision.threshold, "no power: draw more replicates"

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.sim import simulate_gaussian_fitting
-from crossfeed.theory import baselines
+from crossfeed.theory import Accumulate, baselines
 
 from crossfeed.errors import InvalidInput
 
@@ -17,7 +17,7 @@ def assert_agrees(found, error, wanted):
 
 
 def test_accumulation_has_the_published_variance():
-    fits = simulate_gaussian_fitting(KEY, samples=10, generations=5, replicates=4_000, memory="accumulate")
+    fits = simulate_gaussian_fitting(KEY, samples=10, generations=5, replicates=4_000, memory=Accumulate())
     wanted = baselines.gaussian_accumulate(rows=10, generations=5)
     assert_agrees(fits.variance[:, 0], fits.variance_se[:, 0], wanted)
 
@@ -43,7 +43,7 @@ def test_several_models_average_their_noise():
         ({"samples": 1}, "samples is 1"),
         ({"generations": 0}, "generations is 0"),
         ({"entities": 2, "shares": jnp.array([0.5, 0.6])}, "shares must sum to 1"),
-        ({"memory": "accumulate", "unbiased": True}, "unbiased is for"),
+        ({"memory": Accumulate(), "unbiased": True}, "unbiased is for"),
     ],
 )
 def test_bad_input(settings, message):

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim import Prediction, decide, make_moment_sampler, predict, simulate, z_scores
+from crossfeed.sim import Prediction, family_wise_test, make_moment_sampler, predict_estimates, simulate, z_scores
 from crossfeed.theory import Ecosystem, Weights, random_gaussian
 from crossfeed.theory.lifted import block_diagonal, operators
 from crossfeed.theory.linear_algebra import pseudo_inverse
@@ -119,8 +119,8 @@ def test_printed_formula_is_rejected_where_the_corrected_passes(name, ecosystem,
     corrected, printed = formula(ecosystem, weights, CORRECT), formula(ecosystem, weights, misprint)
     drawn = simulation if formula is by_recursion else at_generations(simulation, [-1])
 
-    accepted = decide([z_scores(corrected, drawn)], SHARE)
-    rejected = decide([z_scores(printed, drawn)], SHARE)
+    accepted = family_wise_test([z_scores(corrected, drawn)], SHARE)
+    rejected = family_wise_test([z_scores(printed, drawn)], SHARE)
 
     effect = effect_in_standard_errors(corrected, printed)
     assert effect > 3 * accepted.threshold, f"no power: {name} moves an entry by only {effect:.1f} standard errors"
@@ -138,7 +138,7 @@ def effect_in_standard_errors(corrected: Prediction, printed: Prediction) -> flo
 
 
 def test_corrected_formulas_are_the_theory(ecosystem, weights):
-    exact = at_generations(eqx.filter_jit(predict)(ecosystem, weights, GENERATIONS), COMPARED)
+    exact = at_generations(eqx.filter_jit(predict_estimates)(ecosystem, weights, GENERATIONS), COMPARED)
     recursion = by_recursion(ecosystem, weights, CORRECT)
     np.testing.assert_allclose(recursion.joint_covariance, exact.joint_covariance, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(recursion.mean, exact.mean, rtol=1e-9)

@@ -10,11 +10,11 @@ import pytest
 from crossfeed.sim import (
     MomentSampler,
     make_moment_sampler,
-    merge,
+    merge_moments,
     simulate,
     simulate_moments,
     simulate_on_devices,
-    summarize,
+    summarize_moments,
 )
 from crossfeed.sim.running_moments import batch_moments, empty_like
 from crossfeed.theory import Weights, random_gaussian
@@ -23,7 +23,7 @@ ENTITIES, DIMENSION, GENERATIONS = 3, 2, 2
 CLOSE: dict[str, Any] = {"rtol": 1e-11, "atol": 1e-11}
 WEIGHTS = Weights(0.6, 0.5)
 
-summary = eqx.filter_jit(summarize)
+summary = eqx.filter_jit(summarize_moments)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_batches_add_up_to_numpy_on_everything(sampler, estimates, joint, cuts):
     parts = [batch_moments(jnp.moveaxis(jnp.asarray(part), 0, -1), joint) for part in np.split(estimates, cuts)]
     total = parts[0]
     for part in parts[1:]:
-        total = merge(total, part)
+        total = merge_moments(total, part)
 
     found = summary(sampler, WEIGHTS, one_generation(total))
 
@@ -94,9 +94,9 @@ def test_batches_add_up_to_numpy_on_everything(sampler, estimates, joint, cuts):
 @pytest.mark.parametrize("joint", [True, False])
 def test_merging_is_associative_commutative_and_has_a_neutral_element(sampler, estimates, joint):
     a, b, c = (batch_moments(jnp.moveaxis(jnp.asarray(part), 0, -1), joint) for part in np.split(estimates, [5, 17]))
-    assert_moments_equal(merge(merge(a, b), c), merge(a, merge(b, c)))
-    assert_moments_equal(merge(a, b), merge(b, a))
-    assert_moments_equal(merge(empty_like(a), a), a)
+    assert_moments_equal(merge_moments(merge_moments(a, b), c), merge_moments(a, merge_moments(b, c)))
+    assert_moments_equal(merge_moments(a, b), merge_moments(b, a))
+    assert_moments_equal(merge_moments(empty_like(a), a), a)
 
 
 class RecordingSampler(MomentSampler):
@@ -160,7 +160,7 @@ def test_runs_merge_into_one_run(sampler):
         eqx.filter_jit(simulate_moments)(sampler, WEIGHTS, GENERATIONS, n, jax.random.key(n), joint=True)
         for n in (30, 50)
     )
-    together = summary(sampler, WEIGHTS, merge(first, second))
+    together = summary(sampler, WEIGHTS, merge_moments(first, second))
     alone = [summary(sampler, WEIGHTS, moments) for moments in (first, second)]
     assert together.replicates == 80
     np.testing.assert_allclose(together.mean, (30 * alone[0].mean + 50 * alone[1].mean) / 80, **CLOSE)

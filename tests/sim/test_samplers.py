@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim import decide, make_moment_sampler, make_row_sampler, predict, simulate, z_scores
+from crossfeed.sim import family_wise_test, make_moment_sampler, make_row_sampler, predict_estimates, simulate, z_scores
 from crossfeed.theory import (
     Ecosystem,
     Features,
@@ -67,7 +67,7 @@ def test_both_samplers_draw_one_law_without_asking_the_theory():
     gap = moments.joint_covariance - rows.joint_covariance
     covariance_z = gap / jnp.sqrt(2 * (product + covariance**2) / (REPLICATES - 1))
 
-    decision = decide([np.asarray(mean_z), np.asarray(covariance_z)], SHARE)
+    decision = family_wise_test([np.asarray(mean_z), np.asarray(covariance_z)], SHARE)
     assert decision.agrees, f"|z| = {decision.largest:.2f} > {decision.threshold:.2f}"
 
 
@@ -76,8 +76,8 @@ def test_more_rows_than_features_and_ragged_rows_follow_the_theory(mode):
     ecosystem = ragged_ecosystem()
     sampler = make_moment_sampler(ecosystem) if mode == "moments" else make_row_sampler(ecosystem, ragged_features())
     simulation = run(sampler, WEIGHTS, GENERATIONS, REPLICATES, jax.random.key(3), joint=True)
-    prediction = eqx.filter_jit(predict)(ecosystem, WEIGHTS, GENERATIONS)
-    decision = decide([z_scores(prediction, simulation)], SHARE)
+    prediction = eqx.filter_jit(predict_estimates)(ecosystem, WEIGHTS, GENERATIONS)
+    decision = family_wise_test([z_scores(prediction, simulation)], SHARE)
     assert decision.agrees, f"|z| = {decision.largest:.2f} > {decision.threshold:.2f}"
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.sim import decide, make_moment_sampler, make_row_sampler, predict, simulate, z_scores
+from crossfeed.sim import family_wise_test, make_moment_sampler, make_row_sampler, predict_estimates, simulate, z_scores
 from crossfeed.theory import (
     Accumulate,
     Dataset,
@@ -66,7 +66,7 @@ CASES: dict[str, Callable[[], Case]] = {
 SAMPLERS = {"moments": make_moment_sampler, "rows": make_row_sampler}
 SHARE = FALSE_ALARM / (len(CASES) * len(SAMPLERS))
 run = eqx.filter_jit(simulate)
-exact = eqx.filter_jit(predict)
+exact = eqx.filter_jit(predict_estimates)
 
 
 def unequal(entities: int) -> Ecosystem:
@@ -93,6 +93,6 @@ def test_every_mean_and_covariance_agrees(name):
         key = jax.random.fold_in(jax.random.key(21), len(SAMPLERS) * list(CASES).index(name) + number)
         sampler = make_sampler(ecosystem, workflow=case.workflow)
         drawn = run(sampler, weights, case.generations, REPLICATES, key, joint=True)
-        accepted, rejected = (decide([z_scores(law, drawn)], SHARE) for law in (right, wrong))
+        accepted, rejected = (family_wise_test([z_scores(law, drawn)], SHARE) for law in (right, wrong))
         assert accepted.agrees, f"{mode}: |z| = {accepted.largest:.2f} > {accepted.threshold:.2f}"
         assert not rejected.agrees, f"{mode}: no power"

@@ -15,7 +15,7 @@ from crossfeed.sim.regression import (
     StochasticGradient,
     simulate_regression,
 )
-from crossfeed.theory import Features, Weights
+from crossfeed.theory import Accumulate, Features, Weights
 from scipy.optimize import minimize
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
@@ -119,7 +119,7 @@ def test_published_numbers_of_logistic_regression_on_real_data():
         data,
         jnp.zeros(11),
         labels=Bernoulli(),
-        memory="accumulate",
+        memory=Accumulate(),
         observed=(jnp.asarray(label[None], float), jnp.zeros(1)),
     )
 

@@ -20,6 +20,7 @@ from crossfeed.theory import (
     Dataset,
     Ecosystem,
     Features,
+    Forget,
     GradientSteps,
     Shared,
     Weights,
@@ -61,9 +62,10 @@ def orthonormal(count: int, size: int) -> np.ndarray:
     ("settings", "workflow"),
     [
         ({}, Workflow()),
-        ({"memory": "accumulate"}, Workflow(memory=Accumulate())),
+        ({"memory": Accumulate()}, Workflow(memory=Accumulate())),
+        ({"memory": Forget(0.3)}, Workflow(memory=Forget(0.3))),
     ],
-    ids=["replace", "accumulate"],
+    ids=["replace", "accumulate", "forget"],
 )
 def test_linear_regimes_follow_the_exact_theory(settings, workflow):
     found = simulate_regression(
