@@ -155,7 +155,7 @@ def test_networks_of_equal_features():
 
 
 def test_coarse_federation_is_a_pool_of_great_volume():
-    """Donahue & Kleinberg: {30, 300} at the best weight of the small player, by the map of 5-regimes.md, section 4."""
+    """Donahue & Kleinberg: {30, 300} at the best weight of the small player, arXiv 2010.00753, as a recursion of one generation."""
     rows, own = np.array([30.0, 300.0]), 0.845070
     volume = 1e7
     ratio = rows * (1 - own) / own  # α c/(1 - α) of each

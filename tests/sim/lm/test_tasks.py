@@ -2,7 +2,6 @@
 
 import json
 import sys
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
@@ -193,8 +192,8 @@ def test_public_text_from_a_folder(tmp_path):
         read_documents((tmp_path / "empty").mkdir() or tmp_path / "empty")
 
 
-@pytest.mark.skipif(find_spec("datasets") is not None, reason="the library is installed")
-def test_a_name_needs_the_library():
+def test_a_name_needs_the_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)  # as if it were not installed
     with pytest.raises(
         InvalidInput, match="'owner/name' is neither a file nor built in, and to load it by name the library 'datasets'"
     ):

@@ -106,7 +106,7 @@ def test_steps_that_are_too_long_say_so():
 
 
 def test_published_numbers_of_logistic_regression_on_real_data():
-    """scikit-learn's diabetes data, label `target > 100`, labels redrawn on the same rows and added (5-regimes.md, section 5).
+    """scikit-learn's diabetes data, label `target > 100`, labels redrawn and added (logs of apd1995/model_collapse_universality).
 
     The loss of generation 1 is published to all digits; later ones are those of a single run, and lie within its spread.
     """

@@ -124,7 +124,7 @@ def test_fresh_inputs_alone_follow_the_law_of_replacement():
     ids=["linear", "logistic", "Poisson"],
 )
 def test_published_errors_with_fresh_real_data(labels, published, error):
-    """n = 100 real and 100 synthetic rows a generation, weight ½ (5-regimes.md, section 3)."""
+    """n = 100 real and 100 synthetic rows a generation, weight ½: runs of He et al. 2025 (MukaiCodes/Model_Collapse_Codes)."""
     data = Features(orthonormal(100, 2)[None], np.zeros((1, 2)), orthonormal(100, 2)[None])
     regression = Regression(data, jnp.ones(2), labels=labels, inputs="fresh", real="fresh")
     found = simulate_regression(regression, Weights(0.5, 1.0), 8, 400, jax.random.key(5))
