@@ -23,9 +23,10 @@ _RESULTS = Path("results")
 
 @dataclass(frozen=True)
 class VerifyLedger:
-    """Decide the claims of the paper and of this project by running code: symbolic, exact or certified where possible.
+    """Decide the claims of the paper and of this project by running code: formal, symbolic, exact or certified where possible.
 
     Exits with 1 if a verdict differs from the recorded one, a claim has no check, or a check accepts a mutated formula.
+    Formal proofs need Coq 8.16 and MathComp; without them the other checks decide.
     """
 
     claims: tyro.conf.Positional[
@@ -35,7 +36,7 @@ class VerifyLedger:
     list: bool = False
     """Only print a table of the claims with their recorded verdicts."""
     quick: bool = False
-    """Skip the slowest claims."""
+    """Skip the slowest claims, and all formal proofs."""
     json: bool = False
     """Print one JSON object."""
     out: Annotated[
@@ -59,7 +60,7 @@ class VerifyLedger:
         whole = not self.claims and not self.quick
         out = self.out or (_RESULTS if whole else None)
         folder = make_folder(out) if out else None
-        outcomes = _decide(statements)
+        outcomes = _decide(statements, formal=not self.quick)
         if self.json:
             print_json(content(outcomes))
         else:
@@ -83,14 +84,15 @@ class VerifyLedger:
             raise InvalidInput("list only prints a table: it cannot be combined with json or out")
 
 
-def _decide(statements: Sequence[Statement]) -> Sequence[Outcome]:
+def _decide(statements: Sequence[Statement], formal: bool) -> Sequence[Outcome]:
+    from ..proofs_check.formal_proofs import prove
     from ..proofs_check.ledger import verify
     from .progress import progress_bar
 
     outcomes = []
     with progress_bar() as progress:
         task = progress.add_task(statements[0].id if statements else "", total=len(statements))
-        for outcome in verify(statements):
+        for outcome in verify(statements, prove=prove if formal else None):
             outcomes.append(outcome)
             coming = statements[len(outcomes)].id if len(outcomes) < len(statements) else "pages"
             progress.update(task, completed=len(outcomes), description=coming)
@@ -111,19 +113,23 @@ def _print_outcomes(outcomes: Sequence[Outcome], summary: str) -> None:
 
     table = Table("claim", "where", "evidence", "verdict", "mutations refuted", "seconds")
     for outcome in outcomes:
-        mutations = len(outcome.check.mutations) if outcome.check else 0
+        refuted = outcome.mutations.values()
         table.add_row(
             outcome.statement.id,
             outcome.statement.where,
-            outcome.check.kind if outcome.check else "none",
+            outcome.kind or "none",
             outcome.verdict,
-            f"{mutations - len(outcome.survivors)} of {mutations}",
+            f"{sum(refuted)} of {len(refuted)}",
             f"{outcome.seconds:.2f}",
         )
     console = _console()
     console.print(table)
     if len(outcomes) == 1:
         console.print(outcomes[0].says, markup=False, highlight=False, soft_wrap=True)
+    for outcome in outcomes:
+        if outcome.formal and (outcome.formal.holds is None or len(outcomes) == 1):
+            said = f"{outcome.statement.id}, {outcome.formal.place}: {outcome.formal.says}"
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
     console.print(summary, markup=False, highlight=False, soft_wrap=True)
 
 

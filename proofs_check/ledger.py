@@ -3,7 +3,8 @@
 `statements.toml` records each statement with its verdict; the modules of `claims` attach a check to each statement by
 id. A check is a function of the formula under test, so that the correct formula, the formula as printed, and mutations
 of it (a changed constant, a dropped transpose, a weakened assumption) all run through the same code. A check that
-cannot refute the mutations proves nothing.
+cannot refute the mutations proves nothing. A claim may have a formal proof besides, which `prove` of `formal_proofs`
+hands to `verify`.
 """
 
 import time
@@ -15,7 +16,7 @@ from typing import Any, Literal
 
 from crossfeed.errors import InvalidInput
 
-Kind = Literal["symbolic", "exact", "certified", "searched"]
+Kind = Literal["formal", "symbolic", "exact", "certified", "searched"]
 Verdict = Literal["holds", "false as printed", "open", "refuted", "unchecked", "failed"]
 
 STATEMENTS = Path(__file__).with_name("statements.toml")
@@ -81,8 +82,27 @@ class Check:
 
 
 @dataclass(frozen=True)
+class FormalFinding:
+    """Result of checking a formal proof.
+
+    Attributes:
+        place: the theorem and its file.
+        holds: whether the proof is accepted without axioms; None if it could not be checked here.
+        says: the evidence, or why it could not be checked.
+        mutations: descriptions of all changes of its statement that must make the proof fail.
+        survivors: descriptions of those that did not.
+    """
+
+    place: str
+    holds: bool | None
+    says: str
+    mutations: tuple[str, ...] = ()
+    survivors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """Result of running a check with its printed forms and mutations.
+    """Result of running a check with its printed forms and mutations, and of checking the formal proof.
 
     Attributes:
         statement: the claim.
@@ -90,6 +110,7 @@ class Outcome:
         verdict: the verdict found.
         says: the evidence.
         survivors: descriptions of the mutations that were not refuted.
+        formal: what checking the formal proof found; None if there is none.
         complaint: why the ledger is not in order; empty if it is.
         seconds: running time.
     """
@@ -101,6 +122,22 @@ class Outcome:
     survivors: tuple[str, ...] = ()
     complaint: str = ""
     seconds: float = field(default=0.0, compare=False)
+    formal: FormalFinding | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """The strongest kind of evidence that was found."""
+        if self.formal and self.formal.holds:
+            return "formal"
+        return self.check.kind if self.check else None
+
+    @property
+    def mutations(self) -> dict[str, bool]:
+        """Whether each mutation, of the check and of the formal statement where that was checked, was refuted."""
+        found = {name: name not in self.survivors for name in (self.check.mutations if self.check else ())}
+        if self.formal and self.formal.holds:
+            found |= {f"formal: {name}": name not in self.formal.survivors for name in self.formal.mutations}
+        return found
 
 
 CHECKS: dict[str, Check] = {}
@@ -164,12 +201,35 @@ def select(statements: Mapping[str, Statement], names: Iterable[str]) -> list[St
     return [statement for id, statement in statements.items() if id in wanted]
 
 
-def verify(statements: Sequence[Statement], checks: Mapping[str, Check] = CHECKS) -> Iterator[Outcome]:
-    """Yield the outcome of each statement in turn, as soon as it is decided."""
+def verify(
+    statements: Sequence[Statement],
+    checks: Mapping[str, Check] = CHECKS,
+    prove: Callable[[str], FormalFinding | None] | None = None,
+) -> Iterator[Outcome]:
+    """Yield the outcome of each statement in turn, as soon as it is decided.
+
+    Args:
+        statements: what to decide.
+        checks: the checks by id.
+        prove: what checks the formal proof of a claim, by id; without it, formal proofs are left out.
+    """
     for statement in statements:
         start = time.perf_counter()
         outcome = decide(statement, checks.get(statement.id))
+        if prove and outcome.check:
+            outcome = with_formal_proof(outcome, prove(statement.id))
         yield replace(outcome, seconds=time.perf_counter() - start)
+
+
+def with_formal_proof(outcome: Outcome, formal: FormalFinding | None) -> Outcome:
+    """The outcome of a check together with what checking the formal proof of the same claim found."""
+    if formal is None:
+        return outcome
+    complaints = [outcome.complaint] if outcome.complaint else []
+    if formal.holds is False:
+        complaints.append(f"has a formal proof that fails: {formal.says}")
+    complaints += [f"survives the mutation 'formal: {name}'" for name in formal.survivors]
+    return replace(outcome, formal=formal, complaint="; ".join(complaints))
 
 
 def decide(statement: Statement, check: Check | None) -> Outcome:

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,11 @@ this project's own notes that the checks found false as first stated.
 `crossfeed verify ledger` decides all claims again. It fails if a verdict differs from the one recorded here, if a claim
 has no check, or if a check does not refute a mutation of its formula. This page is its output (`make ledger`).
 
-There are four kinds of evidence, and each check names the cases that it decides:
+There are five kinds of evidence, the strongest first, and each check names the cases that it decides:
 
+- *formal*: a theorem in Coq (`proofs_check/formal`), whose proof Coq's kernel accepts without axioms, for every size. \
+[formal.md](formal.md) holds the statements, and says what they leave out. The claim keeps its other check, which \
+decides where Coq or MathComp is missing.
 - *symbolic*: computer algebra with SymPy, mostly with noncommuting symbols. Such a symbol stands for a matrix of any \
 size, so an identity holds for every d, and for every K where one symbol combines all entities. Where entities are \
 written out individually, the identity is decided for K = 1 … 4, and where generations are written out, up to the \
@@ -61,10 +65,11 @@ def write_ledger(folder: Path, outcomes: Sequence[Outcome]) -> list[Path]:
 def summary(outcomes: Sequence[Outcome]) -> str:
     """One sentence with the number of claims per verdict and the number of refuted mutations."""
     counts = Counter(outcome.verdict for outcome in outcomes)
-    mutations = sum(len(outcome.check.mutations) for outcome in outcomes if outcome.check)
-    survivors = sum(len(outcome.survivors) for outcome in outcomes)
+    refuted = [each for outcome in outcomes for each in outcome.mutations.values()]
+    formal = sum(outcome.kind == "formal" for outcome in outcomes)
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return f"{len(outcomes)} claims: {said}; {mutations - survivors} of {mutations} mutations refuted."
+    proved = f"{formal} with a formal proof; " if formal else ""
+    return f"{len(outcomes)} claims: {said}; {proved}{sum(refuted)} of {len(refuted)} mutations refuted."
 
 
 def markdown(outcomes: Sequence[Outcome]) -> str:
@@ -83,14 +88,16 @@ def section(outcome: Outcome) -> str:
         lines.append(f"- Assumes: {_cell(statement.assumptions)}")
     if statement.printed:
         lines.append(f"- As printed: {_cell(statement.printed)}")
-    lines.append(f"- Verdict: **{outcome.verdict}**" + (f" ({check.kind})" if check else ""))
+    lines.append(f"- Verdict: **{outcome.verdict}**" + (f" ({outcome.kind})" if check else ""))
     if outcome.complaint:
         lines.append(f"- **Wrong**: {_cell(outcome.complaint)}")
     if statement.rests_on:
         lines.append("- Rests on: " + ", ".join(f"[{id}](#{anchor(id)})" for id in statement.rests_on))
     if check:
-        lines.append(f"- Check: {_cell(check.decide.__doc__ or '')}")
-        refuted = "; ".join(name for name in check.mutations if name not in outcome.survivors)
+        if outcome.formal:
+            lines.append(f"- Formal proof: {_cell(outcome.formal.place)}. {_cell(outcome.formal.says)}.")
+        lines.append(f"- Check{f' ({check.kind})' if outcome.formal else ''}: {_cell(check.decide.__doc__ or '')}")
+        refuted = "; ".join(name for name, gone in outcome.mutations.items() if gone)
         lines.append(f"- Refuted mutations: {_cell(refuted)}")
     lines.append(f"- Run again: `crossfeed verify ledger {statement.id}`")
     lines.append(f"- Found: {_cell(outcome.says)}")
@@ -143,11 +150,11 @@ def _entry(outcome: Outcome) -> dict[str, object]:
         "rests_on": list(statement.rests_on),
         "recorded": statement.verdict,
         "verdict": outcome.verdict,
-        "kind": check.kind if check else None,
+        "kind": outcome.kind,
+        "check": check.kind if check else None,
+        "formal": asdict(outcome.formal) if outcome.formal else None,
         "says": outcome.says,
-        "mutations": {name: "survived" if name in outcome.survivors else "refuted" for name in check.mutations}
-        if check
-        else {},
+        "mutations": {name: "refuted" if gone else "survived" for name, gone in outcome.mutations.items()},
         "complaint": outcome.complaint,
         "command": f"crossfeed verify ledger {statement.id}",
         "seconds": round(outcome.seconds, 3),

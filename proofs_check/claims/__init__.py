@@ -18,6 +18,7 @@ from . import symmetric as symmetric
 from . import theorem1 as theorem1
 from . import theorem2 as theorem2
 from . import theorem3 as theorem3
+from . import theorem_k as theorem_k
 from . import theorem_u as theorem_u
 from . import theorem_u_tight as theorem_u_tight
 from . import truths as truths

@@ -1,0 +1,165 @@
+"""Formal proofs: Coq files are compiled, altered statements refuted, and a machine without Coq is told so."""
+
+import re
+
+import pytest
+from crossfeed.proofs_check.coq import CoqError, Unavailable, find_theorem, is_refuted, parse_error, print_assumptions
+from crossfeed.proofs_check.formal_proofs import FOLDER, accepted, prove, read_proofs
+from crossfeed.proofs_check.ledger import (
+    Check,
+    Finding,
+    FormalFinding,
+    Statement,
+    decide,
+    read_statements,
+    verify,
+    with_formal_proof,
+)
+from crossfeed.proofs_check.ledger_page import content, markdown, summary
+
+PROOFS = read_proofs()
+SMALL = """\
+Axiom guess : 2 + 2 = 4.
+Lemma helper : 1 + 1 = 2.
+Proof. reflexivity. Qed.
+Theorem sum (n : nat) : n + 0 + 3 = 3 + n.
+Proof.
+induction n as [|n H].
+  reflexivity.
+simpl; rewrite H; reflexivity.
+Qed.
+Theorem guessed : 2 + 2 = 4.
+Proof. exact guess. Qed.
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A small file of theorems."""
+    source = tmp_path / "small.v"
+    source.write_text(SMALL)
+    return source
+
+
+@pytest.fixture
+def no_coq(monkeypatch, tmp_path):
+    """A machine without Coq."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_every_proof_belongs_to_a_claim_and_alters_its_statement():
+    statements = read_statements()
+    for proof in PROOFS.values():
+        assert proof.claim in statements
+        statement = find_theorem(FOLDER / proof.file, proof.theorem).statement
+        for old, new in proof.mutations.values():
+            assert statement.count(old) == 1, (proof.claim, old)
+            assert old != new
+
+
+def test_no_file_assumes_anything():
+    for source in FOLDER.glob("*.v"):
+        text = re.sub(r"\(\*.*?\*\)", "", source.read_text(), flags=re.DOTALL)
+        assert not re.search(r"\b(Axiom|Parameter|Conjecture|Admitted|admit|Abort)\b", text), source.name
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        (
+            'File "./small.v", line 8, characters 15-22:\nError:\nUnable to unify "1" with\n "2".\n\n',
+            CoqError(8, 'Unable to unify "1" with "2".'),
+        ),
+        (
+            'File "./a.v", line 3, characters 0-4:\nError:  (in proof sum): Attempt to save an incomplete proof\n\n',
+            CoqError(3, "(in proof sum): Attempt to save an incomplete proof"),
+        ),
+        ("coqc: command line broken\n", CoqError(0, "coqc: command line broken")),
+    ],
+)
+def test_errors_of_coqc_are_parsed(printed, expected):
+    assert parse_error(printed) == expected
+
+
+def test_the_text_of_a_theorem(small):
+    theorem = find_theorem(small, "sum")
+    assert theorem.statement == "Theorem sum (n : nat) : n + 0 + 3 = 3 + n.\n"
+    assert theorem.proof.startswith("Proof.\ninduction")
+    assert theorem.proof.endswith("Qed.")
+    assert SMALL.startswith(theorem.before + theorem.statement + theorem.proof)
+    with pytest.raises(ValueError, match="no theorem su "):
+        find_theorem(small, "su")
+
+
+def test_a_small_file(small):
+    try:
+        assert print_assumptions(small, "sum") == "Closed under the global context"
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    assert print_assumptions(small, "guessed").startswith("Axioms:")
+    assert is_refuted(small, "sum", "3 + n", "4 + n")
+    assert not is_refuted(small, "sum", "3 + n", "1 + 2 + n")  # the same statement is not refuted
+    with pytest.raises(ValueError, match="not well-formed"):
+        is_refuted(small, "sum", "3 + n", "3 + m")
+    with pytest.raises(ValueError, match="exactly once"):
+        is_refuted(small, "sum", "3", "4")
+
+
+def test_without_coq_the_check_decides(no_coq):
+    finding = prove("theoremK.fit")
+    assert finding is not None
+    assert (finding.holds, finding.says) == (None, "coqc is not installed")
+    (outcome,) = verify([STATEMENT], {"sum": CHECK}, lambda claim: FormalFinding("here", None, finding.says))
+    assert (outcome.kind, outcome.verdict, outcome.complaint) == ("exact", "holds", "")
+    assert "Formal proof: here. coqc is not installed." in markdown([outcome])
+    assert summary([outcome]) == "1 claims: 1 holds; 1 of 1 mutations refuted."
+
+
+def test_a_claim_without_a_formal_proof(no_coq):
+    assert prove("E13") is None
+
+
+STATEMENT = Statement("sum", "here", "1 + 1 = 2", "holds", "arithmetic")
+
+
+def right(formula) -> Finding:
+    """Adds."""
+    return Finding(formula == 1 + 1, "added")
+
+
+CHECK = Check(right, "exact", 2, {"three": 3})
+
+
+def test_a_formal_proof_is_the_strongest_evidence():
+    outcome = with_formal_proof(decide(STATEMENT, CHECK), FormalFinding("here", True, "closed", ("five",)))
+    assert (outcome.kind, outcome.complaint) == ("formal", "")
+    assert outcome.mutations == {"three": True, "formal: five": True}
+    assert summary([outcome]) == "1 claims: 1 holds; 1 with a formal proof; 2 of 2 mutations refuted."
+    (claim,) = content([outcome])["claims"]
+    assert (claim["kind"], claim["check"], claim["formal"]["place"]) == ("formal", "exact", "here")
+    page = markdown([outcome])
+    assert "**holds** (formal)" in page
+    assert "Check (exact): Adds." in page
+
+
+@pytest.mark.parametrize(
+    ("formal", "complaint"),
+    [
+        (FormalFinding("here", False, "line 3: no", ("five",)), "has a formal proof that fails: line 3: no"),
+        (FormalFinding("here", True, "closed", ("five",), ("five",)), "survives the mutation 'formal: five'"),
+    ],
+)
+def test_a_formal_proof_that_fails_or_proves_nothing_is_a_complaint(formal, complaint):
+    outcome = with_formal_proof(decide(STATEMENT, CHECK), formal)
+    assert outcome.complaint == complaint
+    assert complaint.split("'")[0] in markdown([outcome]).replace("\\", "")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("claim", PROOFS)
+def test_coq_accepts_every_proof_and_no_altered_statement(claim):
+    finding = prove(claim)
+    assert finding is not None
+    if finding.holds is None:
+        pytest.skip(finding.says)
+    assert finding == accepted(PROOFS[claim])
