@@ -41,7 +41,7 @@ class RandomEcosystem:
 
     def run(self) -> None:
         """Draw the ecosystem and write it."""
-        import jax
+        from crossfeed.random_keys import seeded_key
 
         from ..theory import random_gaussian
 
@@ -49,7 +49,7 @@ class RandomEcosystem:
         numbers = self.entities * max(self.dimension, self.rows or 0) * self.dimension
         checked_count("the product of entities, rows and dimension", numbers, _MOST_NUMBERS)
         ecosystem = random_gaussian(
-            jax.random.key(checked_seed(self.seed)),
+            seeded_key(checked_seed(self.seed)),
             self.entities,
             self.dimension,
             self.rank,

@@ -16,8 +16,9 @@ _UNKNOWN_FROM = {
 def set_up_jax(small_matrices: bool = True) -> None:
     """Configure JAX for this machine; to be called before JAX is first imported.
 
-    It enables float64; makes one CPU device per core, which sweeps and simulations share; turns off threads within LAPACK
-    calls, since JAX calls it for small matrices one by one; and keeps compiled programs in the user's cache folder.
+    It enables float64; pins the generator of random numbers, so that a seed means the same everywhere; makes one CPU device
+    per core, which sweeps and simulations share; turns off threads within LAPACK calls, since JAX calls it for small matrices
+    one by one; and keeps compiled programs in the user's cache folder.
 
     Args:
         small_matrices: use XLA's older CPU code generator if there is one. It compiles programs of the theory a third faster,
@@ -40,9 +41,14 @@ def set_up_jax(small_matrices: bool = True) -> None:
     os.environ["XLA_FLAGS"] = " ".join(
         [*known, os.environ.get("XLA_FLAGS", "")]
     )  # the last one wins, which is the user's
+    for name in ("JAX_NUMPY_DTYPE_PROMOTION", "JAX_NUMPY_RANK_PROMOTION"):
+        os.environ.pop(name, None)  # settings for finding bugs in a program, under which correct ones fail too
     import jax
 
     jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_default_prng_impl", "threefry2x32")
+    jax.config.update("jax_threefry_partitionable", True)
+    jax.config.update("jax_random_seed_offset", 0)
     jax.config.update("jax_num_cpu_devices", _usable_cores())
     _keep_compiled_programs()
 

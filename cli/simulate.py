@@ -70,7 +70,7 @@ class SimulateCommand:
         print_notes(notes)
 
     def _draw(self, ecosystem: Ecosystem, weights: Weights) -> Simulation:
-        import jax
+        from crossfeed.random_keys import seeded_key
 
         from ..sim import make_moment_sampler, make_row_sampler, simulate_on_devices
         from .progress import progress_bar
@@ -78,7 +78,7 @@ class SimulateCommand:
         sampler = (make_moment_sampler if self.mode == "moments" else make_row_sampler)(
             ecosystem, workflow=load_workflow(self.workflow)
         )
-        key = jax.random.key(checked_seed(self.seed))
+        key = seeded_key(checked_seed(self.seed))
         with progress_bar() as progress:
             task = progress.add_task("replicates", total=self.replicates)
             return simulate_on_devices(

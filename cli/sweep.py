@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from .interruption import leave_at_once
-from .output import print_json
+from .output import print_json, print_notes
 from .processes import Processes
 
 
@@ -50,7 +50,7 @@ class SweepRun:
                 rate = f"{speed:,.0f} per second" if speed else ""
                 progress.update(task, completed=done, total=total, rate=rate)
 
-            run_sweep(spec, self.out, Share(self.shared.process, self.shared.processes), report)
+            run_sweep(spec, self.out, Share(self.shared.process, self.shared.processes), report, _note)
         first_alone(lambda: None)  # waits until all processes are finished
         if self.shared.process == 0:
             SweepStatus(self.out, self.json).run()
@@ -78,3 +78,9 @@ class SweepStatus:
             f"{self.store}: {status.points} of {status.all_points} points ({share:.1%}), "
             f"{status.tiles} of {status.all_tiles} tiles"
         )
+        for file in status.damaged:
+            _note(f"{self.store / file} is damaged: --resume computes it again")
+
+
+def _note(sentence: str) -> None:
+    print_notes([sentence])

@@ -13,6 +13,8 @@ import optax
 from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
+from crossfeed.random_keys import seeded_key
+
 from ..theory import Ecosystem, ecosystem_from_grams, save_ecosystem
 from .relative_efficiency import BETAS, DIMENSION, ENTITIES, RANK, efficiency_curves
 from .report import Report, Request, save
@@ -68,7 +70,7 @@ def fit(
     target: Float[Array, "beta alpha entity"], steps: int, seed: int
 ) -> tuple[FeatureGuess, Float[Array, "beta alpha entity"]]:
     """Features whose exact efficiencies are closest to the target, by L-BFGS from a random start, and their residuals."""
-    key_private, key_public = jax.random.split(jax.random.key(seed))
+    key_private, key_public = jax.random.split(seeded_key(seed))
     start = FeatureGuess(
         jax.random.normal(key_private, (ENTITIES, RANK, DIMENSION), dtype=float),
         jax.random.normal(key_public, (_PUBLIC_ROWS, DIMENSION), dtype=float),

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crossfeed.atomic_write import atomic_write
+from crossfeed.random_keys import seeded_key
 
 from ..proofs_check.lemma1 import (
     EXCESS,
@@ -62,7 +62,7 @@ def run_trials(request: Request, trials: int, sizes: Sizes, progress: Callable[[
     save_ecosystem(found.extremal.drawn.trimmed()[0], folder / "extremal.npz")
     if found.worst is not None and found.worst.enclosure.verdict == "unstable":
         ecosystem, weights = found.worst.drawn.trimmed()
-        divergence = simulate_divergence(jax.random.key(seed), ecosystem, weights, found.worst.enclosure.upper)
+        divergence = simulate_divergence(seeded_key(seed), ecosystem, weights, found.worst.enclosure.upper)
         save_ecosystem(ecosystem, folder / "worst.npz")
         files.append("worst.npz")
     summary: dict[str, object] = {

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
+from crossfeed.random_keys import seeded_key
+
 from ..sim import sharded_grid
 from ..theory import Weights, limit, random_gaussian, relative_efficiency
 from .relative_efficiency import DIMENSION, ENTITIES, RANK
@@ -40,7 +42,7 @@ class Plane:
 
 def compute(seed: int, points: int) -> Plane:
     """Exact phase diagram of one random ecosystem, with this number of values of α and of β."""
-    ecosystem = random_gaussian(jax.random.split(jax.random.key(seed))[0], ENTITIES, DIMENSION, RANK)
+    ecosystem = random_gaussian(jax.random.split(seeded_key(seed))[0], ENTITIES, DIMENSION, RANK)
     weights = jnp.linspace(0.005, 0.995, points)
 
     def both(beta: Float[Array, ""], alpha: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
+from crossfeed.random_keys import seeded_key
+
 from ..sim import Decision, family_wise_test, make_moment_sampler, sharded_grid, simulate
 from ..theory import Weights, mspe, random_gaussian, trajectory
 from .report import Report, Request, save
@@ -39,7 +41,7 @@ class PredictionErrors:
 
 def compute(seed: int, replicates: int) -> PredictionErrors:
     """Exact and simulated MSPE of one random ecosystem."""
-    key_ecosystem, key_replicates = jax.random.split(jax.random.key(seed))
+    key_ecosystem, key_replicates = jax.random.split(seeded_key(seed))
     ecosystem = random_gaussian(key_ecosystem, ENTITIES, DIMENSION, RANK)
     sampler = make_moment_sampler(ecosystem)
 

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
+from crossfeed.random_keys import seeded_key
+
 from ..sim import Decision, family_wise_test, make_moment_sampler, sharded_grid, simulate
 from ..theory import Ecosystem, Weights, limit, minimum_variance, mse, random_gaussian, relative_efficiency, trajectory
 from .report import Report, Request, save, save_table
@@ -53,7 +55,7 @@ def efficiency_curves(
 
 def compute(seed: int, points: int, replicates: int) -> Efficiencies:
     """Exact and simulated relative efficiencies of one random ecosystem, with this number of values of α and of replicates."""
-    key_ecosystem, key_replicates = jax.random.split(jax.random.key(seed))
+    key_ecosystem, key_replicates = jax.random.split(seeded_key(seed))
     ecosystem = random_gaussian(key_ecosystem, ENTITIES, DIMENSION, RANK)
     betas, alphas = jnp.array(BETAS), jnp.linspace(0.001, 0.99, points)
     curves = jax.jit(efficiency_curves)(ecosystem, alphas, betas)

@@ -36,10 +36,13 @@ def open_sweep(path: Path) -> xr.Dataset:
     """Store of a sweep, read lazily, with a coordinate `finished` that is True at the computed points.
 
     Raises:
-        InvalidInput: it is not the store of a sweep, or files are missing.
+        InvalidInput: it is not the store of a sweep, or files are missing or damaged.
     """
     finished = finished_points(path)
-    return xr.open_zarr(path).assign_coords(finished=finished)
+    try:
+        return xr.open_zarr(path).assign_coords(finished=finished)
+    except Exception as error:  # xarray and Zarr raise exceptions of many types
+        raise InvalidInput(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
 
 
 def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: str | None, y: str | None) -> Figure:
@@ -66,9 +69,9 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: 
         )
     try:
         values = values.load()
-    except (RuntimeError, ValueError, OSError) as error:  # those that Zarr's codecs raise
+    except Exception as error:  # Zarr's codecs raise exceptions of many types
         raise InvalidInput(
-            f"{variable} cannot be read, since a chunk is damaged: crossfeed sweep run SPEC --out STORE --resume names it"
+            f"{variable} cannot be read, since a chunk is damaged: crossfeed sweep run SPEC --out STORE --resume computes it again"
         ) from error
     if "draw" in values.dims:
         values = mean_over_draws(values)

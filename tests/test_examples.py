@@ -9,7 +9,7 @@ import pytest
 
 import crossfeed
 
-FACE = ("atomic_write", "differences", "errors", "multihost", "reading", "toml_reader")
+FACE = ("atomic_write", "differences", "errors", "multihost", "random_keys", "reading", "toml_reader")
 PACKAGES = ("theory", "sim")
 COMPLETE = ("theory", "sim", *FACE)
 

@@ -7,12 +7,12 @@ e_j itself (S_j ∝ S~_j, where Lemma 1 proves stability) to u_j ∝ e_j - 1/√
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from crossfeed.errors import InvalidInput
+from crossfeed.random_keys import seeded_key
 
 from ...sim.sharding import sharded_grid
 from ...sim.sweep.quantities import QUANTITIES, Point
@@ -203,4 +203,4 @@ def check_workflow(workflow: Workflow) -> None:
 
 
 def _point(ecosystem: Ecosystem, alpha: float | Array, beta: float | Array, workflow: Workflow) -> Point:
-    return Point(ecosystem, Weights(alpha, beta), GENERATIONS, 1, jax.random.key(0), workflow)
+    return Point(ecosystem, Weights(alpha, beta), GENERATIONS, 1, seeded_key(0), workflow)

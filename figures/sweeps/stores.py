@@ -2,6 +2,7 @@
 
 import shutil
 from hashlib import sha256
+from importlib.metadata import version
 from inspect import getfile
 from pathlib import Path
 
@@ -38,8 +39,8 @@ def swept(request: Request, name: str, spec: str) -> xr.Dataset:
 
 
 def _origin_of(spec: Spec) -> str:
-    """Digest of all that decides the numbers: the spec, and the source of theory/, sim/ and sim/sweep/."""
-    content = sha256(spec.to_json().encode())
+    """Digest of all that decides the numbers: the spec, JAX, and the source of theory/, sim/ and sim/sweep/."""
+    content = sha256((spec.to_json() + version("jax")).encode())
     theory_folder, sweep_folder = (Path(getfile(one)).parent for one in (limit, run_sweep))
     for folder in (theory_folder, sweep_folder.parent, sweep_folder):
         for file in sorted(folder.glob("*.py")):

@@ -11,6 +11,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.random_keys import seeded_key
+
 from ...sim.regression import AbstractCuration, Gaussian, KeepAll, KeepBest, Regression, simulate_regression
 from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.simulation import NO_EXACT_LAW
@@ -96,7 +98,7 @@ def inputs(seed: int) -> Features:
 
 def compute(seed: int, replicates: int) -> Curation:
     """Numbers of all panels, with the same random numbers for all curations."""
-    features, truth, key = inputs(seed), np.array(TRUTH), jax.random.key(seed)
+    features, truth, key = inputs(seed), np.array(TRUTH), seeded_key(seed)
     found: dict[str, list[np.ndarray]] = {}
     for name, memory in MEMORIES.items():
 

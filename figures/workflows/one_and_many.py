@@ -10,6 +10,8 @@ from jaxtyping import Array, Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.random_keys import seeded_key
+
 from ...sim import sharded_grid, sharded_vmap
 from ...theory import (
     Dataset,
@@ -76,7 +78,7 @@ def compute(seed: int, quick: bool) -> OneAndMany:
     points, draws = (12, 100) if quick else (33, 400)
     sizes = jnp.array(SIZES, float)
     alpha = jnp.linspace(0, 0.99, points)
-    features = random_gaussian(jax.random.key(seed), max(SIZES), DIMENSION, RANK)
+    features = random_gaussian(seeded_key(seed), max(SIZES), DIMENSION, RANK)
 
     def error(entities: Float[Array, ""]) -> Float[Array, " generation"]:
         law = trajectory(_alike(_first(entities)), Weights(ALPHA, 1.0), GENERATIONS, mse)
@@ -90,7 +92,7 @@ def compute(seed: int, quick: bool) -> OneAndMany:
         others = weights.sum(1) - jnp.diagonal(weights)
         return others @ ecosystem.present.astype(float) / entities
 
-    keys = jax.random.split(jax.random.key(seed), draws)
+    keys = jax.random.split(seeded_key(seed), draws)
     return OneAndMany(
         error=np.asarray(jax.jit(jax.vmap(error))(sizes)),
         alpha=np.asarray(alpha),

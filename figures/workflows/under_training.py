@@ -10,6 +10,8 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.random_keys import seeded_key
+
 from ...theory import (
     PAPER,
     Ecosystem,
@@ -87,7 +89,7 @@ def cases(seed: int) -> list[Case]:
     """Cases of the first two panels, all with K = d = 3."""
     known, asked = (np.einsum("ka,kb->kab", rows, rows) for rows in (np.array(KNOWN), np.array(ASKED)))
     misaligned = ecosystem_from_grams(known, np.zeros((SIZE, SIZE)), asked)
-    drawn = random_gaussian(jax.random.key(seed), SIZE, SIZE, RANK, ROWS)
+    drawn = random_gaussian(seeded_key(seed), SIZE, SIZE, RANK, ROWS)
     aligned = ecosystem_from_grams(drawn.private.gram, drawn.public.gram, drawn.synthetic.gram)
     return [
         Case("misaligned", misaligned, 0.5, 1.0),
@@ -99,7 +101,7 @@ def cases(seed: int) -> list[Case]:
 
 def typical_case(seed: int) -> Case:
     """The case of the last panel, with features as in the paper's Figure 2."""
-    return Case("typical", random_gaussian(jax.random.key(seed), ENTITIES, DIMENSION, PRIVATE_RANK), WEIGHT, WEIGHT)
+    return Case("typical", random_gaussian(seeded_key(seed), ENTITIES, DIMENSION, PRIVATE_RANK), WEIGHT, WEIGHT)
 
 
 def compute(seed: int) -> UnderTraining:

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
+from crossfeed.random_keys import seeded_key
+
 from ...sim.regression import Bernoulli, Gaussian, Poisson, Regression, fisher_ecosystem, simulate_regression
 from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.regression import Run, begin, proceed
@@ -146,7 +148,7 @@ def compute(seed: int, replicates: int, counted: int) -> Universality:
         replicates: number of replicates for each n.
         counted: number of replicates for the survival.
     """
-    features, keys = inputs(seed), jax.random.split(jax.random.key(seed), (len(CASES), len(ROWS)))
+    features, keys = inputs(seed), jax.random.split(seeded_key(seed), (len(CASES), len(ROWS)))
     program = jax.jit(
         lambda labels, truth, key: excess(features, labels, truth, replicates, key), compiler_options=COMPILER_OPTIONS
     )
@@ -251,7 +253,7 @@ def survived(seed: int, replicates: int) -> Float[np.ndarray, " generation"]:
         lambda key: simulate_regression(regression, Weights(1.0, 1.0), LAST - 1, replicates, key).failed,
         compiler_options=COMPILER_OPTIONS,
     )
-    failed = np.sum([np.asarray(count)[:, 0] for count in program(jax.random.key(seed)).values()], axis=0)
+    failed = np.sum([np.asarray(count)[:, 0] for count in program(seeded_key(seed)).values()], axis=0)
     return 1 - failed / replicates
 
 

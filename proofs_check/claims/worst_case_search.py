@@ -6,6 +6,8 @@ from functools import cache
 import jax
 from flint import arb, ctx, fmpq, fmpq_mat
 
+from crossfeed.random_keys import seeded_key
+
 from ..certified import Enclosure, certify, enclose_spectral_radius
 from ..ledger import Finding, check
 from ..rational import RationalEcosystem, consensus_feedback
@@ -31,7 +33,7 @@ def _times(factor: fmpq) -> Callable[[int], arb]:
 def _searched(size: int) -> tuple[float, Enclosure]:
     """The largest ρ(Q) encountered by gradient ascent, and an enclosure of ρ(Q) at the best end point after
     rounding."""
-    found = jax.jit(lambda key: ascend(key, size, _STARTS, _STEPS))(jax.random.key(size))
+    found = jax.jit(lambda key: ascend(key, size, _STARTS, _STEPS))(seeded_key(size))
     return float(found.highest.max()), certify(*snap(*found.best()))
 
 

@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
+from crossfeed.random_keys import seeded_key
+
 from ...sim import sharded_vmap
 from ...theory import lemma1, lemma1_bound, spectral_radius
 from .draws import Draw, Sizes, draw_outside, draw_within
@@ -53,9 +55,9 @@ def run_trials(keys: Key[Array, " trial"], sizes: Sizes, within: bool) -> Trials
 
 def trial_keys(seed: int, first: int | Array, count: int) -> Key[Array, " trial"]:
     """Keys of `count` trials starting with number `first`; each depends only on the seed and the trial's number."""
-    return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), first + jnp.arange(count))
+    return jax.vmap(jax.random.fold_in, (None, 0))(seeded_key(seed), first + jnp.arange(count))
 
 
 def draw_number(seed: int, number: int | Array, sizes: Sizes, within: bool) -> Draw:
     """The random ecosystem of trial `number`."""
-    return (draw_within if within else draw_outside)(jax.random.fold_in(jax.random.key(seed), number), sizes)
+    return (draw_within if within else draw_outside)(jax.random.fold_in(seeded_key(seed), number), sizes)

@@ -1,5 +1,6 @@
 """Execution of a sweep: tiles are distributed over processes and devices, computed by one compiled program, and stored."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree, UInt32
+
+from crossfeed.random_keys import pinned_generator, seeded_key
 
 from ...theory.weights import Weights
 from ..sharding import over_devices
@@ -57,6 +60,7 @@ def run_sweep(
     path: Path,
     share: Share = ALONE,
     report: Callable[[int, int], None] = lambda done, total: None,
+    note: Callable[[str], object] = warnings.warn,
 ) -> None:
     """Compute the tiles of a sweep that its store lacks.
 
@@ -67,24 +71,27 @@ def run_sweep(
         path: the store, from `create_sweep`, empty or partly filled.
         share: the tiles of this process; all of them by default.
         report: called with the number of finished points and of all points of this share.
+        note: called with a sentence for every damaged chunk, which is removed and computed again.
 
     Raises:
-        InvalidInput: there is no store, or it belongs to another spec.
-        CrossfeedError: a finished tile is damaged, or the disk is full.
+        InvalidInput: there is no store, or it belongs to another spec or to other random numbers.
+        CrossfeedError: the disk is full.
     """
     plan = Plan(spec)
     store = Store.open(path, plan)
     ours = range(share.process, plan.tiles, share.processes)
     for number in ours:
-        store.check(plan.tile(number))
+        for file in store.clear(plan.tile(number)):
+            note(f"{file} is damaged, and is computed again")
     missing = [number for number in ours if not store.done(plan.tile(number))]
     total = sum(plan.points_of(number) for number in ours)
     done = total - sum(plan.points_of(number) for number in missing)
     report(done, total)
-    for number, values in _computed(plan, missing):
-        store.write(plan.tile(number), values)
-        done += plan.points_of(number)
-        report(done, total)
+    with pinned_generator():
+        for number, values in _computed(plan, missing):
+            store.write(plan.tile(number), values)
+            done += plan.points_of(number)
+            report(done, total)
 
 
 def _computed(plan: Plan, numbers: list[int]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -106,7 +113,7 @@ def _computed(plan: Plan, numbers: list[int]) -> Iterator[tuple[int, dict[str, n
 def _program(plan: Plan, dimension: int, steps: int | None) -> Callable[..., dict[str, Array]]:
     """Compiled function of the tiles' parameters: every device computes one tile, in groups of points that fit the memory."""
     spec = plan.spec
-    key_family, key_simulation = jax.random.split(jax.random.key(spec.seed))
+    key_family, key_simulation = jax.random.split(seeded_key(spec.seed))
     family = make_family(spec, dimension, key_family)
 
     def tile(

@@ -145,3 +145,32 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "file").touch()
     found, _ = compiled_in(tmp_path / "file")
     assert found == 0
+
+
+OTHER_SETTINGS = {
+    "JAX_DEFAULT_PRNG_IMPL": "rbg",
+    "JAX_THREEFRY_PARTITIONABLE": "0",
+    "JAX_RANDOM_SEED_OFFSET": "5",
+    "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+}
+
+
+def test_a_seed_means_the_same_under_all_settings_of_jax(tmp_path):
+    def drawn(name: str, settings: dict[str, str]) -> bytes:
+        command = [
+            sys.executable,
+            "-m",
+            "crossfeed",
+            "ecosystem",
+            "random",
+            name,
+            "--entities",
+            "2",
+            "--dimension",
+            "3",
+        ]
+        subprocess.run([*command, "--rank", "1"], cwd=tmp_path, env=os.environ | settings, check=True)
+        return (tmp_path / name).read_bytes()
+
+    assert drawn("a.npz", {}) == drawn("b.npz", OTHER_SETTINGS)

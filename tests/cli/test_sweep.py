@@ -137,7 +137,7 @@ def test_status(undisturbed, tmp_path, monkeypatch, capsys):
         main()
         return capsys.readouterr().out
 
-    whole = {"points": 57600, "all_points": 57600, "tiles": 48, "all_tiles": 48}
+    whole = {"points": 57600, "all_points": 57600, "tiles": 48, "all_tiles": 48, "damaged": []}
     assert json.loads(status(undisturbed, "--json")) == whole
     part = partly_finished(undisturbed, tmp_path / "part.zarr")
     assert json.loads(status(part, "--json")) == whole | {"points": 43200, "tiles": 36}

@@ -1,15 +1,18 @@
 """A store outlives interruptions, and what does not belong to it is refused."""
 
 import filecmp
+import random
+import re
 import shutil
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from crossfeed.sim.sweep import Share, create_sweep, finished_points, parse_spec, run_sweep, status_of
 from crossfeed.theory import ecosystem_from_grams, save_ecosystem, worst_case
 
-from crossfeed.errors import CrossfeedError, InvalidInput
+from crossfeed.errors import InvalidInput
 
 from .conftest import SMALL
 
@@ -101,16 +104,77 @@ def test_a_foreign_store_is_refused(tmp_path):
         status_of(tmp_path / "nothing")
 
 
-def test_a_damaged_chunk_is_named_and_the_rest_kept(small_store, copy):
+def test_a_damaged_chunk_is_named_and_computed_again_whatever_the_settings(small_store, copy):
     file = copy / "mse" / "c" / "1" / "2" / "0" / "0" / "0"
-    whole = file.read_bytes()
-    for damaged in (whole[: len(whole) // 2], whole[:9] + bytes([whole[9] ^ 255]) + whole[10:]):
-        file.write_bytes(damaged)
-        with pytest.raises(CrossfeedError, match=f"{file} is damaged .*delete this file"):
-            run_sweep(parse_spec(SMALL), copy)
-    file.unlink()
-    run_sweep(parse_spec(SMALL), copy)
+    whole, elsewhere = file.read_bytes(), copy / "mse" / "c" / "0" / "0" / "0" / "0" / "0"
+    for damage in (
+        lambda: file.write_bytes(whole[: len(whole) // 2]),
+        lambda: (file.unlink(), file.symlink_to(elsewhere)),
+        lambda: (file.unlink(), file.symlink_to("/dev/zero")),
+    ):
+        damage()
+        assert status_of(copy).damaged == ("mse/c/1/2/0/0/0",)
+        assert status_of(copy).tiles == status_of(copy).all_tiles - 1
+        with pytest.raises(InvalidInput, match=f"{file} is damaged"):
+            finished_points(copy)
+    noted = []
+    with jax.threefry_partitionable(False), jax.default_prng_impl("rbg"):
+        run_sweep(parse_spec(SMALL), copy, note=noted.append)
+    assert noted == [f"{file} is damaged, and is computed again"]
     assert_same(copy, small_store)
+
+
+def flipped(content: bytes, bit: int) -> bytes:
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_no_flipped_bit_is_silent(copy):
+    files = [file for file in sorted(copy.rglob("*")) if file.is_file()]
+    moments = random.Random(0)
+    for number in range(400):
+        file = files[number % len(files)]
+        whole = file.read_bytes()
+        file.write_bytes(flipped(whole, moments.randrange(8 * len(whole))))
+        try:
+            found = status_of(copy).damaged
+        except InvalidInput as error:
+            found = (str(error),)
+        assert any(str(file.relative_to(copy)) in one or file.name == "zarr.json" for one in found), file
+        file.write_bytes(whole)
+    assert status_of(copy).damaged == ()
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "alpha/c/0", "beta/zarr.json", "mse/zarr.json"])
+def test_a_damaged_description_is_written_again_by_resume(small_store, copy, name):
+    file = copy / name
+    whole = (small_store / name).read_bytes()
+    for damaged in (whole[:5], flipped(whole, 8 * (len(whole) // 2)), b"\0" * len(whole)):
+        file.write_bytes(damaged)
+        with pytest.raises(InvalidInput, match=re.escape(name) if name != "zarr.json" else "zarr.json|not the store"):
+            status_of(copy)
+        run_sweep(parse_spec(SMALL), copy)
+        assert_same(copy, small_store)
+        assert file.read_bytes() == whole
+
+
+def test_damaged_attributes_are_not_restored_from_another_spec(copy):
+    (copy / "zarr.json").write_text("{}")
+    for old, new in (("seed = 7", "seed = 8"), ("0.5, 0.9", "0.6, 0.9")):
+        with pytest.raises(InvalidInput, match="not the store of a sweep"):
+            run_sweep(parse_spec(SMALL.replace(old, new)), copy)
+
+
+def test_other_random_numbers_are_refused(copy, monkeypatch):
+    from crossfeed.sim.sweep import description
+
+    now = description.version("jax")
+    monkeypatch.setattr(description, "version", lambda name: "0.4.30" if name == "jax" else "1")
+    with pytest.raises(
+        InvalidInput, match=rf"other random numbers: jax is {re.escape(now)} there and 0.4.30 in this installation"
+    ):
+        run_sweep(parse_spec(SMALL), copy)
 
 
 def test_lost_axes_and_descriptions_are_named_and_made_anew(small_store, copy):
