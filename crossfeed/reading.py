@@ -15,7 +15,7 @@ def read_bytes(path: Path) -> bytes:
         path: the file.
 
     Raises:
-        InvalidInput: the file cannot be read.
+        InvalidInput: the file cannot be read, or is a pointer of Git LFS.
 
     Example:
         >>> import tempfile
@@ -28,9 +28,34 @@ def read_bytes(path: Path) -> bytes:
         b'abc'
     """
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
+    check_fetched(path, content)
+    return content
+
+
+def check_fetched(path: Path, content: bytes) -> None:
+    """Refuse a pointer of Git LFS, which stands in place of a large file that has not been fetched.
+
+    Args:
+        path: the file.
+        content: its content, or the beginning of it.
+
+    Raises:
+        InvalidInput: it is a pointer.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from crossfeed.reading import check_fetched
+        >>> try:
+        ...     check_fetched(Path("model.safetensors"), b"version https://git-lfs.github.com/spec/v1")
+        ... except ValueError as error:
+        ...     print(error)
+        model.safetensors is a pointer of Git LFS: fetch the file itself with git lfs pull
+    """
+    if content.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise InvalidInput(f"{path} is a pointer of Git LFS: fetch the file itself with git lfs pull")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -24,12 +24,12 @@ class RopeScaling:
     original_context: int
 
     def __post_init__(self):
-        if not self.factor >= 1:
-            raise InvalidInput(f"rope_scaling factor is {self.factor}, but must be at least 1")
-        if not 0 < self.low_frequency_factor < self.high_frequency_factor:
+        if not 1 <= self.factor < math.inf:
+            raise InvalidInput(f"rope_scaling factor is {self.factor}, but must be at least 1 and finite")
+        if not 0 < self.low_frequency_factor < self.high_frequency_factor < math.inf:
             raise InvalidInput(
                 f"rope_scaling has low_frequency_factor {self.low_frequency_factor} and high_frequency_factor "
-                f"{self.high_frequency_factor}, but the first must be positive and below the second"
+                f"{self.high_frequency_factor}, but they must be positive, finite, and the first below the second"
             )
         if self.original_context < 1:
             raise InvalidInput(f"rope_scaling's original context is {self.original_context}, but must be at least 1")

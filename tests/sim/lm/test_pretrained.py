@@ -1,9 +1,12 @@
 """Models in files: read, written back bit for bit, and refused with one sentence."""
 
 import json
+import math
 import struct
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -19,7 +22,7 @@ from crossfeed.sim.lm.model.generate import complete
 from crossfeed.sim.lm.model.transformer import Transformer
 from flax import nnx
 from safetensors.numpy import load_file, save_file
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordLevel
 
 from crossfeed.errors import InvalidInput
@@ -132,6 +135,12 @@ SCALING = {"factor": 7.0, "low_freq_factor": 1.5, "high_freq_factor": 3.5, "orig
         ({"rope_scaling": {"rope_type": "llama3", **SCALING}}, RopeScaling(7.0, 1.5, 3.5, 17)),
         ({"rope_scaling": {"type": "llama3", **SCALING}}, RopeScaling(7.0, 1.5, 3.5, 17)),
         ({"rope_scaling": {"rope_type": "default"}}, None),
+        (
+            {"rope_parameters": {"rope_theta": 9.0}, "rope_scaling": {"rope_type": "llama3", **SCALING}},
+            RopeScaling(7.0, 1.5, 3.5, 17),
+        ),
+        ({"rope_parameters": {"rope_type": "llama3", **SCALING}, "rope_scaling": {"type": "default"}}, None),
+        ({"partial_rotary_factor": 1.0, "rope_parameters": {"rope_type": "default", "factor": None}}, None),
     ],
 )
 def test_rotary_settings_are_read_from_where_files_of_any_age_keep_them(entries, scaling):
@@ -207,6 +216,24 @@ def test_wrong_tensors_are_named(folder, change, message):
             "original context is -1, but must be at least 1",
         ),
         ({"rope_scaling": {"rope_type": "yarn"}}, "rope_type is 'yarn', but must be 'llama3' or 'default'"),
+        ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, "rope_type is 'linear', but must be"),
+        (
+            {"rope_scaling": None, "rope_parameters": {"full_attention": {"rope_theta": 1e6}}},
+            "rope_parameters has a table for the layers 'full_attention'",
+        ),
+        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5, but only whole heads are rotated"),
+        ({"rope_scaling": {"partial_rotary_factor": 0.25}}, "rope_scaling partial_rotary_factor is 0.25"),
+        ({"rope_scaling": {"rope_type": "default", "factor": 2.0}}, "rope_scaling has the entry 'factor', which"),
+        ({"rope_scaling": {"rope_type": "llama3", "beta_fast": 2.0}}, "rope_scaling has the entry 'beta_fast'"),
+        ({"rope_scaling": {"rope_type": "default", "type": "llama3"}}, "type 'llama3' and rope_type 'default'"),
+        ({"rope_theta": None, "rope_parameters": {"rope_theta": 5e5}}, "rope_theta stands in rope_parameters only"),
+        ({"original_max_position_embeddings": 99}, "original_max_position_embeddings is 99, but another in"),
+        ({"rope_scaling": {"rope_type": "llama3"} | SCALING | {"factor": math.inf}}, "factor is inf, but must be"),
+        ({"rope_scaling": {"rope_type": "llama3"} | SCALING | {"high_freq_factor": math.inf}}, "finite"),
+        ({"rope_theta": 10**400}, "rope_theta is 1.*, but must be of type float"),
+        ({"num_hidden_layers": 10**9}, r"config.json: layers is 1000000000, above the 30 that the model's files have"),
+        ({"hidden_size": 6 * 2**61}, r"config.json: hidden is \d+, above the 97 that"),
+        ({"max_position_embeddings": 2**62}, r"config.json: context is \d+, above the 16777216 that"),
     ],
 )
 def test_other_models_are_refused(tmp_path, entries, message):
@@ -232,6 +259,69 @@ def test_a_tied_head_may_be_stored_twice_but_not_differ(tmp_path):
         load_model(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["llama_tied", "opt_norm_first", "opt_norm_last_projected"])
+def test_the_matrix_that_head_and_embeddings_share_may_have_either_name(name, tmp_path):
+    write_checkpoint(tmp_path, name)
+    expected = jax.tree.leaves(load_model(tmp_path))
+    values = tensors(name)
+    embedding = next(key for key in values if key.endswith("embed_tokens.weight"))
+    values["lm_head.weight"] = values.pop(embedding)
+    save_file(values, tmp_path / "model.safetensors", metadata={embedding: "lm_head.weight"})
+    for ours, theirs in zip(expected, jax.tree.leaves(load_model(tmp_path)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"), [(ml_dtypes.float8_e4m3fn, "F8_E4M3"), (ml_dtypes.float8_e5m2, "F8_E5M2"), (np.int8, "I8")]
+)
+def test_a_tensor_whose_numbers_need_a_scale_is_refused(dtype, name, folder):
+    changed(folder, lambda values: values.update({"model.norm.weight": values["model.norm.weight"].astype(dtype)}))
+    with pytest.raises(
+        InvalidInput, match=rf"the tensor 'model.norm.weight' is of type {name}, but must be one of F32"
+    ):
+        load_model(folder)
+
+
+def test_a_tensor_in_two_shards_is_refused(folder):
+    values = tensors("llama_untied_scaled")
+    save_file({"model.norm.weight": values["model.norm.weight"] + 1}, folder / "b.safetensors")
+    index = {"weight_map": dict.fromkeys(values, "model.safetensors") | {"model.norm.weight": "b.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(InvalidInput, match=r"b.safetensors holds the tensor 'model.norm.weight', which .* holds too"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../model.safetensors", "a/../../b.safetensors"])
+def test_an_index_that_leaves_its_folder_is_refused(file, folder):
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"lm_head.weight": file}}))
+    with pytest.raises(InvalidInput, match=f"names the file '{file}', but must name files beside it"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
+def test_a_file_that_git_lfs_has_not_fetched_is_named(file, folder):
+    (folder / file).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1\n")
+    with pytest.raises(InvalidInput, match=rf"{file} is a pointer of Git LFS: fetch the file itself"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.gguf"])
+def test_files_of_another_format_are_named(file, folder):
+    (folder / "model.safetensors").rename(folder / file)
+    with pytest.raises(InvalidInput, match=f"holds {file} but no model.safetensors; convert it first"):
+        load_model(folder)
+
+
+def test_a_model_of_the_hub_without_safetensors_says_to_convert_it(folder, monkeypatch):
+    (folder / "model.safetensors").unlink()
+    library = SimpleNamespace(snapshot_download=lambda name, allow_patterns: str(folder))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", library)
+    with pytest.raises(
+        InvalidInput, match=r"'owner/name' has no .safetensors file on the hub; if it has pytorch_model.bin"
+    ):
+        load_model("owner/name")
+
+
 def test_what_is_no_checkpoint_is_refused(tmp_path, folder):
     with pytest.raises(InvalidInput, match=r"neither a folder, a .bin file nor a name on the hub"):
         load_model(tmp_path / "nowhere")
@@ -255,6 +345,38 @@ def test_a_tokenizer_that_does_not_fit_its_model_is_refused(marks, says, tmp_pat
     if "neither" not in says:
         Tokenizer(WordLevel({"a": 0, "b": 1}, "a")).save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(InvalidInput, match=says):
+        load_pretrained(tmp_path)
+
+
+def with_tokenizer(folder: Path, vocabulary: dict[str, int], added: tuple[AddedToken, ...] = ()) -> None:
+    write_checkpoint(folder, "llama_tied", eos_token_id=1)
+    tokenizer = Tokenizer(WordLevel(vocabulary, "a"))
+    tokenizer.add_tokens([token for token in added if not token.special])
+    tokenizer.add_special_tokens([token for token in added if token.special])
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def test_a_token_beyond_the_model_is_named_even_if_there_are_few(tmp_path):
+    with_tokenizer(tmp_path, {"a": 0, "b": 96})
+    assert load_pretrained(tmp_path).tokenizer.size == 2
+    with_tokenizer(tmp_path, {"a": 0, "Q": 97})
+    with pytest.raises(InvalidInput, match="the model has 97 tokens, but 'Q' is number 97 of its tokenizer"):
+        load_pretrained(tmp_path)
+    words = json.loads((tmp_path / "tokenizer.json").read_text())
+    words["model"]["vocab"]["Q"] = 2**32 - 2  # a file of the library would hold every id below it
+    (tmp_path / "tokenizer.json").write_text(json.dumps(words))
+    with pytest.raises(InvalidInput, match="'Q' is number 4294967294 of its tokenizer"):
+        load_pretrained(tmp_path)
+
+
+def test_a_special_token_beyond_the_model_is_never_produced_and_allowed(tmp_path):
+    whole = {"a": 0, **{f"w{number}": number for number in range(1, 97)}}
+    with_tokenizer(tmp_path, whole, (AddedToken("[PAD]", special=True),))
+    loaded = load_pretrained(tmp_path).tokenizer
+    assert loaded.backend.token_to_id("[PAD]") == 97
+    assert max(loaded.encode("w3 [PAD] w4")) < 97
+    with_tokenizer(tmp_path, whole, (AddedToken("new", special=False),))
+    with pytest.raises(InvalidInput, match="'new' is number 97 of its tokenizer"):
         load_pretrained(tmp_path)
 
 

@@ -2,9 +2,10 @@
 
 import json
 import struct
+from typing import Any
 
 import pytest
-from crossfeed.sim.lm.data.tokenizer import load_tokenizer, train_tokenizer
+from crossfeed.sim.lm.data.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -49,6 +50,80 @@ def test_a_file_that_cuts_and_pads_texts_does_not(tmp_path):
     (tmp_path / "tokenizer.json").write_text(json.dumps(plain | {"truncation": cut, "padding": pad}))
     text = "the cat sat on the mat with the dog"
     assert load_tokenizer(tmp_path).encode(text) == TRAINED.encode(text)
+
+
+def rewritten(folder, change) -> Tokenizer:
+    """The trained tokenizer, read from a file whose content was changed."""
+    (folder / "config.json").write_text(json.dumps({"eos_token_id": 0}))
+    TRAINED.save(folder / "tokenizer.json")
+    content = json.loads((folder / "tokenizer.json").read_text())
+    change(content)
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    return load_tokenizer(folder)
+
+
+def test_one_text_has_one_encoding_whatever_the_file_says(tmp_path):
+    tokenizer = rewritten(tmp_path, lambda content: content["model"].update(dropout=0.5))
+    text = " ".join(TEXTS)
+    assert all(tokenizer.encode(text) == TRAINED.encode(text) for _ in range(5))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda content: content.update(normalizer={"type": "Precompiled", "precompiled_charsmap": None}),
+            "tokenizer.json is not a tokenizer",
+        ),
+        (
+            lambda content: content.update(model={"type": "WordLevel", "vocab": {"x": 0}, "unk_token": "[UNK]"}),
+            r"tokenizer.json: the tokenizer cannot encode 'Question: .*Missing \[UNK\]",
+        ),
+        (
+            lambda content: content.update(model={"type": "Unigram", "unk_id": None, "vocab": [["x", -1.0]]}),
+            "tokenizer.json: the tokenizer cannot encode 'Question: ",
+        ),
+    ],
+)
+def test_what_the_library_cannot_do_is_one_sentence(change, says, tmp_path, capfd):
+    with pytest.raises(InvalidInput, match=says) as caught:
+        rewritten(tmp_path, change)
+    assert len(str(caught.value).splitlines()) == 1
+    assert not capfd.readouterr().err  # a panic of the library would print its stack
+
+
+def test_a_character_that_would_be_dropped_is_refused_with_its_word(tmp_path):
+    tokenizer = rewritten(tmp_path, lambda content: content["model"]["vocab"].pop("Q"))
+    assert tokenizer.decode(tokenizer.encode("What is the cat's question?")) == "What is the cat's question?"
+    with pytest.raises(InvalidInput, match="no token for a character of ' Question', and would drop it"):
+        tokenizer.encode("One Question: what?")
+    words: dict[str, Any] = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}
+    with_bytes: dict[str, Any] = {"byte_fallback": True, "vocab": words["vocab"] | {"<0xC3>": 3, "<0xA9>": 4}}
+    for settings, lost in (({}, "abé"), ({"unk_token": "a"}, ""), (with_bytes, "")):
+        plain = {"pre_tokenizer": {"type": "WhitespaceSplit"}, "model": words | settings}
+        tokenizer = rewritten(tmp_path, lambda content, plain=plain: content.update(plain))
+        assert tokenizer.encode("ab b")
+        if lost:
+            with pytest.raises(InvalidInput, match=f"character of '{lost}'"):
+                tokenizer.encode("a abé")
+        else:
+            assert tokenizer.encode("a abé")
+
+
+def test_the_end_token_may_stand_in_generation_config_and_files_may_begin_with_a_mark(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": [7, 8]}))
+    TRAINED.save(tmp_path / "tokenizer.json")
+    plain = (tmp_path / "tokenizer.json").read_bytes()
+    (tmp_path / "tokenizer.json").write_bytes(b"\xef\xbb\xbf" + plain)
+    tokenizer = load_tokenizer(tmp_path)
+    assert (tokenizer.bos, tokenizer.eos) == (None, 7)
+    assert tokenizer.encode(TEXTS[0]) == TRAINED.encode(TEXTS[0])
+    (tmp_path / "config.json").write_text(json.dumps({"eos_token_id": 9}))
+    assert load_tokenizer(tmp_path).eos == 9
+    (tmp_path / "tokenizer.json").write_bytes(plain.replace(b"cat", b"c\xe1t"))
+    with pytest.raises(InvalidInput, match="is not a tokenizer: 'utf-8' codec can't decode"):
+        load_tokenizer(tmp_path)
 
 
 def test_without_a_mark_of_the_beginning_token_0_is_text(tmp_path):
@@ -104,6 +179,9 @@ def test_damaged_llama2c_tokenizers_are_named(llama2c):
         load_tokenizer(llama2c)
     llama2c.write_bytes(content[:400])
     with pytest.raises(InvalidInput, match=r"tok.bin"):
+        load_tokenizer(llama2c)
+    llama2c.write_bytes(content[:4] + struct.pack("<f", float("nan")) + content[8:])
+    with pytest.raises(InvalidInput, match=r"tok.bin: the score of token 0 is nan"):
         load_tokenizer(llama2c)
     with pytest.raises(InvalidInput, match=r"must be a folder with tokenizer.json or a llama2.c .bin file"):
         load_tokenizer(llama2c.with_name("nothing.txt"))

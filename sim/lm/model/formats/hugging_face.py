@@ -41,6 +41,9 @@ _LLAMA = {
     "layers.feed_forward_norm": "model.layers.{}.post_attention_layernorm",
 }
 
+_ROPE_ENTRIES = ("rope_theta", "rope_type", "type", "partial_rotary_factor")
+_LLAMA3_ENTRIES = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
+
 
 @dataclass(frozen=True)
 class StoredParameter:
@@ -109,7 +112,7 @@ class _Entries:
         value = default if value is None else value
         if value is None:
             raise InvalidInput(f"{self.path} has no entry '{name}'")
-        if expected is float and type(value) is int:
+        if expected is float and type(value) is int and abs(value) < 2**63:
             value = float(value)
         if type(value) is not expected:
             raise InvalidInput(f"{self.path}: {name} is {value!r}, but must be of type {expected.__name__}")
@@ -147,8 +150,7 @@ def _read_opt(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
 def _read_llama(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
     entry.require("hidden_act", "silu", "only 'silu' is supported")
     heads, hidden = entry("num_attention_heads", int), entry("hidden_size", int)
-    # Newer files keep base and scaling of the frequencies together, older ones apart.
-    rope = _Entries(entry("rope_parameters", dict, entry.record.get("rope_scaling") or {}), entry.path)
+    rope = _read_rope(entry)
     return llama_config(
         vocabulary=entry("vocab_size", int),
         hidden=hidden,
@@ -168,8 +170,40 @@ def _read_llama(entry: _Entries, choices: dict[str, Any]) -> TransformerConfig:
     )
 
 
+def _read_rope(entry: _Entries) -> _Entries:
+    """Table of the rotary frequencies, checked for entries that would change them unseen.
+
+    Newer files keep base and scaling together in `rope_parameters`, older ones the scaling alone in `rope_scaling`. Where a
+    file has both, the older table counts, as in transformers 5 (`convert_rope_params_to_dict`).
+    """
+    older, newer = (entry(name, dict, {}) for name in ("rope_scaling", "rope_parameters"))
+    name, table = ("rope_scaling", older) if older else ("rope_parameters", newer)
+    for record, where in ((entry.record, ""), (table, f"{name} ")):
+        factor = record.get("partial_rotary_factor")
+        if factor is not None and factor != 1:
+            raise InvalidInput(f"{where}partial_rotary_factor is {factor!r}, but only whole heads are rotated")
+    if older and "rope_theta" not in older and entry.record.get("rope_theta") is None and "rope_theta" in newer:
+        raise InvalidInput("rope_theta stands in rope_parameters only, which does not count beside rope_scaling")
+    given = {key for key, value in table.items() if value is not None}
+    if layered := next((key for key in table if isinstance(table[key], dict)), None):
+        raise InvalidInput(f"{name} has a table for the layers '{layered}', but all layers must have the same")
+    known = {*_ROPE_ENTRIES, *(_LLAMA3_ENTRIES if _rope_type(table) == "llama3" else ())}
+    if _rope_type(table) in ("default", "llama3") and (unknown := sorted(given - known)):
+        raise InvalidInput(f"{name} has the entry '{unknown[0]}', which rope_type '{_rope_type(table)}' does not have")
+    if {"type", "rope_type"} <= given and table["type"] != table["rope_type"]:
+        raise InvalidInput(f"{name} has type {table['type']!r} and rope_type {table['rope_type']!r}, which differ")
+    original = entry.record.get("original_max_position_embeddings")
+    if original is not None and original != table.get("original_max_position_embeddings", original):
+        raise InvalidInput(f"original_max_position_embeddings is {original!r}, but another in {name}")
+    return _Entries(table, entry.path)
+
+
+def _rope_type(table: dict[str, Any]) -> Any:
+    return table.get("rope_type") or table.get("type") or "default"
+
+
 def _read_scaling(rope: _Entries) -> RopeScaling | None:
-    rope_type = rope("rope_type", str, rope.record.get("type") or "default")
+    rope_type = rope("rope_type", str, _rope_type(rope.record))
     if rope_type == "default":
         return None
     if rope_type != "llama3":
