@@ -1,4 +1,4 @@
-"""The exact theory against that of an earlier commit of this repository, in turns within one run.
+"""The exact theory against that of an earlier commit of this repository, in turns within one run, in CPU time.
 
 Each version runs in a process of its own that waits for orders, so that both measure the same machine at the same time.
 """
@@ -46,7 +46,7 @@ class Version:
         )
 
     def ask(self, task: str) -> dict[str, Any]:
-        """Seconds and result of one call of a task; the first call also compiles it."""
+        """CPU seconds and result of one call of a task; the first call also compiles it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(task + "\n")

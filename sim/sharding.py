@@ -15,7 +15,7 @@ CACHED_TILE = 32
 """Most points evaluated at once: enough to amortize a step."""
 
 _CACHE = 2 * 2**20  # bytes of a core's second-level cache
-_WORKING_COPIES = 20  # K × d × d arrays that a step of the exact theory works on
+_WORKING_COPIES = 40  # K × d × d arrays that a step of the exact theory works on
 
 
 def cached_tile(entities: int, dimension: int) -> int:

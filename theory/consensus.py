@@ -17,6 +17,7 @@ from .ecosystem import Ecosystem
 from .estimators import Fit
 from .law import Law
 from .linear_algebra import spectral_radius_of
+from .measures import mse
 from .results import RESULTS
 from .state_space import (
     Exchange,
@@ -29,6 +30,7 @@ from .state_space import (
     nothing_published,
     transition,
 )
+from .steady import steady_mse
 from .stein import has_limit, refuse_unit_root, stable_stein
 from .tracing import is_concrete
 from .weights import Weights
@@ -79,7 +81,8 @@ def trajectory(
         weights: weights of all entities and generations, of any shape that `Weights` allows; α at generation 0 is
             taken as 0.
         generations: T, at least 0.
-        measure: function of a `Law`, such as `mse`. Under tracing from generation 1 on.
+        measure: function of a `Law`, such as `mse`. Under tracing from generation 1 on. `mse` itself, not within another
+            function, takes O(K d²) operations per generation if weights are constant and all read one pool.
         workflow: estimator, pool and memory; the paper's if not given.
 
     Returns:
@@ -104,6 +107,9 @@ def trajectory(
         return jax.tree.map(lambda value: value[None], start)
 
     steady = transition(shared, fits.later) if fits.steady else None
+    if measure is mse and steady is not None and fits.later.carry is None and len(shared.write) == 1:
+        later = steady_mse(shared, fits.first, fits.later, steady, generations)
+        return jnp.concatenate([start[None], later])
 
     def generation(state: State, fitted: Fit, _: None) -> tuple[State, PyTree]:
         step = transition(shared, fitted) if steady is None else steady

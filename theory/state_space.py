@@ -8,8 +8,12 @@ estimator that starts from its previous estimate adds these K d numbers to the s
     z_{t+1,c} = kept z_{t,c} + Σ_j write[c, j] ((1 - f) S_j e_{t,j} + n_{t,j}),      n_{t,j} ~ N(0, S_j ((1-f) σ_j² + f σ_*²))
 """
 
+from collections.abc import Sequence
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Float
 
 from .ecosystem import Ecosystem
@@ -147,15 +151,11 @@ def transition(shared: Exchange, fitted: Fit) -> Transition:
     channels, size = len(shared.write), shared.ecosystem.dimension
     model = (1 - shared.fresh) * shared.ecosystem.synthetic.gram
     published = model @ fitted.gain
-    unseen = model @ fitted.unseen
-    # Most entities have data on all directions they publish labels for; the rounding left there must not count as bias.
-    norms = [jnp.sqrt((matrices**2).sum((-2, -1), keepdims=True)) for matrices in (unseen, model)]
-    unseen = jnp.where(norms[0] <= RANK_TOLERANCE * norms[1], 0, unseen)
     feedback = jnp.einsum("cj,j,je,jab->caeb", shared.write, fitted.synthetic_weight, shared.read, published)
     feedback = feedback.reshape(channels * size, channels * size) + shared.kept * jnp.eye(channels * size)
     private = jnp.einsum("cj,j,jab->jcab", shared.write, fitted.private_weight, published)
     public = jnp.einsum("cj,j,jab->cab", shared.write, fitted.public_weight, published)
-    truth = -jnp.einsum("cj,jab->cab", shared.write, unseen)
+    truth = -jnp.einsum("cj,jab->cab", shared.write, _published_bias(model, fitted.unseen))
     of_channels = Transition(
         feedback,
         private.reshape(len(private), -1, size),
@@ -164,6 +164,46 @@ def transition(shared: Exchange, fitted: Fit) -> Transition:
         shared.channel_noise,
     )
     return of_channels if fitted.carry is None else _with_estimates(shared, fitted, of_channels, model)
+
+
+_PerEntity = Float[Array, "*batch entity d d"]
+
+
+@jax.custom_jvp
+def _published_bias(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
+    """What published labels miss of the truth: model @ unseen, which costs nothing where no entity has a kernel."""
+    return _missed_if_any(model, unseen)
+
+
+@_published_bias.defjvp
+def _published_bias_jvp(
+    primals: tuple[_PerEntity, _PerEntity], tangents: tuple[_PerEntity, _PerEntity]
+) -> tuple[_PerEntity, _PerEntity]:
+    _, tangent = jax.jvp(_missed, primals, tangents)
+    return _published_bias(*primals), tangent
+
+
+@custom_vmap
+def _missed_if_any(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
+    return jax.lax.cond((unseen != 0).any(), lambda: _missed(model, unseen), lambda: jnp.zeros_like(unseen))
+
+
+@_missed_if_any.def_vmap
+def _missed_if_any_batch(
+    size: int, batched: Sequence[bool], model: Float[Array, "... d d"], unseen: Float[Array, "... d d"]
+) -> tuple[Float[Array, "... d d"], bool]:
+    stacked = (
+        x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
+        for x, is_batched in zip((model, unseen), batched, strict=True)
+    )
+    return _missed_if_any(*stacked), True
+
+
+def _missed(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
+    product = model @ unseen
+    # Most entities have data on all directions they publish labels for; the rounding left there must not count as bias.
+    norms = [jnp.sqrt((matrices**2).sum((-2, -1), keepdims=True)) for matrices in (product, model)]
+    return jnp.where(norms[0] <= RANK_TOLERANCE * norms[1], 0, product)
 
 
 def _with_estimates(

@@ -1,0 +1,117 @@
+"""Errors at all generations of a recursion that stays the same, through traces, whose cost hardly depends on the entities.
+
+With weights that are constant and a pool that all entities read, the state of generation t is a linear function of few d × d
+matrices that follow recursions of their own:
+
+    S_{t+1} = I + H S_t,  E_{t+1} = H E_t                    L_j(t) = S_t B_j + E_t B⁰_j
+    C_{t+1} = W + H C_t                                      C_t = Cov(s_t, x)
+    V_{t+1} = H V_t H' + H C_t + (H C_t)' + W + N            V_t = Cov(s_t)
+
+with x = Σ_j B_j u_j + B_* u_* what every generation adds to the state, B⁰ the same at generation 0, and W = Cov(x). The mean
+squared error of an entity is a linear functional of S_t, E_t and V_t: O(K d²) operations per generation, where the covariances
+of all entities take O(K d³).
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .ecosystem import Ecosystem
+from .estimators import Fit
+from .measures import NEGLIGIBLE_BIAS
+from .state_space import Exchange, Transition, transition
+
+
+class _Moments(eqx.Module):
+    """The matrices S_t, E_t, C_t and V_t, and the maps or values of the state's mean."""
+
+    steady: Float[Array, "d d"]
+    start: Float[Array, "d d"]
+    with_fresh: Float[Array, "d d"]
+    covariance: Float[Array, "d d"]
+    mean: Float[Array, "d n"]
+
+
+def steady_mse(
+    shared: Exchange, first: Fit, later: Fit, step: Transition, generations: int
+) -> Float[Array, "generation entity"]:
+    """Mean squared error of every entity at generations 1..T, for an ecosystem with one channel.
+
+    NaN where it depends on a truth that is not known, as that of `mse` while traced.
+
+    Args:
+        shared: the ecosystem and its pool.
+        first: the estimates of generation 0.
+        later: those of all later generations, which carry nothing.
+        step: the transition of generations that fit like this.
+        generations: T, at least 1.
+    """
+    ecosystem, start = shared.ecosystem, transition(shared, first)
+    fresh = _covariance(ecosystem, step, step)
+    read = (later.synthetic_weight * shared.read[:, 0])[:, None, None]
+    squared = later.gain @ later.gain
+    private, public = later.private_weight[:, None, None], later.public_weight[:, None, None]
+    own, common = ecosystem.private.moment_covariance, ecosystem.public.moment_covariance[None]
+    real = (squared * (private**2 * own + public**2 * common)).sum((1, 2))
+
+    def crossed(maps: Transition) -> Float[Array, "entity d d"]:
+        return 2 * read * (squared @ (private * own @ maps.private.mT + public * common @ maps.public.T[None]))
+
+    functionals = [crossed(step), crossed(start), read**2 * squared]
+    functional = jnp.concatenate([each.reshape(len(each), -1) for each in functionals], axis=1)
+    added = _mean(ecosystem, step)
+
+    def generation(now: _Moments, _: None) -> tuple[_Moments, Float[Array, " entity"]]:
+        spread = functional @ jnp.concatenate([now.steady.ravel(), now.start.ravel(), now.covariance.ravel()])
+        return _advanced(step, now, fresh, added), real + spread + _squared_bias(shared, later, now.mean)
+
+    size = ecosystem.dimension
+    begin = _Moments(
+        jnp.zeros((size, size)),
+        jnp.eye(size),
+        _covariance(ecosystem, start, step),
+        _covariance(ecosystem, start, start) + start.noise,
+        _mean(ecosystem, start),
+    )
+    return jax.lax.scan(generation, begin, length=generations)[1]
+
+
+def _advanced(step: Transition, now: _Moments, fresh: Float[Array, "d d"], added: Float[Array, "d n"]) -> _Moments:
+    size = len(fresh)
+    both = jnp.concatenate([now.steady, now.start, now.with_fresh, now.covariance, now.mean], axis=1)
+    steady, start, with_fresh, covariance, mean = jnp.split(
+        step.feedback @ both, [size, 2 * size, 3 * size, 4 * size], axis=1
+    )
+    return _Moments(
+        jnp.eye(size) + steady,
+        start,
+        fresh + with_fresh,
+        covariance @ step.feedback.T + with_fresh + with_fresh.T + fresh + step.noise,
+        added + mean,
+    )
+
+
+def _covariance(ecosystem: Ecosystem, one: Transition, other: Transition) -> Float[Array, "d d"]:
+    """Covariance of what two generations add to the state, due to the moments of the real data."""
+    own, common = ecosystem.private.moment_covariance, ecosystem.public.moment_covariance
+    return jnp.einsum("jab,jcb->ac", one.private @ own, other.private) + one.public @ common @ other.public.T
+
+
+def _mean(ecosystem: Ecosystem, step: Transition) -> Float[Array, "d n"]:
+    """Mean of what a generation adds to the state; as a map of the truth, where that is not known."""
+    if (truth := ecosystem.public.truth) is None:
+        return step.truth
+    moments = jnp.einsum("jab,jb->ja", ecosystem.private.gram, ecosystem.deviations)
+    return (step.truth @ truth + jnp.einsum("jab,jb->a", step.private, moments))[:, None]
+
+
+def _squared_bias(shared: Exchange, fitted: Fit, mean: Float[Array, "d n"]) -> Float[Array, " entity"]:
+    ecosystem = shared.ecosystem
+    from_state = (fitted.synthetic_weight * shared.read[:, 0])[:, None, None] * (fitted.gain @ mean[None])
+    if (truth := ecosystem.public.truth) is None:
+        return jnp.where(((from_state - fitted.unseen) ** 2).sum((1, 2)) > NEGLIGIBLE_BIAS**2, jnp.nan, 0.0)
+    moments = jnp.einsum("kab,kb->ka", ecosystem.private.gram, ecosystem.deviations)
+    own = fitted.private_weight[:, None] * jnp.einsum("kab,kb->ka", fitted.gain, moments)
+    offset = from_state[..., 0] + own - fitted.unseen @ truth - ecosystem.deviations
+    return (offset**2).sum(1)
