@@ -10,15 +10,15 @@ import pytest
 import crossfeed
 
 FACE = ("atomic_write", "differences", "errors", "multihost", "random_keys", "reading", "toml_reader")
-PACKAGES = ("theory", "sim")
-COMPLETE = ("theory", "sim", *FACE)
+PACKAGES = ("theory", "sim", "decide")
+COMPLETE = ("theory", "sim", "decide", *FACE)
 
 
 def modules_with_examples() -> list[str]:
     """Names of the modules whose text holds an example, found without importing them."""
     names = [f"crossfeed.{name}" for name in FACE]
     for package in PACKAGES:
-        folder = Path(getattr(crossfeed, package).__file__).parent
+        folder = Path(importlib.import_module(f"crossfeed.{package}").__file__).parent
         for path in sorted(folder.rglob("*.py")):
             if ">>> " in path.read_text(encoding="utf-8"):
                 names.append(".".join(("crossfeed", package, *path.relative_to(folder).with_suffix("").parts)))

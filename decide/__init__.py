@@ -1,0 +1,16 @@
+"""What follows from the exact theory for those who train: best weights, selfish entities, estimation from observations."""
+
+from .best_weights import Best as Best
+from .best_weights import Design as Design
+from .best_weights import Front as Front
+from .best_weights import best_design as best_design
+from .best_weights import best_schedule as best_schedule
+from .best_weights import best_weights as best_weights
+from .best_weights import pareto_front as pareto_front
+from .objectives import AbstractObjective as AbstractObjective
+from .objectives import MeanEfficiency as MeanEfficiency
+from .objectives import MeanError as MeanError
+from .objectives import Measure as Measure
+from .objectives import OwnTask as OwnTask
+from .objectives import Priced as Priced
+from .objectives import WorstError as WorstError

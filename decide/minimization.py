@@ -1,0 +1,77 @@
+"""Minimization over a box from many starts at once."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optimistix as optx
+from jaxtyping import Array, Float, PyTree
+
+_Aux = TypeVar("_Aux")
+
+_TOLERANCE = 1e-9  # of angles and of values
+_STEPS = 400
+_OUTSIDE = 1e6
+"""Value where the function has none: no step of a line search is accepted there, and no start stays there."""
+
+
+class Minimum(eqx.Module):
+    """The smallest value found, and where.
+
+    Attributes:
+        point: the minimizer in [0, 1]ⁿ.
+        value: the function's value there; `inf` if it has none at any start.
+        aux: what else the function returns there.
+        values: the values reached from every start.
+        points: the points reached from every start.
+    """
+
+    point: Float[Array, " n"]
+    value: Float[Array, ""]
+    aux: PyTree
+    values: Float[Array, " start"]
+    points: Float[Array, "start n"]
+
+
+def minimize(
+    function: Callable[[Float[Array, " n"]], tuple[Float[Array, ""], _Aux]], starts: Float[Array, "start n"]
+) -> Minimum:
+    """Smallest value of a function on [0, 1]ⁿ, by BFGS from every start.
+
+    The box is x = sin²φ with free angles φ, by which a minimum on its boundary is one with a vanishing derivative like any other
+    and is reached exactly. Jits, and maps over what the function holds.
+
+    Args:
+        function: from a point to its value, and whatever else is wanted there; not finite where it is not defined.
+        starts: points inside the box.
+    """
+
+    def of_angles(angles: Float[Array, " n"], _: None) -> tuple[Float[Array, ""], tuple[Float[Array, ""], _Aux]]:
+        value, aux = function(jnp.sin(angles) ** 2)
+        value = jnp.where(jnp.isfinite(value), value, _OUTSIDE)
+        return value, (value, aux)
+
+    def descend(angles: Float[Array, " n"]) -> tuple[Float[Array, " n"], tuple[Float[Array, ""], _Aux]]:
+        solver = optx.BFGS(_TOLERANCE, _TOLERANCE)
+        found = optx.minimise(of_angles, solver, angles, has_aux=True, max_steps=_STEPS, throw=False)
+        return jnp.sin(found.value) ** 2, found.aux
+
+    points, (values, aux) = jax.vmap(descend)(jnp.arcsin(jnp.sqrt(starts)))
+    best = values.argmin()
+    value = jnp.asarray(jnp.where(values[best] < _OUTSIDE, values[best], jnp.inf))
+    return Minimum(points[best], value, jax.tree.map(lambda leaf: leaf[best], aux), values, points)
+
+
+def spread_starts(count: int, size: int) -> Float[Array, "start n"]:
+    """Points that fill the box [0, 1]ⁿ evenly in the angles of `minimize`.
+
+    The additive recurrence of the generalized golden ratio (Roberts 2018), the root g > 1 of gⁿ⁺¹ = g + 1.
+    """
+    ratio = jnp.asarray(2.0)
+    for _ in range(60):
+        ratio = (1 + ratio) ** (1 / (size + 1))
+    steps = ratio ** -jnp.arange(1.0, size + 1)
+    fractions = (0.5 + jnp.arange(1.0, count + 1)[:, None] * steps[None]) % 1
+    return jnp.sin(jnp.pi / 2 * (0.02 + 0.96 * fractions)) ** 2
