@@ -22,7 +22,9 @@ jax.config.update("jax_disable_most_optimizations", True)  # here, since a sessi
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-install_import_hook(["crossfeed.theory", "crossfeed.sim", "crossfeed.decide", "crossfeed.proofs_check"], "beartype.beartype")
+install_import_hook(
+    ["crossfeed.theory", "crossfeed.sim", "crossfeed.decide", "crossfeed.proofs_check"], "beartype.beartype"
+)
 
 settings.register_profile(
     "crossfeed", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]

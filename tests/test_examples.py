@@ -18,7 +18,7 @@ def modules_with_examples() -> list[str]:
     """Names of the modules whose text holds an example, found without importing them."""
     names = [f"crossfeed.{name}" for name in FACE]
     for package in PACKAGES:
-        folder = Path(importlib.import_module(f"crossfeed.{package}").__file__).parent
+        folder = Path(str(importlib.import_module(f"crossfeed.{package}").__file__)).parent
         for path in sorted(folder.rglob("*.py")):
             if ">>> " in path.read_text(encoding="utf-8"):
                 names.append(".".join(("crossfeed", package, *path.relative_to(folder).with_suffix("").parts)))

@@ -18,6 +18,7 @@ from crossfeed.figures.workflows import (
 from crossfeed.figures.workflows.table import table_of_panels
 from crossfeed.sim.regression import KeepBest, Regression, fisher_ecosystem, simulate_regression
 from crossfeed.theory import (
+    Accumulate,
     Features,
     GradientSteps,
     Weights,
@@ -316,7 +317,7 @@ def test_curation_is_simulated_as_by_a_direct_call(drawn):
         curation.inputs(SEED),
         jnp.array(curation.TRUTH),
         curation=KeepBest(curation.FRACTION, "reader"),
-        memory="accumulate",
+        memory=Accumulate(),
     )
     weights = Weights(curation.ALPHA, curation.BETA)
     found = simulate_regression(regression, weights, curation.GENERATIONS, 300, jax.random.key(SEED), lambda e: e)
