@@ -20,10 +20,20 @@ Definition ecosystem alpha W S R : Prop :=
 Definition trains alpha W S R theta new : Prop := forall k,
   (alpha k *: (\sum_j W k j *: S j) + R k) *m new k = alpha k *: \sum_j W k j *: (S j *m theta j).
 
-(* lambda is an eigenvalue of Q other than zero: estimates that publish something, and that a generation multiplies by lambda.
-   (If they publish nothing, Q maps them to zero.) *)
+(* lambda is an eigenvalue of Q: a generation multiplies estimates by lambda, and something of them is read. (Where nothing is
+   read of an eigenvector, Q maps it to zero.) *)
 Definition mode alpha W S R lambda : Prop :=
-  exists theta, (exists k, S k *m theta k != 0) /\ trains alpha W S R theta (fun k => lambda *: theta k).
+  exists theta, (exists i k, W i k *: (S k *m theta k) != 0) /\ trains alpha W S R theta (fun k => lambda *: theta k).
+
+(* Normal equations (S + R) t = S x of a fit t to x. *)
+Lemma fit_reflects (A B : 'M[C]_d) t x : psd A -> psd B -> (A + B) *m t = A *m x ->
+  form A (x - (t + t)) = form A x - form B t *+ 4.
+Proof.
+move=> [symA posA] [symB posB] normal.
+have tx : bil A t x = form A t + form B t by rewrite bil_mul -normal -bil_mul bil_add.
+have xt : bil A x t = form A t + form B t by rewrite -(bilC t x symA) tx rmorphD /= !form_real.
+by rewrite formB -/(form _ _) /form !bilDl !bilDr -!/(form _ _) tx xt; scalar C.
+Qed.
 
 (* What is read has no more energy than what was published. *)
 Theorem theoremK_consensus (w : K -> C) S theta x :

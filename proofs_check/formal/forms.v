@@ -135,6 +135,63 @@ rewrite exprn_ge0 // andbT -(pmulr_lle0 _ (ltr_spaddr (ltr0Sn C 1) q0)) -oppr_ge
 exact: posS.
 Qed.
 
+Lemma cauchy_schwarz S x y : psd S -> `|bil S x y| ^+ 2 <= form S x * form S y.
+Proof.
+move=> psdS; have [symS posS] := psdS; have [zero|nonzero] := eqVneq (form S x) 0.
+  rewrite zero mul0r -(bilC y x symS) bil_mul (psd_ker psdS zero) mulmx0 mxE conjC0 normr0 expr0n //=.
+have pos : 0 < form S x by rewrite lt_neqAle eq_sym nonzero posS.
+have E : form S (form S x *: y - bil S x y *: x) = form S x * (form S x * form S y - `|bil S x y| ^+ 2).
+  rewrite formB !formZ !(bilZl, bilZr) geC0_conj ?posS // (ger0_norm (posS x)) (bilC x y symS) normCK (bilC x y symS).
+  by rewrite -!/(form _ _); scalar C.
+by rewrite -subr_ge0 -(pmulr_rge0 _ pos) -E.
+Qed.
+
+Lemma form_outer (a y : 'cV[C]_d) : form (a *m a^h) y = `|(a^h *m y) 0 0| ^+ 2.
+Proof.
+rewrite /form /bil !mulmxA -mulmxA mxE big_ord1 normCK mulrC; congr (_ * _).
+by rewrite -[LHS]conjCK; congr (_^*); rewrite -[a in LHS]adjointK -adjointM !mxE conjCK.
+Qed.
+Lemma outer_hermitian (a : 'cV[C]_d) : (a *m a^h)^h = a *m a^h.
+Proof. by rewrite adjointM adjointK. Qed.
+
+(* Every positive semidefinite matrix is a sum of matrices a a*. *)
+Lemma sum_of_squares A : psd A -> exists n (a : 'I_n -> 'cV[C]_d), A = \sum_i a i *m (a i)^h.
+Proof.
+have [r] := ubnP (\rank A); elim: r A => // r induction A; rewrite ltnS => rankA psdA.
+have [->|/matrix0Pn[i [j nonzero]]] := eqVneq A 0; first by exists 0%N, (fun=> 0); rewrite big_ord0.
+have [symA posA] := psdA; set x : 'cV[C]_d := delta_mx j 0.
+have Ax : A *m x != 0.
+  by apply/eqP => /matrixP/(_ i 0); rewrite -colE !mxE; apply/eqP.
+have f0 : form A x != 0 by apply: contra Ax => /eqP/(psd_ker psdA) ->.
+have f1 : 0 < form A x by rewrite lt_neqAle eq_sym f0 posA.
+pose a := (sqrtC (form A x))^-1 *: (A *m x); pose B := A - a *m a^h.
+have aa : a *m a^h = (form A x)^-1 *: (A *m x *m (A *m x)^h).
+  rewrite /a adjointZ -scalemxAl -scalemxAr scalerA geC0_conj ?invr_ge0 ?sqrtC_ge0 ?ltW //.
+  by rewrite -invfM -expr2 sqrtCK.
+have psdB : psd B.
+  split; first by rewrite adjointD adjointN outer_hermitian symA.
+  move=> y; have -> : form B y = form A y - (form A x)^-1 * `|bil A x y| ^+ 2.
+    rewrite /B aa; set O := _ *m _^h; have -> : `|bil A x y| ^+ 2 = form O y.
+      by rewrite /O form_outer adjointM symA bil_mul mulmxA.
+    by rewrite -bil_scale /form /bil mulmxBr mulmxBl !mxE.
+  by rewrite subr_ge0 ler_pdivr_mull //; apply: cauchy_schwarz.
+have Bx : B *m x = 0.
+  rewrite mulmxBl aa -scalemxAl -mulmxA; apply/eqP; rewrite subr_eq0 eq_sym.
+  have -> : (A *m x)^h *m x = (form A x)%:M.
+    by apply/matrixP => k l; rewrite !ord1 adjointM symA [in RHS]mxE eqxx mulr1n.
+  by rewrite mul_mx_scalar scalerA mulVf // scale1r.
+have less : (\rank B < \rank A)%N.
+  have sub : (B <= A)%MS.
+    apply/submxP; exists (1%:M - (form A x)^-1 *: (A *m x *m x^h)).
+    by rewrite mulmxBl mul1mx -scalemxAl -[_ *m x^h *m A]mulmxA /B aa adjointM symA.
+  have : (B < A)%MS; last by rewrite ltmxErank => /andP[].
+  rewrite /ltmx sub; apply: contra Ax => /submxP[D ->]; by rewrite -mulmxA Bx mulmx0.
+have [n [b Bb]] := induction B (leq_trans less rankA) psdB.
+exists n.+1, (fun k => if unlift ord0 k is Some l then b l else a).
+rewrite big_ord_recl unlift_none -(subrK (a *m a^h) A) addrC; congr (_ + _).
+by rewrite [LHS]Bb; apply: eq_bigr => k _; rewrite liftK.
+Qed.
+
 (* If A <= B, then the range of B contains that of A. *)
 Lemma dominated A B : psd A -> psd B -> (forall y, form A y <= form B y) -> exists D, A = B *m D.
 Proof.

@@ -15,15 +15,7 @@ Implicit Types (alpha kappa u : K -> C) (W : K -> K -> C) (S R : K -> 'M[C]_d) (
 
 (* x* S x - 4 t* R t = (x - 2t)* S (x - 2t) for a weighted fit t of x. *)
 Theorem theoremK_fit (S R : 'M[C]_d) (t x : 'cV[C]_d) : psd S -> psd R -> (S + R) *m t = S *m x -> form R t *+ 4 <= form S x.
-Proof.
-move=> [symS posS] [symR posR] normal.
-have tx : bil S t x = form S t + form R t by rewrite bil_mul -normal -bil_mul bil_add.
-have xt : bil S x t = form S t + form R t by rewrite -(bilC t x symS) tx rmorphD /= !form_real.
-have := posS (x - (t + t)); rewrite formB -/(form _ _).
-rewrite /form !bilDl !bilDr -!/(form _ _) tx xt => pos.
-rewrite -subr_ge0; apply: le_trans pos _; rewrite le_eqVlt; apply/orP; left; apply/eqP.
-by scalar C.
-Qed.
+Proof. by move=> psdS psdR normal; rewrite -subr_ge0 -fit_reflects //; case: psdS. Qed.
 
 (* One generation: what an entity's estimate is worth on its own prompts is at most 1/(4 kappa) of what it read. *)
 Theorem theoremK_generation alpha kappa W S R theta new : ecosystem alpha W S R ->
@@ -49,14 +41,14 @@ Theorem theoremK alpha kappa u W S R lambda r : ecosystem alpha W S R -> (forall
   (forall k, \sum_j W k j * u j <= r * kappa k * u k) ->
   mode alpha W S R lambda -> `|lambda| ^+ 2 *+ 4 <= r.
 Proof.
-move=> eco posk posu knows perron [theta [[i publishes] trained]]; have [posa posW psdS psdR] := eco.
+move=> eco posk posu knows perron [theta [[? [i publishes]] trained]]; have [posa posW psdS psdR] := eco.
 have step := theoremK_generation eco knows trained.
 pose e k := form (S k) (theta k) / u k.
 have pose k : 0 <= e k by rewrite divr_ge0 ?(ltW (posu k)) ?(psdS k).2.
 have [k _ best] := @real_arg_maxP _ _ i xpredT e isT (fun k _ => ger0_real (pose k)).
 have ei : 0 < e i.
   rewrite lt_neqAle pose andbT eq_sym mulf_eq0 invr_eq0 negb_or (lt0r_neq0 (posu i)) andbT.
-  by apply: contra publishes => /eqP/(psd_ker (psdS i)) ->.
+  by apply: contra publishes => /eqP/(psd_ker (psdS i)) ->; rewrite scaler0.
 have ek : 0 < e k := lt_le_trans ei (best i isT).
 have le_u j : form (S j) (theta j) <= e k * u j by rewrite -ler_pdivr_mulr //; apply: best.
 have read : \sum_j W k j * form (S j) (theta j) <= e k * (r * kappa k * u k).
