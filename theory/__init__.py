@@ -4,7 +4,8 @@ An `Ecosystem` says what data every entity has, and `Weights` how much it trusts
 of all estimates through generations 0..T, and `limit` gives the law that they tend to. Everything else is a function of
 such a `Law`: errors (`mse`, `mspe`, `relative_efficiency`), moments (`bias`, `covariance` and others), similarity of
 the entities (`homogenization` and distances) and their use of each dataset (`transfer`); or a statement about stability
-(`spectral_radius`, `lemma1`, `universal_bound`, `common_prompts`).
+(`spectral_radius`, and bounds of it: `universal_bound`, `prompt_bound`, `anchor_bound`, `knowledge_bound`, `lemma1`,
+`lemma1_extended`, `common_prompts`).
 
 Symbols: K entities, d features, θ the true parameter, θ̂_k the estimate of entity k, and σ² the variance of the noise
 of one label. S~_k, S_* and S_k are the Gram matrices X'X of private, public and synthetic data, w_k are the shares of
@@ -75,12 +76,25 @@ from .pools import Network as Network
 from .pools import Shared as Shared
 from .reasons import reason as reason
 from .results import RESULTS as RESULTS
+from .stability import CONDITIONS as CONDITIONS
+from .stability import AnchorBound as AnchorBound
 from .stability import CommonPrompts as CommonPrompts
+from .stability import KnowledgeBound as KnowledgeBound
 from .stability import Lemma1 as Lemma1
+from .stability import Lemma1Beyond as Lemma1Beyond
+from .stability import Lemma1Extended as Lemma1Extended
+from .stability import PromptBound as PromptBound
+from .stability import anchor_bound as anchor_bound
 from .stability import common_prompts as common_prompts
+from .stability import knowledge_bound as knowledge_bound
 from .stability import lemma1 as lemma1
+from .stability import lemma1_beyond as lemma1_beyond
 from .stability import lemma1_bound as lemma1_bound
+from .stability import lemma1_extended as lemma1_extended
+from .stability import prompt_bound as prompt_bound
+from .stability import sharp_knowledge_bound as sharp_knowledge_bound
 from .stability import universal_bound as universal_bound
+from .stability import worst_private_data as worst_private_data
 from .stein import SteinSolution as SteinSolution
 from .stein import solve_stein as solve_stein
 from .transfer import row_block_spread as row_block_spread

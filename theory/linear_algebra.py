@@ -98,6 +98,24 @@ def pseudo_inverse_of_rows(matrix: Float[Array, "rows d"]) -> Float[Array, "d ro
     return rows @ (rows.T @ inverse)  # of minimum norm: within the span of the rows
 
 
+def whitener(matrix: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> tuple[Float[Array, "d d"], Float[Array, ""]]:
+    """Matrix B for which B'(A + cN)B is the identity, and c > 0, of a symmetric positive semi-definite A with kernel N.
+
+    B'AB is an orthogonal projector, and B'MB has the nonzero eigenvalues of A^{+/2} M A^{+/2} for every M ⪰ 0 within the range
+    of A. Unlike A^{+/2}, B is differentiable at repeated eigenvalues.
+
+    Args:
+        matrix: the matrix A.
+        kernel: orthogonal projector N onto its kernel.
+    """
+    size = matrix.shape[-1]
+    trace = jnp.trace(matrix)
+    scale = jnp.where(trace > 0, trace / size, 1.0)
+    factor = jax.lax.linalg.cholesky(matrix + scale * kernel, symmetrize_input=False)
+    # Solved from the right, so that the transposed matrix is the second factor of an inverse, which costs nothing.
+    return jax.lax.linalg.triangular_solve(factor, jnp.eye(size), lower=True, transpose_a=True), scale
+
+
 _TwoMatrices = tuple[Float[Array, "d d"], Float[Array, "d d"]]
 
 
@@ -118,12 +136,7 @@ def inverse_on_range(
     Returns:
         The pseudo-inverse, and `kernel`, whose derivative is that of the kernel's projector.
     """
-    size = matrix.shape[-1]
-    trace = jnp.trace(matrix)
-    scale = jnp.where(trace > 0, trace / size, 1.0)
-    factor = jax.lax.linalg.cholesky(matrix + scale * kernel, symmetrize_input=False)
-    # Solved from the right, so that the transposed matrix below is the second factor, which costs nothing.
-    root = jax.lax.linalg.triangular_solve(factor, jnp.eye(size), lower=True, transpose_a=True)
+    root, scale = whitener(matrix, kernel)
     return root @ root.T - kernel / scale, kernel
 
 

@@ -1,18 +1,17 @@
-"""Conditions for stability: Lemma 1 with an explicit bound, Theorem U, and the criterion for common prompts."""
+"""Lemma 1 with an explicit bound, and without its condition β ≤ λ (`docs/theory.md`, section 4)."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .ecosystem import Ecosystem
-from .linear_algebra import RANK_TOLERANCE, kernel_projector, pseudo_inverse, range_projector, square_root
-from .weights import Weights
+from ..ecosystem import Ecosystem
+from ..linear_algebra import kernel_projector, pseudo_inverse, square_root
+from ..weights import Weights
+from .conditions import CONDITIONS
 
 PROPORTIONALITY_TOLERANCE = 1e-9
 """Largest relative difference at which matrices count as proportional."""
-
-_ROUNDING = 1e-10  # of sums and products of projectors
 
 
 class Lemma1(eqx.Module):
@@ -69,6 +68,71 @@ def lemma1(ecosystem: Ecosystem, weights: Weights) -> Lemma1:
     applies = applies & (beta <= mixing * (1 + PROPORTIONALITY_TOLERANCE))
     bound = lemma1_bound(ecosystem, alpha, beta, jnp.where(applies, mixing, 1.0), jnp.where(applies, scale, 1.0))
     return Lemma1(mixing, scale, applies, jnp.where(applies, bound, jnp.nan))
+
+
+class Lemma1Beyond(eqx.Module):
+    """Result of `lemma1_beyond`.
+
+    Attributes:
+        condition: why the lemma does not apply; `CONDITIONS.applies` if it does.
+        mixing: λ of the prompts, as in `Lemma1`; NaN where there is none.
+        bound: 1/(1 + (1-θ)δ), an upper bound of ρ(Q) that is below 1 for β < 1; NaN where the lemma does not apply.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, lemma1_beyond, symmetric_ecosystem
+        >>> print(lemma1_beyond(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5)).applies)
+        True
+    """
+
+    condition: CONDITIONS
+    mixing: Float[Array, ""]
+    bound: Float[Array, ""]
+
+    @property
+    def applies(self) -> Bool[Array, ""]:
+        """Whether the lemma applies."""
+        return self.condition == CONDITIONS.applies
+
+
+def lemma1_beyond(ecosystem: Ecosystem, weights: Weights) -> Lemma1Beyond:
+    """Lemma 1 without its condition β ≤ λ, for the paper's workflow (`docs/theory.md`, section 4).
+
+    If γ S_k = λ S~_k + (1-λ) S_* for all k, ρ(Q) ≤ 1/(1 + (1-θ)δ) with δ = āβγ/(αλ) and θ = max(0, (β-λ)/(β(1-λ))). Zero at α = 0.
+
+    Args:
+        ecosystem: the ecosystem.
+        weights: weights that are constant over generations, of shape () or (K).
+
+    Returns:
+        λ, whether the lemma applies, and the bound.
+
+    Raises:
+        InvalidInput: the weights change between generations, or their shape does not fit K.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, ecosystem_from_grams, lemma1_beyond
+        >>> prompts = jnp.ones((1, 1, 1))  # half private, half public: λ = 1/2
+        >>> ecosystem = ecosystem_from_grams(prompts + 0.5, jnp.full((1, 1), 0.5), prompts)
+        >>> print(f"{lemma1_beyond(ecosystem, Weights(0.5, 0.8)).bound:.4f}")
+        0.4545
+    """
+    alphas, betas = weights.per_entity(ecosystem.entities)
+    alpha, beta = alphas[0], betas[0]
+    uniform = (alphas == alpha).all() & (betas == beta).all()
+    mixing, scale = _mixture(ecosystem)
+    condition = CONDITIONS.where(uniform & (alpha < 1), CONDITIONS.applies, CONDITIONS.unequal_weights)
+    condition = CONDITIONS.where(beta > 0, condition, CONDITIONS.no_private_weight)
+    condition = CONDITIONS.where(mixing > 0, condition, CONDITIONS.no_common_mixture)
+    applies = condition == CONDITIONS.applies
+    mixing_, scale_ = jnp.where(applies, mixing, 1.0), jnp.where(applies, scale, 1.0)
+    safe_alpha = jnp.where(alpha > 0, alpha, 1.0)
+    delta = (1 - alpha) * beta * scale_ / (safe_alpha * mixing_)
+    surplus = (beta - mixing_) / jnp.where(mixing_ < 1, beta * (1 - mixing_), 1.0)
+    theta = jnp.where((beta > mixing_) & (mixing_ < 1), surplus, 0.0)
+    bound = jnp.where(alpha > 0, 1 / (1 + (1 - theta) * delta), 0.0)
+    return Lemma1Beyond(condition, mixing, jnp.where(applies, bound, jnp.nan))
 
 
 def lemma1_bound(
@@ -143,96 +207,3 @@ def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
     found = possible.any() & (chosen[0] > PROPORTIONALITY_TOLERANCE * chosen[1])
     total = jnp.where(found, chosen.sum(), 1.0)
     return jnp.where(found, chosen[0] / total, jnp.nan), jnp.where(found, 1 / total, jnp.nan)
-
-
-def universal_bound(ecosystem: Ecosystem) -> Float[Array, ""]:
-    """Upper bound (1 + √m)/2 of ρ(Q) for all weights, m = min(number of publishing entities, rank S̲) (Theorem U).
-
-    Theorem U is proved in `docs/theory.md`, section 3, and not in the paper.
-
-    Args:
-        ecosystem: the ecosystem.
-
-    Returns:
-        A number of at least 1, without unit. A bound above 1 leaves open whether there is a limit.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from crossfeed.theory import symmetric_ecosystem, universal_bound
-        >>> print(f"{universal_bound(symmetric_ecosystem(2, jnp.eye(3))):.4f}")
-        1.2071
-    """
-    publishing = (ecosystem.shares > 0).sum()
-    rank = ecosystem.dimension - jnp.round(jnp.trace(kernel_projector(ecosystem.pool_gram)))
-    return (1 + jnp.sqrt(jnp.minimum(publishing.astype(rank.dtype), rank))) / 2
-
-
-class CommonPrompts(eqx.Module):
-    """Result of `common_prompts`: whether the criterion applies, and whether the ecosystem is stable.
-
-    Attributes:
-        applies: whether all publishing entities publish labels for the same inputs, S_j = c_j S.
-        stable: whether ρ(Q) < 1, where the criterion applies; otherwise False, which then says nothing.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from crossfeed.theory import Weights, common_prompts, symmetric_ecosystem
-        >>> result = common_prompts(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5))
-        >>> print(result.applies, result.stable)
-        True True
-    """
-
-    applies: Bool[Array, ""]
-    stable: Bool[Array, ""]
-
-
-def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
-    """Criterion for stability if all entities publish labels for the same inputs (`docs/theory.md`, section 4).
-
-    With S_j = c_j S, ρ(Q) < 1 if and only if the kernels of R_j = ā_j (β_j S~_j + b̄_j S_*), each projected onto the
-    range of S, have only zero in common. R_j is the Gram matrix of the real data that publishing entity j trains on; an
-    entity with α_j = 0 does not read the pool and counts as one with data on all features. For nonsingular S the
-    criterion says that the real data of all publishing entities jointly span the features.
-
-    Args:
-        ecosystem: the ecosystem.
-        weights: weights that are constant over generations, of shape () or (K).
-
-    Returns:
-        Whether the criterion applies, and whether the ecosystem is stable.
-
-    Raises:
-        InvalidInput: the weights change between generations, or their shape does not fit K.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from crossfeed.theory import Weights, common_prompts, symmetric_ecosystem
-        >>> ecosystem = symmetric_ecosystem(2, jnp.eye(3))
-        >>> print(common_prompts(ecosystem, Weights(0.9, 0.5)).stable)
-        True
-        >>> print(common_prompts(ecosystem, Weights(1.0, 0.5)).stable)  # no entity trains on real data
-        False
-    """
-    alpha, beta = weights.per_entity(ecosystem.entities)
-    size = jnp.trace(ecosystem.synthetic.gram, axis1=-2, axis2=-1)
-    publishing = (ecosystem.shares > 0) & (size > 0)
-    pool = ecosystem.pool_gram
-    shape = pool / jnp.trace(pool)
-    off = jnp.linalg.norm(ecosystem.synthetic.gram - size[:, None, None] * shape[None], axis=(-2, -1))
-    applies = (~publishing | (off <= PROPORTIONALITY_TOLERANCE * size)).all()
-
-    def scaled(gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        return gram / jnp.maximum(jnp.trace(gram), jnp.finfo(float).tiny)
-
-    def unlearned(alpha: Float[Array, ""], beta: Float[Array, ""], private: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        on_private, on_public, on_pool = (
-            (weight > RANK_TOLERANCE).astype(float) for weight in ((1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha)
-        )
-        known = on_private * scaled(private) + on_public * scaled(ecosystem.public.gram)
-        return on_pool * range_projector(published @ kernel_projector(known) @ published, _ROUNDING)
-
-    published = jnp.eye(ecosystem.dimension) - kernel_projector(pool)
-    lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private.gram)
-    learned = jnp.where(publishing[:, None, None], published[None] - lost, 0).sum(0)
-    rank = jnp.trace(range_projector(learned, _ROUNDING))
-    return CommonPrompts(applies, applies & (jnp.abs(rank - jnp.trace(published)) < 0.5))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from crossfeed import theory
 
-from .ecosystems import SEEDS, Case, random_batch, random_case, random_gram, random_shares, stack
+from ..ecosystems import SEEDS, Case, random_batch, random_case, random_gram, random_shares, stack
 
 SLOTS = (6, 8)
 BATCH = 64

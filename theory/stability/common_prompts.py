@@ -1,0 +1,84 @@
+"""Stability if all entities publish labels for the same inputs: a necessary and sufficient criterion."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ..ecosystem import Ecosystem
+from ..linear_algebra import RANK_TOLERANCE, kernel_projector, range_projector
+from ..weights import Weights
+from .lemma1 import PROPORTIONALITY_TOLERANCE
+
+_ROUNDING = 1e-10  # of sums and products of projectors
+
+
+class CommonPrompts(eqx.Module):
+    """Result of `common_prompts`: whether the criterion applies, and whether the ecosystem is stable.
+
+    Attributes:
+        applies: whether all publishing entities publish labels for the same inputs, S_j = c_j S.
+        stable: whether ρ(Q) < 1, where the criterion applies; otherwise False, which then says nothing.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, common_prompts, symmetric_ecosystem
+        >>> result = common_prompts(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5))
+        >>> print(result.applies, result.stable)
+        True True
+    """
+
+    applies: Bool[Array, ""]
+    stable: Bool[Array, ""]
+
+
+def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
+    """Criterion for stability if all entities publish labels for the same inputs (`docs/theory.md`, section 4).
+
+    With S_j = c_j S, ρ(Q) < 1 if and only if the kernels of R_j = ā_j (β_j S~_j + b̄_j S_*), each projected onto the
+    range of S, have only zero in common. R_j is the Gram matrix of the real data that publishing entity j trains on; an
+    entity with α_j = 0 does not read the pool and counts as one with data on all features. For nonsingular S the
+    criterion says that the real data of all publishing entities jointly span the features.
+
+    Args:
+        ecosystem: the ecosystem.
+        weights: weights that are constant over generations, of shape () or (K).
+
+    Returns:
+        Whether the criterion applies, and whether the ecosystem is stable.
+
+    Raises:
+        InvalidInput: the weights change between generations, or their shape does not fit K.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import Weights, common_prompts, symmetric_ecosystem
+        >>> ecosystem = symmetric_ecosystem(2, jnp.eye(3))
+        >>> print(common_prompts(ecosystem, Weights(0.9, 0.5)).stable)
+        True
+        >>> print(common_prompts(ecosystem, Weights(1.0, 0.5)).stable)  # no entity trains on real data
+        False
+    """
+    alpha, beta = weights.per_entity(ecosystem.entities)
+    size = jnp.trace(ecosystem.synthetic.gram, axis1=-2, axis2=-1)
+    publishing = (ecosystem.shares > 0) & (size > 0)
+    pool = ecosystem.pool_gram
+    shape = pool / jnp.trace(pool)
+    off = jnp.linalg.norm(ecosystem.synthetic.gram - size[:, None, None] * shape[None], axis=(-2, -1))
+    applies = (~publishing | (off <= PROPORTIONALITY_TOLERANCE * size)).all()
+
+    def scaled(gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
+        return gram / jnp.maximum(jnp.trace(gram), jnp.finfo(float).tiny)
+
+    def unlearned(alpha: Float[Array, ""], beta: Float[Array, ""], private: Float[Array, "d d"]) -> Float[Array, "d d"]:
+        on_private, on_public, on_pool = (
+            (weight > RANK_TOLERANCE).astype(float) for weight in ((1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha)
+        )
+        known = on_private * scaled(private) + on_public * scaled(ecosystem.public.gram)
+        return on_pool * range_projector(published @ kernel_projector(known) @ published, _ROUNDING)
+
+    published = jnp.eye(ecosystem.dimension) - kernel_projector(pool)
+    lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private.gram)
+    learned = jnp.where(publishing[:, None, None], published[None] - lost, 0).sum(0)
+    rank = jnp.trace(range_projector(learned, _ROUNDING))
+    return CommonPrompts(applies, applies & (jnp.abs(rank - jnp.trace(published)) < 0.5))

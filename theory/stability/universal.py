@@ -1,0 +1,29 @@
+"""Theorem U: a bound for all weights and data (`docs/theory.md`, section 3)."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..ecosystem import Ecosystem
+from ..linear_algebra import kernel_projector
+
+
+def universal_bound(ecosystem: Ecosystem) -> Float[Array, ""]:
+    """Upper bound (1 + √m)/2 of ρ(Q) for all weights, m = min(number of publishing entities, rank S̲) (Theorem U).
+
+    Theorem U is proved in `docs/theory.md`, section 3, and not in the paper.
+
+    Args:
+        ecosystem: the ecosystem.
+
+    Returns:
+        A number of at least 1, without unit. A bound above 1 leaves open whether there is a limit.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.theory import symmetric_ecosystem, universal_bound
+        >>> print(f"{universal_bound(symmetric_ecosystem(2, jnp.eye(3))):.4f}")
+        1.2071
+    """
+    publishing = (ecosystem.shares > 0).sum()
+    rank = ecosystem.dimension - jnp.round(jnp.trace(kernel_projector(ecosystem.pool_gram)))
+    return (1 + jnp.sqrt(jnp.minimum(publishing.astype(rank.dtype), rank))) / 2
