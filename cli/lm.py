@@ -40,6 +40,8 @@ class LmRun:
     """Folder of the run."""
     resume: bool = False
     """Continue an existing run instead of starting one."""
+    extend: bool = False
+    """Continue an existing run with a study that holds more seeds, α, β or generations; what is there is kept."""
     quick: bool = False
     """Run the built-in study: two small models, science and arithmetic, β = 0.5 and α = 0, 0.5, 1; minutes on two cores."""
     shared: Processes = field(default_factory=Processes)
@@ -48,7 +50,7 @@ class LmRun:
         """Run the study, with progress on stderr, and print its tables."""
         from .progress import progress_bar
 
-        leave_at_once(lambda: self.resume)  # before the slow imports that follow
+        leave_at_once(lambda: self.resume or self.extend)  # before the slow imports that follow
         from crossfeed.errors import InvalidInput
         from crossfeed.multihost import together
 
@@ -78,7 +80,7 @@ class LmRun:
                 if now.note and self.shared.process == 0:
                     progress.console.print(now.note, highlight=False, markup=False)
 
-            start_run(study, out, self.resume, listen)
+            start_run(study, out, self.resume, listen, self.extend)
         if self.shared.process == 0:
             LmTable((out,)).run()
             print(out)

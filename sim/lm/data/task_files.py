@@ -1,8 +1,10 @@
 """Tasks and public text from a user's files, or from the `datasets` library by name."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from crossfeed.errors import InvalidInput
@@ -12,10 +14,11 @@ from .tasks import Example, question
 
 _CALCULATOR = re.compile(r"<<[^>]*>>")
 _LAYOUTS = "GSM8K and SciQ have question with answer or correct_answer, ARC has question, choices and answerKey"
+_CHOICES = "question, choices (text and label, or MMLU's list of texts) and an answerKey or answer among the labels"
 
 
 def read_examples(path: Path) -> tuple[Example, ...]:
-    """Examples of a JSONL file in the layout of GSM8K, SciQ (short or full) or ARC.
+    """Examples of a JSONL file in the layout of GSM8K, SciQ (short or full), ARC (two layouts) or MMLU.
 
     GSM8K's calculator annotations <<…>> are removed: they call a tool that the models do not have.
 
@@ -93,11 +96,11 @@ def _hub_records(name: str, split: str) -> Iterator[dict[str, Any]]:
 def _example(record: Any, where: str) -> Example:
     if not isinstance(record, dict):
         raise InvalidInput(f"{where} is not an object: {_LAYOUTS}")
-    if "choices" in record:
-        return _arc(record, where)
     asked = record.get("question")
-    answer = record.get("correct_answer", record.get("answer"))
-    for field, value in (("question", asked), ("answer", answer)):
+    if "choices" in record or (isinstance(asked, dict) and "choices" in asked):
+        return _multiple_choice(record, where)
+    answer = _text(record.get("correct_answer", record.get("answer")))
+    for field, value in (("question", asked), ("answer", answer and _CALCULATOR.sub("", answer))):
         if not isinstance(value, str) or not value.strip():
             raise InvalidInput(f"{where} has no text in '{field}': {_LAYOUTS}")
     assert isinstance(asked, str)
@@ -105,24 +108,45 @@ def _example(record: Any, where: str) -> Example:
     return question(asked, _CALCULATOR.sub("", answer))
 
 
-def _arc(record: dict[str, Any], where: str) -> Example:
-    """Example of an ARC record: choices are a table of columns or a list of records, the question a text or a record."""
+def _multiple_choice(record: dict[str, Any], where: str) -> Example:
+    """Example of a record of ARC or MMLU.
+
+    The question is a text, or a record of `stem` and perhaps `choices`. Choices are a table of columns, a list of records, or
+    a list of texts, which get letters.
+    """
+    asked = record.get("question")
     try:
-        asked, choices = record["question"], record["choices"]
-        asked = asked["stem"] if isinstance(asked, dict) else asked
-        pairs = list(_choices(choices))
-        answer = dict(pairs)[record["answerKey"]]
-        shown = " ".join(f"({label}) {text}" for label, text in pairs)
-        return question(f"{asked.strip()} {shown}", answer)
+        stem, inner = (asked["stem"], asked) if isinstance(asked, dict) else (asked, {})
+        choices = record["choices"] if "choices" in record else inner["choices"]
+        plain = isinstance(choices, list) and not any(isinstance(choice, dict) for choice in choices)
+        pairs = list(zip(ascii_uppercase, map(_text, choices), strict=False) if plain else _labelled(choices))
+        key = record["answerKey"] if "answerKey" in record else record["answer"]
+        if plain and type(key) is int and 0 <= key < len(pairs):  # MMLU counts from 0
+            key = pairs[key][0]
+        labels = [label for label, _ in pairs]
+        answer = dict(pairs)[_text(key)]
+        if not isinstance(stem, str) or not stem.strip() or None in labels or None in (text for _, text in pairs):
+            raise ValueError("no text")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InvalidInput(
-            f"{where} is not an ARC record: question, choices (text and label) and an answerKey among the labels"
-        ) from error
+        raise InvalidInput(f"{where} is not an ARC record: {_CHOICES}") from error
+    if len({*labels}) < len(labels) or (plain and len(choices) > len(pairs)):
+        raise InvalidInput(f"{where} is not an ARC record: two choices have one label, or there are more than 26")
+    if not answer or not answer.strip():
+        raise InvalidInput(f"{where} is not an ARC record: the right choice is empty")
+    shown = " ".join(f"({label}) {text}" for label, text in pairs)
+    return question(f"{stem.strip()} {shown}", answer)
 
 
-def _choices(choices: Any) -> Iterator[tuple[str, str]]:
+def _labelled(choices: Any) -> Iterator[tuple[str | None, str | None]]:
     """Label and text of each choice."""
     if isinstance(choices, dict):
-        yield from zip(choices["label"], choices["text"], strict=True)
+        yield from zip(map(_text, choices["label"]), map(_text, choices["text"]), strict=True)
     else:
-        yield from ((choice["label"], choice["text"]) for choice in choices)
+        yield from ((_text(choice["label"]), _text(choice["text"])) for choice in choices)
+
+
+def _text(value: Any) -> str | None:
+    """A text, or a finite number as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return None if isinstance(value, float) and not math.isfinite(value) else str(value)

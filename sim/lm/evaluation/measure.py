@@ -95,6 +95,20 @@ class Measurer:
         arrays = {name: np.full((generations, *self.sizes.shape(axes)), np.nan) for name, axes in AXES.items()}
         return arrays | {"coordinates": np.full(self.sizes.shape(DRAWN_AXES), np.nan, np.float32)}
 
+    def extended(self, saved: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Arrays of all measures for all generations, with those of a run of fewer generations.
+
+        Args:
+            saved: arrays of that run. Its last generation is not the last here, so that its coordinates are left out.
+        """
+        measures = self.empty()
+        for name, values in saved.items():
+            if name != "coordinates":
+                measures[name][: len(values)] = values
+        whole = len(saved["loss"]) == len(measures["loss"])
+        measures["coordinates"][: 2 if whole else 1] = saved["coordinates"][: 2 if whole else 1]
+        return measures
+
     def generates_text(self, generation: int) -> bool:
         """Whether models generate text to be measured after this generation."""
         return generation % self._study.measures.text_every == 0 or generation == self._study.generations

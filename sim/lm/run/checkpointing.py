@@ -1,6 +1,8 @@
-"""Checkpoints of a run, saved with Orbax after every generation."""
+"""Checkpoints of a run, saved with Orbax after every generation, and checked against their digests when they are read."""
 
+import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,15 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from crossfeed.errors import CrossfeedError
+from crossfeed.atomic_write import atomic_write
+from crossfeed.errors import CrossfeedError, InvalidInput
 from crossfeed.multihost import as_first, first_alone, gathered, together
 
 from ..study.study import Study
 from ..train.population import Population
+from .digests import digests_of_files, digests_of_leaves, first_difference
 
+_DIGESTS, _OLDER = "digests.json", "saved by an older version"
 _METADATA_BYTES = 2**20
 """Upper bound on the bytes that a checkpoint takes beside its arrays."""
 
@@ -32,22 +37,9 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path):
-        here = jax.process_index()
         first_alone(lambda: folder.mkdir(parents=True, exist_ok=True))
-        # Each process has its own manager, so that none waits for another.
-        alone = ocp.options.MultiprocessingOptions(here, {here}, f"process{here}")
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=1,
-            enable_async_checkpointing=False,
-            create=False,
-            multiprocessing_options=alone,
-        )
         self._folder = folder
-        self._manager = ocp.CheckpointManager(
-            folder.resolve(),
-            options=options,
-            item_handlers=ocp.PyTreeCheckpointHandler(multiprocessing_options=alone),
-        )
+        self._manager = _manager(folder)
 
     @property
     def latest(self) -> int | None:
@@ -69,9 +61,22 @@ class Checkpoints:
         if (free := shutil.disk_usage(self._folder).free) < needed:
             raise CrossfeedError(f"{cannot}: {free:,} bytes are free, and {needed:,} needed; {until}")
         try:
+            # The digests come first, so that no checkpoint is without; those of the last one are kept until it is replaced.
+            kept = _read_digests(self._folder)
+            unknown = {"arrays": _OLDER if kept is None else {}}
+            digests = {str(step): (kept or {}).get(str(step), unknown) for step in self._manager.all_steps()}
+            arrays = {"arrays": digests_of_leaves(tree)}
+            self._write_digests(digests | {str(generation): arrays})
             self._manager.save(generation, args=ocp.args.PyTreeSave(tree))
+            self._write_digests({str(generation): arrays | {"files": digests_of_files(self._folder / str(generation))}})
+        except InvalidInput as error:
+            raise CrossfeedError(f"{error}; {until}") from error
         except (OSError, ValueError) as error:  # Orbax raises a ValueError if the disk fills up meanwhile
             raise CrossfeedError(f"{cannot}: {' '.join(str(error).split())[:200]}; {until}") from error
+
+    def _write_digests(self, digests: dict[str, Any]) -> None:
+        with atomic_write(self._folder / _DIGESTS) as part:
+            part.write_text(json.dumps(digests), encoding="utf-8")
 
     def restore(self, like: Any) -> Any:
         """Last pytree, or the part of it that `like` has.
@@ -85,16 +90,90 @@ class Checkpoints:
 
     def _read(self, step: int | None, wanted: Any) -> Any:
         try:
-            return self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
+            _check_files(self._folder)
+            found = self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
+            _check_arrays(self._folder, step, found)
         except Exception as error:  # Orbax raises errors of many types
             raise CrossfeedError(
-                f"{self._folder / str(step)} is damaged ({' '.join(str(error).split())[:200]}): "
-                f"delete {self._folder} and go on with --resume, and it is computed again"
+                f"{self._folder / str(step)} is damaged ({_reason(error)}): with --resume, it is computed again"
             ) from error
+        return found
 
     def close(self) -> None:
         """Release the folder."""
         self._manager.close()
+
+
+def _manager(folder: Path) -> ocp.CheckpointManager:
+    """Manager of the checkpoints in a folder; each process has its own, so that none waits for another."""
+    here = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(here, {here}, f"process{here}")
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=1,
+        enable_async_checkpointing=False,
+        create=False,
+        multiprocessing_options=alone,
+    )
+    handlers = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    return ocp.CheckpointManager(folder.resolve(), options=options, item_handlers=handlers)
+
+
+def _read_digests(folder: Path) -> dict[str, Any] | None:
+    """Digests of the checkpoints in a folder by generation; None if it has none, as those of older versions."""
+    try:
+        digests = json.loads((folder / _DIGESTS).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:  # damaged: as if it had none of any generation
+        return {}
+    return digests if isinstance(digests, dict) else {}
+
+
+def _check_files(folder: Path) -> None:
+    """Raise a ValueError if a file of a checkpoint is not the one that was saved.
+
+    Checked before Orbax reads them, whose threads print pages of errors about damaged files. A run that was killed right after
+    it saved a checkpoint has left no digests of its files, only of its arrays.
+    """
+    for step, digests in (_read_digests(folder) or {}).items():
+        if "files" in digests and (folder / step).is_dir():
+            name = first_difference(digests["files"], digests_of_files(folder / step))
+            if name is not None:
+                raise ValueError(f"{name} is not what was saved")
+
+
+def _check_arrays(folder: Path, step: int | None, tree: Any) -> None:
+    """Raise a ValueError if an array of a checkpoint is not the one that was saved."""
+    if (digests := _read_digests(folder)) is None:
+        return
+    saved = digests[str(step)]["arrays"] if str(step) in digests else {}
+    for name, digest in digests_of_leaves(tree).items():
+        if saved != _OLDER and saved.get(name) != digest:
+            raise ValueError(f"{name} is not what was saved")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def discard_damaged(folder: Path) -> str | None:
+    """Delete the checkpoints in a folder if the last one is damaged. To be called in one process only.
+
+    Args:
+        folder: folder of checkpoints.
+
+    Returns:
+        Why it is damaged, or None if it is not.
+    """
+    try:
+        _check_files(folder)
+        with closing(_manager(folder)) as manager:
+            if (step := manager.latest_step()) is not None:
+                _check_arrays(folder, step, manager.restore(step, args=ocp.args.PyTreeRestore()))
+        return None
+    except Exception as error:  # Orbax raises errors of many types
+        shutil.rmtree(folder)
+        return _reason(error)
 
 
 def restore_models(checkpoints: Checkpoints, shapes: Population, study: Study) -> Population:

@@ -6,7 +6,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -21,7 +20,7 @@ from ..study.study import Study
 from ..train.population import Population
 from .checkpointing import Checkpoints, restore_models
 from .inputs import read_inputs
-from .precision import in_single_precision
+from .precision import in_single_precision, key_of
 from .run_folder import Cell, cell_folder, check_held, check_inputs, initial_folder, models_of, study_of
 
 _ATTEMPTS, _PAUSE = 5, 0.1  # seconds
@@ -144,7 +143,7 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
         texts = texts.select(kept)
         scored.append(texts)
         prompts = [texts.prompt(i) for i in range(len(texts))]
-        completions = population.generate_text(prompts, greedy, length, jax.random.key(0), _no_report)
+        completions = population.generate_text(prompts, greedy, length, key_of(0), _no_report)
         references = [examples[i].completion for i in kept]
         right.append([accuracy(generated, references) for generated in completions])
     losses = completion_losses(population, scored, length)
@@ -185,7 +184,7 @@ def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> l
     if temperature is not None and not 0 <= temperature < np.inf:
         raise InvalidInput(f"temperature is {temperature}, but must be at least 0 and finite")
     settings = cell.study.pool if temperature is None else replace(cell.study.pool, temperature=temperature)
-    completions = cell.population.generate_text([tokens], settings, longest, jax.random.key(0), _no_report)
+    completions = cell.population.generate_text([tokens], settings, longest, key_of(0), _no_report)
     return [texts[0] for texts in completions]
 
 

@@ -15,6 +15,7 @@ from ..study.study import SCRATCH, EntitySettings, Study, TrainingSettings
 from ..train.population import Population, Report, check_finite
 from .checkpointing import Checkpoints
 from .inputs import Inputs
+from .precision import key_of
 
 
 def model_configs(study: Study, inputs: Inputs) -> list[TransformerConfig]:
@@ -33,7 +34,7 @@ def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[_Base], di
     if SCRATCH not in study.bases:
         return [*study.bases], {name: inputs.pretrained[name].model for name in dict.fromkeys(study.bases)}
     configs = model_configs(study, inputs)
-    return [*configs], {config: Transformer(config, rngs=nnx.Rngs(seed)) for config in dict.fromkeys(configs)}
+    return [*configs], {config: Transformer(config, rngs=nnx.Rngs(key_of(seed))) for config in dict.fromkeys(configs)}
 
 
 def _config(study: Study, entity: EntitySettings, vocabulary: int) -> TransformerConfig:
@@ -89,7 +90,7 @@ class Bases:
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
             self._report(what, 0)
             trained, losses = alone.train([self._rows(training, seed)], training)
-            check_finite(losses, what)
+            check_finite(losses, what, of_steps=True)
             checkpoints.save(0, trained.state)
             self._report("", steps * training.batch * training.length)
         return trained.model(0)

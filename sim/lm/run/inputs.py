@@ -3,16 +3,20 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import numpy as np
 
 from crossfeed.errors import InvalidInput, naming
+from crossfeed.reading import read_bytes
 
 from ..data.tokenizer import Tokenizer, train_tokenizer
 from ..model.formats.pretrained import PretrainedModel, load_pretrained
 from ..study.corpus import Corpus, Material, make_corpus, read_material
 from ..study.study import SCRATCH, Study
+
+_NO_FILES = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True)
@@ -23,24 +27,33 @@ class Inputs:
         material: texts of the study.
         corpus: these texts as tokens.
         tokenizer: tokenizer of all models.
-        pretrained: models that entities start from, by their names in the study; empty where models are new.
+        pretrained: models that entities start from, by their names in the study, in the order in which entities name them;
+            empty where models are new.
+        embedding: hash of the files of the embedding, if it is a folder.
     """
 
     material: Material
     corpus: Corpus
     tokenizer: Tokenizer
     pretrained: Mapping[str, PretrainedModel]
+    embedding: str = _NO_FILES
 
     def fingerprints(self) -> dict[str, str]:
-        """Hashes of the texts and of the pretrained models, which identify both; the keys are those of stored runs."""
+        """Hashes of the texts, the pretrained models and the embedding; the keys are those of stored runs."""
         digest = hashlib.sha256()
-        for _, pretrained in sorted(self.pretrained.items()):
+        for pretrained in self.pretrained.values():
             for leaf in jax.tree.leaves(pretrained.model):
                 digest.update(np.asarray(leaf).tobytes())
         # The corpus holds the first `measures.test_items` tests, but `crossfeed lm evaluate` may ask for more.
         tests = repr([task.test for task in self.material.tasks]).encode()
         texts = hashlib.sha256(self.corpus.fingerprint().encode() + tests).hexdigest()
-        return {"texts": texts, "checkpoints": digest.hexdigest()}
+        configs = repr([pretrained.model.config for pretrained in self.pretrained.values()])
+        return {
+            "texts": texts,
+            "checkpoints": digest.hexdigest(),
+            "configurations": hashlib.sha256(configs.encode()).hexdigest(),
+            "embedding": self.embedding,
+        }
 
 
 def read_inputs(study: Study) -> Inputs:
@@ -52,7 +65,17 @@ def read_inputs(study: Study) -> Inputs:
     pretrained = read_pretrained(study)
     material = read_material(study)
     tokenizer = make_tokenizer(study, material, pretrained)
-    return Inputs(material, make_corpus(study, material, tokenizer), tokenizer, pretrained)
+    corpus = make_corpus(study, material, tokenizer)
+    return Inputs(material, corpus, tokenizer, pretrained, _hash_of_files(Path(study.measures.embedding)))
+
+
+def _hash_of_files(folder: Path) -> str:
+    """Hash of the names and contents of all files below a folder, if there is such a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")) if folder.is_absolute() else ():
+        if path.is_file():
+            digest.update(f"{path.relative_to(folder)} {hashlib.sha256(read_bytes(path)).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def read_pretrained(study: Study) -> dict[str, PretrainedModel]:
@@ -62,7 +85,9 @@ def read_pretrained(study: Study) -> dict[str, PretrainedModel]:
         InvalidInput: one cannot be read, its context is shorter than a row, or their tokenizers differ.
     """
     length, read = study.training.length, {}
-    for name in sorted({*study.bases} - {SCRATCH}):
+    for name in dict.fromkeys(study.bases):
+        if name == SCRATCH:
+            continue
         with naming("model.base" if name == study.model.base else f"the base of entity {study.bases.index(name) + 1}"):
             # Updates at usual learning rates are below the resolution of bfloat16, and float16 overflows.
             read[name] = load_pretrained(
@@ -75,7 +100,12 @@ def read_pretrained(study: Study) -> dict[str, PretrainedModel]:
         if (context := read[name].model.config.context) < length:
             raise InvalidInput(f"training.length is {length}, above the context of {name}, {context}")
     names = list(read)
+    sizes = {name: pretrained.model.config.vocabulary for name, pretrained in read.items()}
     for name in names[1:]:
+        if sizes[name] != sizes[names[0]]:
+            raise InvalidInput(
+                f"{names[0]} has {sizes[names[0]]} tokens and {name} {sizes[name]}, but all entities read what others write"
+            )
         if not read[name].tokenizer.same_as(read[names[0]].tokenizer):
             raise InvalidInput(
                 f"the tokenizers of {names[0]} and {name} differ, but all entities read and write the same tokens"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from zarr.codecs import ZstdCodec
 
 from crossfeed.errors import CrossfeedError, InvalidInput
 
@@ -18,6 +19,7 @@ from ..evaluation.text_measures import DISTINCT
 from ..exchange.sources import SOURCES
 from ..study.corpus import Corpus
 from ..study.study import Study, from_dict
+from .digests import damaged_file, write_sums
 from .run_folder import Cell
 
 _MEASURES, _STUDY, _INPUTS = "measures.zarr", "crossfeed_study", "crossfeed_inputs"
@@ -74,11 +76,17 @@ def write_measures(
         with warnings.catch_warnings():
             # Strings and consolidated metadata are extensions of Zarr 3, which xarray reads.
             warnings.simplefilter("ignore")
-            _replace(folder / _MEASURES, lambda part: data.to_zarr(part, consolidated=True))
+            _replace(folder / _MEASURES, lambda part: _write(data, part))
     except OSError as error:
         raise CrossfeedError(
             f"cannot write {folder / _MEASURES}: {error.strerror or error}; go on with --resume"
         ) from error
+
+
+def _write(data: xr.Dataset, part: Path) -> None:
+    checked = {"compressors": [ZstdCodec(checksum=True)]}
+    data.to_zarr(part, consolidated=True, encoding=dict.fromkeys(data.variables, checked))
+    write_sums(part)
 
 
 def _replace(whole: Path, write: Callable[[Path], object]) -> None:
@@ -106,24 +114,42 @@ def open_measures(folder: Path) -> xr.Dataset:
         not been taken yet.
 
     Raises:
-        InvalidInput: there are no measures, or they cannot be read.
+        InvalidInput: there are no measures, or they cannot be read, are damaged, or of another version.
     """
     failure: Exception = OSError("a run replaces them again and again")
     for _ in range(_ATTEMPTS):
         try:
             before = (folder / _MEASURES).stat()
+            if damaged := damaged_file(folder / _MEASURES):
+                raise ValueError(f"{damaged} is damaged; crossfeed lm run --resume writes them again")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 data = xr.open_zarr(folder / _MEASURES).load()
             if os.path.samestat(before, (folder / _MEASURES).stat()):
-                return data
+                break
             # A run has replaced the store meanwhile: some numbers may be missing, or those of the next generation.
         except Exception as error:  # whatever is at the path
             failure = error
         time.sleep(_PAUSE)
-    raise InvalidInput(
-        f"cannot open the measures of a run at {folder}: {' '.join(str(failure).split())[:200]}"
-    ) from failure
+    else:
+        raise InvalidInput(
+            f"cannot open the measures of a run at {folder}: {' '.join(str(failure).split())[:200]}"
+        ) from failure
+    _check(data, folder / _MEASURES)
+    return data
+
+
+def _check(data: xr.Dataset, path: Path) -> None:
+    """Refuse a store that is not that of a run, or is of another version."""
+    measured_inputs(data)
+    axes = {name: ("generation", *own) for name, own in AXES.items()} | {"coordinates": DRAWN_AXES}
+    wrong = [name for name in ("loss", "similarity", "coordinates", "task", "dataset") if name not in data]
+    wrong += [name for name, own in axes.items() if name in data and data[name].dims != ("seed", "alpha", "beta", *own)]
+    wrong += ["entity"] if data.sizes.get("entity") != len(measured_study(data).entities) else []
+    if not wrong and data.dataset.values.tolist() != [*data.task.values.tolist(), "public"]:
+        wrong = ["dataset"]
+    if wrong:
+        raise InvalidInput(f"{path} is damaged, or of another version of crossfeed: '{wrong[0]}' is not as in a run")
 
 
 def measured_study(data: xr.Dataset) -> Study:
@@ -134,8 +160,16 @@ def measured_study(data: xr.Dataset) -> Study:
 
     Returns:
         The study as it was run.
+
+    Raises:
+        InvalidInput: they do not say it, or are of another version.
     """
-    return from_dict(json.loads(data.attrs[_STUDY]))
+    source = f"the attribute {_STUDY} of the measures"
+    try:
+        values = json.loads(data.attrs[_STUDY])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"{source} is missing or damaged") from error
+    return from_dict(values, source)
 
 
 def measured_inputs(data: xr.Dataset) -> dict[str, str]:
@@ -145,6 +179,12 @@ def measured_inputs(data: xr.Dataset) -> dict[str, str]:
         data: measures, from `open_measures`.
 
     Returns:
-        Fingerprints by 'texts' and 'checkpoints'; empty if the store has none.
+        Fingerprints by what they are of, such as 'texts' and 'checkpoints'; empty if the store has none.
+
+    Raises:
+        InvalidInput: they are damaged.
     """
-    return json.loads(data.attrs.get(_INPUTS, "{}"))
+    try:
+        return dict(json.loads(data.attrs.get(_INPUTS, "{}")))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"the attribute {_INPUTS} of the measures is damaged") from error

@@ -22,6 +22,7 @@ from .checkpointing import Checkpoints, restore_models
 from .initial_models import Bases, model_configs
 from .inputs import Inputs
 from .measures_store import write_measures
+from .precision import key_of
 from .run_folder import Cell, cell_folder, initial_folder
 
 
@@ -92,7 +93,8 @@ class Runner:
                 if as_first(folder.is_dir()):
                     with closing(Checkpoints(folder)) as checkpoints:
                         if checkpoints.latest is not None:
-                            measured[own_folder] = checkpoints.restore({"measures": self.measurer.empty()})["measures"]
+                            saved = checkpoints.restore({"measures": self.measurer.empty()})["measures"]
+                            measured[own_folder] = self.measurer.extended(saved)
         return measured
 
     def _initial(self, seed: int, beta: float) -> Population:
@@ -145,7 +147,7 @@ class Runner:
         alpha = cell.alpha if generation else 0.0
         exchange = f"α {alpha:g}, " if generation else ""
         where = f"seed {seed}, {exchange}β {cell.beta:g}, generation {generation}"
-        key_pool, key_measure = jax.random.split(jax.random.fold_in(jax.random.key(seed), generation))
+        key_pool, key_measure = jax.random.split(jax.random.fold_in(key_of(seed), generation))
         report = partial(self._report_generation, where)
 
         published = draw_prompts(study, corpus, seed, generation)
@@ -155,13 +157,14 @@ class Runner:
         training_sets = pack_training_sets(study, draws, seed, generation)
         report("training", 0)
         trained, losses = learners.train([one.rows for one in training_sets], study.training)
-        check_finite(losses, where)
+        check_finite(losses, where, of_steps=True)
         report("measuring", int(sum(one.tokens.sum() for one in training_sets)))
         measures["training_loss"][generation] = losses.mean(axis=1)
         measures["tokens_read"][generation] = [one.tokens for one in training_sets]
         measures["tokens_counted"][generation] = [one.counted for one in training_sets]
         measures["loss"][generation] = self.measurer.losses(trained)
-        check_finite(measures["loss"][generation], where)  # no training loss is that of the models after the last step
+        # No training loss is that of the models after the last step.
+        check_finite(measures["loss"][generation], where, of_steps=False)
         if self.measurer.generates_text(generation):
             self._measure_texts(trained, generation, key_measure, measures, report)
         return trained

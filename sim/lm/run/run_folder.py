@@ -1,10 +1,11 @@
 """Folder of a run: paths of its parts, and the record of its study."""
 
+import hashlib
 import json
 import platform
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,21 @@ from crossfeed.atomic_write import atomic_write, why_unwritable
 from crossfeed.differences import differences, summary
 from crossfeed.errors import InvalidInput
 from crossfeed.multihost import first_alone
+from crossfeed.reading import read_bytes
 
 from ..data.tokenizer import Tokenizer, read_tokenizer
 from ..model.config import RopeScaling, TransformerConfig
 from ..study.corpus import Corpus
 from ..study.study import Study, from_dict
+from .checkpointing import discard_damaged
+from .digests import digest_of_record
 
 _RECORD, _TOKENIZER, _LOCK = "study.json", "tokenizer.json", ".lock"
+_DIGEST = "sha256"
+_ENTRIES = {
+    *("study", "fingerprints", "part_of_examples_that_fit", "made_with", "tokenizer", "models"),
+    _DIGEST,  # records of older versions have none
+}
 
 
 @dataclass(frozen=True)
@@ -107,18 +116,28 @@ def create_run(
         InvalidInput: the folder is not empty, or cannot be written.
     """
     check_vacant(folder)
+    with atomic_write(folder / _TOKENIZER) as part:
+        tokenizer.save(part)
+        digest = hashlib.sha256(part.read_bytes()).hexdigest()
     record = {
         "study": study.as_dict(),
         "fingerprints": dict(fingerprints),
         "part_of_examples_that_fit": dict(zip(corpus.names, corpus.fitting, strict=True)),
         "made_with": _made_with(),
-        "tokenizer": {"bos": tokenizer.bos, "eos": tokenizer.eos},
+        "tokenizer": {"bos": tokenizer.bos, "eos": tokenizer.eos, _DIGEST: digest},
         "models": [asdict(config) for config in configs],
     }
-    with atomic_write(folder / _TOKENIZER) as part:
-        tokenizer.save(part)
+    _write_record(folder, record)
+
+
+def _write_record(folder: Path, record: dict[str, Any]) -> None:
     with atomic_write(folder / _RECORD) as part:
-        part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(record | {_DIGEST: _digest(record)}, indent=1) + "\n", encoding="utf-8")
+
+
+def _digest(record: dict[str, Any]) -> str:
+    """Digest of a record, but for what only tells how it was made."""
+    return digest_of_record({name: value for name, value in record.items() if name not in ("made_with", _DIGEST)})
 
 
 def _made_with() -> dict[str, Any]:
@@ -131,25 +150,79 @@ def _made_with() -> dict[str, Any]:
     }
 
 
+def restore_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+    """Write the tokenizer of a run again if its file is damaged or missing."""
+    known = read_record(folder)["tokenizer"].get(_DIGEST)
+    path = folder / _TOKENIZER
+    if known and not (path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == known):
+        with atomic_write(path) as part:
+            tokenizer.save(part)
+
+
+def discard_all_damaged(folder: Path) -> list[tuple[Path, str]]:
+    """Folders of damaged checkpoints of a run, which are deleted, and why they were damaged. For one process alone."""
+    places = sorted(place for kind in ("base", "initial", "cells") for place in (folder / kind).glob("*"))
+    found = [(place, discard_damaged(place)) for place in places if place.is_dir()]
+    return [(place, why) for place, why in found if why is not None]
+
+
 def changed_since(folder: Path) -> list[str]:
     """Changes since a run was started that affect rounding, in words."""
     return differences(read_record(folder)["made_with"], _made_with(), "this process")
 
 
-def check_settings(folder: Path, study: Study) -> None:
-    """Check that a run is one of this study.
+def check_settings(folder: Path, study: Study, extend: bool) -> None:
+    """Check that a run is one of this study; the files that both name may lie elsewhere.
+
+    Args:
+        folder: folder of the run.
+        study: the study.
+        extend: whether the study may hold more cells and generations than the run, see `extendable`.
 
     Raises:
         InvalidInput: there is no run, or it has other settings.
     """
-    record = read_record(folder)
     # A setting that the record lacks was added to crossfeed later, and has its default value there.
-    if changed := differences(from_dict(record["study"]).as_dict(), study.as_dict(), "the study"):
+    held = study_of(folder)
+    held = extendable(held, study, folder) if extend else held
+    if changed := differences(held.without_places(), study.without_places(), "the study"):
         raise InvalidInput(f"{folder} holds another study: {summary(changed)}")
 
 
+def extendable(held: Study, study: Study, folder: Path) -> Study:
+    """The study of a run with the seeds, α, β, generations and intervals of measures of another one, which extends it.
+
+    Args:
+        held: study of the run.
+        study: study that extends it.
+        folder: folder of the run, for messages.
+
+    Raises:
+        InvalidInput: the other one lacks what the run holds, or has other generations although the run divides human texts
+            among them.
+    """
+    for name in ("seeds", "alpha", "beta"):
+        for value in getattr(held, name):
+            if value not in getattr(study, name):
+                raise InvalidInput(f"{folder} holds {name} {value:g}, which the study lacks: an extension keeps all")
+    if study.generations < held.generations:
+        raise InvalidInput(f"generations is {study.generations}, but {folder} holds {held.generations}")
+    if study.generations > held.generations and held.pool.fresh:
+        raise InvalidInput(
+            f"generations is {study.generations}, but stays {held.generations}: pool.fresh divides texts among generations"
+        )
+    return replace(
+        held,
+        seeds=study.seeds,
+        alpha=study.alpha,
+        beta=study.beta,
+        generations=study.generations,
+        measures=replace(held.measures, text_every=study.measures.text_every),
+    )
+
+
 def check_inputs(folder: Path, fingerprints: Mapping[str, str]) -> None:
-    """Check that texts and pretrained models are those that a run was started with.
+    """Check that texts, pretrained models and embedding are those that a run was started with.
 
     Args:
         folder: folder of the run.
@@ -159,8 +232,15 @@ def check_inputs(folder: Path, fingerprints: Mapping[str, str]) -> None:
         InvalidInput: they have changed, or there is no run.
     """
     for what, fingerprint in read_record(folder)["fingerprints"].items():
-        if fingerprint != fingerprints[what]:
+        if fingerprint != fingerprints.get(what):
             raise InvalidInput(f"the {what} that {folder} was started with have changed: start a new run")
+
+
+def record_study(folder: Path, study: Study) -> None:
+    """Replace the study in the record of a run, by one that `check_settings` has accepted."""
+    record = read_record(folder)
+    if record["study"] != study.as_dict():
+        _write_record(folder, record | {"study": study.as_dict()})
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -169,17 +249,23 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         InvalidInput: there is no run, or its record is damaged.
     """
+    damaged = f"{folder / _RECORD} is damaged, or of another version of crossfeed"
     try:
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        from_dict(record["study"])
         _configs(record)
         for part in ("fingerprints", "made_with", "tokenizer"):
             dict(record[part])
-        return record
+        study = record["study"]
     except OSError as error:
         raise InvalidInput(f"there is no run at {folder}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{folder / _RECORD} is damaged, or of another version of crossfeed: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidInput(f"{damaged}: {error}") from error
+    from_dict(study, str(folder / _RECORD))
+    if unknown := sorted(record.keys() - _ENTRIES):
+        raise InvalidInput(f"{damaged}: it has the entry '{unknown[0]}'")
+    if record.get(_DIGEST, digest := _digest(record)) != digest:
+        raise InvalidInput(f"{damaged}: its digest is that of other settings")
+    return record
 
 
 def _configs(record: dict[str, Any]) -> list[TransformerConfig]:
@@ -197,7 +283,12 @@ def models_of(folder: Path) -> tuple[list[TransformerConfig], Tokenizer]:
         InvalidInput: as for `read_record`, or the tokenizer is missing or damaged.
     """
     record = read_record(folder)
-    return _configs(record), read_tokenizer(folder / _TOKENIZER, record["tokenizer"]["bos"], record["tokenizer"]["eos"])
+    bos, eos, digest = (record["tokenizer"].get(name) for name in ("bos", "eos", _DIGEST))
+    if digest and digest != hashlib.sha256(read_bytes(folder / _TOKENIZER)).hexdigest():
+        raise InvalidInput(f"{folder / _TOKENIZER} is damaged: with --resume, it is written again")
+    if type(eos) is not int:
+        raise InvalidInput(f"{folder / _RECORD} names no token after a text")
+    return _configs(record), read_tokenizer(folder / _TOKENIZER, bos, eos)
 
 
 def study_of(folder: Path) -> Study:
@@ -206,7 +297,7 @@ def study_of(folder: Path) -> Study:
     Raises:
         InvalidInput: as for `read_record`.
     """
-    return from_dict(read_record(folder)["study"])
+    return from_dict(read_record(folder)["study"], str(folder / _RECORD))
 
 
 def holds_run(folder: Path) -> bool:

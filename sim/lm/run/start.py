@@ -12,18 +12,30 @@ from ..study.study import Study
 from .inputs import left_out, read_inputs
 from .precision import in_single_precision
 from .run import Listener, Progress, Runner
-from .run_folder import changed_since, check_inputs, check_settings, check_vacant, create_run, held
+from .run_folder import (
+    changed_since,
+    check_inputs,
+    check_settings,
+    check_vacant,
+    create_run,
+    discard_all_damaged,
+    held,
+    record_study,
+    restore_tokenizer,
+)
 
 
 @in_single_precision
-def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> None:
-    """Run a study, or resume its run. Where JAX has several processes, all of them call this and must see the same files.
+def start_run(study: Study, folder: Path, resume: bool, listen: Listener, extend: bool = False) -> None:
+    """Run a study, or resume or extend its run. Where JAX has several processes, all of them call this and must see the same files.
 
     Args:
         study: the study, from `read_study`, `parse_study` or `quick_study`.
         folder: folder of the run, which keeps its measures and models.
         resume: whether to go on with the run in the folder; otherwise the folder must not exist or be empty.
         listen: called with the progress, many times per generation.
+        extend: whether to go on with the run in the folder although the study holds more of it: more seeds, values of α or β,
+            or generations, or measures of completions after other generations. What is there is kept.
 
     Raises:
         InvalidInput: the processes cannot divide a batch, or their studies differ; a text, a pretrained model or the embedding
@@ -36,7 +48,8 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
         )
     check_alike(study.fingerprint(), "the settings")
     listen(Progress(0, 1, "reading text", 0))
-    first_alone(lambda: check_settings(folder, study) if resume else check_vacant(folder))
+    resume = resume or extend
+    first_alone(lambda: check_settings(folder, study, extend) if resume else check_vacant(folder))
     with ExitStack() as stack:
         if resume:
             stack.enter_context(held(folder))
@@ -52,9 +65,12 @@ def start_run(study: Study, folder: Path, resume: bool, listen: Listener) -> Non
 
 
 def _check_resumable(folder: Path, runner: Runner) -> list[str]:
-    """Changes since the run was started, in words, if none prevents it from going on."""
+    """Changes since the run was started, in words, if none prevents it from going on; what is damaged is deleted."""
     check_inputs(folder, runner.fingerprints)
-    return [f"{change}: what is computed from here on may differ" for change in changed_since(folder)]
+    restore_tokenizer(folder, runner.tokenizer)
+    record_study(folder, runner.study)
+    damaged = [f"{where} is damaged ({why}), and computed again" for where, why in discard_all_damaged(folder)]
+    return damaged + [f"{change}: what is computed from here on may differ" for change in changed_since(folder)]
 
 
 def _create(folder: Path, runner: Runner) -> None:

@@ -3,9 +3,12 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
+from crossfeed.errors import InvalidInput
 
 PYTHON = "python"
 """Name of the built-in public text, the documentation shipped with Python."""
@@ -224,6 +227,21 @@ class Study:
         """Settings as plain values, which JSON can hold."""
         return json.loads(json.dumps(asdict(self)))
 
+    def without_places(self) -> dict[str, Any]:
+        """Settings as plain values, with numbers in place of the paths of files, which may lie elsewhere on another machine."""
+        numbers: dict[str, str] = {}
+
+        def placeless(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {name: placeless(inner) for name, inner in value.items()}
+            if isinstance(value, list):
+                return [placeless(inner) for inner in value]
+            if isinstance(value, str) and Path(value).is_absolute():
+                return numbers.setdefault(value, f"file {len(numbers) + 1}")
+            return value
+
+        return placeless(self.as_dict())
+
     def fingerprint(self) -> str:
         """Hash of all settings, which identifies the study."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
@@ -239,12 +257,23 @@ SECTIONS = {
 """Tables of a study's TOML file, and the records that hold them."""
 
 
-def from_dict(values: dict[str, Any]) -> Study:
-    """Study from the values of `Study.as_dict`."""
-    sections: dict[str, Any] = {name: settings(**_tupled(values[name])) for name, settings in SECTIONS.items()}
-    entities = tuple(EntitySettings(**entity) for entity in values["entities"])
-    fields: dict[str, Any] = _tupled(values) | sections | {"entities": entities}
-    return Study(**fields)
+def from_dict(values: Any, source: str = "the study") -> Study:
+    """Study from the values of `Study.as_dict`.
+
+    Args:
+        values: the values.
+        source: where they were found, for messages.
+
+    Raises:
+        InvalidInput: they are not those of a study.
+    """
+    try:
+        sections: dict[str, Any] = {name: settings(**_tupled(values[name])) for name, settings in SECTIONS.items()}
+        entities = tuple(EntitySettings(**entity) for entity in values["entities"])
+        fields: dict[str, Any] = _tupled(values) | sections | {"entities": entities}
+        return Study(**fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"{source} is damaged, or of another version of crossfeed: {error}") from error
 
 
 def _tupled(values: dict[str, Any]) -> dict[str, Any]:

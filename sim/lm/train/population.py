@@ -31,21 +31,25 @@ Report = Callable[[str, int], None]
 """Called with what is being done and the number of tokens processed since the last call."""
 
 
-def check_finite(losses: Float[np.ndarray, "entity _"], where: str) -> None:
+def check_finite(losses: Float[np.ndarray, "entity _"], where: str, of_steps: bool) -> None:
     """Check that training has not diverged.
 
     Args:
         losses: losses of training steps or of tests.
         where: seed, cell and generation, for the message.
+        of_steps: whether they are those of training steps, of which the first is that of the untrained model.
 
     Raises:
         CrossfeedError: a loss is not finite; the message names the first entity with such a loss.
     """
     bad = np.flatnonzero(~np.isfinite(losses).all(axis=1))
     if len(bad):
-        raise CrossfeedError(
-            f"{where}: the loss of entity {bad[0] + 1} is not finite; lower the learning rate, and start a new run"
-        )
+        what = f"{where}: the loss of entity {bad[0] + 1} is not finite"
+        if of_steps and not np.isfinite(losses[bad[0], 0]):
+            raise CrossfeedError(
+                f"{what} even before the first step: the model itself gives such numbers for its texts"
+            )
+        raise CrossfeedError(f"{what}; lower the learning rate, and start a new run")
 
 
 @dataclass(frozen=True)

@@ -43,12 +43,14 @@ new_tokens = 8
 _NAME, _VOCABULARY = "llama_tied", 300
 
 
-def write_folder(folder: Path, words: str, dtype: type = np.float32, scale: float = 1.0) -> None:
+def write_folder(
+    folder: Path, words: str, dtype: type = np.float32, scale: float = 1.0, vocabulary: int = _VOCABULARY
+) -> None:
     """A checkpoint whose tokenizer is trained on these words."""
-    write_checkpoint(folder, _NAME, vocab_size=_VOCABULARY, eos_token_id=0, bos_token_id=0)
+    write_checkpoint(folder, _NAME, vocab_size=vocabulary, eos_token_id=0, bos_token_id=0)
     values = {name: (scale * value).astype(dtype) for name, value in tensors(_NAME).items()}
     embedding = "model.embed_tokens.weight"
-    values[embedding] = np.resize(values[embedding], (_VOCABULARY, values[embedding].shape[1]))
+    values[embedding] = np.resize(values[embedding], (vocabulary, values[embedding].shape[1]))
     save_file(values, folder / "model.safetensors", metadata={"format": "pt"})
     train_tokenizer([words], 260).save(folder / "tokenizer.json")
 
@@ -91,6 +93,14 @@ def test_checkpoints_with_other_tokenizers_are_refused(tmp_path):
     (tmp_path / "second" / "config.json").write_text(json.dumps(settings))
     with pytest.raises(InvalidInput, match="differ"):
         read_pretrained(study)
+
+
+def test_models_with_other_numbers_of_tokens_are_refused(tmp_path):
+    """The ids that one samples would mean nothing to the other, whose losses become NaN."""
+    write_folder(tmp_path / "first", "to be or not to be")
+    write_folder(tmp_path / "second", "to be or not to be", vocabulary=290)
+    with pytest.raises(InvalidInput, match=r"first has 300 tokens and .*second 290, but all entities read what others"):
+        read_pretrained(parse_study(STUDY, folder=tmp_path))
 
 
 def test_a_checkpoint_with_less_room_than_a_row_is_refused(tmp_path):

@@ -10,8 +10,10 @@ from crossfeed.sim.lm.data.tokenizer import train_tokenizer
 from crossfeed.sim.lm.model.config import llama_config, opt_config
 from crossfeed.sim.lm.model.transformer import Transformer
 from crossfeed.sim.lm.study.study import PoolSettings
-from crossfeed.sim.lm.train.population import Population
+from crossfeed.sim.lm.train.population import Population, check_finite
 from flax import nnx
+
+from crossfeed.errors import CrossfeedError
 
 CONTEXT = 40
 SETTINGS = PoolSettings(new_tokens=24, temperature=1.0)
@@ -98,3 +100,12 @@ def test_models_of_different_sizes_generate_as_each_alone():
     for text, model, own in zip(together, louder, prompts, strict=True):
         assert text == generate_greedily([model], [own])[0][0].tolist()
     assert len({tuple(text[4:]) for text in together}) == 3
+
+
+def test_a_loss_that_is_not_finite_before_training_is_no_matter_of_the_learning_rate():
+    losses = np.array([[1.0, 2.0], [np.nan, np.nan]])
+    with pytest.raises(CrossfeedError, match="here: the loss of entity 2 is not finite even before the first step"):
+        check_finite(losses, "here", of_steps=True)
+    for measured, of_steps in ((losses[:, ::-1], False), (np.array([[1.0, np.inf]]), True)):
+        with pytest.raises(CrossfeedError, match="is not finite; lower the learning rate"):
+            check_finite(measured, "here", of_steps)

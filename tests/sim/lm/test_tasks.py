@@ -100,6 +100,22 @@ LAYOUTS = {
         {"question": "Q", "choices": [{"label": "1", "text": "x"}, {"label": "2", "text": "y"}], "answerKey": "1"},
         question("Q (1) x (2) y", "x"),
     ),
+    "ARC as published": (
+        {
+            "id": "x",
+            "question": {"stem": "Q", "choices": [{"text": "x", "label": "A"}, {"text": "y", "label": "B"}]},
+            "answerKey": "B",
+        },
+        question("Q (A) x (B) y", "y"),
+    ),
+    "ARC with numbers": (
+        {"question": "Q", "choices": {"label": ["1", 2], "text": ["x", 7]}, "answerKey": 2},
+        question("Q (1) x (2) 7", "7"),
+    ),
+    "MMLU": ({"question": "Q", "subject": "s", "choices": ["x", "y"], "answer": 1}, question("Q (A) x (B) y", "y")),
+    "MMLU with a letter": ({"question": "Q", "choices": ["x", "y"], "answer": "A"}, question("Q (A) x (B) y", "x")),
+    "a number": ({"question": "Q", "answer": 4}, question("Q", "4")),
+    "a fraction": ({"question": "Q", "answer": 2.5}, question("Q", "2.5")),
 }
 
 
@@ -123,6 +139,21 @@ GOOD = json.dumps(LAYOUTS["SciQ"][0]) + "\n"
         (GOOD + "[1]\n", "line 2 is not an object"),
         (GOOD + '{"question": "Q\\ud83d", "answer": "x"}\n', r"line 2 holds \\ud83d, an unpaired surrogate"),
         (GOOD + '{"question": "Q", "choices": [], "answerKey": "A"}\n', "line 2 is not an ARC record"),
+        (GOOD + '{"question": "Q", "answer": "<<2+2=4>>"}\n', "line 2 has no text in 'answer'"),
+        (GOOD + '{"question": "Q", "answer": true}\n', "line 2 has no text in 'answer'"),
+        (GOOD + '{"question": "Q", "answer": NaN}\n', "line 2 has no text in 'answer'"),
+        (
+            GOOD + '{"question": "Q", "choices": {"text": [" ", "b"], "label": ["A", "B"]}, "answerKey": "A"}\n',
+            "line 2 is not an ARC record: the right choice is empty",
+        ),
+        (
+            GOOD + '{"question": "Q", "choices": {"text": ["a", "b"], "label": ["A", "A"]}, "answerKey": "A"}\n',
+            "line 2 is not an ARC record: two choices have one label",
+        ),
+        (GOOD + '{"question": "Q", "choices": ["a", "b"], "answer": 2}\n', "line 2 is not an ARC record: question, ch"),
+        (GOOD + '{"question": "Q", "choices": ["a", "b"], "answer": -1}\n', "line 2 is not an ARC record"),
+        (GOOD + '{"question": {"stem": 1, "choices": ["a"]}, "answer": 0}\n', "line 2 is not an ARC record"),
+        (GOOD + '{"question": {"choices": ["a"]}, "answer": 0}\n', "line 2 is not an ARC record"),
         ("\n", "is empty"),
         (GOOD.encode() + b"\xff\n", "line 2 is not UTF-8 text: byte 0xff"),
     ],
