@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from .interruption import leave_at_once
-from .output import print_json, print_table
+from .output import plain, print_json, print_table
 from .processes import Processes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xarray import Dataset
+
     from ..figures.lm.tables import Table
 
 _RunFolder = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
@@ -91,37 +95,70 @@ class LmTable:
     """Print tables of runs: losses and similarity, first → last, and the pattern score if the run has the form of the paper's.
 
     Losses that fall by more than 0.1 are green, those that rise so are red. Several runs that differ in seeds, α and β make
-    one table.
+    one table. Runs that differ in more are shown side by side, after a table of the settings that differ.
     """
 
     runs: _RunFolders
     """Folders of runs."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: only print)")] = None
     """File to write the tables to, in Markdown."""
+    json: bool = False
+    """Print one JSON object."""
+    csv: bool = False
+    """Print the numbers as CSV."""
 
     def run(self) -> None:
         """Print the tables, and write them if a file is named."""
         from crossfeed.atomic_write import atomic_write
         from crossfeed.errors import InvalidInput
 
-        from ..figures.lm.runs import open_runs
+        from ..figures.lm.comparison import settings_table, side_by_side
+        from ..figures.lm.runs import open_groups
         from ..figures.lm.tables import loss_table, score_lines, similarity_table
 
-        data = open_runs(self.runs)
-        tables = [loss_table(data)]
-        if data.sizes["entity"] > 1:
-            tables.append(similarity_table(data))
-        try:
-            scores = score_lines(data)
-        except InvalidInput as reason:
-            scores = [f"no pattern score: {reason}"]
+        if self.json and self.csv:
+            raise InvalidInput("give either --json or --csv")
+        groups = open_groups(self.runs)
+        losses = {name: loss_table(data) for name, data in groups.items()}
+        similarities = {name: similarity_table(data) for name, data in groups.items() if data.sizes["entity"] > 1}
+        several = len(groups) > 1
+        tables = [settings_table(groups)] if several else []
+        tables += [
+            side_by_side(kind) if several else next(iter(kind.values())) for kind in (losses, similarities) if kind
+        ]
+        scores = []
+        for name, data in groups.items():
+            scores += [f"{name}:"] if several else []
+            try:
+                scores += score_lines(data)
+            except InvalidInput as reason:
+                scores.append(f"no pattern score: {reason}")
         if self.out:  # first, since a reader of stdout may stop early
             text = "\n".join([*(table.markdown() for table in tables), *(f"    {line}" for line in scores)]) + "\n"
             with atomic_write(self.out) as part:
                 part.write_text(text, encoding="utf-8")
+        if self.json or self.csv:
+            self._print_numbers(groups)
+            return
         for table in tables:
             _print(table)
         print("\n".join(scores))
+
+    def _print_numbers(self, groups: Mapping[str, Dataset]) -> None:
+        """Print the numbers of the tables for programs."""
+        import csv
+        import sys
+
+        from ..figures.lm.comparison import records, settings_table
+
+        rows = [record for name, data in groups.items() for record in records(name, data)]
+        if self.csv:
+            writer = csv.DictWriter(sys.stdout, rows[0].keys(), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({name: plain(value) for name, value in record.items()} for record in rows)
+            return
+        differing = {row[0].text: [cell.text for cell in row[1:]] for row in settings_table(groups).rows}
+        print_json({"runs": list(groups), "settings": differing, "rows": rows})
 
 
 def _print(table: Table) -> None:

@@ -18,7 +18,7 @@ _WIDTH_IN_FILES = 160
 
 def print_json(values: Mapping[str, object]) -> None:
     """Print one JSON object; arrays become lists, and NaN and infinities become null."""
-    print(json.dumps({name: _plain(value) for name, value in values.items()}, allow_nan=False))
+    print(json.dumps({name: plain(value) for name, value in values.items()}, allow_nan=False))
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -85,9 +85,12 @@ def shown(value: object) -> str:
     return str(plain)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Value as JSON can hold it: arrays as lists, NaN and infinities as None."""
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())  # pyright: ignore[reportAttributeAccessIssue]
+        return plain(value.tolist())  # pyright: ignore[reportAttributeAccessIssue]
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

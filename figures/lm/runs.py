@@ -1,5 +1,6 @@
 """Measures of several language-model runs together, and their statistics over seeds."""
 
+import json
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -26,9 +27,36 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
         InvalidInput: no folder is given, one holds no run, two runs share a cell, or they differ in other axes, settings, texts
             or checkpoints.
     """
+    return _joined(folders, _opened(folders))
+
+
+def open_groups(folders: Sequence[Path]) -> dict[str, xr.Dataset]:
+    """Measures of runs, joined where they differ in seeds, α and β only, by the names of their folders.
+
+    Args:
+        folders: those of the runs, at least one.
+
+    Raises:
+        InvalidInput: no folder is given, one holds no run, or two runs of one group share a cell.
+    """
+    groups: dict[str, list[tuple[Path, xr.Dataset]]] = {}
+    for folder, data in zip(folders, _opened(folders), strict=True):
+        key = json.dumps([_settings(data), measured_inputs(data), data.task.values.tolist()], sort_keys=True)
+        groups.setdefault(key, []).append((folder, data))
+    return {
+        ", ".join(str(folder) for folder, _ in group): _joined(*map(list, zip(*group, strict=True)))
+        for group in groups.values()
+    }
+
+
+def _opened(folders: Sequence[Path]) -> list[xr.Dataset]:
     if not folders:
         raise InvalidInput("runs is missing: name the folder of at least one run")
-    opened = [open_measures(folder) for folder in folders]
+    return [open_measures(folder) for folder in folders]
+
+
+def _joined(folders: Sequence[Path], opened: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Measures of runs that fit together."""
     for other, there in zip(opened[1:], folders[1:], strict=True):
         if changed := differences(_settings(opened[0]), _settings(other), str(there)):
             raise InvalidInput(f"{folders[0]} and {there} do not fit together: {summary(changed)}")
@@ -52,9 +80,8 @@ def open_runs(folders: Sequence[Path]) -> xr.Dataset:
 
 def _settings(data: xr.Dataset) -> dict[str, Any]:
     """Settings that runs must have in common to be shown together."""
-    return {
-        name: value for name, value in measured_study(data).as_dict().items() if name not in ("seeds", "alpha", "beta")
-    }
+    settings = measured_study(data).without_places()
+    return {name: value for name, value in settings.items() if name not in ("seeds", "alpha", "beta")}
 
 
 def over_seeds(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

@@ -58,7 +58,7 @@ def _line(cells: Iterable[str]) -> str:
 
 def loss_table(data: xr.Dataset) -> Table:
     """Table of first → last test loss of every entity on every task, in nats per token, as mean ± standard deviation over seeds."""
-    first, last = _ends(data.loss.sel(dataset=data.task.values))
+    first, last = first_and_last(data.loss.sel(dataset=data.task.values))
     rows = []
     for entity, (place, task) in product(data.entity.values, enumerate(data.task.values)):
         at = {"entity": entity, "dataset": task}
@@ -69,7 +69,7 @@ def loss_table(data: xr.Dataset) -> Table:
 
 def similarity_table(data: xr.Dataset) -> Table:
     """Table of first → last cosine similarity between the completions of two models, averaged over pairs of models."""
-    first, last = _ends(_between(data.similarity))
+    first, last = first_and_last(between_models(data.similarity))
     rows = []
     for dataset in data.dataset.values:
         at = {"dataset": dataset}
@@ -77,8 +77,8 @@ def similarity_table(data: xr.Dataset) -> Table:
     return Table(f"Similarity between models{_seeds(data)}", _header(data), tuple(rows))
 
 
-def _between(similarity: xr.DataArray) -> xr.DataArray:
-    """Mean over pairs of different entities."""
+def between_models(similarity: xr.DataArray) -> xr.DataArray:
+    """Mean over pairs of different entities of what is measured between them."""
     return similarity.where(similarity.entity != similarity.other).mean(("entity", "other"))
 
 
@@ -115,7 +115,7 @@ def run_directions(data: xr.Dataset) -> np.ndarray:
     levels = set(LEVELS)
     if data.sizes["entity"] != 2 or not levels <= set(data.alpha.values) or not levels <= set(data.beta.values):
         raise InvalidInput("the pattern score needs two entities and α and β of 0, 0.5 and 1")
-    first, last = (values.mean("seed") for values in _ends(data.loss.sel(dataset=data.task.values)))
+    first, last = (values.mean("seed") for values in first_and_last(data.loss.sel(dataset=data.task.values)))
     if last.sel(alpha=list(LEVELS), beta=list(LEVELS)).isnull().any():
         raise InvalidInput("the run is not finished: some of its losses are missing")
     tasks = data.task.values
@@ -131,7 +131,7 @@ def run_directions(data: xr.Dataset) -> np.ndarray:
     return direction(ends[0], ends[1])
 
 
-def _ends(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+def first_and_last(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     """Values of the first and last generation; seeds that are not finished are left out of both, unless none is."""
     first, last = values.isel(generation=0), values.isel(generation=-1)
     finished = last.notnull()

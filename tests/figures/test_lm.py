@@ -1,5 +1,6 @@
 """Tables and figures of language-model runs, with seeds that are missing, unfinished or alone."""
 
+import csv
 import json
 import warnings
 from dataclasses import replace
@@ -191,3 +192,99 @@ def test_embeddings_are_those_of_the_first_finished_seed():
     assert figure.get_supxlabel().endswith("seed 7")
     with pytest.raises(InvalidInput, match="not finished"):
         embedding_figure(unfinished(measures([3]), 3), 0.5)
+
+
+def with_rate(data: xr.Dataset, rate: float) -> xr.Dataset:
+    """The same, of a study with another learning rate."""
+    study = replace(STUDY, training=replace(STUDY.training, learning_rate=rate))
+    return data.assign_attrs(crossfeed_study=json.dumps(study.as_dict()))
+
+
+@pytest.fixture
+def slow_and_fast(tmp_path) -> tuple[Path, ...]:
+    """Two runs that fit together, and one of another learning rate and with fewer α."""
+    slow = [saved(with_rate(measures([seed]), 0.25), tmp_path / f"slow{seed}") for seed in (0, 1)]
+    return (*slow, saved(with_rate(measures([0], alphas=[0.5]), 0.5), tmp_path / "fast"))
+
+
+def test_runs_of_other_settings_stand_side_by_side_below_what_differs(slow_and_fast, tmp_path, capsys):
+    LmTable(slow_and_fast, tmp_path / "table.md").run()
+    settings, losses, similarities, *_ = (tmp_path / "table.md").read_text().split("\n\n**")
+    slow, fast = ", ".join(map(str, slow_and_fast[:2])), str(slow_and_fast[2])
+    assert settings.splitlines()[2:] == [
+        f"|  | {slow} | {fast} |",
+        "| --- | --- | --- |",
+        "| alpha | [0.0, 0.5, 1.0] | [0.5] |",
+        "| seed | [0, 1] | [0] |",
+        "| training.learning_rate | 0.25 | 0.5 |",
+    ]
+    assert losses.startswith("Test loss, first → last generation**")
+    rows = [line.split(" | ") for line in losses.splitlines() if "M1 on T1" in line]
+    assert [row[1] for row in rows] == [slow, fast]
+    assert [row[2:5] for row in rows] == [
+        ["3.00 → 2.95 ± 0.07", "3.00 → 2.45 ± 0.07 ▼", "3.00 → 1.95 ± 0.07 ▼"],
+        ["", "3.00 → 2.50 ▼", ""],
+    ]
+    assert similarities.startswith("Similarity between models**")
+    assert "training.learning_rate" in capsys.readouterr().out
+
+
+def test_numbers_of_tables_for_programs(slow_and_fast, capsys):
+    LmTable(slow_and_fast, csv=True).run()
+    printed = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    LmTable(slow_and_fast, json=True).run()
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["settings"]["training.learning_rate"] == ["0.25", "0.5"]
+    assert [
+        {name: "" if value is None else str(value) for name, value in row.items()} for row in answer["rows"]
+    ] == printed
+    (row,) = [
+        row
+        for row in answer["rows"]
+        if (row["runs"], row["measure"], row["entity"], row["dataset"], row["alpha"], row["beta"])
+        == (answer["runs"][0], "loss", 2, "a", 0.5, 1.0)
+    ]
+    assert (row["seeds"], row["first"]) == (2, 3.0)
+    assert row["last"] == pytest.approx(3 - 1.55)
+    assert row["deviation"] == pytest.approx(0.1 / 2**0.5)
+    assert len(printed) == (9 + 3) * (2 * 2 + 3)
+    with pytest.raises(InvalidInput, match="give either --json or --csv"):
+        LmTable(slow_and_fast, json=True, csv=True).run()
+
+
+def test_runs_whose_texts_lie_elsewhere_join(tmp_path):
+    folders = []
+    for seed, home in enumerate(("/home/one", "/home/two")):
+        entities = tuple(replace(entity, task=f"{home}/{entity.task}.jsonl") for entity in STUDY.entities)
+        study = replace(STUDY, entities=entities, public=f"{home}/books")
+        data = measures([seed]).assign_attrs(crossfeed_study=json.dumps(study.as_dict()))
+        folders.append(saved(data, tmp_path / f"{seed}"))
+    assert open_runs(folders).sizes["seed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda data: data.drop_attrs(), "attribute crossfeed_study of the measures is missing or damaged"),
+        (
+            lambda data: data.assign_attrs(crossfeed_study="[[["),
+            "crossfeed_study of the measures is missing or damaged",
+        ),
+        (lambda data: data.assign_attrs(crossfeed_study="[1]"), "is damaged, or of another version of crossfeed"),
+        (lambda data: data.assign_attrs(crossfeed_study='{"model": {"x": 1}}'), "is damaged, or of another version"),
+        (
+            lambda data: data.assign_attrs(crossfeed_study=data.attrs["crossfeed_study"].replace("width", "w")),
+            "damaged",
+        ),
+        (lambda data: data.assign_attrs(crossfeed_inputs="3"), "crossfeed_inputs of the measures is damaged"),
+        (lambda data: data.drop_vars("loss"), "'loss' is not as in a run"),
+        (lambda data: data.drop_vars("task"), "'task' is not as in a run"),
+        (lambda data: data.assign_coords(dataset=["a", "b", "publik"]), "'dataset' is not as in a run"),
+        (lambda data: data.isel(entity=[0]), "'entity' is not as in a run"),
+        (lambda data: data.rename(seed="sied"), "'loss' is not as in a run"),
+    ],
+)
+def test_a_store_that_is_not_that_of_a_run_is_one_sentence(change, says, tmp_path):
+    with pytest.raises(InvalidInput, match=says) as caught:
+        open_runs([saved(change(measures([0])), tmp_path)])
+    assert len(str(caught.value).splitlines()) == 1

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from crossfeed.errors import CrossfeedError, InvalidInput
+from crossfeed.random_keys import seeded_key
 
 from ..data.task_files import read_examples
 from ..data.tasks import Example, unique_names
@@ -20,7 +21,7 @@ from ..study.study import Study
 from ..train.population import Population
 from .checkpointing import Checkpoints, restore_models
 from .inputs import read_inputs
-from .precision import in_single_precision, key_of
+from .precision import in_single_precision
 from .run_folder import Cell, cell_folder, check_held, check_inputs, initial_folder, models_of, study_of
 
 _ATTEMPTS, _PAUSE = 5, 0.1  # seconds
@@ -143,7 +144,7 @@ def evaluate_files(cell: OpenCell, files: Sequence[Path], items: int) -> Evaluat
         texts = texts.select(kept)
         scored.append(texts)
         prompts = [texts.prompt(i) for i in range(len(texts))]
-        completions = population.generate_text(prompts, greedy, length, key_of(0), _no_report)
+        completions = population.generate_text(prompts, greedy, length, seeded_key(0), _no_report)
         references = [examples[i].completion for i in kept]
         right.append([accuracy(generated, references) for generated in completions])
     losses = completion_losses(population, scored, length)
@@ -184,7 +185,7 @@ def complete_prompt(cell: OpenCell, prompt: str, temperature: float | None) -> l
     if temperature is not None and not 0 <= temperature < np.inf:
         raise InvalidInput(f"temperature is {temperature}, but must be at least 0 and finite")
     settings = cell.study.pool if temperature is None else replace(cell.study.pool, temperature=temperature)
-    completions = cell.population.generate_text([tokens], settings, longest, key_of(0), _no_report)
+    completions = cell.population.generate_text([tokens], settings, longest, seeded_key(0), _no_report)
     return [texts[0] for texts in completions]
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from flax import nnx
 
+from crossfeed.random_keys import seeded_key
+
 from ..data.texts import Rows, pack
 from ..model.config import TransformerConfig, llama_config
 from ..model.transformer import Transformer
@@ -15,7 +17,6 @@ from ..study.study import SCRATCH, EntitySettings, Study, TrainingSettings
 from ..train.population import Population, Report, check_finite
 from .checkpointing import Checkpoints
 from .inputs import Inputs
-from .precision import key_of
 
 
 def model_configs(study: Study, inputs: Inputs) -> list[TransformerConfig]:
@@ -34,7 +35,9 @@ def _untrained(study: Study, inputs: Inputs, seed: int) -> tuple[list[_Base], di
     if SCRATCH not in study.bases:
         return [*study.bases], {name: inputs.pretrained[name].model for name in dict.fromkeys(study.bases)}
     configs = model_configs(study, inputs)
-    return [*configs], {config: Transformer(config, rngs=nnx.Rngs(key_of(seed))) for config in dict.fromkeys(configs)}
+    return [*configs], {
+        config: Transformer(config, rngs=nnx.Rngs(seeded_key(seed))) for config in dict.fromkeys(configs)
+    }
 
 
 def _config(study: Study, entity: EntitySettings, vocabulary: int) -> TransformerConfig:

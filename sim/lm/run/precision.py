@@ -5,9 +5,8 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Key
+
+from crossfeed.random_keys import pinned_generator
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -22,16 +21,7 @@ def in_single_precision(action: Callable[_Arguments, _Result]) -> Callable[_Argu
     @wraps(action)
     def wrapped(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
         # As decorators they do not nest.
-        with jax.enable_x64(False), jax.default_prng_impl("threefry2x32"), jax.threefry_partitionable(True):
+        with jax.enable_x64(False), pinned_generator():
             return action(*arguments, **named)
 
     return wrapped
-
-
-def key_of(seed: int) -> Key[jax.Array, ""]:
-    """Random key of a seed, that of `jax.random.key` unless `jax_random_seed_offset` is set.
-
-    Args:
-        seed: from 0 to 2³² - 1.
-    """
-    return jax.random.wrap_key_data(jnp.asarray(np.array([0, seed], np.uint32)), impl="threefry2x32")

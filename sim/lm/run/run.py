@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from crossfeed.multihost import as_first, first_alone
+from crossfeed.random_keys import seeded_key
 
 from ..evaluation.measure import Measurer
 from ..exchange.curation import best_completions
@@ -22,7 +23,6 @@ from .checkpointing import Checkpoints, restore_models
 from .initial_models import Bases, model_configs
 from .inputs import Inputs
 from .measures_store import write_measures
-from .precision import key_of
 from .run_folder import Cell, cell_folder, initial_folder
 
 
@@ -147,7 +147,7 @@ class Runner:
         alpha = cell.alpha if generation else 0.0
         exchange = f"α {alpha:g}, " if generation else ""
         where = f"seed {seed}, {exchange}β {cell.beta:g}, generation {generation}"
-        key_pool, key_measure = jax.random.split(jax.random.fold_in(key_of(seed), generation))
+        key_pool, key_measure = jax.random.split(jax.random.fold_in(seeded_key(seed), generation))
         report = partial(self._report_generation, where)
 
         published = draw_prompts(study, corpus, seed, generation)

@@ -14,9 +14,10 @@ import pytest
 import xarray as xr
 from crossfeed.sim.lm import Progress, Study, open_cell, open_measures, parse_study, start_run
 from crossfeed.sim.lm.run.checkpointing import Checkpoints, discard_damaged
-from crossfeed.sim.lm.run.precision import in_single_precision, key_of
+from crossfeed.sim.lm.run.precision import in_single_precision
 
 from crossfeed.errors import CrossfeedError, InvalidInput
+from crossfeed.random_keys import seeded_key
 
 from .tiny_study import TINY, write_texts
 
@@ -132,7 +133,7 @@ def test_a_damaged_record_or_tokenizer_is_named(whole, tmp_path):
 
 
 def test_seeds_mean_the_same_whatever_generator_jax_is_set_to():
-    drawn = in_single_precision(lambda: jax.random.normal(jax.random.split(key_of(7))[0], (5,)))
+    drawn = in_single_precision(lambda: jax.random.normal(jax.random.split(seeded_key(7))[0], (5,)))
     expected = drawn()
     with jax.enable_x64(False):
         np.testing.assert_array_equal(expected, jax.random.normal(jax.random.split(jax.random.key(7))[0], (5,)))
