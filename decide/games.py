@@ -1,0 +1,304 @@
+"""Selfish entities: each chooses its own weights, so that its own error in the limit is small."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from crossfeed.errors import InvalidInput, NoLimit
+
+from ..theory import PAPER, Dataset, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
+from ..theory.linear_algebra import spectral_radius_of
+from ..theory.tracing import is_concrete
+from .best_weights import best_weights
+from .minimization import minimize, spread_starts
+from .objectives import MeanError
+
+Costs = Callable[[Law], Float[Array, " entity"]]
+
+_STARTS = 2  # of a best response, beside the present weights
+_EDGE = 1e-5  # distance from 0 or 1 within which a weight counts as pressed against it
+_DIFFERENCE = 1e-6
+_SHARE, _LEAST_SHARE = 0.7, 0.02  # of the way to the best response that a round goes
+_SETTLED = 1e-7  # largest distance of an equilibrium from the best responses to it
+
+
+def own_task_errors(law: Law) -> Float[Array, " entity"]:
+    """Prediction error of every entity on its own private data: a cost of selfish entities.
+
+    Args:
+        law: joint law of the estimates.
+
+    Returns:
+        The diagonal of `mspe`, in units of σ².
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.decide import own_task_errors
+        >>> from crossfeed.theory import Weights, limit, symmetric_ecosystem
+        >>> print(own_task_errors(limit(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5))).round(4))
+        [1.7188 1.7188]
+    """
+    return jnp.diagonal(mspe(law))
+
+
+def best_responses(
+    ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER, costs: Costs = mse
+) -> tuple[Weights, Float[Array, " entity"]]:
+    """Weights that each entity would choose while all others keep theirs, and the cost it would then have.
+
+    Args:
+        ecosystem: the ecosystem.
+        weights: weights of all entities, constant over generations.
+        workflow: estimator, pool and memory; the paper's if not given.
+        costs: what each entity wants to be small in the limit.
+
+    Returns:
+        The best response of every entity, and its cost if it alone deviates; `inf` where nothing it can do leads to a limit.
+
+    Raises:
+        InvalidInput: the shape of the weights does not fit.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.decide import best_responses
+        >>> from crossfeed.theory import Weights, symmetric_ecosystem
+        >>> responses, costs = best_responses(symmetric_ecosystem(2, jnp.eye(1)), Weights(0.0, 0.5))
+        >>> print(costs.round(4))  # at (0, 0.5) it is 0.5
+        [0.468 0.468]
+    """
+    point = jnp.stack(weights.per_entity(ecosystem.entities))
+    responses, reached = _respond(ecosystem, workflow, costs, point)
+    return Weights(*responses), reached
+
+
+class Equilibrium(eqx.Module):
+    """A Nash equilibrium of entities that choose their own weights, and what it costs.
+
+    Attributes:
+        weights: weights of every entity.
+        costs: cost of every entity; `inf` where the search found no equilibrium.
+        gain: most that an entity could still save by other weights, relative to its cost.
+        spectral_radius: of the best-response map: perturbations of the equilibrium die out, if all respond at once, where it is
+            below one.
+        optimum: cost of every entity at the weights, one α and β per entity, with the smallest mean squared error.
+        optimal_weights: these weights.
+        anarchy: price of anarchy, the mean cost over that at the optimum.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.decide import Equilibrium, equilibria
+        >>> from crossfeed.theory import symmetric_ecosystem
+        >>> isinstance(equilibria(symmetric_ecosystem(2, jnp.eye(1)))[0], Equilibrium)
+        True
+    """
+
+    weights: Weights
+    costs: Float[Array, " entity"]
+    gain: Float[Array, ""]
+    spectral_radius: Float[Array, ""]
+    optimum: Float[Array, " entity"]
+    optimal_weights: Weights
+    anarchy: Float[Array, ""]
+
+
+def equilibria(
+    ecosystem: Ecosystem,
+    workflow: Workflow = PAPER,
+    costs: Costs = mse,
+    *,
+    starts: int = 3,
+    most_rounds: int = 200,
+) -> tuple[Equilibrium, ...]:
+    """Nash equilibria that damped best responses lead to from several starts, the cheapest on average first.
+
+    Each response is itself searched for from several starts. Equilibria that repel best responses are not found.
+
+    Args:
+        ecosystem: the ecosystem.
+        workflow: estimator, pool and memory; the paper's if not given.
+        costs: what each entity wants to be small in the limit.
+        starts: number of starts, at least 1.
+        most_rounds: most best responses of all entities.
+
+    Raises:
+        InvalidInput: there is no start.
+        NoLimit: responses from no start settle.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.decide import equilibria
+        >>> from crossfeed.theory import symmetric_ecosystem
+        >>> nash = equilibria(symmetric_ecosystem(2, jnp.eye(1)))[0]
+        >>> print(f"{nash.weights.alpha[0]:.4f} {nash.weights.beta[0]:.4f} {nash.anarchy:.4f}")
+        0.2296 0.5304 1.0028
+    """
+    if starts < 1:
+        raise InvalidInput(f"starts is {starts}, but must be at least 1")
+    optimal = best_weights(ecosystem, MeanError(), workflow, each="entity").weights
+    optimum = costs(limit(ecosystem, optimal, workflow))
+    first = jnp.stack([optimal.alpha, optimal.beta])
+    others = jax.random.uniform(jax.random.key(0), (starts - 1, *first.shape), first.dtype, 0.05, 0.95)
+    points = jnp.concatenate([first[None], others])
+    responses, best, points = _settle(ecosystem, workflow, costs, points, most_rounds)
+    found: list[Equilibrium] = []
+    for point, response, reached in zip(points, responses, best, strict=True):
+        known = any(jnp.abs(point - jnp.stack([e.weights.alpha, e.weights.beta])).max() < 1e-5 for e in found)
+        if known or jnp.abs(response - point).max() > 1e-4:
+            continue
+        cost, radius = _at(ecosystem, workflow, costs, point)
+        gain = ((cost - reached) / cost).max()
+        found.append(Equilibrium(Weights(*point), cost, gain, radius, optimum, optimal, cost.mean() / optimum.mean()))
+    if not found:
+        raise NoLimit(
+            f"best responses do not settle in {most_rounds} rounds from any start, so no equilibrium was found"
+        )
+    return tuple(sorted(found, key=lambda e: float(e.costs.mean())))
+
+
+def publishing(
+    ecosystem: Ecosystem,
+    weights: Weights,
+    entity: int,
+    factors: Float[Array, " factor"],
+    workflow: Workflow = PAPER,
+    costs: Costs = mse,
+) -> Float[Array, "factor entity"]:
+    """Costs of all entities if one publishes a multiple of what it does: 0 withholds everything, large numbers flood the pool.
+
+    All rows of the pool weigh as much as before, so the multiple c makes S_k into c S_k.
+
+    Args:
+        ecosystem: the ecosystem.
+        weights: weights of all entities, constant over generations.
+        entity: index of the entity that publishes more or less, from 0.
+        factors: multiples, not negative.
+        workflow: estimator, pool and memory; the paper's if not given.
+        costs: what each entity wants to be small in the limit.
+
+    Returns:
+        One row per multiple; `inf` where there is no limit.
+
+    Raises:
+        InvalidInput: there is no such entity, or a multiple is negative.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.decide import publishing
+        >>> from crossfeed.theory import Weights, symmetric_ecosystem
+        >>> print(publishing(symmetric_ecosystem(2, jnp.eye(1)), Weights(0.5, 0.5), 0, jnp.array([0.0, 1.0])).round(3))
+        [[0.514 0.625]
+         [0.573 0.573]]
+    """
+    if not 0 <= entity < ecosystem.entities:
+        raise InvalidInput(f"entity is {entity}, but must lie between 0 and {ecosystem.entities - 1}")
+    if is_concrete(factors) and not ((factors >= 0) & jnp.isfinite(factors)).all():
+        raise InvalidInput(f"factors are {factors.tolist()}, but must not be negative")
+
+    def of(factor: Float[Array, ""]) -> Float[Array, " entity"]:
+        volumes = jnp.ones(ecosystem.entities).at[entity].set(factor)
+        grams = volumes[:, None, None] * ecosystem.synthetic.gram
+        synthetic = Dataset(grams, ecosystem.synthetic.noise_variance)
+        changed = eqx.tree_at(lambda e: e.synthetic, ecosystem, synthetic)
+        return costs(limit(changed, weights, workflow, throw=False))
+
+    return jax.jit(jax.vmap(of))(factors)
+
+
+def _costs(
+    ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"]
+) -> Float[Array, " entity"]:
+    return costs(limit(ecosystem, Weights(*point), workflow, throw=False))
+
+
+_Responses = tuple[Float[Array, "2 entity"], Float[Array, " entity"]]
+
+
+@eqx.filter_jit
+def _respond(ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"]) -> _Responses:
+    """Best responses of all entities, and their costs."""
+
+    def of(entity: Int[Array, ""]) -> tuple[Float[Array, "2"], Float[Array, ""]]:
+        def cost(own: Float[Array, "2"]) -> tuple[Float[Array, ""], None]:
+            return jnp.log(_costs(ecosystem, workflow, costs, point.at[:, entity].set(own))[entity]), None
+
+        present = jnp.clip(point[:, entity], 1e-4, 1 - 1e-4)
+        found = minimize(cost, jnp.concatenate([spread_starts(_STARTS, 2), present[None]]))
+        return found.point, jnp.exp(found.value)
+
+    responses, reached = jax.vmap(of)(jnp.arange(ecosystem.entities))
+    return responses.T, reached
+
+
+_Round = tuple[Float[Array, "start 2 entity"], Float[Array, "start entity"], Float[Array, "start 2 entity"]]
+
+
+_Play = tuple[int | Int[Array, ""], _Round, Float[Array, " start"], Float[Array, " start"]]
+"""Number of the round, its state, what share of the way entities go, and how long their last way was."""
+
+
+@eqx.filter_jit
+def _settle(
+    ecosystem: Ecosystem,
+    workflow: Workflow,
+    costs: Costs,
+    points: Float[Array, "start 2 entity"],
+    most_rounds: int,
+) -> _Round:
+    """Responses, their costs and the weights they answer, after damped rounds in which all entities respond at once.
+
+    The more entities answer each other, the more they overshoot, so damping grows whenever a step is longer than the last.
+    """
+
+    def respond(points: Float[Array, "start 2 entity"]) -> _Round:
+        return *jax.vmap(lambda point: _respond(ecosystem, workflow, costs, point))(points), points
+
+    def length(state: _Round) -> Float[Array, " start"]:
+        return jnp.abs(state[0] - state[2]).max((1, 2))
+
+    def going(carry: _Play) -> Array:
+        number, state, _, _ = carry
+        return (number < most_rounds) & (length(state) > _SETTLED).any()
+
+    def play(carry: _Play) -> _Play:
+        number, state, share, last = carry
+        size = length(state)
+        share = jnp.where(size > last, jnp.maximum(share / 2, _LEAST_SHARE), share)
+        moved = state[2] + share[:, None, None] * (state[0] - state[2])
+        return number + 1, respond(moved), share, size
+
+    share = jnp.full(len(points), _SHARE)
+    return jax.lax.while_loop(going, play, (0, respond(points), share, jnp.full(len(points), jnp.inf)))[1]
+
+
+@eqx.filter_jit
+def _at(
+    ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"]
+) -> tuple[Float[Array, " entity"], Float[Array, ""]]:
+    """Costs, and the spectral radius of the best-response map, by the implicit function theorem.
+
+    Where own slopes vanish, H dx_k = -C dx_others with H the second derivatives of entity k's cost in its own weights. A weight
+    pressed against 0 or 1 stays there.
+    """
+    entities = point.shape[1]
+    everyone = jnp.arange(entities)
+
+    def slopes(flat: Float[Array, " n"]) -> Float[Array, "entity 2"]:
+        jacobian = jax.jacrev(lambda x: _costs(ecosystem, workflow, costs, x.reshape(2, -1)))(flat)
+        return jacobian.reshape(entities, 2, entities)[everyone, :, everyone]
+
+    # By central differences of exact slopes: eigenvalues, which a limit needs, have no second derivatives in JAX.
+    flat = point.reshape(-1)
+    moves = _DIFFERENCE * jnp.eye(len(flat))
+    ahead, behind = (jax.vmap(slopes)(flat[None] + sign * moves) for sign in (1, -1))
+    second = ((ahead - behind) / (2 * _DIFFERENCE)).transpose(1, 2, 0).reshape(entities, 2, 2, entities)
+    free = ((point > _EDGE) & (point < 1 - _EDGE)).astype(point.dtype).T
+    own = second[everyone, :, :, everyone] * free[:, :, None] * free[:, None, :]
+    own = own + jax.vmap(jnp.diag)(1 - free)
+    cross = (second * free[:, :, None, None]).at[everyone, :, :, everyone].set(0)
+    response = -jnp.linalg.solve(own, cross.reshape(entities, 2, -1)).reshape(entities, 2, 2, entities)
+    return _costs(ecosystem, workflow, costs, point), spectral_radius_of(
+        response.transpose(1, 0, 2, 3).reshape(2 * entities, 2 * entities)
+    )
