@@ -24,6 +24,7 @@ from .plot import PlotCommand
 from .predict import PredictCommand
 from .reproduce import FiguresCommand, ReproduceCommand
 from .simulate import SimulateCommand
+from .stability import StabilityCommand
 from .sweep import SweepRun, SweepStatus
 from .trajectory import TrajectoryCommand
 from .verify import VerifyLedger
@@ -64,6 +65,7 @@ Command = (
     Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
     | Annotated[FiguresCommand, tyro.conf.subcommand("figures")]
     | Annotated[LimitCommand, tyro.conf.subcommand("limit")]
+    | Annotated[StabilityCommand, tyro.conf.subcommand("stability")]
     | Annotated[TrajectoryCommand, tyro.conf.subcommand("trajectory")]
     | Annotated[SimulateCommand, tyro.conf.subcommand("simulate")]
     | Annotated[PredictCommand, tyro.conf.subcommand("predict")]

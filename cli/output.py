@@ -21,8 +21,13 @@ def print_json(values: Mapping[str, object]) -> None:
     print(json.dumps({name: plain(value) for name, value in values.items()}, allow_nan=False))
 
 
-def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table on stdout; columns that do not fit are omitted, and the caption says so."""
+def print_table(
+    title: str, header: Sequence[str], rows: Iterable[Sequence[object]], sentences: Sequence[str] = ()
+) -> None:
+    """Print a table on stdout; columns that do not fit are omitted, and the caption says so.
+
+    Columns named in `sentences` hold text, which is broken into lines.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -34,7 +39,10 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[objec
     # As `Text`, since Rich would read markup in a plain string, such as the name of a file.
     table = Table(title=Text(title), title_justify="left", caption=caption)
     for name in header[:fitting]:
-        table.add_column(Text(name), justify="right", no_wrap=True)
+        if name in sentences:
+            table.add_column(Text(name), justify="left", overflow="fold")
+        else:
+            table.add_column(Text(name), justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(shown(value)) for value in row[:fitting]))
     console.print(table)

@@ -8,11 +8,16 @@ from . import consensus as consensus
 from . import errata as errata
 from . import gradient_steps as gradient_steps
 from . import human_authors as human_authors
+from . import knowledge_sharp as knowledge_sharp
 from . import lemma1_beyond as lemma1_beyond
 from . import lemma1_condition as lemma1_condition
+from . import lemma1_extended as lemma1_extended
 from . import lemma1_proof as lemma1_proof
 from . import lemma1_search as lemma1_search
+from . import network_growth as network_growth
 from . import networks as networks
+from . import prompts_bound as prompts_bound
+from . import public_anchor as public_anchor
 from . import ridge as ridge
 from . import symmetric as symmetric
 from . import theorem1 as theorem1

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 from ..ecosystem import Ecosystem
 from ..linear_algebra import RANK_TOLERANCE, kernel_projector, range_projector
 from ..weights import Weights
+from .conditions import CONDITIONS
 from .lemma1 import PROPORTIONALITY_TOLERANCE
 
 _ROUNDING = 1e-10  # of sums and products of projectors
@@ -17,8 +18,11 @@ class CommonPrompts(eqx.Module):
     """Result of `common_prompts`: whether the criterion applies, and whether the ecosystem is stable.
 
     Attributes:
-        applies: whether all publishing entities publish labels for the same inputs, S_j = c_j S.
+        condition: why the criterion does not apply; `CONDITIONS.applies` if it does: all publishing entities publish labels for
+            the same inputs, S_j = c_j S.
         stable: whether ρ(Q) < 1, where the criterion applies; otherwise False, which then says nothing.
+        missing: number of directions that what entities know would have to cover besides for stability; NaN if the criterion
+            does not apply.
 
     Example:
         >>> import jax.numpy as jnp
@@ -28,8 +32,14 @@ class CommonPrompts(eqx.Module):
         True True
     """
 
-    applies: Bool[Array, ""]
+    condition: CONDITIONS
     stable: Bool[Array, ""]
+    missing: Float[Array, ""]
+
+    @property
+    def applies(self) -> Bool[Array, ""]:
+        """Whether the criterion applies."""
+        return self.condition == CONDITIONS.applies
 
 
 def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
@@ -81,4 +91,6 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
     lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private.gram)
     learned = jnp.where(publishing[:, None, None], published[None] - lost, 0).sum(0)
     rank = jnp.trace(range_projector(learned, _ROUNDING))
-    return CommonPrompts(applies, applies & (jnp.abs(rank - jnp.trace(published)) < 0.5))
+    missing = jnp.round(jnp.trace(published) - rank)
+    condition = CONDITIONS.where(applies, CONDITIONS.applies, CONDITIONS.different_prompts)
+    return CommonPrompts(condition, applies & (missing < 0.5), jnp.where(applies, missing, jnp.nan))

@@ -34,7 +34,6 @@ class CONDITIONS(eqx.Enumeration):
     unequal_weights = "the entities do not share α < 1 and β"
     no_private_weight = "private data have no weight, β = 0"
     private_weight = "private data have more weight than among the prompts, β > λ"
-    only_private_weight = "public data have no weight, β = 1, although the prompts are in part public"
     different_prompts = "entities publish labels for different inputs"
 
 

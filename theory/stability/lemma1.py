@@ -20,7 +20,8 @@ class Lemma1(eqx.Module):
     Attributes:
         mixing: λ in (0, 1] with γ S_k = λ S~_k + (1-λ) S_* for all entities that publish; NaN where there is none.
         scale: γ > 0 of the same equation; NaN where there is none.
-        applies: whether the conditions of the lemma hold: such a λ exists, and all entities share α < 1 and 0 < β ≤ λ.
+        condition: why the lemma does not apply; `CONDITIONS.applies` if it does: such a λ exists, and all entities share α < 1
+            and 0 < β ≤ λ.
         bound: 1/(1 + εδ), an upper bound of ρ(Q) below 1; NaN where the lemma does not apply.
 
     Example:
@@ -33,8 +34,13 @@ class Lemma1(eqx.Module):
 
     mixing: Float[Array, ""]
     scale: Float[Array, ""]
-    applies: Bool[Array, ""]
+    condition: CONDITIONS
     bound: Float[Array, ""]
+
+    @property
+    def applies(self) -> Bool[Array, ""]:
+        """Whether the lemma applies."""
+        return self.condition == CONDITIONS.applies
 
 
 def lemma1(ecosystem: Ecosystem, weights: Weights) -> Lemma1:
@@ -64,10 +70,13 @@ def lemma1(ecosystem: Ecosystem, weights: Weights) -> Lemma1:
     alpha, beta = alphas[0], betas[0]
     uniform = (alphas == alpha).all() & (betas == beta).all()
     mixing, scale = _mixture(ecosystem)
-    applies = uniform & (mixing > 0) & (mixing <= 1) & (alpha < 1) & (beta > 0)
-    applies = applies & (beta <= mixing * (1 + PROPORTIONALITY_TOLERANCE))
+    small = beta <= mixing * (1 + PROPORTIONALITY_TOLERANCE)
+    condition = CONDITIONS.where(small, CONDITIONS.applies, CONDITIONS.private_weight)
+    condition = CONDITIONS.where(mixing > 0, condition, CONDITIONS.no_common_mixture)
+    condition = _uniform_weights(uniform & (alpha < 1), beta, condition)
+    applies = condition == CONDITIONS.applies
     bound = lemma1_bound(ecosystem, alpha, beta, jnp.where(applies, mixing, 1.0), jnp.where(applies, scale, 1.0))
-    return Lemma1(mixing, scale, applies, jnp.where(applies, bound, jnp.nan))
+    return Lemma1(mixing, scale, condition, jnp.where(applies, bound, jnp.nan))
 
 
 class Lemma1Beyond(eqx.Module):
@@ -122,9 +131,8 @@ def lemma1_beyond(ecosystem: Ecosystem, weights: Weights) -> Lemma1Beyond:
     alpha, beta = alphas[0], betas[0]
     uniform = (alphas == alpha).all() & (betas == beta).all()
     mixing, scale = _mixture(ecosystem)
-    condition = CONDITIONS.where(uniform & (alpha < 1), CONDITIONS.applies, CONDITIONS.unequal_weights)
-    condition = CONDITIONS.where(beta > 0, condition, CONDITIONS.no_private_weight)
-    condition = CONDITIONS.where(mixing > 0, condition, CONDITIONS.no_common_mixture)
+    mixed = CONDITIONS.where(mixing > 0, CONDITIONS.applies, CONDITIONS.no_common_mixture)
+    condition = _uniform_weights(uniform & (alpha < 1), beta, mixed)
     applies = condition == CONDITIONS.applies
     mixing_, scale_ = jnp.where(applies, mixing, 1.0), jnp.where(applies, scale, 1.0)
     safe_alpha = jnp.where(alpha > 0, alpha, 1.0)
@@ -167,6 +175,12 @@ def lemma1_bound(
     published = jnp.where((ecosystem.shares > 0)[:, None, None], ecosystem.synthetic.gram, 0)
     epsilon = _smallest_eigenvalue(published, pseudo_inverse(surplus * ecosystem.public.gram + ecosystem.pool_gram))
     return jnp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
+
+
+def _uniform_weights(shared: Bool[Array, ""], beta: Float[Array, ""], otherwise: CONDITIONS) -> CONDITIONS:
+    """What is wrong with the weights, or another condition if nothing is."""
+    condition = CONDITIONS.where(beta > 0, otherwise, CONDITIONS.no_private_weight)
+    return CONDITIONS.where(shared, condition, CONDITIONS.unequal_weights)
 
 
 def _smallest_eigenvalue(grams: Float[Array, "entity d d"], inverse: Float[Array, "d d"]) -> Float[Array, ""]:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 _STARTS = 8
-_MOST_STEPS = 500
+_MOST_STEPS = 300
 _CONVERGED = 1e-14  # relative increase per step
 _LEAST_SHARE = 1e-9  # of one norm in the sum, in the certificate
 _TINY = 1e-300
@@ -36,58 +36,55 @@ def largest_sum_of_norms(matrices: Float[Array, "entity d d"]) -> SumOfNorms:
     sum, Σ_j |B_j x| ≤ (Σ_j |B_j x|²/c_j)^{1/2} ≤ λ_max(Σ_j B_j²/c_j)^{1/2}, which the end points of all ascents make small.
     Derivatives are those at fixed end points, as for every maximum.
     """
-    size = matrices.shape[-1]
     squares = matrices @ matrices
-    fixed = jax.lax.stop_gradient(squares)
-    random = jax.random.normal(jax.random.key(0, impl="threefry2x32"), (_STARTS, size, 1), dtype=float)
-    ends = jax.vmap(lambda start: _ascend(fixed, start))(random)
-    relaxed = _ascend(fixed, jnp.eye(size))
-    norms = jax.vmap(lambda end: _norms(fixed, end))(ends)
-    direction = ends[jnp.argmax(norms.sum(1)), :, 0]
+    ends, norms = _ascend(jax.lax.stop_gradient(squares))
+    direction = ends[jnp.argmax(norms[:-1].sum(1)), :, 0]
 
     def certificate(norms: Float[Array, " entity"]) -> Float[Array, ""]:
         shares = jnp.maximum(norms / jnp.maximum(norms.sum(), _TINY), _LEAST_SHARE)
         bound = jnp.einsum("kij,k->ij", squares, shares.sum() / shares)
         return jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(bound)[-1], _TINY))
 
-    shares_of = jnp.concatenate([norms, _norms(fixed, relaxed)[None]])
     total = matrices.sum(0)
     terms = jnp.minimum(jnp.linalg.eigvalsh(matrices)[:, -1].sum(), jnp.trace(total))
     schwarz = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(total)[-1] * terms, _TINY))
-    upper = jnp.minimum(jax.vmap(certificate)(shares_of).min(), schwarz)
+    upper = jnp.minimum(jax.vmap(certificate)(norms).min(), schwarz)
     image = matrices @ direction
     lengths = jnp.sqrt(jnp.maximum((image**2).sum(1), _TINY))
     return SumOfNorms(lengths.sum(), direction, jnp.maximum(upper, lengths.sum()))
 
 
-def _norms(squares: Float[Array, "entity d d"], factor: Float[Array, "d n"]) -> Float[Array, " entity"]:
-    """(tr B_j² YY')^{1/2}."""
-    return jnp.sqrt(jnp.maximum(jnp.einsum("kij,ij->k", squares, factor @ factor.T), 0))
+# Step, factors Y, the norms (tr B_j² YY')^{1/2}, and their sums one step before; one entry per start.
+_State = tuple[Int[Array, ""], Float[Array, "start d d"], Float[Array, "start entity"], Float[Array, " start"]]
 
 
-# Step, factor, value, and the value one step before.
-_State = tuple[Int[Array, ""], Float[Array, "d n"], Float[Array, ""], Float[Array, ""]]
+def _ascend(squares: Float[Array, "entity d d"]) -> tuple[Float[Array, "start d d"], Float[Array, "start entity"]]:
+    """End points Y of the ascents, of Frobenius norm one, and their norms: random vectors in the first column, and last Y = I."""
+    size = squares.shape[-1]
+    flat = squares.reshape(len(squares), -1)
+    random = jax.random.normal(jax.random.key(0, impl="threefry2x32"), (_STARTS, size, 1), dtype=float)
+    vectors = jnp.pad(random, ((0, 0), (0, 0), (0, size - 1)))
 
-
-def _ascend(squares: Float[Array, "entity d d"], start: Float[Array, "d n"]) -> Float[Array, "d n"]:
-    """End point of the ascent, of Frobenius norm one."""
+    def norms_of(factors: Float[Array, "start d d"]) -> Float[Array, "start entity"]:
+        outer = (factors @ factors.mT).reshape(len(factors), -1)
+        return jnp.sqrt(jnp.maximum(outer @ flat.T, 0))
 
     def going(state: _State) -> Array:
-        step, _, value, before = state
-        return (step < _MOST_STEPS) & (value > before * (1 + _CONVERGED))
+        step, _, norms, before = state
+        return (step < _MOST_STEPS) & (norms.sum(1) > before * (1 + _CONVERGED)).any()
 
     def ascend(state: _State) -> _State:
-        step, factor, value, _ = state
-        norms = _norms(squares, factor)
+        step, factors, norms, _ = state
         weights = jnp.where(norms > 0, 1 / jnp.where(norms > 0, norms, 1), 0)
-        moved = jnp.einsum("kij,k->ij", squares, weights) @ factor
-        moved = jax.lax.select((moved != 0).any(), _unit(moved), factor)
-        return step + 1, moved, _norms(squares, moved).sum(), value
+        moved = (weights @ flat).reshape(factors.shape) @ factors
+        moved = jnp.where((moved != 0).any((1, 2), keepdims=True), _unit(moved), factors)
+        return step + 1, moved, norms_of(moved), norms.sum(1)
 
-    first = _unit(start)
-    value = _norms(squares, first).sum()
-    return jax.lax.while_loop(going, ascend, (jnp.asarray(0), first, value, jnp.zeros_like(value)))[1]
+    first = _unit(jnp.concatenate([vectors, jnp.eye(size)[None]]))
+    norms = norms_of(first)
+    _, ends, norms, _ = jax.lax.while_loop(going, ascend, (jnp.asarray(0), first, norms, 0 * norms.sum(1)))
+    return ends, norms
 
 
-def _unit(factor: Float[Array, "d n"]) -> Float[Array, "d n"]:
-    return factor / jnp.sqrt(jnp.maximum((factor**2).sum(), _TINY))
+def _unit(factors: Float[Array, "start d d"]) -> Float[Array, "start d d"]:
+    return factors / jnp.sqrt(jnp.maximum((factors**2).sum((1, 2), keepdims=True), _TINY))
