@@ -92,6 +92,9 @@ from .stability import lemma1_beyond as lemma1_beyond
 from .stability import lemma1_bound as lemma1_bound
 from .stability import lemma1_extended as lemma1_extended
 from .stability import prompt_bound as prompt_bound
+from .stability import random_growth as random_growth
+from .stability import random_misaligned as random_misaligned
+from .stability import random_threshold as random_threshold
 from .stability import sharp_knowledge_bound as sharp_knowledge_bound
 from .stability import universal_bound as universal_bound
 from .stability import worst_private_data as worst_private_data

@@ -5,6 +5,7 @@ from functools import partial
 
 from ..page import write_page
 from ..report import Report, Request
+from ..stability import breaking, safety
 from ..workflows import accumulation, curation, different_truths, one_and_many, under_training, universality
 from . import phase_diagrams, stability, trajectories, volume
 from .sizes import FULL, QUICK, Sizes
@@ -31,6 +32,8 @@ GALLERY: dict[str, Callable[[Request, Sizes], Report]] = {
     "under-training": _without_sweep(under_training.draw),
     "universality": _without_sweep(universality.draw),
     "curation": _without_sweep(curation.draw),
+    "what makes an ecosystem safe": _without_sweep(safety.draw),
+    "what breaks an ecosystem": _without_sweep(breaking.draw),
 }
 
 

@@ -14,7 +14,15 @@ from ...theory.law import Law
 from ...theory.measures import mse, mspe, relative_efficiency
 from ...theory.reasons import reason
 from ...theory.results import RESULTS
-from ...theory.stability import common_prompts, lemma1, universal_bound
+from ...theory.stability import (
+    anchor_bound,
+    common_prompts,
+    knowledge_bound,
+    lemma1,
+    lemma1_extended,
+    prompt_bound,
+    universal_bound,
+)
 from ...theory.transfer import transfer
 from ...theory.weights import Weights
 from ...theory.workflow import PAPER, Workflow
@@ -142,6 +150,11 @@ def _of_paper(long_name: str, compute: Callable[[Point], Array]) -> Quantity:
     return Quantity(long_name, "1", compute, of_paper=True)
 
 
+def _bound(long_name: str, compute: Callable[[Point], Array]) -> Quantity:
+    """A bound that knows which workflows it covers, and is NaN for others."""
+    return Quantity(long_name, "1", compute)
+
+
 QUANTITIES: dict[str, Quantity] = {
     "spectral_radius": _of_limit("spectral radius ρ(Q)", "1", _spectral_radius),
     "reason": Quantity("why a value of the limit is missing", "1", lambda p: p.reason, of_limit=True, dtype="int8"),
@@ -166,6 +179,24 @@ QUANTITIES: dict[str, Quantity] = {
         lambda p: common_prompts(p.ecosystem, p.weights).stable.astype(float),
     ),
     "universal_bound": _of_paper("bound of Theorem U", lambda p: universal_bound(p.ecosystem)),
+    "prompt_bound": _bound("bound of Theorem U*", lambda p: prompt_bound(p.ecosystem, p.workflow).bound),
+    "anchor_bound": _bound(
+        "bound from the public anchor, any private data",
+        lambda p: anchor_bound(p.ecosystem, p.weights, p.workflow).bound_any_private,
+    ),
+    "knowledge_margin": _bound(
+        "least κ minus 1/4", lambda p: knowledge_bound(p.ecosystem, p.weights, p.workflow).margin
+    ),
+    "knowledge_bound": _bound(
+        "bound of Theorem K", lambda p: knowledge_bound(p.ecosystem, p.weights, p.workflow).bound
+    ),
+    "sharp_knowledge_bound": _bound(
+        "bound of Theorem K for one pool", lambda p: knowledge_bound(p.ecosystem, p.weights, p.workflow).sharp
+    ),
+    "lemma1_extended_bound": _bound(
+        "bound of Lemma 1 with weights of its own per entity",
+        lambda p: lemma1_extended(p.ecosystem, p.weights, p.workflow).bound,
+    ),
     "mse_trajectory": Quantity("MSE", "σ²", lambda p: p.each(p.mse_trajectory), ("generation", "entity")),
     "mean_mse_trajectory": Quantity("mean MSE", "σ²", lambda p: p.mean(p.mse_trajectory), ("generation",)),
     "monte_carlo_mse": Quantity(

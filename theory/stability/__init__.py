@@ -18,4 +18,7 @@ from .lemma1_extended import lemma1_extended as lemma1_extended
 from .prompts import PromptBound as PromptBound
 from .prompts import prompt_bound as prompt_bound
 from .prompts import worst_private_data as worst_private_data
+from .random_ecosystems import random_growth as random_growth
+from .random_ecosystems import random_misaligned as random_misaligned
+from .random_ecosystems import random_threshold as random_threshold
 from .universal import universal_bound as universal_bound

@@ -60,6 +60,12 @@ EXACT = {
     "lemma1_bound": ((), lambda of: theory.lemma1(of.ecosystem, of.weights).bound),
     "common_prompts_stable": ((), lambda of: theory.common_prompts(of.ecosystem, of.weights).stable.astype(float)),
     "universal_bound": ((), lambda of: theory.universal_bound(of.ecosystem)),
+    "prompt_bound": ((), lambda of: theory.prompt_bound(of.ecosystem).bound),
+    "anchor_bound": ((), lambda of: theory.anchor_bound(of.ecosystem, of.weights).bound_any_private),
+    "knowledge_margin": ((), lambda of: theory.knowledge_bound(of.ecosystem, of.weights).margin),
+    "knowledge_bound": ((), lambda of: theory.knowledge_bound(of.ecosystem, of.weights).bound),
+    "sharp_knowledge_bound": ((), lambda of: theory.knowledge_bound(of.ecosystem, of.weights).sharp),
+    "lemma1_extended_bound": ((), lambda of: theory.lemma1_extended(of.ecosystem, of.weights).bound),
     "mse_trajectory": (("generation", "entity"), lambda of: of.errors),
     "mean_mse_trajectory": (("generation",), lambda of: of.errors.mean(1)),
 }

@@ -121,7 +121,7 @@ def anchored(entities, public, private):
     return ecosystem_from_grams(worst.private.gram, public * jnp.eye(entities), worst.synthetic.gram)
 
 
-@pytest.mark.parametrize(("entities", "needed"), [(2, 0.207), (3, 0.366), (4, 0.5), (10, 1.08), (100, 4.5)])
+@pytest.mark.parametrize(("entities", "needed"), [(2, 0.207), (3, 0.366), (4, 0.5), (10, 1.08)])
 def test_public_weight_that_excludes_divergence(entities, needed):
     """(√m - 1)/2, with α = β = 1/2: t = s/2."""
     exact = (np.sqrt(entities) - 1) / 2

@@ -1,0 +1,1 @@
+"""Figures of the stability theorems: what makes an ecosystem safe, and what breaks it; part of `crossfeed figures`."""
