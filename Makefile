@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: reproduce figures ledger test test-long jax-versions bench check wheel clean
+.PHONY: reproduce figures ledger test test-long fuzz jax-versions bench check wheel clean
 
 reproduce: $(READY)
 	$(BIN)/crossfeed reproduce --out results/reproduce
@@ -22,6 +22,11 @@ test: $(READY)
 # What takes tens of seconds each: runs of language models that are killed and resumed, the gallery, workflows by simulation.
 test-long: $(READY)
 	$(BIN)/python -m pytest -m long
+
+# Damaged input for every reader of files, 10,000 cases each (hours): CASES=1000 makes it fewer, READERS=store names some.
+CASES := 10000
+fuzz: $(READY)
+	cd tests && ../$(BIN)/python -m fuzz --cases $(CASES) $(READERS)
 
 # Theory and simulation on every supported JAX that this Python can install, each in an environment of its own.
 jax-versions: $(READY)

@@ -1,20 +1,34 @@
 """Exceptions that crossfeed raises on purpose. Each message is one sentence that names the field and the value."""
 
+import unicodedata
 from collections.abc import Generator
 from contextlib import contextmanager
+
+_LONGEST_WORD = 160  # room for the path of a file
+_LONGEST_MESSAGE = 300
+_UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 class CrossfeedError(ValueError):
     """Base class of all exceptions that crossfeed raises on purpose.
 
     Raised itself where neither the input nor a missing limit is to blame, such as for data that are too ill-conditioned
-    for float64. Its message is one sentence, fit to be shown to a user as it is.
+    for float64. Its message is one sentence, fit to be shown to a user as it is: whatever it quotes is shortened in the
+    middle, and control characters are escaped.
+
+    Args:
+        message: the sentence.
 
     Example:
         >>> from crossfeed import CrossfeedError, InvalidInput
         >>> issubclass(InvalidInput, CrossfeedError), issubclass(CrossfeedError, ValueError)
         (True, True)
+        >>> print(InvalidInput("kind is 'a\\nb', but must be 'replace'"))
+        kind is 'a\\nb', but must be 'replace'
     """
+
+    def __init__(self, message: str = ""):
+        super().__init__(one_line(message))
 
 
 class InvalidInput(CrossfeedError):
@@ -86,3 +100,32 @@ def naming(field: str) -> Generator[None]:
         yield
     except InvalidInput as error:
         raise InvalidInput(f"{field}: {error}") from error
+
+
+def one_line(text: str) -> str:
+    """Text with control characters escaped, and with long words and long texts shortened in the middle.
+
+    Args:
+        text: any text, such as a message that quotes a value of a file.
+
+    Returns:
+        At most 300 characters.
+
+    Example:
+        >>> from crossfeed.errors import one_line
+        >>> one_line("two\\nlines")
+        'two\\\\nlines'
+        >>> len(one_line(1000 * "word "))
+        300
+    """
+    odd = {letter for letter in set(text) if unicodedata.category(letter) in _UNPRINTABLE}
+    escaped = text.translate({ord(letter): letter.encode("unicode_escape").decode() for letter in odd})
+    return _shortened(" ".join(_shortened(word, _LONGEST_WORD) for word in escaped.split(" ")), _LONGEST_MESSAGE)
+
+
+def _shortened(text: str, most: int) -> str:
+    """Text whose middle is left out if it is longer than `most` characters; the end says what is wrong."""
+    if len(text) <= most:
+        return text
+    end = most // 2 - 1
+    return f"{text[: most - end - 1]}…{text[-end:]}"

@@ -28,11 +28,34 @@ def read_bytes(path: Path) -> bytes:
         b'abc'
     """
     try:
+        check_regular(path)
         content = path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
     check_fetched(path, content)
     return content
+
+
+def check_regular(path: Path) -> None:
+    """Refuse pipes and devices, which may never end, and sockets.
+
+    Args:
+        path: a file or folder, or the name of one that is missing.
+
+    Raises:
+        InvalidInput: it is something else.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from crossfeed.reading import check_regular
+        >>> try:
+        ...     check_regular(Path("/dev/null"))
+        ... except ValueError as error:
+        ...     print(error)
+        cannot read /dev/null: it is not a regular file
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InvalidInput(f"cannot read {path}: it is not a regular file")
 
 
 def check_fetched(path: Path, content: bytes) -> None:
@@ -77,10 +100,11 @@ def read_json(path: Path) -> dict[str, Any]:
         ...     read_json(path)
         {'layers': 2}
     """
+    content = read_bytes(path)
     try:
-        record = json.loads(read_bytes(path))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} is not JSON: {error}") from error
+        record = json.loads(content)
+    except (ValueError, RecursionError) as error:  # ValueError also where a number has thousands of digits
+        raise InvalidInput(f"{path} is not JSON: {_why_not_json(error)}") from error
     if not isinstance(record, dict):
         raise InvalidInput(f"{path} does not hold a JSON object")
     return record
@@ -150,4 +174,14 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
         except UnicodeEncodeError as error:
             surrogate = error.object[error.start]
             raise InvalidInput(f"{where} holds \\u{ord(surrogate):04x}, an unpaired surrogate") from error
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(f"{where} is not JSON: {_why_not_json(error)}") from error
         yield where, record
+
+
+def _why_not_json(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "brackets are nested too deeply"
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return str(error)
+    return "a number has too many digits"

@@ -16,7 +16,7 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         source: where it comes from, such as the name of its file; messages begin with it.
 
     Raises:
-        InvalidInput: the text is not TOML.
+        InvalidInput: the text is not TOML, or a whole number has more than TOML's 64 bits.
 
     Example:
         >>> from crossfeed.toml_reader import parse_toml
@@ -24,9 +24,29 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         {'sweep': {'seed': 1}}
     """
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{source} is not TOML: {error}") from error
+        content = tomllib.loads(text)
+        large = _large_number(content)
+    except RecursionError as error:
+        raise InvalidInput(f"{source} is not TOML: brackets are nested too deeply") from error
+    except ValueError as error:
+        why = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "a number has too many digits"
+        raise InvalidInput(f"{source} is not TOML: {why}") from error
+    if large is not None:
+        *table, key = large
+        TomlReader(content, text, source).fail(".".join(table), key, "holds a whole number of more than 64 bits")
+    return content
+
+
+def _large_number(content: Any) -> tuple[str, ...] | None:
+    """Keys that lead to a whole number of more than 64 bits; None if there is no such number."""
+    if isinstance(content, int):
+        return () if not -(2**63) <= content < 2**63 else None
+    if isinstance(content, dict):
+        found = ((key, _large_number(value)) for key, value in content.items())
+        return next(((key, *rest) for key, rest in found if rest is not None), None)
+    if isinstance(content, list):
+        return next((rest for rest in map(_large_number, content) if rest is not None), None)
+    return None
 
 
 @dataclass(frozen=True)
@@ -69,10 +89,10 @@ class TomlReader:
         if not isinstance(table, dict):
             self.fail("", name, "must be a table")
         self.check_kinds(name, table, kinds)
-        return dict(table)
+        return {key: float(value) if kinds[key] is float else value for key, value in table.items()}
 
     def check_kinds(self, name: str, table: dict[str, Any], kinds: dict[str, type], which: int = 0) -> None:
-        """Refuse unknown keys, values of the wrong type, empty strings and integers beyond TOML's 64 bits.
+        """Refuse unknown keys, values of the wrong type and empty strings.
 
         Args:
             name: name of the table.
@@ -89,8 +109,6 @@ class TomlReader:
             wanted = (int, float) if kinds[key] is float else kinds[key]
             if not isinstance(value, wanted) or (isinstance(value, bool) and kinds[key] is not bool):
                 self.fail(name, key, f"is {value!r}, but must be of type {kinds[key].__name__}", which)
-            if isinstance(value, int) and abs(value) >= 2**63:
-                self.fail(name, key, f"is {value}, but whole numbers have at most 64 bits", which)
             if isinstance(value, str) and not value.strip():
                 self.fail(name, key, "is empty", which)
 

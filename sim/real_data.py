@@ -74,14 +74,17 @@ def table_ecosystem(
     spare = len(rows) - rows.shape[1] - 1
     if spare < 1:
         raise InvalidInput(f"the target has {len(rows)} rows, too few to fit {rows.shape[1]} features and their noise")
-    centered = target - target.mean()
+    scale = _power_of_two(target)
+    centered = target / scale - (target / scale).mean()
     theta = np.linalg.lstsq(rows, centered, rcond=None)[0]
-    noise_variance = float(((centered - rows @ theta) ** 2).sum() / spare)
+    noise_variance = ((centered - rows @ theta) ** 2).sum() / spare
     if noise_variance <= 1e-20 * (centered**2).mean():
         raise InvalidInput(
             "the target is constant, or exactly linear in the features, so its noise cannot be estimated"
         )
-    return ecosystem_from_features(features, noise_variance=noise_variance, theta=theta)
+    if not 1e-140 < scale < 1e140:
+        raise InvalidInput(f"the target reaches {np.abs(target).max():.3g}, whose square float64 cannot hold: scale it")
+    return ecosystem_from_features(features, noise_variance=float(noise_variance * scale**2), theta=theta * scale)
 
 
 def standardize(rows: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows kept"]:
@@ -90,8 +93,14 @@ def standardize(rows: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows ke
     Raises:
         InvalidInput: every column is constant.
     """
+    rows = rows / _power_of_two(rows)
     spread = rows.std(axis=0)
     varies = spread > 1e-12 * np.abs(rows).max(axis=0)
     if not varies.any():
         raise InvalidInput("every feature column is constant, so there is nothing to learn from")
     return (rows[:, varies] - rows[:, varies].mean(axis=0)) / spread[varies]
+
+
+def _power_of_two(values: Float[np.ndarray, "_ ..."]) -> Float[np.ndarray, "..."]:
+    """Power of two near the largest size in every column; divided by it, no square overflows, and no digit changes."""
+    return np.asarray(np.exp2(np.frexp(np.abs(values).max(axis=0))[1] - 1.0))

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .real_data import standardize, table_ecosystem
 
 _PASSAGE = 1000  # characters: about the length of one question with its answer
 _SUFFIXES = (".txt", ".jsonl", ".csv")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # float() takes 2021_01 and other digits too
 
 
 def ecosystem_from_files(
@@ -24,8 +26,8 @@ def ecosystem_from_files(
     """Ecosystem in which entity k owns the contents of `private[k]`.
 
     Text is represented by the leading singular directions of its TF-IDF matrix, with one row per record of a `.jsonl` file or
-    passage of about 1000 characters; θ is then unknown. Tables hold numbers only; their columns are standardized over all
-    files.
+    passage of about 1000 characters; θ is then unknown. Tables hold numbers only, below a line of names, with commas,
+    semicolons or tabs between them; their columns are standardized over all files.
 
     Args:
         private: one file or folder per entity.
@@ -56,7 +58,7 @@ def ecosystem_from_files(
     if not public:
         raise InvalidInput("public names no file, but entities need public data")
     groups = [_files(path) for path in private] + [[file for path in public for file in _files(path)]]
-    tables = {file.suffix == ".csv" for group in groups for file in group}
+    tables = {_suffix(file) == ".csv" for group in groups for file in group}
     if len(tables) > 1:
         raise InvalidInput("some files are tables (.csv) and some are text: an ecosystem needs files of one kind")
     if tables.pop():
@@ -81,7 +83,8 @@ def _from_texts(groups: list[list[Path]], dimension: int) -> Ecosystem:
             f"dimension is {dimension}, but must be from 1 to {min(counts.shape) - 1} for {counts.shape[0]} texts "
             f"with {counts.shape[1]} shared words"
         )
-    rows = TruncatedSVD(dimension, random_state=0).fit_transform(counts)
+    with np.errstate(invalid="ignore"):  # texts that are all alike have no variance to explain
+        rows = TruncatedSVD(dimension, random_state=0).fit_transform(counts)
     parts = np.split(rows, np.cumsum([len(group) for group in texts])[:-1])
     return table_ecosystem(parts[:-1], parts[-1])
 
@@ -109,19 +112,23 @@ def _from_tables(groups: list[list[Path]], target: str | None) -> Ecosystem:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+        found = sorted(file for file in path.rglob("*") if _suffix(file) in _SUFFIXES and not file.is_dir())
         if not found:
             raise InvalidInput(f"{path} holds no file ending in {', '.join(_SUFFIXES)}")
         return found
     if not path.exists():
         raise InvalidInput(f"cannot read {path}: No such file or directory")
-    if path.suffix not in _SUFFIXES:
+    if _suffix(path) not in _SUFFIXES:
         raise InvalidInput(f"{path} ends in '{path.suffix}', but must end in {', '.join(_SUFFIXES)} or be a folder")
     return [path]
 
 
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
+
+
 def _read_texts(path: Path) -> list[str]:
-    if path.suffix == ".jsonl":
+    if _suffix(path) == ".jsonl":
         return [_record_text(where, record) for where, record in json_lines(path)]
     words = read_text_file(path).split()
     passages, start, length = [], 0, 0
@@ -142,11 +149,15 @@ def _record_text(where: str, record: object) -> str:
 
 
 def _read_table(path: Path) -> tuple[list[str], np.ndarray]:
-    reader = csv.reader(io.StringIO(read_text_file(path), newline=""))
+    """Names of the columns, and the numbers below them."""
+    text = read_text_file(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), skipinitialspace=True)
     try:
-        (_, header), *body = [(reader.line_num, line) for line in reader if line]
+        (number, header), *body = [(reader.line_num, line) for line in reader if line]
     except csv.Error as error:
         raise InvalidInput(f"{path} line {reader.line_num} is not CSV: {error}") from error
+    header = [name.strip() for name in header]
+    _check_header(f"{path} line {number}", header)
     if not body:
         raise InvalidInput(f"{path} has a header but no rows")
     rows = []
@@ -157,11 +168,26 @@ def _read_table(path: Path) -> tuple[list[str], np.ndarray]:
     return header, np.array(rows)
 
 
+def _separator(text: str) -> str:
+    """Character between columns: a comma, unless the header has none but a semicolon or a tab."""
+    header = next(line for line in text.split("\n") if line.strip())
+    return next((one for one in ";\t" if one in header and "," not in header), ",")
+
+
+def _check_header(where: str, header: list[str]) -> None:
+    """Refuse a header whose columns cannot be told apart, or that is a row of numbers."""
+    if "" in header:
+        raise InvalidInput(
+            f"{where}: column {header.index('') + 1} has no name; if it numbers the rows, as pandas writes it, leave it out"
+        )
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise InvalidInput(f"{where} names the column '{twice[0]}' twice")
+    if all(map(_NUMBER.fullmatch, header)):
+        raise InvalidInput(f"{where} holds numbers only, but must name the columns: add a line of names above it")
+
+
 def _number(path: Path, line: int, column: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = np.nan
+    value = float(cell) if _NUMBER.fullmatch(cell.strip()) else np.nan
     if not np.isfinite(value):
         raise InvalidInput(f"{path} line {line}, column '{column}' is '{cell}', but must be a finite number")
     return value

@@ -291,10 +291,13 @@ def check_gram(name: str, grams: np.ndarray) -> None:
         raise InvalidInput(
             f"{label[k]} is not symmetric: entry ({i}, {j}) is {stack[k, i, j]:.6g}, and ({j}, {i}) differs by {skew[k, i, j]:.3g}"
         )
-    lowest = np.linalg.eigvalsh(stack)[:, 0]
-    k = int(np.argmin(lowest + SYMMETRY_TOLERANCE * largest))
-    if lowest[k] < -SYMMETRY_TOLERANCE * largest[k]:
-        raise InvalidInput(f"{label[k]} is not positive semi-definite: its smallest eigenvalue is {lowest[k]:.6g}")
+    scale = np.where(largest > 0, largest, 1)
+    lowest = np.linalg.eigvalsh(stack / scale[:, None, None])[:, 0]  # scaled, as large entries would overflow
+    k = int(np.argmin(lowest))
+    if lowest[k] < -SYMMETRY_TOLERANCE:
+        raise InvalidInput(
+            f"{label[k]} is not positive semi-definite: its smallest eigenvalue is {lowest[k] * scale[k]:.6g}"
+        )
 
 
 def check_shares(shares: np.ndarray) -> None:

@@ -1,15 +1,18 @@
 """Files of ecosystems: `.npz` archives whose arrays have the names of the attributes of `Ecosystem`."""
 
+import io
+import math
 import os
 import zipfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from crossfeed.atomic_write import atomic_write
 from crossfeed.errors import InvalidInput, naming
+from crossfeed.reading import check_regular
 
 from .ecosystem import Dataset, Ecosystem, check_finite, check_noise_variance
 
@@ -18,6 +21,9 @@ _NOISE = ("private_noise", "public_noise", "synthetic_noise")
 _TRUTHS = ("private_theta", "public_theta")
 _FOR_ALL = ("noise_variance", "theta")
 _KNOWN = (*_GRAMS, "shares", *_FOR_ALL, *_NOISE, *_TRUTHS)
+_NUMBERS = "fiu"  # NumPy's kinds of real numbers
+_ONE_ARRAY = b"\x93NUMPY"
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
@@ -44,18 +50,6 @@ def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
         (2, 3)
     """
     fields = _read_arrays(Path(path))
-    for name in _GRAMS:
-        if name not in fields:
-            raise InvalidInput(f"{path} has no key '{name}': it holds {_listing(fields)}")
-    for name, value in fields.items():
-        if name not in _KNOWN:
-            raise InvalidInput(f"{path} has an unknown key '{name}': an ecosystem holds {_listing(_KNOWN)}")
-        if value.dtype.kind not in "fiu":
-            raise InvalidInput(f"{name} in {path} holds {value.dtype}, but must hold real numbers")
-        fields[name] = value.astype(float)
-    for one, others in ((_FOR_ALL[0], _NOISE), (_FOR_ALL[1], _TRUTHS)):
-        if one in fields and (both := [name for name in others if name in fields]):
-            raise InvalidInput(f"{path} has the keys '{one}' and '{both[0]}': '{one}' is that of all data")
     try:
         _check_attributes(fields)
         return _ecosystem(fields)
@@ -65,17 +59,9 @@ def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
 
 def _check_attributes(fields: dict[str, np.ndarray]) -> None:
     """Refuse noise variances and truths by the names they have in the file."""
-    stack, size = fields["private"].shape[:1], fields["private"].shape[-1:]
-    if fields["private"].ndim == 3 and fields["public"].shape != (*size, *size):
-        raise InvalidInput(f"public must have shape {(*size, *size)}, but has shape {fields['public'].shape}")
-    shapes = {"noise_variance": (), "private_noise": stack, "public_noise": (), "synthetic_noise": stack}
-    shapes |= {"theta": size, "private_theta": stack + size, "public_theta": size}
-    for name, shape in shapes.items():
-        if name not in fields:
-            continue
-        if fields[name].shape != shape:
-            raise InvalidInput(f"{name} must have shape {shape}, but has shape {fields[name].shape}")
-        (check_finite if name.endswith("theta") else check_noise_variance)(name, fields[name])
+    for name in (*_FOR_ALL, *_NOISE, *_TRUTHS):
+        if name in fields:
+            (check_finite if name.endswith("theta") else check_noise_variance)(name, fields[name])
 
 
 def _ecosystem(fields: dict[str, np.ndarray]) -> Ecosystem:
@@ -141,20 +127,99 @@ def _one_for_all(name: str, values: dict[str, np.ndarray]) -> dict[str, np.ndarr
     return {name: one} if same else values
 
 
+class _Member(NamedTuple):
+    """An array of an archive, by its header.
+
+    Attributes:
+        info: its place in the archive.
+        shape: of the array.
+        dtype: type of its numbers.
+    """
+
+    info: zipfile.ZipInfo
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of an archive, after a check of their names, types and shapes, so that nothing large is read in vain."""
     try:
-        with path.open("rb") as file:  # opened here, because NumPy leaves a damaged archive open
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+        check_regular(path)
+        with path.open("rb") as file:
+            if file.read(len(_ONE_ARRAY)) == _ONE_ARRAY:
                 raise InvalidInput(f"{path} is a single array, but an ecosystem is an .npz archive with named arrays")
-            return {name: np.asarray(archive[name]) for name in archive.files}
-    except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
+            with zipfile.ZipFile(file) as archive:
+                members = _members(path, archive)
+                _check_members(path, members)
+                return {name: _array(archive, member) for name, member in members.items()}
     except InvalidInput:
         raise
-    except (ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        # NumPy's own message advises to load pickles, which would run code from the file.
+    except MemoryError as error:
+        raise InvalidInput(f"{path} holds more numbers than fit the memory") from error
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # zipfile, its decompressors and NumPy raise exceptions of many types
+        # NumPy's own message may advise to load pickles, which would run code from the file.
         raise InvalidInput(f"{path} is damaged, or not an .npz archive of plain numbers") from error
+
+
+def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, _Member]:
+    members: dict[str, _Member] = {}
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if name in members:
+            raise InvalidInput(f"{path} holds '{name}' twice")
+        with archive.open(info) as content:
+            read_header = _HEADERS[np.lib.format.read_magic(content)]
+            shape, _, dtype = read_header(content)
+            size = content.tell() + math.prod(shape) * dtype.itemsize
+        if dtype.kind in _NUMBERS and size != info.file_size:
+            raise InvalidInput(
+                f"{path} is damaged: '{name}' says it has shape {shape}, but holds another number of bytes"
+            )
+        members[name] = _Member(info, shape, dtype)
+    return members
+
+
+def _check_members(path: Path, members: Mapping[str, _Member]) -> None:
+    """Refuse names, types and shapes that no ecosystem can have."""
+    for name in _GRAMS:
+        if name not in members:
+            raise InvalidInput(f"{path} has no key '{name}': it holds {_listing(members)}")
+    for name, member in members.items():
+        if name not in _KNOWN:
+            raise InvalidInput(f"{path} has an unknown key '{name}': an ecosystem holds {_listing(_KNOWN)}")
+        if member.dtype.kind not in _NUMBERS:
+            raise InvalidInput(f"{name} in {path} holds {member.dtype}, but must hold real numbers")
+    for one, others in ((_FOR_ALL[0], _NOISE), (_FOR_ALL[1], _TRUTHS)):
+        if one in members and (both := [name for name in others if name in members]):
+            raise InvalidInput(f"{path} has the keys '{one}' and '{both[0]}': '{one}' is that of all data")
+    shape = members["private"].shape
+    if len(shape) != 3 or shape[1] != shape[2] or 0 in shape:
+        raise InvalidInput(f"{path}: private must have shape (K, d, d) with K ≥ 1 and d ≥ 1, but has shape {shape}")
+    stack, size = shape[:1], shape[1:2]
+    wanted = {
+        "private": shape,
+        "public": shape[1:],
+        "synthetic": shape,
+        "shares": stack,
+        "theta": size,
+        "noise_variance": (),
+    }
+    wanted |= {"private_noise": stack, "public_noise": (), "synthetic_noise": stack}
+    wanted |= {"private_theta": stack + size, "public_theta": size}
+    for name, member in members.items():
+        if member.shape != wanted[name]:
+            raise InvalidInput(
+                f"{path}: {name} must have shape {wanted[name]} where private has {shape}, but has shape {member.shape}"
+            )
+
+
+def _array(archive: zipfile.ZipFile, member: _Member) -> np.ndarray:
+    """Numbers of a member as float64."""
+    content = io.BytesIO(archive.read(member.info))
+    with np.errstate(over="ignore"):
+        return np.lib.format.read_array(content, allow_pickle=False).astype(float)
 
 
 def _listing(names: Iterable[str]) -> str:

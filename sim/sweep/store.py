@@ -1,5 +1,6 @@
 """Store of a sweep: Zarr that xarray opens as it is, with one chunk per tile and quantity, each written whole or not at all."""
 
+import os
 from dataclasses import dataclass
 from json import loads
 from pathlib import Path
@@ -88,8 +89,8 @@ class Store:
         return cls(path, plan)
 
     def done(self, tile: Tile) -> bool:
-        """Whether all quantities of a tile are stored."""
-        return all(map(_is_there, self._files(tile)))
+        """Whether all quantities of a tile are stored, sound or damaged."""
+        return all(file.is_file() for file in self._files(tile))
 
     def damaged(self, tile: Tile) -> list[Path]:
         """Files in the place of a tile's chunks that are not as they were written.
@@ -97,7 +98,7 @@ class Store:
         Raises:
             InvalidInput: a file cannot be read.
         """
-        return [file for file in self._files(tile) if file.is_symlink() or (_is_there(file) and not _is_sound(file))]
+        return [file for file in self._files(tile) if os.path.lexists(file) and not _is_sound(file)]
 
     def clear(self, tile: Tile) -> list[Path]:
         """Remove damaged chunks of a tile, and what an interrupted write left beside them; the chunks removed.
@@ -201,19 +202,17 @@ def finished_points(path: Path) -> tuple[tuple[str, ...], Bool[np.ndarray, "..."
     return tuple(plan.spec.swept), finished
 
 
-def _is_there(file: Path) -> bool:
-    """Whether a file exists with content; a power cut can leave empty files."""
-    return file.is_file() and file.stat().st_size > 0
-
-
 def _is_sound(file: Path) -> bool:
-    """Whether a chunk ends in its checksum, that of Zarr's codec crc32c.
+    """Whether a chunk is a file that ends in its checksum, that of Zarr's codec crc32c; a power cut can leave empty files.
 
     Raises:
         InvalidInput: it cannot be read.
     """
+    if file.is_symlink() or not file.is_file():
+        return False
     try:
         content = file.read_bytes()
     except OSError as error:
         raise InvalidInput(f"cannot read {file}: {error.strerror or error}") from error
-    return google_crc32c.value(content[:-_CHECKSUM_BYTES]) == int.from_bytes(content[-_CHECKSUM_BYTES:], "little")
+    body, checksum = content[:-_CHECKSUM_BYTES], content[-_CHECKSUM_BYTES:]
+    return bool(body) and google_crc32c.value(body) == int.from_bytes(checksum, "little")

@@ -72,7 +72,7 @@ BAD_ARRAYS = {
     "unknown": (GRAMS | {"noise": np.ones(1)}, "unknown key 'noise'"),
     "text": (GRAMS | {"public": np.array("x")}, "public .* must hold real numbers"),
     "complex": (GRAMS | {"public": 1j * np.eye(2)}, "public .* holds complex128"),
-    "objects": (GRAMS | {"public": np.array([None])}, "plain numbers"),
+    "objects": (GRAMS | {"public": np.array([None])}, "public .* holds object, but must hold real numbers"),
     "indefinite": (GRAMS | {"public": -np.eye(2)}, "public is not positive semi-definite"),
     "shape": (GRAMS | {"private": np.eye(2)}, r"private must have shape \(K, d, d\)"),
 }

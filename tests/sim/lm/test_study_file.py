@@ -220,7 +220,7 @@ def test_a_study_survives_being_written_down():
             "line 11: entity.test is the file of the task itself",
         ),
         ("width = 32", 'base = ""', "line 11: entity.base is empty"),
-        ("steps = 4", f"clip = 1{'0' * 400}", "line 18: training.clip is 10*, but whole numbers have at most 64 bits"),
+        ("steps = 4", f"clip = 1{'0' * 400}", "line 18: training.clip holds a whole number of more than 64 bits"),
         ("steps = 4", "weight_decay = -0.1", "line 18: training.weight_decay is -0.1, but must be at least 0"),
         ("steps = 4", "warmup = 1.5", r"line 18: training.warmup is 1.5, but must lie in \[0, 1\]"),
         ("[pool]", '[public]\ntext = " "\n[pool]', "line 22: public.text is empty"),

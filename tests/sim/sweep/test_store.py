@@ -48,7 +48,9 @@ def test_what_is_missing_is_computed_again_bit_by_bit(small_store, copy):
             file.unlink()
     (copy / "mse" / "c" / "0" / "0" / "0" / "0" / "0.1234.partial").touch()
     seen = []
-    run_sweep(parse_spec(SMALL), copy, report=lambda *now: seen.append(now))
+    noted = []
+    run_sweep(parse_spec(SMALL), copy, report=lambda *now: seen.append(now), note=noted.append)
+    assert noted == [f"{empty} is damaged, and is computed again"]
     assert_same(copy, small_store)
     assert seen[0][0] < seen[-1][0] == seen[-1][1]
 
