@@ -23,6 +23,7 @@ _RunFolder = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
 _RunFolders = tyro.conf.Positional[
     Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]", help_behavior_hint="(required)")]
 ]
+_WHOLE_RUN = 1e7  # seconds
 _Seed = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: the run's first)")]
 
 
@@ -69,7 +70,7 @@ class LmRun:
         study = quick_study() if config is None else together(lambda: read_study(config))
         out = self.out or Path("results/lm-quick")
         leave_at_once(lambda: holds_run(out))
-        with progress_bar("{task.fields[rate]}") as progress:
+        with progress_bar("{task.fields[rate]}", window=_WHOLE_RUN) as progress:
             task = progress.add_task("reading text", rate="", total=None)
             tokens = 0
 

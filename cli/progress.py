@@ -18,8 +18,13 @@ from rich.progress import (
 _APART = 30.0  # seconds between lines
 
 
-def progress_bar(*more: str) -> Progress:
-    """Progress bar that disappears at the end, with optional further text columns."""
+def progress_bar(*more: str, window: float = 30.0) -> Progress:
+    """Progress bar that disappears at the end, with optional further text columns.
+
+    Args:
+        more: formats of further columns.
+        window: seconds of the past from which the time that remains is estimated.
+    """
     console = Console(stderr=True, soft_wrap=True)
     return (Progress if console.is_terminal else _Lines)(
         SpinnerColumn(),
@@ -31,6 +36,7 @@ def progress_bar(*more: str) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        speed_estimate_period=window,
     )
 
 
@@ -48,7 +54,7 @@ class _Lines(Progress):
             return
         self._told = self.get_time()
         task = next(task for task in self.tasks if task.id == task_id)
-        parts = [f"{task.completed:,.0f}" + (f" of {task.total:,.0f}" if task.total else "")]
+        parts = [f"{int(task.completed):,}" + (f" of {task.total:,.0f}" if task.total else "")]
         parts += [rate] if (rate := task.fields.get("rate")) else []
         parts += [f"{timedelta(seconds=round(task.elapsed or 0))} elapsed"]
         parts += [f"{timedelta(seconds=round(task.time_remaining))} remaining"] if task.time_remaining else []

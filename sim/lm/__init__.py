@@ -27,7 +27,7 @@ from .run.evaluate import open_cell as open_cell
 from .run.measures_store import measured_inputs as measured_inputs
 from .run.measures_store import measured_study as measured_study
 from .run.measures_store import open_measures as open_measures
-from .run.run import Progress as Progress
+from .run.progress import Progress as Progress
 from .run.run_folder import check_held as check_held
 from .run.run_folder import holds_run as holds_run
 from .run.start import start_run as start_run

@@ -13,6 +13,7 @@ import orbax.checkpoint as ocp
 from crossfeed.atomic_write import atomic_write
 from crossfeed.errors import CrossfeedError, InvalidInput
 from crossfeed.multihost import as_first, first_alone, gathered, together
+from crossfeed.reading import read_json
 
 from ..study.study import Study
 from ..train.population import Population
@@ -120,13 +121,14 @@ def _manager(folder: Path) -> ocp.CheckpointManager:
 
 def _read_digests(folder: Path) -> dict[str, Any] | None:
     """Digests of the checkpoints in a folder by generation; None if it has none, as those of older versions."""
-    try:
-        digests = json.loads((folder / _DIGESTS).read_bytes())
-    except FileNotFoundError:
+    path = folder / _DIGESTS
+    if not path.exists() and not path.is_symlink():
         return None
-    except ValueError:  # damaged: as if it had none of any generation
+    try:
+        digests = read_json(path)
+    except InvalidInput:  # damaged: as if it had none of any generation
         return {}
-    return digests if isinstance(digests, dict) else {}
+    return digests
 
 
 def _check_files(folder: Path) -> None:

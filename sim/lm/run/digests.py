@@ -42,8 +42,8 @@ def damaged_file(folder: Path) -> str | None:
         None if all are, or if the folder has no sums, as those of older versions.
     """
     sums = folder / _SUMS
-    if not sums.exists():
-        return None
+    if not sums.is_file():
+        return _SUMS if sums.exists() or sums.is_symlink() else None
     lines = sums.read_bytes().decode(errors="replace").split("\n")
     if lines.pop() or not all(map(_LINE.fullmatch, lines)):
         return _SUMS

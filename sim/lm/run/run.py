@@ -1,8 +1,6 @@
 """The loop of a run: generation 0 of every seed and β, then every cell generation by generation, saved after each."""
 
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -23,29 +21,9 @@ from .checkpointing import Checkpoints, restore_models
 from .initial_models import Bases, model_configs
 from .inputs import Inputs
 from .measures_store import write_measures
+from .progress import GenerationProgress, Listener, Progress
 from .run_folder import Cell, cell_folder, initial_folder
 
-
-@dataclass(frozen=True)
-class Progress:
-    """Progress of a run.
-
-    Attributes:
-        done: number of finished generations of all cells.
-        total: number of generations of all cells.
-        doing: what is being done, for example 'seed 0, α 0.5, β 0.5, generation 3: training'.
-        tokens: number of tokens trained on or generated since the last report.
-        note: sentence to show to the user, if any.
-    """
-
-    done: int
-    total: int
-    doing: str
-    tokens: int
-    note: str = ""
-
-
-Listener = Callable[[Progress], None]
 Measures = dict[str, np.ndarray]
 """Arrays of all measures for all generations of a cell, from `Measurer.empty`."""
 
@@ -73,11 +51,12 @@ class Runner:
         self._folders = {cell: cell_folder(folder, study, cell) for cell in self.cells}
         self._starts = sorted({(cell.seed, study.initial_beta(cell.beta)) for cell in self.cells})
         self._total = len(self._starts) + len(self.cells) * study.generations
-        self._done = 0
+        self._done, self._found = 0, dict.fromkeys(self.cells, 0)
 
     def run(self) -> None:
         """Run all generations that are missing. However often a run is interrupted, its final measures are the same."""
         self._measures = self._measured_before()
+        self._advance(sum(self._found.values()))  # at once, or the time that remains would be underestimated
         if self._measures:
             self._write_measures()  # the last run may have been killed between saving a checkpoint and writing its measures
         for seed, beta in self._starts:
@@ -93,6 +72,7 @@ class Runner:
                 if as_first(folder.is_dir()):
                     with closing(Checkpoints(folder)) as checkpoints:
                         if checkpoints.latest is not None:
+                            self._found[cell] = checkpoints.latest
                             saved = checkpoints.restore({"measures": self.measurer.empty()})["measures"]
                             measured[own_folder] = self.measurer.extended(saved)
         return measured
@@ -122,7 +102,7 @@ class Runner:
             start = checkpoints.latest or 0
             if 0 < start < self.study.generations:
                 population = self._restore(checkpoints)
-            self._advance(start)
+            self._advance(start - self._found[cell])  # what a cell with the same checkpoints has computed
             for generation in range(start + 1, self.study.generations + 1):
                 previous = self.study.training.start == "previous"
                 learners = population if previous else self.bases.population(cell.seed)
@@ -148,7 +128,8 @@ class Runner:
         exchange = f"α {alpha:g}, " if generation else ""
         where = f"seed {seed}, {exchange}β {cell.beta:g}, generation {generation}"
         key_pool, key_measure = jax.random.split(jax.random.fold_in(seeded_key(seed), generation))
-        report = partial(self._report_generation, where)
+        part = GenerationProgress(study, self.measurer, alpha, generation)
+        report = partial(self._report_generation, where, part)
 
         published = draw_prompts(study, corpus, seed, generation)
         draws = draw_texts(study, corpus, published, alpha, cell.beta, seed, generation)
@@ -180,8 +161,9 @@ class Runner:
             if generation == kept:
                 measures["coordinates"][moment] = coordinates
 
-    def _report_generation(self, where: str, what: str, tokens: int) -> None:
-        self._report(f"{where}: {what}", tokens)
+    def _report_generation(self, where: str, part: GenerationProgress, what: str, tokens: int) -> None:
+        done = self._done + part.after(what, tokens)
+        self._listen(Progress(done, self._total, f"{where}: {what}", tokens))
 
     def _restore(self, checkpoints: Checkpoints) -> Population:
         return restore_models(checkpoints, Population.shapes(self.model_configs, self.tokenizer), self.study)

@@ -17,7 +17,7 @@ from crossfeed.atomic_write import atomic_write, why_unwritable
 from crossfeed.differences import differences, summary
 from crossfeed.errors import InvalidInput
 from crossfeed.multihost import first_alone
-from crossfeed.reading import read_bytes
+from crossfeed.reading import read_bytes, read_json
 
 from ..data.tokenizer import Tokenizer, read_tokenizer
 from ..model.config import RopeScaling, TransformerConfig
@@ -249,16 +249,16 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         InvalidInput: there is no run, or its record is damaged.
     """
+    if not (folder / _RECORD).exists():
+        raise InvalidInput(f"there is no run at {folder}: it has no {_RECORD}")
     damaged = f"{folder / _RECORD} is damaged, or of another version of crossfeed"
     try:
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        record = read_json(folder / _RECORD)
         _configs(record)
         for part in ("fingerprints", "made_with", "tokenizer"):
             dict(record[part])
         study = record["study"]
-    except OSError as error:
-        raise InvalidInput(f"there is no run at {folder}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{damaged}: {error}") from error
     from_dict(study, str(folder / _RECORD))
     if unknown := sorted(record.keys() - _ENTRIES):

@@ -277,6 +277,8 @@ def _files(folder: Path) -> list[Path]:
 @contextmanager
 def _opened(file: Path) -> Generator[safe_open]:
     """Context manager with an open safetensors file."""
+    if file.exists() and not file.is_file():
+        raise InvalidInput(f"cannot read {file}: it is not a file")
     try:
         with open(file, "rb") as plain:
             check_fetched(file, plain.read(100))
