@@ -14,6 +14,7 @@ from crossfeed.theory import load_ecosystem, random_gaussian, read_workflow, sav
 
 from . import mutations as by
 from .harness import Reader
+from .language_models import READERS as LANGUAGE_MODELS
 
 _SPEC = """[sweep]
 quantities = ["spectral_radius", "mse_trajectory", "mean_mse"]
@@ -157,5 +158,5 @@ READERS = {
         Reader("lines", _make_lines, _read_lines, (*by.BYTES, *(by.change_json,) * 8, by.replace_file)),
         Reader("store", _make_store, _read_store, (*by.BYTES, by.change_json, by.replace_file, by.swap_folder)),
     )
-}
+} | LANGUAGE_MODELS
 """Every reader by its name."""

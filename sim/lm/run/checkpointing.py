@@ -1,6 +1,7 @@
 """Checkpoints of a run, saved with Orbax after every generation, and checked against their digests when they are read."""
 
 import json
+import logging
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -116,7 +117,13 @@ def _manager(folder: Path) -> ocp.CheckpointManager:
         multiprocessing_options=alone,
     )
     handlers = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
-    return ocp.CheckpointManager(folder.resolve(), options=options, item_handlers=handlers)
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # it prints damaged metadata, which are named when the checkpoint is read
+    try:
+        return ocp.CheckpointManager(folder.resolve(), options=options, item_handlers=handlers)
+    finally:
+        logger.setLevel(level)
 
 
 def _read_digests(folder: Path) -> dict[str, Any] | None:

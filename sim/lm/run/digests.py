@@ -35,6 +35,11 @@ def write_sums(folder: Path) -> None:
     (folder / _SUMS).write_text("".join(lines), encoding="utf-8")
 
 
+def has_sums(folder: Path) -> bool:
+    """Whether `write_sums` has written to a folder."""
+    return (folder / _SUMS).is_file()
+
+
 def damaged_file(folder: Path) -> str | None:
     """First file of a folder that is not what it was when `write_sums` saw it, by its path within the folder.
 

@@ -19,10 +19,10 @@ from ..evaluation.text_measures import DISTINCT
 from ..exchange.sources import SOURCES
 from ..study.corpus import Corpus
 from ..study.study import Study, from_dict
-from .digests import damaged_file, write_sums
+from .digests import damaged_file, has_sums, write_sums
 from .run_folder import Cell
 
-_MEASURES, _STUDY, _INPUTS = "measures.zarr", "crossfeed_study", "crossfeed_inputs"
+_MEASURES, _STUDY, _INPUTS, _SUMMED = "measures.zarr", "crossfeed_study", "crossfeed_inputs", "crossfeed_checksums"
 _ATTEMPTS, _PAUSE = 5, 0.1  # seconds
 
 
@@ -69,6 +69,7 @@ def write_measures(
     attributes = {
         _STUDY: json.dumps(study.as_dict()),
         _INPUTS: json.dumps(dict(fingerprints)),
+        _SUMMED: 1,  # a store whose attributes say so and that has no checksums of its files is damaged
         "test_examples_too_long": list(corpus.tests_too_long),  # number per task, left out of the tests
     }
     data = xr.Dataset(variables, coordinates, attributes)
@@ -136,6 +137,10 @@ def open_measures(folder: Path) -> xr.Dataset:
             f"cannot open the measures of a run at {folder}: {' '.join(str(failure).split())[:200]}"
         ) from failure
     _check(data, folder / _MEASURES)
+    if _SUMMED in data.attrs and not has_sums(folder / _MEASURES):
+        raise InvalidInput(
+            f"{folder / _MEASURES} has lost the checksums of its files; crossfeed lm run --resume writes it again"
+        )
     return data
 
 

@@ -324,7 +324,7 @@ class _Reader(TomlReader):
     def existing(self, table: str, key: str, value: str, folder: Path) -> str:
         if not os.path.exists(path := folder / value):
             self.fail(table, key, f"is {value!r}, but there is no such file")
-        return str(path.resolve())
+        return os.path.realpath(path)
 
 
 def _resolved(name: str, folder: Path, *builtin: str) -> str:
@@ -333,4 +333,4 @@ def _resolved(name: str, folder: Path, *builtin: str) -> str:
     looks_like_path = name.startswith((".", "/")) or name.endswith((".jsonl", ".txt", ".bin", ".json"))
     # `Path.exists` raises where a name is too long for a file.
     is_path = name not in builtin and (os.path.exists(path) or looks_like_path)
-    return str(path.resolve()) if is_path else name
+    return os.path.realpath(path) if is_path else name

@@ -63,6 +63,13 @@ def test_a_flipped_bit_in_the_measures_is_named(whole, tmp_path, monkeypatch):
             path.write_bytes(content)
 
 
+def test_measures_that_have_lost_their_checksums_are_refused(whole, tmp_path):
+    shutil.copytree(whole[0] / "measures.zarr", tmp_path / "measures.zarr")
+    (tmp_path / "measures.zarr" / "sha256sums.txt").unlink()
+    with pytest.raises(InvalidInput, match="has lost the checksums of its files"):
+        open_measures(tmp_path)
+
+
 def test_measures_have_checksums_of_their_own(whole):
     """For those who open the store with another program."""
     for name in open_measures(whole[0]).variables:
@@ -187,6 +194,8 @@ def test_an_extended_run_is_the_one_computed_at_once_even_if_killed(whole, texts
 
     with pytest.raises(KeyboardInterrupt):
         start_run(study, tmp_path / "run", False, stop, extend=True)
+    last = open_measures(tmp_path / "run")["coordinates"].sel(alpha=1, moment="last")
+    assert last.isnull().all()  # those of generation 1 are not those of the last one any more
     with pytest.raises(InvalidInput, match=r"holds another study"):
         start_run(whole[1], tmp_path / "run", True, lambda now: None)
     start_run(study, tmp_path / "run", True, lambda now: None)

@@ -14,7 +14,7 @@ from safetensors.flax import save_file
 
 from crossfeed.atomic_write import atomic_write
 from crossfeed.errors import InvalidInput
-from crossfeed.reading import check_fetched, read_json
+from crossfeed.reading import check_fetched, check_regular, read_json
 
 from ...data.tokenizer import Tokenizer, load_tokenizer
 from ..config import TransformerConfig
@@ -277,9 +277,8 @@ def _files(folder: Path) -> list[Path]:
 @contextmanager
 def _opened(file: Path) -> Generator[safe_open]:
     """Context manager with an open safetensors file."""
-    if file.exists() and not file.is_file():
-        raise InvalidInput(f"cannot read {file}: it is not a file")
     try:
+        check_regular(file)
         with open(file, "rb") as plain:
             check_fetched(file, plain.read(100))
         with safe_open(file, framework="numpy") as tensors:
