@@ -51,6 +51,7 @@ rank = 2
 alpha = [0.25, 0.5]
 beta = [0.25, 0.5]
 """
+TEXTS = '{"text": "one two"}\n{"text": "three four"}\n'
 TABLE = "a,b,price\n" + "".join(f"{i},{i * i % 7},{3 * i + i * i % 5}\n" for i in range(12))
 
 WEIGHTS = "--alpha 0.5 --beta 0.5"
@@ -78,6 +79,7 @@ COMMANDS = {
         "reproduce --out reproduced --quick",
     ],
     "explore": ["explore --port 0 --no-browser"],
+    "decide": ["measure a.jsonl b.jsonl"],
     "lm": [
         "lm run study.toml --out run",
         "lm table run",
@@ -121,7 +123,13 @@ def check(folder: Path, wheel: Path, extra: str) -> None:
     python, crossfeed = place / "venv" / "bin" / "python", place / "venv" / "bin" / "crossfeed"
     what = f"{wheel}[{extra}]" if extra else str(wheel)
     quietly([str(python), "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt"), what])
-    for name, text in {"study.toml": STUDY, "sweep.toml": SWEEP, "t.csv": TABLE}.items():
+    for name, text in {
+        "study.toml": STUDY,
+        "sweep.toml": SWEEP,
+        "t.csv": TABLE,
+        "a.jsonl": TEXTS,
+        "b.jsonl": TEXTS,
+    }.items():
         (place / name).write_text(text, encoding="utf-8")
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     imports = "import crossfeed, sys; assert 'jax' not in sys.modules; crossfeed.limit, crossfeed.simulate"

@@ -7,6 +7,7 @@ _OF_COMMANDS = {
     "predict": "figures",
     "reproduce": "figures",
     "explore": "explore",
+    "measure": "decide",
     "verify": "proofs",
     "verify_lemma1": "proofs",
     "lm": "lm",

@@ -19,6 +19,7 @@ from .interruption import leave_at_once
 from .jax_setup import set_up_jax
 from .limit import LimitCommand
 from .lm import LmEvaluate, LmFigure, LmGenerate, LmRun, LmTable
+from .measure import MeasureCommand
 from .old_spellings import current_spelling
 from .plot import PlotCommand
 from .predict import PredictCommand
@@ -73,6 +74,7 @@ Command = (
     | Sweep
     | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
     | Annotated[ExploreCommand, tyro.conf.subcommand("explore")]
+    | Annotated[MeasureCommand, tyro.conf.subcommand("measure")]
     | Verify
     | Ecosystem
     | LanguageModels

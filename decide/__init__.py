@@ -22,3 +22,7 @@ from .objectives import Measure as Measure
 from .objectives import OwnTask as OwnTask
 from .objectives import Priced as Priced
 from .objectives import WorstError as WorstError
+from .texts import TextHomogenization as TextHomogenization
+from .texts import Written as Written
+from .texts import compare_texts as compare_texts
+from .texts import read_written as read_written

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from crossfeed.errors import InvalidInput
 
 
@@ -60,6 +62,11 @@ def answers_exactly(completion: str, reference: str) -> bool:
     if "####" in reference and "####" not in completion:
         return False
     return bool(answer_of(reference)) and answer_of(completion) == answer_of(reference)
+
+
+def accuracy(completions: Sequence[str], references: Sequence[str]) -> float:
+    """Share of completions that give the answer of their reference."""
+    return float(np.mean([answers_exactly(*pair) for pair in zip(completions, references, strict=True)]))
 
 
 def without_duplicates(tasks: Sequence[Task]) -> list[Task]:

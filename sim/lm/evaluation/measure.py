@@ -7,13 +7,14 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from ...text_measures import DISTINCT, DRAWN, Embedding, coordinates, distinct_n, similarity, vendi_score
+from ..data.tasks import accuracy
 from ..data.texts import Texts, pack_all
 from ..data.tokenizer import Tokenizer
 from ..exchange.sources import SOURCES
 from ..study.corpus import Corpus
 from ..study.study import Study
 from ..train.population import Population, Report
-from .text_measures import DISTINCT, DRAWN, Embedding, accuracy, coordinates, distinct_n, similarity, vendi_score
 
 AXES: dict[str, tuple[str, ...]] = {
     "loss": ("entity", "dataset"),

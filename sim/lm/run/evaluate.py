@@ -13,10 +13,9 @@ from crossfeed.errors import CrossfeedError, InvalidInput
 from crossfeed.random_keys import seeded_key
 
 from ..data.task_files import read_examples
-from ..data.tasks import Example, unique_names
+from ..data.tasks import Example, accuracy, unique_names
 from ..data.texts import encode_examples, encode_prompt
 from ..evaluation.measure import completion_losses
-from ..evaluation.text_measures import accuracy
 from ..study.study import Study
 from ..train.population import Population
 from .checkpointing import Checkpoints, restore_models

@@ -14,8 +14,8 @@ from zarr.codecs import ZstdCodec
 
 from crossfeed.errors import CrossfeedError, InvalidInput
 
+from ...text_measures import DISTINCT
 from ..evaluation.measure import AXES, DRAWN_AXES, LABELS
-from ..evaluation.text_measures import DISTINCT
 from ..exchange.sources import SOURCES
 from ..study.corpus import Corpus
 from ..study.study import Study, from_dict

@@ -9,12 +9,12 @@ import pytest
 from crossfeed.sim.lm import parse_study
 from crossfeed.sim.lm.data.texts import Texts
 from crossfeed.sim.lm.evaluation.measure import Measurer, completion_losses
-from crossfeed.sim.lm.evaluation.text_measures import Embedding, coordinates, distinct_n, similarity, vendi_score
 from crossfeed.sim.lm.model.config import llama_config
 from crossfeed.sim.lm.model.transformer import Transformer
 from crossfeed.sim.lm.run.inputs import Inputs, make_tokenizer, read_inputs
 from crossfeed.sim.lm.study.study import Study
 from crossfeed.sim.lm.train.population import Population
+from crossfeed.sim.text_measures import Embedding, coordinates, distinct_n, similarity, vendi_score
 from flax import nnx
 
 from .tiny_study import TINY, write_texts

@@ -4,7 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-from crossfeed.sim.lm.evaluation.text_measures import Embedding, accuracy, distinct_n, similarity, vendi_score
+from crossfeed.sim.lm.data.tasks import accuracy
+from crossfeed.sim.text_measures import Embedding, distinct_n, similarity, vendi_score
 
 from crossfeed.errors import InvalidInput
 

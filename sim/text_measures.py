@@ -1,4 +1,4 @@
-"""Measures of generated text: similarity between models, diversity of each model, and exact answers."""
+"""Measures of generated text: similarity between models, and diversity of each model."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -10,8 +10,6 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.random_projection import GaussianRandomProjection
 
 from crossfeed.errors import InvalidInput
-
-from ..data.tasks import answers_exactly
 
 BUILTIN = "builtin"
 DRAWN = 64
@@ -103,8 +101,3 @@ def vendi_score(embedded: Float[np.ndarray, "item feature"]) -> float:
     values = np.linalg.eigvalsh(_cosines(embedded) / len(embedded))
     values = values[values > 1e-12]
     return float(np.exp(-(values * np.log(values)).sum()))
-
-
-def accuracy(completions: Sequence[str], references: Sequence[str]) -> float:
-    """Share of completions that give the answer of their reference."""
-    return float(np.mean([answers_exactly(*pair) for pair in zip(completions, references, strict=True)]))
