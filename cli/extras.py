@@ -1,11 +1,13 @@
 """Extras of the package that install the libraries of some commands."""
 
 _OF_COMMANDS = {
+    "advise": "figures",
     "ecosystem": "data",
     "sweep": "sweeps",
     "plot": "figures",
     "predict": "figures",
     "reproduce": "figures",
+    "estimate": "decide",
     "explore": "explore",
     "measure": "decide",
     "verify": "proofs",

@@ -11,8 +11,10 @@ import tyro
 from crossfeed import __version__
 from crossfeed.errors import CrossfeedError
 
+from .advise import AdviseCommand
 from .baseline import BaselineCommand, mark_options
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
+from .estimate import EstimateCommand
 from .explore import ExploreCommand
 from .extras import missing_extra
 from .interruption import leave_at_once
@@ -74,6 +76,8 @@ Command = (
     | Sweep
     | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
     | Annotated[ExploreCommand, tyro.conf.subcommand("explore")]
+    | Annotated[AdviseCommand, tyro.conf.subcommand("advise")]
+    | Annotated[EstimateCommand, tyro.conf.subcommand("estimate")]
     | Annotated[MeasureCommand, tyro.conf.subcommand("measure")]
     | Verify
     | Ecosystem

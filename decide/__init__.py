@@ -1,5 +1,8 @@
 """What follows from the exact theory for those who train: best weights, selfish entities, estimation from observations."""
 
+from .advice import Advice as Advice
+from .advice import Change as Change
+from .advice import advise as advise
 from .best_weights import Best as Best
 from .best_weights import Design as Design
 from .best_weights import Front as Front
@@ -10,11 +13,26 @@ from .best_weights import pareto_front as pareto_front
 from .coalitions import Partition as Partition
 from .coalitions import coalition_costs as coalition_costs
 from .coalitions import partitions as partitions
+from .estimation import Estimation as Estimation
+from .estimation import Posterior as Posterior
+from .estimation import Quantity as Quantity
+from .estimation import Unknowns as Unknowns
+from .estimation import draw_prior as draw_prior
+from .estimation import estimate as estimate
+from .estimation import posterior as posterior
+from .forecast import Forecast as Forecast
+from .forecast import LossRecursion as LossRecursion
+from .forecast import LossRun as LossRun
+from .forecast import fit_losses as fit_losses
 from .games import Equilibrium as Equilibrium
 from .games import best_responses as best_responses
 from .games import equilibria as equilibria
 from .games import own_task_errors as own_task_errors
 from .games import publishing as publishing
+from .mixture import Mixture as Mixture
+from .mixture import NGramModel as NGramModel
+from .mixture import corpus_shares as corpus_shares
+from .mixture import mixture_weights as mixture_weights
 from .objectives import AbstractObjective as AbstractObjective
 from .objectives import MeanEfficiency as MeanEfficiency
 from .objectives import MeanError as MeanError

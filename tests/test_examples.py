@@ -9,7 +9,7 @@ import pytest
 
 import crossfeed
 
-FACE = ("atomic_write", "differences", "errors", "multihost", "random_keys", "reading", "toml_reader")
+FACE = ("array_archive", "atomic_write", "differences", "errors", "multihost", "random_keys", "reading", "toml_reader")
 PACKAGES = ("theory", "sim", "decide")
 COMPLETE = ("theory", "sim", "decide", *FACE)
 

@@ -1,0 +1,75 @@
+"""`crossfeed estimate`: weights, shares, volume and noise of an ecosystem from observed generations."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from .arguments import EcosystemFile, WorkflowFile, load_workflow
+from .output import print_json, print_notes, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crossfeed.array_archive import Header
+
+
+@dataclass(frozen=True)
+class EstimateCommand:
+    """Posterior of what drives an ecosystem, from the parameters of all its models at generations 0..T.
+
+    The ecosystem file says what features the data have; weights, shares, volume and noise are inferred, the last two in units of
+    the file's. Numbers that no amount of such data can tell are not printed; a note names them.
+    """
+
+    eco: EcosystemFile
+    """Ecosystem with the features of all data."""
+    observed: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="OBSERVED.npz")]]
+    """Archive with the array `estimates` (T+1, K, d) and, if they were seen with noise, its variance `probe_noise`."""
+    workflow: WorkflowFile = None
+    """TOML file with the tables [estimator], [pool] and [memory]: how entities train, what they read and what they remember."""
+    json: bool = False
+    """Print one JSON object."""
+
+    def run(self) -> None:
+        """Infer, and print medians with intervals."""
+        import jax.numpy as jnp
+
+        from crossfeed.array_archive import read_arrays
+
+        from ..decide.estimation import LEVEL, estimate
+        from ..theory import load_ecosystem
+
+        ecosystem, arrays = load_ecosystem(self.eco), read_arrays(self.observed, self._check)
+        noise = float(arrays.get("probe_noise", 0.0))
+        found = estimate(ecosystem, jnp.asarray(arrays["estimates"]), noise, load_workflow(self.workflow))
+        unknown = [quantity.name for quantity in found.quantities if not quantity.identified]
+        notes = [f"such data cannot tell {', '.join(unknown)}, however many there are"] if unknown else []
+        if found.rough:
+            notes.append("the posterior is far from Gaussian: intervals are rough")
+        if self.json:
+            told = {"level": LEVEL, "effective_samples": found.effective_samples, "notes": notes}
+            print_json(told | {"quantities": [asdict(quantity) for quantity in found.quantities]})
+            return
+        print_table(
+            f"posterior, {LEVEL:.0%} intervals",
+            ["quantity", "median", "low", "high"],
+            ((q.name, q.median, q.low, q.high) for q in found.quantities if q.identified),
+        )
+        print_notes(notes)
+
+    def _check(self, headers: Mapping[str, Header]) -> None:
+        from crossfeed.errors import InvalidInput
+
+        if "estimates" not in headers or set(headers) - {"estimates", "probe_noise"}:
+            found = ", ".join(sorted(headers))
+            raise InvalidInput(
+                f"{self.observed} holds {found}, but must hold estimates, and probe_noise if there is any"
+            )
+        if "probe_noise" in headers and headers["probe_noise"].shape:
+            raise InvalidInput(
+                f"probe_noise in {self.observed} has shape {headers['probe_noise'].shape}, but must be a number"
+            )

@@ -1,0 +1,132 @@
+"""Advice on an ecosystem: whether it is stable, who gains, what the best weights buy, what selfish entities do, what helps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from crossfeed.errors import DependsOnTheta, NoLimit
+
+from ..theory import PAPER, Dataset, Ecosystem, Weights, Workflow, limit, mse
+from .best_weights import Best, best_weights, redesigned
+from .games import Equilibrium, equilibria
+
+_MOST_NAMED = 10  # entities whose silence is tried
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the ecosystem, and the mean squared error it leads to.
+
+    Attributes:
+        name: what is changed.
+        mse: mean over entities in the limit, at the same weights; NaN where there is no limit.
+
+    Example:
+        >>> from crossfeed.decide import Change
+        >>> Change("publish twice as much", 0.5).name
+        'publish twice as much'
+    """
+
+    name: str
+    mse: float
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the theory says of an ecosystem at given weights.
+
+    Attributes:
+        weights: the weights in use.
+        spectral_radius: ρ of the recursion there; stable below 1.
+        mse: of every entity in the limit; `inf` if unstable.
+        alone: of every entity if it did not read the pool, with the same β.
+        best: the best common weights.
+        selfish: the cheapest equilibrium found if each chooses its own weights; None if none was.
+        changes: single changes at the same weights, the most helpful first.
+
+    Example:
+        >>> from crossfeed.decide import Advice
+        >>> sorted(Advice.__annotations__)
+        ['alone', 'best', 'changes', 'mse', 'selfish', 'spectral_radius', 'weights']
+    """
+
+    weights: Weights
+    spectral_radius: float
+    mse: Float[np.ndarray, " entity"]
+    alone: Float[np.ndarray, " entity"]
+    best: Best
+    selfish: Equilibrium | None
+    changes: tuple[Change, ...]
+
+
+def advise(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER) -> Advice:
+    """What the theory says of an ecosystem at given weights, and what would help.
+
+    Args:
+        ecosystem: the ecosystem.
+        weights: the weights in use, constant over generations.
+        workflow: estimator, pool and memory; the paper's if not given.
+
+    Raises:
+        NoLimit: there is no limit at any weights tried.
+        DependsOnTheta: an estimate is biased, and the ecosystem has no truth.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.decide import advise
+        >>> from crossfeed.theory import Weights, symmetric_ecosystem
+        >>> found = advise(symmetric_ecosystem(2, jnp.eye(1)), Weights(0.5, 0.5))
+        >>> print(f"{found.spectral_radius:.2f} {found.mse[0]:.4f} {found.best.mse[0]:.4f}")
+        0.50 0.5729 0.4712
+    """
+    alpha, beta = weights.per_entity(ecosystem.entities)
+
+    @jax.jit
+    def errors(
+        ecosystem: Ecosystem, alpha: Float[Array, " entity"]
+    ) -> tuple[Float[Array, ""], Float[Array, " entity"]]:
+        law = limit(ecosystem, Weights(alpha, beta), workflow, throw=False)
+        assert law.spectral_radius is not None  # a limit always has one
+        return law.spectral_radius, mse(law)
+
+    radius, now = errors(ecosystem, alpha)
+    alone = errors(ecosystem, jnp.zeros_like(alpha))[1]
+    if jnp.isnan(now).any():
+        raise DependsOnTheta("estimates are biased, so their errors depend on theta, which is not given")
+    best = best_weights(ecosystem, workflow=workflow)
+    try:
+        selfish = equilibria(ecosystem, workflow, starts=1)[0]
+    except NoLimit:
+        selfish = None
+    tried = [Change(name, float(errors(changed, alpha)[1].mean())) for name, changed in _changes(ecosystem).items()]
+    useful = sorted((c for c in tried if np.isfinite(c.mse)), key=lambda change: change.mse)
+    return Advice(Weights(alpha, beta), float(radius), np.asarray(now), np.asarray(alone), best, selfish, tuple(useful))
+
+
+def _changes(ecosystem: Ecosystem) -> dict[str, Ecosystem]:
+    """Single changes to try, by name."""
+
+    def scaled(part: Callable[[Ecosystem], Dataset], factors: Float[Array, "..."]) -> Ecosystem:
+        data = part(ecosystem)
+        return eqx.tree_at(lambda e: part(e).gram, ecosystem, factors[..., None, None] * data.gram)
+
+    everyone = jnp.ones(ecosystem.entities)
+    changes = {
+        "twice as many published rows": scaled(lambda e: e.synthetic, 2 * everyone),
+        "ten times as many published rows": scaled(lambda e: e.synthetic, 10 * everyone),
+        "twice as many public rows": scaled(lambda e: e.public, jnp.asarray(2.0)),
+        "twice as many private rows": scaled(lambda e: e.private, 2 * everyone),
+        "equal shares of the pool": eqx.tree_at(lambda e: e.shares, ecosystem, everyone / ecosystem.entities),
+    }
+    same = ecosystem.private.noise_variance == ecosystem.public.noise_variance
+    if bool(same.all()) and not bool((ecosystem.deviations != 0).any()):
+        changes["a tenth of all private rows made public"] = redesigned(ecosystem, 1.0, 0.1)
+    for entity in range(min(ecosystem.entities, _MOST_NAMED)) if ecosystem.entities > 1 else ():
+        silent = everyone.at[entity].set(0.0)
+        changes[f"entity {entity + 1} publishes nothing"] = scaled(lambda e: e.synthetic, silent)
+    return changes

@@ -1,0 +1,240 @@
+"""Forecast of the losses of language models that train on each other's text, by a linear recursion fitted to runs.
+
+The loss of entity k on dataset d at one generation changes by
+
+    ΔL_kd = (1 - α)(p_kd - q L_kd) + α (s_kd - n L_kd + m L̄_d) + noise
+
+with L̄_d the mean loss of all entities: real data draw it to p_kd/q, synthetic data to that of the pool. The recursion of
+linear models has this form along each eigenvector; for language models it is a description, to be held against naive forecasts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from crossfeed.errors import InvalidInput
+
+_PATHS = 1000
+_LEVELS = (5, 95)
+
+
+@dataclass(frozen=True)
+class LossRun:
+    """Losses of one run.
+
+    Attributes:
+        alpha: α in [0, 1], weight of synthetic data from generation 1 on.
+        losses: at generations 0..T.
+
+    Example:
+        >>> import numpy as np
+        >>> from crossfeed.decide import LossRun
+        >>> LossRun(0.5, np.ones((5, 2, 3))).losses.shape
+        (5, 2, 3)
+    """
+
+    alpha: float
+    losses: Float[np.ndarray, "generation entity dataset"]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Losses of one run at the generations after its last.
+
+    Attributes:
+        mean: of the fitted recursion.
+        low, high: ends of intervals of 90 %, which hold the noise of generations and the uncertainty of the fit.
+        persistence: the last loss, at all generations.
+        trend: a straight line through all losses of the run.
+
+    Example:
+        >>> from crossfeed.decide import Forecast
+        >>> sorted(Forecast.__annotations__)
+        ['high', 'low', 'mean', 'persistence', 'trend']
+    """
+
+    mean: Float[np.ndarray, "ahead entity dataset"]
+    low: Float[np.ndarray, "ahead entity dataset"]
+    high: Float[np.ndarray, "ahead entity dataset"]
+    persistence: Float[np.ndarray, "ahead entity dataset"]
+    trend: Float[np.ndarray, "ahead entity dataset"]
+
+
+@dataclass(frozen=True)
+class LossRecursion:
+    """The recursion fitted to runs.
+
+    Attributes:
+        coefficients: p_kd and s_kd of every series, and q, n and m, one after another.
+        covariance: of the errors of the coefficients.
+        noise: standard deviation of the noise of every series.
+        freedom: degrees of freedom of the estimated noise of one series.
+        alphas: the different α of the runs; with one alone, coefficients of real and of synthetic data cannot be told apart.
+
+    Example:
+        >>> from crossfeed.decide import LossRecursion
+        >>> sorted(LossRecursion.__annotations__)
+        ['alphas', 'coefficients', 'covariance', 'freedom', 'noise']
+    """
+
+    coefficients: Float[np.ndarray, " coefficient"]
+    covariance: Float[np.ndarray, "coefficient coefficient"]
+    noise: Float[np.ndarray, "entity dataset"]
+    freedom: float
+    alphas: tuple[float, ...]
+
+    def forecast(self, run: LossRun, generations: int) -> Forecast:
+        """Losses of a run at the generations after its last.
+
+        Args:
+            run: losses so far, of the same entities and datasets as those of the fit.
+            generations: how many to forecast, at least 1.
+
+        Raises:
+            InvalidInput: the run has other entities or datasets, or there is nothing to forecast, or the fit is to runs of one α
+                and this run has another.
+
+        Example:
+            >>> import numpy as np
+            >>> from crossfeed.decide import LossRun, fit_losses
+            >>> losses = 1 + 0.5 ** np.arange(6.0)[:, None, None] * np.array([[1.0], [2.0]])
+            >>> run = LossRun(0.5, losses)
+            >>> fit_losses([run]).forecast(run, 2).mean[:, 0, 0].round(3)
+            array([1.016, 1.008])
+        """
+        self._check(run)
+        if generations < 1:
+            raise InvalidInput(f"generations is {generations}, but must be at least 1")
+        if len(self.alphas) == 1 and run.alpha != self.alphas[0]:
+            raise InvalidInput(
+                f"alpha of the run is {run.alpha:.6g}, but all fitted runs have {self.alphas[0]:.6g}, which says nothing of others"
+            )
+        rng = np.random.default_rng(0)
+        drawn = rng.multivariate_normal(self.coefficients, self.covariance, _PATHS, method="eigh")
+        drawn = np.vstack([self.coefficients, drawn])
+        scale = self.noise / np.sqrt(rng.chisquare(self.freedom, (_PATHS + 1, *self.noise.shape)) / self.freedom)
+        scale[0] = 0  # the first path has no noise
+        now, ahead = np.broadcast_to(run.losses[-1], (_PATHS + 1, *run.losses.shape[1:])), []
+        for _ in range(generations):
+            noise = scale * rng.normal(size=now.shape)
+            change = np.einsum("pekdc,pc->pekd", _design(run.alpha, now[:, None]), drawn)[:, 0]
+            now = now + change + noise
+            ahead.append(now)
+        paths = np.array(ahead)
+        low, high = np.percentile(paths[:, 1:], _LEVELS, axis=1)
+        times = np.arange(len(run.losses)) - (len(run.losses) - 1) / 2
+        slope = np.tensordot(times, run.losses, 1) / max((times**2).sum(), 1)
+        later = (times[-1] + np.arange(1, generations + 1))[:, None, None]
+        return Forecast(
+            paths[:, 0],
+            low,
+            high,
+            np.broadcast_to(run.losses[-1], paths[:, 0].shape),
+            run.losses.mean(0) + slope * later,
+        )
+
+    def infer_alpha(self, run: LossRun) -> tuple[float, float]:
+        """α of a run from its losses, whatever `run.alpha` says, and its standard error.
+
+        Args:
+            run: losses of the same entities and datasets as those of the fit.
+
+        Raises:
+            InvalidInput: the recursion was fitted to runs of a single α, which do not tell what real and what synthetic data do; or
+                the run has other entities or datasets, or fewer than two generations.
+
+        Example:
+            >>> import numpy as np
+            >>> from crossfeed.decide import LossRun, fit_losses
+            >>> losses = 1 + 0.5 ** np.arange(6.0)[:, None, None] * np.array([[1.0], [2.0]])
+            >>> fit_losses([LossRun(0.5, losses)]).infer_alpha(LossRun(0.5, losses))
+            Traceback (most recent call last):
+            ...
+            crossfeed.errors.InvalidInput: runs of a single alpha do not tell what synthetic data do: fit at least two
+        """
+        if len(self.alphas) < 2:
+            raise InvalidInput("runs of a single alpha do not tell what synthetic data do: fit at least two")
+        self._check(run)
+        if len(run.losses) < 2:
+            raise InvalidInput("the run has 1 generation, but at least 2 are needed to see a change")
+        real, synthetic = (_design(alpha, run.losses[None, :-1])[0] @ self.coefficients for alpha in (0.0, 1.0))
+        effect = (synthetic - real) / self.noise
+        rest = (np.diff(run.losses, axis=0) - real) / self.noise
+        information = (effect**2).sum()
+        return float((effect * rest).sum() / information), float(1 / np.sqrt(information))
+
+    def _check(self, run: LossRun) -> None:
+        _check_run(run)
+        if run.losses.shape[1:] != self.noise.shape:
+            raise InvalidInput(
+                f"losses of the run have shape {run.losses.shape}, but the fit is of {self.noise.shape} entities and datasets"
+            )
+
+
+def fit_losses(runs: Sequence[LossRun]) -> LossRecursion:
+    """The recursion of the losses fitted to runs together, by least squares weighted with the noise of each series.
+
+    Args:
+        runs: of the same entities and datasets; of at least two α, if what it does is to be told.
+
+    Raises:
+        InvalidInput: there is no run, runs differ in shape, a loss is not finite, an α lies outside [0, 1], or there are fewer
+            changes than coefficients.
+
+    Example:
+        >>> import numpy as np
+        >>> from crossfeed.decide import LossRun, fit_losses
+        >>> losses = 1 + 0.5 ** np.arange(6.0)[:, None, None] * np.array([[1.0], [2.0]])
+        >>> fit_losses([LossRun(0.5, losses)]).alphas
+        (0.5,)
+    """
+    if not runs:
+        raise InvalidInput("there is no run to fit")
+    for run in runs:
+        _check_run(run)
+        if run.losses.shape[1:] != runs[0].losses.shape[1:]:
+            raise InvalidInput(
+                f"losses have shapes {runs[0].losses.shape} and {run.losses.shape}, but runs must be alike"
+            )
+    design = np.concatenate([_design(run.alpha, run.losses[None, :-1])[0] for run in runs])
+    change = np.concatenate([np.diff(run.losses, axis=0) for run in runs])
+    alphas = tuple(sorted({run.alpha for run in runs}))
+    count = np.linalg.matrix_rank(design.reshape(-1, design.shape[-1]))
+    if change.size <= count:
+        raise InvalidInput(f"runs hold {change.size} changes of losses, too few to fit {count} coefficients")
+    noise = np.ones(change.shape[1:])
+    coefficients = np.zeros(design.shape[-1])
+    free = max(1 - count / change.size, 1e-3) * len(change)
+    for _ in range(3):  # noise, then the fit that weighs by it
+        weighted = (design / noise[..., None]).reshape(-1, design.shape[-1])
+        coefficients = np.linalg.pinv(weighted, rcond=1e-10) @ (change / noise).ravel()
+        rest = ((change - design @ coefficients) ** 2).sum(0)
+        noise = np.sqrt(np.maximum(rest / free, 1e-16))
+    weighted = (design / noise[..., None]).reshape(-1, design.shape[-1])
+    covariance = np.linalg.pinv(weighted.T @ weighted, rcond=1e-12, hermitian=True)
+    return LossRecursion(coefficients, covariance, noise, free, alphas)
+
+
+def _design(
+    alpha: float, losses: Float[np.ndarray, "path generation entity dataset"]
+) -> Float[np.ndarray, "path generation entity dataset coefficient"]:
+    """What the change of each loss is linear in: own constants of real and synthetic data, -L twice, and the mean loss."""
+    entities, datasets = losses.shape[2:]
+    own = np.broadcast_to(
+        np.eye(entities * datasets).reshape(entities, datasets, -1), (*losses.shape, entities * datasets)
+    )
+    mean = np.broadcast_to(losses.mean(2, keepdims=True), losses.shape)
+    shared = np.stack([-(1 - alpha) * losses, -alpha * losses, alpha * mean], -1)
+    return np.concatenate([(1 - alpha) * own, alpha * own, shared], -1)
+
+
+def _check_run(run: LossRun) -> None:
+    if run.losses.ndim != 3 or 0 in run.losses.shape:
+        raise InvalidInput(f"losses must have shape (T+1, entities, datasets), but have shape {run.losses.shape}")
+    if not np.isfinite(run.losses).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(run.losses))[0])
+        raise InvalidInput(f"losses{list(place)} is {run.losses[place]}, but must be a finite number")
+    if not 0 <= run.alpha <= 1:
+        raise InvalidInput(f"alpha of a run is {run.alpha:.6g}, but must lie in [0, 1]")

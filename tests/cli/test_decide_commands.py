@@ -1,0 +1,61 @@
+"""`crossfeed advise` and `crossfeed estimate` on small ecosystems."""
+
+import json
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from crossfeed.cli.main import main
+from crossfeed.theory import save_ecosystem, symmetric_ecosystem, worst_case
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_ecosystem(symmetric_ecosystem(2, jnp.eye(1)), "eco.npz")
+    return tmp_path
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["crossfeed", *arguments])
+    main()
+
+
+def refused(monkeypatch, capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, *arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_advice_is_a_page_with_a_picture(folder, monkeypatch, capsys):
+    run(monkeypatch, "advise", "eco.npz", "--out", "advice")
+    said = capsys.readouterr().out
+    assert "Training is stable: a perturbation shrinks to 0.5 of itself" in said
+    assert "α = 0.218, β = 0.554" in said
+    assert "0.281 % more" in said  # the price of anarchy
+    assert {path.name for path in (folder / "advice").iterdir()} == {
+        f"advice.{s}" for s in ("svg", "png", "csv", "html")
+    }
+
+
+@pytest.mark.long
+def test_advice_on_an_unstable_ecosystem(folder, monkeypatch, capsys):
+    save_ecosystem(worst_case(3, 10.0), "bad.npz")
+    run(monkeypatch, "advise", "bad.npz", "--out", "advice", "--beta", "1")
+    assert "Training is unstable" in capsys.readouterr().out
+
+
+def test_estimates_are_printed(folder, monkeypatch, capsys):
+    np.savez("seen.npz", estimates=np.array([[[0.3], [-0.2]]]), probe_noise=0.01)
+    run(monkeypatch, "estimate", "eco.npz", "seen.npz", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert {q["name"] for q in found["quantities"] if q["identified"]} == {"beta[0]", "beta[1]", "noise"}
+    assert "alpha[0]" in found["notes"][0]
+    np.savez("wrong.npz", estimates=np.ones((2, 3, 1)))
+    assert "estimates must have shape (T+1, 2, 1)" in refused(monkeypatch, capsys, "estimate", "eco.npz", "wrong.npz")
+    np.savez("other.npz", losses=np.ones(3))
+    assert "must hold estimates" in refused(monkeypatch, capsys, "estimate", "eco.npz", "other.npz")
