@@ -24,6 +24,13 @@ class Header(NamedTuple):
         info: its place in the archive.
         shape: of the array.
         dtype: type of its numbers.
+
+    Example:
+        >>> import zipfile
+        >>> import numpy as np
+        >>> from crossfeed.array_archive import Header
+        >>> Header(zipfile.ZipInfo("theta.npy"), (3,), np.dtype(float)).shape
+        (3,)
     """
 
     info: zipfile.ZipInfo
@@ -36,7 +43,7 @@ def read_arrays(path: Path, check: Callable[[Mapping[str, Header]], None]) -> di
 
     Args:
         path: the archive.
-        check: refuses names and shapes by raising `InvalidInput`, before any array is read.
+        check: refuses names and shapes by raising `InvalidInput`; called with the headers by name, before any array is read.
 
     Raises:
         InvalidInput: the file cannot be read, is no archive of real numbers, or `check` refuses it.
@@ -58,10 +65,10 @@ def read_arrays(path: Path, check: Callable[[Mapping[str, Header]], None]) -> di
                 raise InvalidInput(f"{path} is a single array, not an .npz archive with named arrays")
             with zipfile.ZipFile(file) as archive:
                 members = _members(path, archive)
-                check(members)
                 for name, member in members.items():
                     if member.dtype.kind not in _NUMBERS:
                         raise InvalidInput(f"{name} in {path} holds {member.dtype}, but must hold real numbers")
+                check(members)
                 return {name: _array(archive, member) for name, member in members.items()}
     except InvalidInput:
         raise
