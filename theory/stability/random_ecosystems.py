@@ -37,7 +37,7 @@ def random_threshold(prompts: float | Float[Array, ""]) -> tuple[Float[Array, ""
 def random_growth(
     coverage: float | Float[Array, ""],
     prompts: float | Float[Array, ""],
-    entities: float | Float[Array, ""],
+    entities: int | float | Float[Array, ""],
     strength: float | Float[Array, ""] = jnp.inf,
 ) -> Float[Array, ""]:
     """Conjectured ρ(Q) of a random ecosystem to leading order in 1/K, 1 + κ'|μ|/K; NaN outside the unstable range.
