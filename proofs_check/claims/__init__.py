@@ -16,6 +16,7 @@ from . import lemma1_proof as lemma1_proof
 from . import lemma1_search as lemma1_search
 from . import network_growth as network_growth
 from . import networks as networks
+from . import pool_conditions as pool_conditions
 from . import prompts_bound as prompts_bound
 from . import public_anchor as public_anchor
 from . import ridge as ridge

@@ -117,10 +117,11 @@ rewrite trace_projection ?mulmxA ?PN //; apply: ler_wpmul2r; first exact: psdP.2
 by rewrite ler_nat; exact: (mxrankM_maxl P (\sum_j N j)).
 Qed.
 
-(* The disc of the eigenvalues. *)
-Lemma disc alpha (w : K -> C) (S R : K -> 'M[C]_d) lambda : ecosystem alpha (fun=> w) S R -> lambda != 0 ->
-  mode alpha (fun=> w) S R lambda -> let m := minn #|[pred j | w j != 0]| (\rank (\sum_j w j *: S j)%R) in
-  `|lambda *+ 2 - 1| ^+ 2 <= m%:R.
+(* A mode reflects a consensus x in every entity, and moves it by 2 lambda - 1. *)
+Lemma mode_reflects alpha (w : K -> C) (S R : K -> 'M[C]_d) lambda : ecosystem alpha (fun=> w) S R -> lambda != 0 ->
+  mode alpha (fun=> w) S R lambda -> let P := \sum_j w j *: S j in
+  exists x (y : K -> 'cV[C]_d), [/\ 0 < form P x, forall j, psd ((alpha j)^-1 *: R j), forall j, reflects P ((alpha j)^-1 *: R j) x (y j)
+    & P *m ((lambda *+ 2 - 1) *: x) = \sum_j w j *: (S j *m y j)].
 Proof.
 move=> [posa posW psdS psdR] nonzero [theta [[_ [k read]] trained]] /=; have posw := posW k.
 have [x consensus] := consensus_exists theta posw psdS; have psdP := weighted_psd posw psdS.
@@ -146,6 +147,17 @@ have pos : 0 < form P x.
   rewrite scalemxAl; apply/eqP; apply: psd_ker; first exact: psd_scale.
   apply/le_anti; rewrite (psd_scale (posw k) (psdS k)).2 andbT -Pk /form bil_scale.
   exact: below_sum.
+by exists x, y.
+Qed.
+
+(* The disc of the eigenvalues. *)
+Lemma disc alpha (w : K -> C) (S R : K -> 'M[C]_d) lambda : ecosystem alpha (fun=> w) S R -> lambda != 0 ->
+  mode alpha (fun=> w) S R lambda -> let m := minn #|[pred j | w j != 0]| (\rank (\sum_j w j *: S j)%R) in
+  `|lambda *+ 2 - 1| ^+ 2 <= m%:R.
+Proof.
+move=> eco nonzero found /=; have [x [y [pos psdB reflected moved]]] := mode_reflects eco nonzero found.
+have [_ posW psdS _] := eco; have [_ [[k _] _]] := found; have posw := posW k; have psdP := weighted_psd posw psdS.
+set P := \sum_j w j *: S j in pos reflected moved psdP *; pose B j := (alpha j)^-1 *: R j.
 have := theoremK_consensus posw psdS moved; rewrite formZ -/P => bound.
 rewrite -(ler_pmul2r pos); apply: le_trans bound _.
 have by_entities : \sum_j w j * form (S j) (y j) <= (#|[pred j | w j != 0]|)%:R * form P x.
@@ -166,6 +178,35 @@ move=> eco found /=; set m := minn _ _; have root : 0 <= sqrtC m%:R :> C by rewr
 have [->|nonzero] := eqVneq lambda 0; first by rewrite normr0 divr_ge0 ?addr_ge0 ?ler0n ?ler01.
 have near : `|lambda *+ 2 - 1| <= sqrtC m%:R.
   by rewrite -(@ler_pexpn2r _ 2) ?nnegrE // sqrtCK; apply: disc found.
+rewrite ler_pdivl_mulr ?ltr0n // mulr_natr -normrMn -[lambda *+ 2](subrK 1) addrC.
+by apply: le_trans (ler_norm_add _ _) _; rewrite normr1 ler_add2l.
+Qed.
+
+(* Theorem U for given prompts: nu bounds sum_j |A_j x| in whitened coordinates, where A_j = P^(-1/2) w_j S_j P^(-1/2). *)
+Theorem theoremU_prompts alpha (w : K -> C) (S R : K -> 'M[C]_d) nu lambda : ecosystem alpha (fun=> w) S R ->
+  let P := \sum_j w j *: S j in
+  (forall x (v : K -> 'cV[C]_d), (forall j, P *m v j = w j *: (S j *m x)) -> \sum_j sqrtC (form P (v j)) <= nu * sqrtC (form P x)) ->
+  0 <= nu -> mode alpha (fun=> w) S R lambda -> `|lambda| <= (1 + nu) / 2%:R.
+Proof.
+move=> eco P prompts nu0 found.
+have [->|nonzero] := eqVneq lambda 0; first by rewrite normr0 divr_ge0 ?addr_ge0 ?ler0n ?ler01.
+have [x [y [pos psdB reflected moved]]] := mode_reflects eco nonzero found; rewrite -/P in pos reflected moved.
+have [_ posW psdS _] := eco; have [_ [[k _] _]] := found; have posw := posW k; have psdP : psd P := weighted_psd posw psdS.
+have /fin_all_exists[v Pv] : forall j, exists v, P *m v = w j *: (S j *m x).
+  move=> j; have [|D PD] := dominated (psd_scale (posw j) (psdS j)) psdP; last by exists (D *m x); rewrite mulmxA -PD scalemxAl.
+  by move=> z; rewrite {1}/form bil_scale; apply: below_sum.
+have near : `|lambda *+ 2 - 1| <= nu.
+  rewrite -(ler_pmul2r pos) -{1}(ger0_norm (ltW pos)) -normrM -bilZr bil_mul moved mulmx_sumr summxE.
+  apply: le_trans (ler_norm_sum _ _ _) _; rewrite -[in X in _ <= X](sqrtCK (form P x)) expr2 mulrA.
+  apply: le_trans (ler_wpmul2r _ (prompts x v Pv)); last by rewrite sqrtC_ge0 psdP.2.
+  rewrite mulr_suml; apply: ler_sum => j _.
+  have -> : (x^h *m (w j *: (S j *m y j))) 0 0 = bil P (v j) (y j).
+    have entry (a : C) (M : 'M[C]_1) : (a *: M) 0 0 = a * M 0 0 by rewrite mxE.
+    rewrite -(bilC _ _ psdP.1) bil_mul Pv -!scalemxAr !entry rmorphM /= geC0_conj // -!bil_mul bilC //.
+    exact: (psdS j).1.
+  rewrite -(@ler_pexpn2r _ 2) ?nnegrE ?mulr_ge0 ?sqrtC_ge0 ?psdP.2 // exprMn !sqrtCK.
+  apply: le_trans (cauchy_schwarz _ _ psdP) _; apply: ler_wpmul2l; first exact: psdP.2.
+  exact: reflect_le (reflected j).
 rewrite ler_pdivl_mulr ?ltr0n // mulr_natr -normrMn -[lambda *+ 2](subrK 1) addrC.
 by apply: le_trans (ler_norm_add _ _) _; rewrite normr1 ler_add2l.
 Qed.

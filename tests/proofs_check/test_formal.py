@@ -1,6 +1,7 @@
 """Formal proofs: Coq files are compiled, altered statements refuted, and a machine without Coq is told so."""
 
 import re
+from pathlib import Path
 
 import pytest
 from crossfeed.proofs_check.coq import CoqError, Unavailable, find_theorem, is_refuted, parse_error, print_assumptions
@@ -18,6 +19,7 @@ from crossfeed.proofs_check.ledger import (
 from crossfeed.proofs_check.ledger_page import content, markdown, summary
 
 PROOFS = read_proofs()
+PAGE = Path(__file__).parents[2] / "docs" / "formal.md"
 SMALL = """\
 Axiom guess : 2 + 2 = 4.
 Lemma helper : 1 + 1 = 2.
@@ -61,6 +63,17 @@ def test_no_file_assumes_anything():
     for source in FOLDER.glob("*.v"):
         text = re.sub(r"\(\*.*?\*\)", "", source.read_text(), flags=re.DOTALL)
         assert not re.search(r"\b(Axiom|Parameter|Conjecture|Admitted|admit|Abort)\b", text), source.name
+
+
+def test_the_page_quotes_the_files():
+    files = [source.read_text() for source in FOLDER.glob("*.v")]
+    quoted = [
+        part for block in re.findall(r"```coq\n(.*?)\n```", PAGE.read_text(), re.DOTALL) for part in block.split("\n\n")
+    ]
+    for part in quoted:
+        assert any(part in text for text in files), part
+    for proof in PROOFS.values():
+        assert find_theorem(FOLDER / proof.file, proof.theorem).statement.strip() in quoted, proof.claim
 
 
 @pytest.mark.parametrize(
