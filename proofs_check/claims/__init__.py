@@ -19,6 +19,7 @@ from . import networks as networks
 from . import pool_conditions as pool_conditions
 from . import prompts_bound as prompts_bound
 from . import public_anchor as public_anchor
+from . import random_ecosystems as random_ecosystems
 from . import ridge as ridge
 from . import symmetric as symmetric
 from . import theorem1 as theorem1

@@ -40,35 +40,43 @@ def _proportional(
     return RationalEcosystem(private, public, synthetic, [fmpq(1, count)] * count, [alpha] * count, [beta] * count)
 
 
+def _inside(public: fmpq_mat, pool: fmpq_mat) -> bool:
+    """Whether ker S_* ⊂ ker S̲, d = 2."""
+    return pool * (identity(2) - public * pseudo_inverse(public)) == zero(2, 2)
+
+
 @check(
     "E8",
     "exact",
-    lambda beta, public, pool: beta > 0 or pool * (identity(2) - public * pseudo_inverse(public)) == zero(2, 2),
-    printed={"any β ≥ 0": lambda beta, public, pool: True},
+    lambda alpha, beta, public, pool: alpha == 0 or beta > 0 or _inside(public, pool),
+    printed={"any β ≥ 0": lambda alpha, beta, public, pool: True},
     mutations={
-        "β > 0 is needed": lambda beta, public, pool: beta > 0,
-        "S_* nonzero suffices": lambda beta, public, pool: beta > 0 or public.rank() > 0,
+        "β > 0 is needed": lambda alpha, beta, public, pool: alpha == 0 or beta > 0,
+        "S_* nonzero suffices": lambda alpha, beta, public, pool: alpha == 0 or beta > 0 or public.rank() > 0,
+        "also at α = 0": lambda alpha, beta, public, pool: beta > 0 or _inside(public, pool),
     },
 )
-def no_private_weight(formula: Callable[[fmpq, fmpq_mat, fmpq_mat], bool]) -> Finding:
-    """For S ∝ S~, K = d = 2, α = 1/2 and rational data: the condition must agree with ρ(Q) < 1, decided by the
-    Stein equation, for β = 0 and β > 0 and S_* of rank 0, 1, 2. At β = 0 all G_k are equal and H = αS̲G⁺ maps S̲v
-    to itself for every v in ker S_*, so ker S_* ⊂ ker S̲ is necessary; it is also sufficient."""
+def no_private_weight(formula: Callable[[fmpq, fmpq, fmpq_mat, fmpq_mat], bool]) -> Finding:
+    """For S ∝ S~, K = d = 2, α = 1/2 and 0, and rational data: the condition must agree with ρ(Q) < 1, decided by the
+    Stein equation, for β = 0 and β > 0 and S_* of rank 0, 1, 2. At β = 0 < α all G_k are equal and H = αS̲G⁺ maps S̲v
+    to itself for every v in ker S_*, so ker S_* ⊂ ker S̲ is necessary; it is also sufficient. At α = 0, Q = 0."""
     rng = random.Random(1)
-    for beta in (fmpq(0), fmpq(1, 3), fmpq(1)):
-        for public in (outer([1, 0]), outer([1, 1]), identity(2), zero(2, 2)):
-            eco = _proportional(rng, (1, 1), public, fmpq(1, 2), beta)
-            stable = is_stable(consensus_feedback(eco))
-            if stable != formula(beta, public, eco.pool_gram):
-                return Finding(False, f"β = {beta}, S_* of rank {public.rank()}: ρ(Q) < 1 is {stable}")
+    for alpha in (fmpq(1, 2), fmpq(0)):
+        for beta in (fmpq(0), fmpq(1, 3), fmpq(1)):
+            for public in (outer([1, 0]), outer([1, 1]), identity(2), zero(2, 2)):
+                eco = _proportional(rng, (1, 1), public, alpha, beta)
+                stable = is_stable(consensus_feedback(eco))
+                if stable != formula(alpha, beta, public, eco.pool_gram):
+                    place = f"α = {alpha}, β = {beta}, S_* of rank {public.rank()}"
+                    return Finding(False, f"{place}: ρ(Q) < 1 is {stable}")
     line = outer([1, 0])  # all data of rank one, in one direction
     half = [fmpq(1, 2)] * 2
     if is_stable(
         consensus_feedback(RationalEcosystem([line] * 2, line, [line] * 2, half, half, [fmpq(0)] * 2))
-    ) != formula(fmpq(0), line, line):
+    ) != formula(fmpq(1, 2), fmpq(0), line, line):
         return Finding(False, "β = 0, all data of rank one in one direction: ρ(Q) < 1 is True")
     return Finding(
-        True, "the condition is right for 13 exact ecosystems, those with β = 0 both with and without ker S_* ⊂ ker S̲"
+        True, "the condition is right for 25 exact ecosystems, those with β = 0 both with and without ker S_* ⊂ ker S̲"
     )
 
 

@@ -54,7 +54,7 @@ def surplus(formula: Callable[..., Expr]) -> Finding:
 def feedback(formula: Callable[..., Expr]) -> Finding:
     """Noncommutative algebra with K_jK_j⁻¹ = I and Σ w_j = 1, K = 1 … 4: Σ w_jS_jK_j⁻¹ with S_j = (K_j - U)/δ. So H
     has the eigenvalues (1 - ν)/δ for the eigenvalues ν of UJ, which are real because J is definite; ν ≤ 1 because
-    K_j ⪰ U, so no eigenvalue of H is negative."""
+    0 ⪯ U ⪯ K_j if θδ ≤ 1, and by lemma1.beyond.lemma otherwise, so no eigenvalue of H is negative."""
     delta = scalars("delta")[0]
     U = symmetric("U")[0]
     steps = []

@@ -18,6 +18,7 @@ from ..exact import (
     random_data,
     random_rational,
     solve_stein,
+    trace,
     zero,
 )
 from ..ledger import Finding, check
@@ -177,6 +178,42 @@ def fixed_point(formula: tuple[Callable[[Expr, Expr], Expr], Callable[..., Any]]
 
 
 @check(
+    "theorem3.powers",
+    "exact",
+    fmpq(1),
+    mutations={"ρ ≤ 1": fmpq(101, 100), "ρ < 1/2": fmpq(1, 2)},
+)
+def vanishing_powers(formula: fmpq) -> Finding:
+    """The recursive matrices Q of random ecosystems (K = d = 2), scaled to have spectral radii on both sides of the
+    formula's bound, and Jordan blocks with the eigenvalues 9/10 and 1: ρ below the bound, decided by the Stein
+    equation, must agree with ‖Q^1024‖ < 10⁻⁶. In general, if X = QXQ' + I with X ⪰ 0, then Σ_{s<t} QˢQˢ' = X - QᵗXQᵗ'
+    ⪯ X for all t, so the terms of the series tend to zero; an eigenvector of an eigenvalue of modulus at least 1 does
+    not."""
+    chain = fmpq_mat([[0, 1], [0, 0]])
+    cases = [fmpq(9, 10) * identity(2) + chain, identity(2) + chain, identity(2), fmpq(7, 10) * identity(2)]
+    for seed in (1, 2):
+        Q = _constant(seed)[2].recursive
+        cases += [Q, 4 * Q]
+    for Q in cases:
+        rounded = _rounded_power(Q, 10)
+        small = trace(rounded * rounded.transpose()) < fmpq(1, 10**12)
+        if is_stable(Q / formula) != small:
+            return Finding(False, f"ρ(Q) < {formula} is {not small}, but Qᵗ → 0 is {small}")
+    return Finding(True, f"ρ(Q) < 1 agrees with Qᵗ → 0 for {len(cases)} matrices")
+
+
+def _rounded_power(matrix: fmpq_mat, doublings: int) -> fmpq_mat:
+    """A to the power 2ⁿ, rounded to 60 decimals after every squaring, and at most 10⁹ in size."""
+    unit = 10**60
+    for _ in range(doublings):
+        squared = matrix * matrix
+        entries = [fmpq(round(unit * entry), unit) for entry in squared.entries()]
+        most = max(abs(entry) for entry in entries)
+        matrix = fmpq_mat(matrix.nrows(), matrix.ncols(), [e / max(most / 10**9, fmpq(1)) for e in entries])
+    return matrix
+
+
+@check(
     "theorem3.mean",
     "symbolic",
     lambda N, Q: (N, 1 - Q),
@@ -184,7 +221,8 @@ def fixed_point(formula: tuple[Callable[[Expr, Expr], Expr], Callable[..., Any]]
 )
 def unbiased_limit(formula: Callable[[Expr, Expr], tuple[Expr, Expr]]) -> Finding:
     """Noncommutative algebra with N = (I-Q)⁻¹: M maps the true parameters to N times (I-Q)1 (theorem2.truth), which
-    is 1; and E[θ̂_t] - 1θ is multiplied by Q in every generation (theorem2.induction)."""
+    is 1; and E[θ̂_t] - 1θ is multiplied by Q in every generation (theorem2.induction), so it vanishes as Qᵗ does
+    (theorem3.powers)."""
     Q, N, one = matrices("Q N one")
     inverse, real = formula(N, Q)
     return same(inverse * real * one, one, {Q * N: N - 1, N * Q: N - 1})
