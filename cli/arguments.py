@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,13 @@ def load_workflow(path: Path | None) -> Workflow:
     from ..theory import PAPER, read_workflow
 
     return PAPER if path is None else read_workflow(path)
+
+
+def blaming(path: Path | None) -> AbstractContextManager[None]:
+    """Context manager that puts the name of a workflow's file, if there is one, in front of what does not fit the ecosystem."""
+    from crossfeed.errors import naming
+
+    return nullcontext() if path is None else naming(str(path))
 
 
 def checked_count(name: str, value: int, most: int, least: int | None = None) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from .output import print_json, print_table, shown
+from .parsing import parse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,8 @@ class BaselineCommand:
     """Name of a law, and its options, --json among them."""
     list: bool = False
     """Only print a table of the laws with their sources."""
+    json: bool = False
+    """Print one JSON object."""
 
     def run(self) -> None:
         """Print the table of laws, or the numbers of one."""
@@ -42,7 +45,7 @@ class BaselineCommand:
         if self.list and self.law:
             raise InvalidInput(f"list shows all laws: it cannot be combined with {' '.join(self.law)}")
         if self.list:
-            _print_list(LAWS.values())
+            _print_list(LAWS.values(), self.json)
             return
         if not self.law:
             raise InvalidInput("no law is named: `crossfeed baseline --list` shows their names")
@@ -51,7 +54,7 @@ class BaselineCommand:
             near = difflib.get_close_matches(name, LAWS, cutoff=0.5)
             advice = f"did you mean {' or '.join(near)}?" if near else "`crossfeed baseline --list` shows the names"
             raise InvalidInput(f"there is no law {name}: {advice}")
-        _run(LAWS[name], options)
+        _run(LAWS[name], [*options, *(["--json"] if self.json else [])])
 
 
 def mark_options(arguments: Sequence[str]) -> list[str]:
@@ -89,12 +92,12 @@ def _parse(law: Law, arguments: list[str]) -> Any:
         else:
             fields.append((parameter.name, kind, parameter.default))
     fields.append(("json", Annotated[bool, tyro.conf.arg(help="Print one JSON object.")], False))
-    return tyro.cli(
+    return parse(
         dataclasses.make_dataclass("Options", fields),
-        prog=f"crossfeed baseline {law.name}",
-        description=f"{law.what}.\n\n{law.formula}\n\nSource: {law.source}.",
-        args=arguments,
-        config=(tyro.conf.FlagCreatePairsOff,),
+        arguments,
+        f"crossfeed baseline {law.name}",
+        f"{law.what}.\n\n{law.formula}\n\nSource: {law.source}.",
+        (tyro.conf.FlagCreatePairsOff,),
     )
 
 
@@ -115,7 +118,10 @@ def _positions(axis: Axis, size: int) -> list[int]:
     return list(range(axis.first, axis.first + size))
 
 
-def _print_list(laws: Iterable[Law]) -> None:
+def _print_list(laws: Iterable[Law], as_json: bool) -> None:
+    if as_json:
+        print_json({law.name: {"what": law.what, "source": law.source} for law in laws})
+        return
     from rich.console import Console
     from rich.table import Table
 

@@ -28,6 +28,7 @@ def set_up_jax(small_matrices: bool = True) -> None:
     from importlib.metadata import version
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ["MPLBACKEND"] = "agg"  # no command shows a window, and a notebook's backend need not exist here
     # XLA logs the machine of each cached program as an error. The value 1 is JAX's own, inherited from a parent process.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -51,6 +52,19 @@ def set_up_jax(small_matrices: bool = True) -> None:
     jax.config.update("jax_random_seed_offset", 0)
     jax.config.update("jax_num_cpu_devices", _usable_cores())
     _keep_compiled_programs()
+
+
+def missing_device() -> str | None:
+    """Sentence on devices that JAX_PLATFORMS asks for and this machine lacks; None if there are some."""
+    if not (wanted := os.environ.get("JAX_PLATFORMS")):
+        return None
+    import jax
+
+    try:
+        jax.devices()
+    except Exception:  # an AssertionError without text, or a RuntimeError
+        return f"JAX_PLATFORMS is '{wanted}', but JAX finds no such device here: unset it, or say 'cpu'"
+    return None
 
 
 def _keep_compiled_programs() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import EcosystemFile, EntityWeights, WorkflowFile, load_workflow, parse_weights
+from .arguments import EcosystemFile, EntityWeights, WorkflowFile, blaming, load_workflow, parse_weights
 from .output import print_json, print_notes, print_table, shown
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ class LimitCommand:
 
         ecosystem = load_ecosystem(self.eco)
         weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
-
         workflow = load_workflow(self.workflow)
 
         @eqx.filter_jit
@@ -62,7 +61,8 @@ class LimitCommand:
                 "homogenization": homogenization(law),
             }, reason(law)
 
-        found, why = measure(ecosystem, weights, workflow)
+        with blaming(self.workflow):
+            found, why = measure(ecosystem, weights, workflow)
         result = {name: np.asarray(value) for name, value in found.items()}
         notes = _notes(why, result, self.eco)
         if self.json:

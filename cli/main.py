@@ -4,12 +4,12 @@ import io
 import os
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import tyro
 
 from crossfeed import __version__
-from crossfeed.errors import CrossfeedError
+from crossfeed.errors import CrossfeedError, one_line
 
 from .advise import AdviseCommand
 from .baseline import BaselineCommand, mark_options
@@ -18,17 +18,18 @@ from .estimate import EstimateCommand
 from .explore import ExploreCommand
 from .extras import missing_extra
 from .interruption import leave_at_once
-from .jax_setup import set_up_jax
+from .jax_setup import missing_device, set_up_jax
 from .limit import LimitCommand
 from .lm import LmEvaluate, LmFigure, LmGenerate, LmRun, LmTable
 from .measure import MeasureCommand
 from .old_spellings import current_spelling
+from .parsing import parse
 from .plot import PlotCommand
 from .predict import PredictCommand
 from .reproduce import FiguresCommand, ReproduceCommand
 from .simulate import SimulateCommand
 from .stability import StabilityCommand
-from .sweep import SweepRun, SweepStatus
+from .sweep import SweepCompare, SweepRun, SweepStatus
 from .trajectory import TrajectoryCommand
 from .verify import VerifyLedger
 from .verify_lemma1 import VerifyLemma1
@@ -42,9 +43,11 @@ Ecosystem = Annotated[
     ),
 ]
 Sweep = Annotated[
-    Annotated[SweepRun, tyro.conf.subcommand("run")] | Annotated[SweepStatus, tyro.conf.subcommand("status")],
+    Annotated[SweepRun, tyro.conf.subcommand("run")]
+    | Annotated[SweepStatus, tyro.conf.subcommand("status")]
+    | Annotated[SweepCompare, tyro.conf.subcommand("compare")],
     tyro.conf.subcommand(
-        "sweep", description="Sweep grids of weights and ecosystems: run a sweep, or show its progress."
+        "sweep", description="Sweep grids of weights and ecosystems: run a sweep, show its progress, or compare two."
     ),
 ]
 Verify = Annotated[
@@ -92,27 +95,13 @@ _DESCRIPTION = (
 
 def main() -> None:
     """Run the command line, and exit with 2 on bad input."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal may know no Greek letters
+    _make_streams_safe()
     if sys.argv[1:] == ["--version"]:
         print(f"crossfeed {__version__}")
         return
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is not signal.SIG_IGN:
-        leave_at_once(lambda: False)  # during imports an exception would end in a traceback, or be swallowed
+    command = None
     try:
-        command = tyro.cli(
-            Command,  # pyright: ignore[reportArgumentType]
-            prog="crossfeed",
-            description=_DESCRIPTION,
-            args=mark_options(current_spelling(sys.argv[1:])),
-            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-        )
-        set_up_jax(small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate))
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    try:
+        command = _command()
         command.run()
         sys.stdout.flush()
     except CrossfeedError as error:
@@ -125,16 +114,48 @@ def main() -> None:
         _discard_output()
     except OSError as error:
         _discard_output()
-        _refuse(f"cannot write the output: {error.strerror or error}")
+        where = f"cannot read or write {error.filename}" if error.filename else "cannot write the output"
+        _refuse(one_line(f"{where}: {error.strerror or error}"))
     except KeyboardInterrupt:
         sys.exit(130)
-    except RuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):  # a JaxRuntimeError
+    except Exception as error:
+        if (advice := missing_device()) is not None:
+            _refuse(advice)
+        if "RESOURCE_EXHAUSTED" not in str(error) and not isinstance(error, MemoryError):  # a JaxRuntimeError
             raise
         _refuse("this does not fit the memory: use fewer entities, features or generations, or a smaller batch")
 
 
-def _refuse(sentence: str) -> None:
+def _make_streams_safe() -> None:
+    """Give the process the streams that it lacks, and let none of them fail at a letter that it cannot show."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as cron does
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may know no Greek letters
+
+
+def _command() -> Any:
+    """The command that the arguments ask for, after JAX has been set up for it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not signal.SIG_IGN:
+        leave_at_once(lambda: False)  # during imports an exception would end in a traceback, or be swallowed
+    try:
+        command = parse(
+            Command,
+            mark_options(current_spelling(sys.argv[1:])),
+            "crossfeed",
+            _DESCRIPTION,
+            (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        )
+        set_up_jax(small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate))
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    return command
+
+
+def _refuse(sentence: str) -> NoReturn:
     print(f"crossfeed: {sentence}", file=sys.stderr)
     sys.exit(2)
 

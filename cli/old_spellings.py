@@ -14,7 +14,7 @@ def current_spelling(arguments: Sequence[str]) -> list[str]:
         arguments: those after the program's name, in either spelling.
     """
     command, rest = arguments[:1], list(arguments[1:])
-    if command == ["sweep"] and rest and rest[0] not in ("run", "status", *_HELP):
+    if command == ["sweep"] and rest and rest[0] not in _HELP and not rest[0].isalpha():  # a file's name, or an option
         return _hinted("sweep", "run", rest)
     if command == ["verify"] and (not rest or rest[0] not in ("ledger", "lemma1", *_HELP)):
         return _hinted("verify", "ledger", rest)

@@ -33,7 +33,7 @@ def print_table(
     from rich.text import Text
 
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_IN_FILES)
-    fitting = console.width // _COLUMN
+    fitting = max(1, console.width // _COLUMN)
     left_out = len(header) - fitting
     caption = f"{left_out} more columns with --json" if left_out > 0 else None
     # As `Text`, since Rich would read markup in a plain string, such as the name of a file.
@@ -45,7 +45,9 @@ def print_table(
             table.add_column(Text(name), justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(shown(value)) for value in row[:fitting]))
-    console.print(table)
+    with console.capture() as captured:
+        console.print(table)
+    print(captured.get(), end="")  # Rich itself would end the program where the reader, such as `head`, has stopped
 
 
 def print_notes(notes: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ class PlotCommand:
     variable: str
     """Quantity to draw, for instance spectral_radius (docs/sweeps.md lists all)."""
     out: Path
-    """File to write: .png, .svg or .pdf."""
+    """File to write or replace: .png, .svg or .pdf."""
     x: Annotated[str | None, tyro.conf.arg(metavar="AXIS", help_behavior_hint="(default: alpha, or generation)")] = None
     """Horizontal axis."""
     y: Annotated[

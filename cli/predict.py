@@ -17,7 +17,7 @@ class PredictCommand:
     eco: EcosystemFile
     """Ecosystem to compute with."""
     out: Path
-    """Folder to write to."""
+    """Folder to write to; figures of an earlier run in it are replaced."""
     quick: bool = False
     """Use a coarser grid."""
 

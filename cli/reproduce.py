@@ -19,7 +19,7 @@ class ReproduceCommand:
     """Reproduce the figures of the paper's theorems and their checks: images, CSV files, report.json, and index.html to read."""
 
     out: Path
-    """Folder to write to."""
+    """Folder to write to; figures of an earlier run in it are replaced."""
     quick: bool = False
     """Use coarser grids and fewer replicates; takes about a minute."""
     seed: int = 0

@@ -11,6 +11,7 @@ from .arguments import (
     EcosystemFile,
     EntityWeights,
     WorkflowFile,
+    blaming,
     checked_count,
     checked_seed,
     load_workflow,
@@ -52,7 +53,7 @@ class SimulateCommand:
 
         from ..theory import load_ecosystem
 
-        checked_count("generations", self.generations, MOST_GENERATIONS)
+        checked_count("generations", self.generations, MOST_GENERATIONS, 0)
         checked_count("replicates", self.replicates, MOST_REPLICATES, 2)  # one has no standard error
         ecosystem = load_ecosystem(self.eco)
         drawn = self._draw(ecosystem, parse_weights(self.alpha, self.beta, ecosystem.entities))
@@ -75,11 +76,13 @@ class SimulateCommand:
         from ..sim import make_moment_sampler, make_row_sampler, simulate_on_devices
         from .progress import progress_bar
 
-        sampler = (make_moment_sampler if self.mode == "moments" else make_row_sampler)(
-            ecosystem, workflow=load_workflow(self.workflow)
-        )
+        workflow = load_workflow(self.workflow)
+        with blaming(self.workflow):
+            sampler = (make_moment_sampler if self.mode == "moments" else make_row_sampler)(
+                ecosystem, workflow=workflow
+            )
         key = seeded_key(checked_seed(self.seed))
-        with progress_bar() as progress:
+        with progress_bar() as progress, blaming(self.workflow):
             task = progress.add_task("replicates", total=self.replicates)
             return simulate_on_devices(
                 sampler,

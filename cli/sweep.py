@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from .interruption import leave_at_once
-from .output import print_json, print_notes
+from .output import print_json, print_notes, print_table
 from .processes import Processes
 
 
@@ -25,6 +25,8 @@ class SweepRun:
     """Folder of the store."""
     resume: bool = False
     """Continue an existing store instead of creating one."""
+    extend: bool = False
+    """Compute what the spec has more than an existing store: quantities, values of axes, draws or generations. All else is kept."""
     shared: Processes = field(default_factory=Processes)
     json: bool = False
     """Print the final status as one JSON object."""
@@ -36,10 +38,12 @@ class SweepRun:
         self.shared.join()
         from crossfeed.multihost import first_alone, together
 
-        from ..sim.sweep import Share, create_sweep, read_spec, run_sweep
+        from ..sim.sweep import Share, create_sweep, extend_sweep, read_spec, run_sweep
 
         spec = together(lambda: read_spec(self.spec))
-        if not self.resume:
+        if self.extend:
+            first_alone(lambda: extend_sweep(spec, self.out))
+        elif not self.resume:
             first_alone(lambda: create_sweep(spec, self.out))
         leave_at_once(self.out.exists)
         with progress_bar("{task.fields[rate]}") as progress:
@@ -80,6 +84,47 @@ class SweepStatus:
         )
         for file in status.damaged:
             _note(f"{self.store / file} is damaged: --resume computes it again")
+
+
+@dataclass(frozen=True)
+class SweepCompare:
+    """Show two sweeps side by side: the settings that differ, and every quantity at the points that both have finished."""
+
+    first: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STORE")]]
+    """Store of a sweep."""
+    second: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STORE")]]
+    """Store of another sweep."""
+    json: bool = False
+    """Print one JSON object."""
+
+    def run(self) -> None:
+        """Compare the stores and print both tables."""
+        from ..sim.sweep import compare_sweeps
+
+        found = compare_sweeps(self.first, self.second)
+        if self.json:
+            quantities = {name: vars(each) for name, each in found.quantities.items()}
+            print_json({"settings": found.settings, "points": found.points, "quantities": quantities})
+            return
+        print_table(
+            f"settings that differ between {self.first} and {self.second}",
+            ["setting", "first", "second"],
+            ((name, *map(_brief, values)) for name, values in found.settings.items()),
+        )
+        print_table(
+            f"{found.points} points in both, mean over all values that are finite in both",
+            ["quantity", "values", "first", "second", "largest gap", "in one only"],
+            (
+                (name, each.values, each.first, each.second, each.largest, each.unmatched)
+                for name, each in found.quantities.items()
+            ),
+        )
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, list) and len(value) > 4:
+        return f"{len(value)} values, {value[0]} to {value[-1]}"
+    return ", ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else str(value)
 
 
 def _note(sentence: str) -> None:

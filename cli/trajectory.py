@@ -10,6 +10,7 @@ from .arguments import (
     EcosystemFile,
     EntityWeights,
     WorkflowFile,
+    blaming,
     checked_count,
     load_workflow,
     parse_weights,
@@ -50,7 +51,7 @@ class TrajectoryCommand:
 
         from ..theory import bias, bias_map_norm, load_ecosystem, mse, mspe, trajectory
 
-        generations = checked_count("generations", self.generations, MOST_GENERATIONS)
+        generations = checked_count("generations", self.generations, MOST_GENERATIONS, 0)
         ecosystem = load_ecosystem(self.eco)
         weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
 
@@ -62,7 +63,9 @@ class TrajectoryCommand:
                 "bias_map_norm": bias_map_norm(law),
             }
 
-        found = eqx.filter_jit(trajectory)(ecosystem, weights, generations, measure, load_workflow(self.workflow))
+        workflow = load_workflow(self.workflow)
+        with blaming(self.workflow):
+            found = eqx.filter_jit(trajectory)(ecosystem, weights, generations, measure, workflow)
         result = {name: np.asarray(value) for name, value in found.items()}
         notes = biased_notes(result["mse"], self.eco)
         if self.json:

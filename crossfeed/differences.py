@@ -61,3 +61,25 @@ def differences(stored: Any, wanted: Any, source: str, name: str = "") -> list[s
 
 def _entry(values: list[Any], index: int) -> Any:
     return values[index] if index < len(values) else "nothing"
+
+
+def differing(one: Any, other: Any, name: str = "") -> dict[str, tuple[Any, Any]]:
+    """Settings that differ between two nested ones, by their dotted names, with both values.
+
+    Args:
+        one: dicts of plain values, nested.
+        other: the settings to compare with, of the same kind.
+        name: dotted path of these settings within larger ones; empty at the top.
+
+    Example:
+        >>> from crossfeed.differences import differing
+        >>> differing({"axes": {"beta": [0.5, 0.9]}, "seed": 1}, {"axes": {"beta": [0.5]}, "seed": 1})
+        {'axes.beta': ([0.5, 0.9], [0.5])}
+    """
+    if isinstance(one, dict) and isinstance(other, dict):
+        inner = (
+            differing(one.get(key), other.get(key), f"{name}.{key}".lstrip("."))
+            for key in sorted(one.keys() | other.keys())
+        )
+        return {key: values for each in inner for key, values in each.items()}
+    return {} if one == other else {name: (one, other)}

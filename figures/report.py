@@ -76,9 +76,9 @@ def write_figure(figure: Figure, path: Path) -> None:
         InvalidInput: the suffix is not .png, .svg or .pdf.
     """
     dates = {".png": None, ".svg": "Date", ".pdf": "CreationDate"}
-    if path.suffix not in dates:
+    if path.suffix.lower() not in dates:
         raise InvalidInput(f"{path.name} must end in .png, .svg or .pdf")
-    date = dates[path.suffix]
+    date = dates[path.suffix.lower()]
     with styled(), atomic_write(path) as part:
         figure.savefig(part, dpi=150, metadata={date: None} if date else None)
 

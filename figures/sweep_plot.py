@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
+from zarr.storage import LocalStore
 
 from crossfeed.errors import InvalidInput
 
@@ -40,7 +41,8 @@ def open_sweep(path: Path) -> xr.Dataset:
     """
     finished = finished_points(path)
     try:
-        return xr.open_zarr(path).assign_coords(finished=finished)
+        # As a store: xarray takes a name with :: for a chain of file systems.
+        return xr.open_zarr(LocalStore(path, read_only=True)).assign_coords(finished=finished)
     except Exception as error:  # xarray and Zarr raise exceptions of many types
         raise InvalidInput(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
 

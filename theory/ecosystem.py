@@ -312,5 +312,7 @@ def check_shares(shares: np.ndarray) -> None:
 def check_noise_variance(name: str, values: np.ndarray) -> None:
     """Refuse variances that are not positive and finite."""
     check_finite(name, values)
-    if values.min() <= 0:
-        raise InvalidInput(f"{name} is {float(values.min()):.6g}, but must be positive")
+    bad = np.argwhere(values <= 0)
+    if len(bad):
+        place = tuple(int(i) for i in bad[0])
+        raise InvalidInput(f"{name}{list(place) if place else ''} is {float(values[place]):.6g}, but must be positive")

@@ -132,6 +132,10 @@ def _check_headers(path: str | os.PathLike[str], headers: Mapping[str, Header]) 
     for one, others in ((_FOR_ALL[0], _NOISE), (_FOR_ALL[1], _TRUTHS)):
         if one in headers and (both := [name for name in others if name in headers]):
             raise InvalidInput(f"{path} has the keys '{one}' and '{both[0]}': '{one}' is that of all data")
+    for several in (_NOISE, _TRUTHS):
+        given = [name for name in several if name in headers]
+        if given and (missing := [name for name in several if name not in headers]):
+            raise InvalidInput(f"{path} has the key '{given[0]}', so it needs {_listing(missing)} too")
     shape = headers["private"].shape
     if len(shape) != 3 or shape[1] != shape[2] or 0 in shape:
         raise InvalidInput(f"{path}: private must have shape (K, d, d) with K ≥ 1 and d ≥ 1, but has shape {shape}")

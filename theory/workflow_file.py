@@ -133,6 +133,9 @@ def part_settings(reader: TomlReader, part: str) -> tuple[str, dict[str, Any]]:
     if "kind" not in table and table:
         reader.fail(part, "kind", f"is missing, but must be one of {', '.join(PARTS[part])}")
     allowed = PARTS[part][kind]
+    for key, value in table.items():
+        if isinstance(value, list | dict) and {**allowed.needed, **allowed.optional}.get(key) in (int, float):
+            reader.fail(part, key, f"is {value!r}, but must be one number: only sweeps take lists and ranges")
     settings = reader.table(part, {"kind": str, **allowed.needed, **allowed.optional})
     settings.pop("kind", None)
     for key in allowed.needed:

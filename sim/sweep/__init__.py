@@ -1,5 +1,9 @@
 """Sweeps over grids of weights and ecosystems, computed tile by tile into a Zarr store that survives interruptions."""
 
+from .comparison import Comparison as Comparison
+from .comparison import Difference as Difference
+from .comparison import compare_sweeps as compare_sweeps
+from .extension import extend_sweep as extend_sweep
 from .quantities import QUANTITIES as QUANTITIES
 from .run import Share as Share
 from .run import create_sweep as create_sweep

@@ -1,22 +1,23 @@
 """Execution of a sweep: tiles are distributed over processes and devices, computed by one compiled program, and stored."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree, UInt32
+from jaxtyping import Array, Float, Int, PyTree, UInt32
 
 from crossfeed.random_keys import pinned_generator, seeded_key
 
 from ...theory.weights import Weights
 from ..sharding import over_devices
+from .extension import Kept
 from .families import make_family
 from .plan import Plan
 from .quantities import QUANTITIES, Point
@@ -78,31 +79,64 @@ def run_sweep(
         CrossfeedError: the disk is full.
     """
     plan = Plan(spec)
-    store = Store.open(path, plan)
+    store, kept = Store.open(path, plan), Kept.within(path, plan)
     ours = range(share.process, plan.tiles, share.processes)
     for number in ours:
         for file in store.clear(plan.tile(number)):
             note(f"{file} is damaged, and is computed again")
-    missing = [number for number in ours if not store.done(plan.tile(number))]
+    missing = {number: _missing_points(plan, number, kept) for number in ours if not store.done(plan.tile(number))}
     total = sum(plan.points_of(number) for number in ours)
     done = total - sum(plan.points_of(number) for number in missing)
     report(done, total)
+    most = plan.rows_per_tile * len(plan.alphas)
+    if kept:
+        most = max(len(_missing_points(plan, number, kept)) for number in range(plan.tiles))
     with pinned_generator():
-        for number, values in _computed(plan, missing):
+        for number, values in chain(_taken_over(plan, missing), _computed(plan, missing, most)):
+            if kept:
+                kept.put(plan.tile(number), values)
             store.write(plan.tile(number), values)
             done += plan.points_of(number)
             report(done, total)
+    if kept and all(store.done(plan.tile(number)) for number in range(plan.tiles)):
+        kept.drop()
 
 
-def _computed(plan: Plan, numbers: list[int]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Values of tiles, tile by tile; the next ones are computed while the caller stores these."""
+def _missing_points(plan: Plan, number: int, kept: Kept | None) -> Int[np.ndarray, " _"]:
+    """Indices within a tile of the points that have to be computed."""
+    points = np.arange(plan.points_of(number))
+    return points if kept is None else points[~kept.whole(plan.tile(number))]
+
+
+def _taken_over(plan: Plan, missing: dict[int, Int[np.ndarray, " _"]]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Room for the values of every tile of which all points are kept."""
+    for number in [number for number, points in missing.items() if not len(points)]:
+        yield number, _room(plan, plan.points_of(number))
+
+
+def _room(plan: Plan, points: int) -> dict[str, np.ndarray]:
+    return {
+        name: np.zeros((points, *plan.value_shape(name)), dtype=QUANTITIES[name].dtype) for name in plan.spec.quantities
+    }
+
+
+def _computed(
+    plan: Plan, missing: dict[int, Int[np.ndarray, " _"]], wanted: int
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Values of tiles, tile by tile, at their missing points; the next ones are computed while the caller stores these.
+
+    Args:
+        wanted: number of points that programs are compiled for, the same for all tiles and however often a sweep is continued.
+    """
     devices = jax.local_device_count()
     waiting = None
     make = cache(lambda dimension, steps: _program(plan, dimension, steps))
-    for sizes, same in groupby(numbers, lambda number: plan.compiled_for(plan.tile(number))):
+    to_compute = [number for number, points in missing.items() if len(points)]
+    for sizes, same in groupby(to_compute, lambda number: plan.compiled_for(plan.tile(number))):
         program = make(*sizes)
         for together in _batched(same, devices):
-            started = together, program(*_inputs(plan, together, devices))
+            points = {number: missing[number] for number in together}
+            started = points, program(*_inputs(plan, points, wanted, devices))
             if waiting:
                 yield from _unpacked(plan, *waiting)
             waiting = started
@@ -141,17 +175,16 @@ def _program(plan: Plan, dimension: int, steps: int | None) -> Callable[..., dic
 
 
 def _inputs(
-    plan: Plan, numbers: tuple[int, ...], devices: int
+    plan: Plan, points: dict[int, Int[np.ndarray, " _"]], wanted: int, devices: int
 ) -> tuple[dict[str, Array], Float[Array, "device point"], Float[Array, "device point"], UInt32[Array, "device point"]]:
     """Parameters, α, β and indices of the points of one tile per device; the last tile is repeated if there are too few."""
-    numbers = numbers + numbers[-1:] * (devices - len(numbers))
+    numbers = [*points, *[list(points)[-1]] * (devices - len(points))]
     columns = len(plan.alphas)
-    wanted = plan.rows_per_tile * columns
     wanted += -wanted % plan.points_at_once
     each = []
     for number in numbers:
         tile = plan.tile(number)
-        place = np.minimum(np.arange(wanted), plan.points_of(number) - 1)
+        place = points[number][np.minimum(np.arange(wanted), len(points[number]) - 1)]
         row = tile.rows.start + place // columns
         first = number // plan.blocks * len(plan.betas) * columns
         index = (first + row * columns + place % columns) % 2**32
@@ -160,19 +193,19 @@ def _inputs(
 
 
 def _unpacked(
-    plan: Plan, numbers: tuple[int, ...], results: dict[str, Array]
+    plan: Plan, points: dict[int, Int[np.ndarray, " _"]], results: dict[str, Array]
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Values of each tile, without the points that only fill its group."""
+    """Values of each tile at the points that were computed, without those that only fill its group."""
     arrays = {name: np.asarray(value) for name, value in results.items()}
-    for place, number in enumerate(numbers):
-        count = plan.points_of(number)
-        yield (
-            number,
-            {name: value[place].reshape(-1, *plan.value_shape(name))[:count] for name, value in arrays.items()},
-        )
+    for place, (number, computed) in enumerate(points.items()):
+        values = _room(plan, plan.points_of(number))
+        for name, array in arrays.items():
+            values[name][computed] = array[place].reshape(-1, *plan.value_shape(name))[: len(computed)]
+        yield number, values
 
 
-def _batched(numbers: Iterator[int], size: int) -> Iterator[tuple[int, ...]]:
+def _batched(numbers: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
     """The numbers in tuples of this size, the last of which may be shorter."""
+    numbers = iter(numbers)
     while batch := tuple(islice(numbers, size)):
         yield batch

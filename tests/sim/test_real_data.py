@@ -170,6 +170,13 @@ def test_bad_texts_are_named(texts, change, words):
         ("a,b,price\n", ["no rows"]),
         ("a,c,price\n1,2,3\n", ["columns a, c, price"]),
         ("a,b,price\n1,2,nan\n", ["line 2", "'nan'"]),
+        ("a,b,price\n1,2,2021_01\n", ["line 2", "'2021_01'"]),
+        ("a,b,price\n1,２,3\n", ["line 2", "'２'"]),
+        ("a,b,price\n1,1e999,3\n", ["line 2", "'1e999'"]),
+        (",a,b,price\n0,1,2,3\n", ["line 1", "column 1 has no name"]),
+        ("a,a,price\n1,2,3\n", ["line 1", "'a' twice"]),
+        ("0.5,1.5,2\n1,2,3\n", ["line 1", "numbers only"]),
+        ('a,b,price\n1,2,"two\nlines\x1b"\n', ["two\\nlines\\x1b"]),
     ],
 )
 def test_bad_tables_are_named(tables, content, words):
@@ -177,6 +184,39 @@ def test_bad_tables_are_named(tables, content, words):
     with pytest.raises(InvalidInput) as error:
         ecosystem_from_files(tables[:2], tables[2:], target="price")
     assert all(word in str(error.value) for word in ["two.csv", *words])
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ", "])
+def test_tables_of_spreadsheets_are_read_the_same(tables, separator, tmp_path):
+    expected = ecosystem_from_files(tables[:1], tables[2:], target="price")
+    other = [tmp_path / f"{file.stem}.CSV" for file in tables]
+    for file, copy in zip(tables, other, strict=True):
+        copy.write_text(file.read_text().replace(",", separator), encoding="utf-8-sig")
+    found = ecosystem_from_files(other[:1], other[2:], target="price")
+    np.testing.assert_array_equal(found.private.gram, expected.private.gram)
+    np.testing.assert_array_equal(found.private.truth, expected.private.truth)
+
+
+def test_large_and_small_units_change_nothing_but_the_truth(tables):
+    expected = ecosystem_from_files(tables[:1], tables[2:], target="price")
+    for file in tables:
+        header, *rows = file.read_text().splitlines()
+        scaled = [
+            [2.0**1000 * float(a), 2.0**-900 * float(b), 2.0**20 * float(c)] for a, b, c in (r.split(",") for r in rows)
+        ]
+        file.write_text("\n".join([header, *(",".join(map(repr, row)) for row in scaled)]))
+    found = ecosystem_from_files(tables[:1], tables[2:], target="price")
+    np.testing.assert_allclose(found.private.gram, expected.private.gram, rtol=1e-12)
+    np.testing.assert_allclose(found.private.truth, 2.0**20 * expected.private.truth, rtol=1e-12)
+    np.testing.assert_allclose(found.public.noise_variance, 2.0**40 * expected.public.noise_variance, rtol=1e-12)
+
+
+def test_a_target_whose_square_overflows_is_refused(tables):
+    for file in tables:
+        header, *rows = file.read_text().splitlines()
+        file.write_text("\n".join([header, *(f"{row[: row.rindex(',')]},{i}e200" for i, row in enumerate(rows, 1))]))
+    with pytest.raises(InvalidInput, match=r"the target reaches 2e\+202, whose square float64 cannot hold"):
+        ecosystem_from_files(tables[:1], tables[2:], target="price")
 
 
 def test_other_bad_requests_are_named(tables, texts):

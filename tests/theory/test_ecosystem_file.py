@@ -1,9 +1,14 @@
 """Ecosystems on disk: bit for bit there and back, whole or not at all, and clear about what is wrong."""
 
+import io
 import re
 import resource
 import signal
+import tracemalloc
+import zipfile
+from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -153,3 +158,59 @@ def test_failed_save_keeps_the_old_file(tmp_path):
         theory.save_ecosystem(large, tmp_path / "e.npz")
     assert [file.name for file in tmp_path.iterdir()] == ["e.npz"]
     assert_same(theory.load_ecosystem(tmp_path / "e.npz"), old)
+
+
+def rewritten(path: Path, change: Callable[[zipfile.ZipFile, dict[str, bytes]], None]) -> Path:
+    """A good archive whose members another writer has changed."""
+    np.savez(path, **GRAMS)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        change(archive, members)
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def _claim(members: dict[str, bytes], shape: str) -> None:
+    content = members["public.npy"]
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    members["public.npy"] = content[:10] + header.encode() + content[128:]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda archive, members: _claim(members, "(100000, 100000)"), "'public' says it has shape .100000, 100000."),
+        (lambda archive, members: _claim(members, f"({2**70}, 2)"), "'public' says it has shape|damaged"),
+        (lambda archive, members: _claim(members, "(" * 40), "damaged, or not an .npz archive"),
+        (
+            lambda archive, members: members.update({"public.npy": _large_zeros()}),
+            "public must have shape .2, 2. where private has .2, 2, 2., but has shape .6000, 6000.",
+        ),
+        (lambda archive, members: archive.writestr("public", members["public.npy"]), "holds 'public' twice"),
+        (
+            lambda archive, members: members.update({"private_noise.npy": _array(np.ones(2))}),
+            "has the key 'private_noise', so it needs public_noise, synthetic_noise too",
+        ),
+    ],
+    ids=["giant", "bigger", "nested", "other shape", "twice", "noise"],
+)
+def test_lies_are_found_before_memory_is_taken(tmp_path, change, says):
+    path = rewritten(tmp_path / "e.npz", change)
+    tracemalloc.start()
+    with pytest.raises(theory.InvalidInput, match=says):
+        theory.load_ecosystem(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**25
+
+
+def _array(values: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    return buffer.getvalue()
+
+
+def _large_zeros() -> bytes:
+    return _array(np.zeros((6000, 6000)))

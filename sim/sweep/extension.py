@@ -1,0 +1,235 @@
+"""Extension of a finished or unfinished sweep: more quantities, values of axes, draws or generations; what is there is kept."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from jaxtyping import Bool
+
+from crossfeed.atomic_write import why_unwritable
+from crossfeed.differences import differences, summary
+from crossfeed.errors import InvalidInput
+
+from .description import ROOT, broken_files, empty_store_beside, identity, randomness, read_attributes
+from .plan import Plan, Tile
+from .quantities import QUANTITIES
+from .spec import Spec
+from .store import Store, read_spec_of
+
+_BEFORE = ".before"
+"""Folder within a store that is being extended: the store as it was, until all that is missing has been computed."""
+
+
+def extend_sweep(spec: Spec, path: Path) -> None:
+    """Make the store of a sweep one of a larger sweep, for `run_sweep` to fill; it may be called again after an interruption.
+
+    Args:
+        spec: all that the store holds and more.
+        path: the store.
+
+    Raises:
+        InvalidInput: there is no store, the spec lacks something that the store holds or changes it, another extension is
+            unfinished, or the store is damaged or cannot be written.
+    """
+    plan = Plan(spec)
+    plan.points_at_once  # noqa: B018  # refuses what does not fit the memory
+    before = path / _BEFORE
+    old = read_spec_of(before if before.exists() else path)
+    _check_extends(path, old, spec)
+    if before.exists():
+        if _describes(path, spec):
+            return
+        if not _describes(path, old) and (path / ROOT).exists():
+            raise InvalidInput(f"{path} is being extended by another spec: finish that with --resume")
+    else:
+        if identity(old) == identity(spec):
+            return
+        if broken := broken_files(path):
+            raise InvalidInput(f"{path / broken[0]} is damaged: restore it with the earlier spec and --resume")
+    try:
+        if not before.exists():
+            _link(path, before)
+        _replace_description(path, plan)
+    except OSError as error:
+        raise InvalidInput(f"cannot write {path}: {why_unwritable(path, error)}") from error
+
+
+def _describes(path: Path, spec: Spec) -> bool:
+    try:
+        return identity(read_spec_of(path)) == identity(spec) and not broken_files(path)
+    except InvalidInput:
+        return False
+
+
+def _link(path: Path, before: Path) -> None:
+    """Second name for every file of a store, in a folder that appears whole or not at all; copies where links do not exist."""
+    part = path / f"{_BEFORE}.{os.getpid()}.part"
+
+    def link(source: str, target: str) -> None:
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+
+    try:
+        shutil.copytree(path, part, copy_function=link, ignore=shutil.ignore_patterns(".*", "*.partial"), symlinks=True)
+        part.rename(before)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _replace_description(path: Path, plan: Plan) -> None:
+    """Empty a store but for what it was before; the attributes go first and come last."""
+    (path / ROOT).unlink(missing_ok=True)
+    for entry in [entry for entry in path.iterdir() if not entry.name.startswith(".")]:
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    with empty_store_beside(path, plan) as part:
+        for entry in sorted(part.iterdir(), key=lambda entry: entry.name == ROOT.name):
+            entry.rename(path / entry.name)
+
+
+def _check_extends(path: Path, old: Spec, new: Spec) -> None:
+    """Refuse a spec that lacks or changes something that the store holds.
+
+    Raises:
+        InvalidInput: it does.
+    """
+    before, after = identity(old), identity(new)
+    if lost := set(old.quantities) - set(new.quantities):
+        raise InvalidInput(f"{path} holds {', '.join(sorted(lost))}, which the spec leaves out")
+    if new.generations < old.generations:
+        raise InvalidInput(f"{path} holds generations to {old.generations}, but the spec to {new.generations}")
+    if new.options.get("draws", 1) < old.options.get("draws", 1):
+        raise InvalidInput(f"{path} holds {old.options['draws']} draws, but the spec {new.options.get('draws', 1)}")
+    for name in old.axes.keys() & new.axes.keys():
+        if lost := set(map(_digits, old.values(name))) - set(map(_digits, new.values(name))):
+            raise InvalidInput(f"{path} holds {name} = {min(lost)}, which the spec leaves out")
+        after["axes"][name] = before["axes"][name]
+    if any(name.startswith("monte_carlo") for name in old.quantities):
+        grown = [name for name in new.axes if old.values(name) != new.values(name)]
+        grown += ["generations"] if new.generations > old.generations else []
+        if grown:
+            raise InvalidInput(
+                f"{path} holds Monte Carlo, whose noise belongs to its grid: {grown[0]} cannot grow, draws can"
+            )
+    for settings in (before, after):
+        settings["ecosystem"].pop("draws", None)
+        for key in ("quantities", "generations", "memory_mib"):
+            settings["sweep"].pop(key)
+    if changed := differences(before, after, "the spec"):
+        raise InvalidInput(f"{path} holds another sweep: {summary(changed)}")
+    stored = read_attributes(path / _BEFORE if (path / _BEFORE).exists() else path)["randomness"]
+    if stored and (changed := differences(stored, randomness(new), "this installation")):
+        raise InvalidInput(f"{path} was begun with other random numbers: {summary(changed)}")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Values of a smaller sweep that the store of a larger one has to take over.
+
+    Attributes:
+        path: the smaller store.
+        plan: of the larger sweep.
+    """
+
+    path: Path
+    plan: Plan
+
+    @staticmethod
+    def within(store: Path, plan: Plan) -> "Kept | None":
+        """What a store that is being extended keeps; None if it is not being extended."""
+        return Kept(store / _BEFORE, plan) if (store / _BEFORE).exists() else None
+
+    def drop(self) -> None:
+        """Remove the smaller store, when the larger one is finished."""
+        gone = self.path.with_name(f"{_BEFORE}.{os.getpid()}.part")
+        try:
+            self.path.rename(gone)
+        except FileNotFoundError:  # another process was first
+            return
+        shutil.rmtree(gone, ignore_errors=True)
+
+    @cached_property
+    def _old(self) -> Plan:
+        return Plan(read_spec_of(self.path))
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        group = zarr.open_group(self.path, mode="r")
+        return {name: group[name] for name in self._old.spec.quantities}
+
+    @cached_property
+    def _positions(self) -> dict[str, dict[str, int]]:
+        """Index of every value of every parameter of the smaller sweep."""
+        spec = self._old.spec
+        values = {name: spec.values(name) for name in spec.axes} | {"draw": range(spec.options.get("draws", 1))}
+        return {name: {_digits(one): index for index, one in enumerate(each)} for name, each in values.items()}
+
+    @cached_property
+    def _finished(self) -> Bool[np.ndarray, "..."]:
+        """Points in finished tiles without damage."""
+        store = Store(self.path, self._old)
+        finished = np.zeros([len(values) for values in self._old.spec.swept.values()], dtype=bool)
+        for tile in map(self._old.tile, range(self._old.tiles)):
+            finished[store.place(tile)] = store.done(tile) and not store.damaged(tile)
+        return finished
+
+    @cached_property
+    def _regions(self) -> dict[str, tuple[np.ndarray, ...]]:
+        """Where the values of a point of the smaller sweep stand among those of the larger one."""
+        old, new = self._old.trailing, self.plan.trailing
+        inside = {dim: np.arange(size) for dim, size in old.items()}
+        inside["dataset"][-1] = new["dataset"] - 1  # the public one comes last
+        return {name: np.ix_(*(inside[dim] for dim in QUANTITIES[name].dims)) for name in self._arrays}
+
+    def _lookup(self, tile: Tile) -> tuple[tuple[int, ...], np.ndarray, np.ndarray, np.ndarray] | None:
+        """Index of a tile's ecosystem in the smaller store, of its rows and columns, and which of its points are finished there."""
+        point = self.plan.parameters(tile)
+        fixed = {name: each.get(_digits(point[name]), -1) for name, each in self._positions.items() if name in point}
+        if -1 in fixed.values():
+            return None
+        place = tuple(fixed[name] for name in self._old.spec.swept if name in fixed)
+        rows, columns = (
+            np.array([self._positions[name].get(_digits(one), -1) for one in values.tolist()])
+            for name, values in (("beta", self.plan.betas[tile.rows]), ("alpha", self.plan.alphas))
+        )
+        known = (rows >= 0)[:, None] & (columns >= 0)
+        return place, rows, columns, known & self._plane(self._finished[place], rows, columns)
+
+    def _plane(self, values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Values at rows and columns, of an array whose first axes are those of β and α that the smaller sweep has."""
+        for axis, name in enumerate(("beta", "alpha")):
+            if name not in self._old.spec.swept:
+                values = np.expand_dims(values, axis)
+        return values[np.maximum(rows, 0)][:, np.maximum(columns, 0)]
+
+    def whole(self, tile: Tile) -> Bool[np.ndarray, " point"]:
+        """At which points of a tile all values are kept, so that nothing has to be computed."""
+        points = (tile.rows.stop - tile.rows.start) * len(self.plan.alphas)
+        same = all(
+            name in self._arrays and self._old.value_shape(name) == self.plan.value_shape(name)
+            for name in self.plan.spec.quantities
+        )
+        found = self._lookup(tile) if same else None
+        return np.zeros(points, dtype=bool) if found is None else found[3].ravel()
+
+    def put(self, tile: Tile, values: dict[str, np.ndarray]) -> None:
+        """Overwrite computed values of a tile, arrays with a row per point, by those that are kept."""
+        if (found := self._lookup(tile)) is None:
+            return
+        place, rows, columns, known = found
+        for name, array in self._arrays.items():
+            kept = self._plane(np.asarray(array[place]), rows, columns)[known]
+            old = values[name][known.ravel()]
+            old[(slice(None), *self._regions[name])] = kept
+            values[name][known.ravel()] = old
+
+
+def _digits(value: float | int) -> str:
+    """Text that is the same for values that differ by rounding, as those of two ranges do."""
+    return f"{value:.14g}"

@@ -1,0 +1,59 @@
+"""Whatever the environment: no traceback, no endless help, and one sentence where something is missing."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from crossfeed.cli.jax_setup import set_up_jax
+
+COMMAND = f"{sys.executable} -m crossfeed"
+
+
+def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", line], env=os.environ | environment, capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(closed, tmp_path):
+    ended = shell(f"{COMMAND} ecosystem random {tmp_path}/e.npz --entities 2 --dimension 2 --rank 1 {closed}")
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "e.npz").exists()
+
+
+def test_help_on_a_terminal_that_shows_ascii_only_and_is_narrow():
+    ended = shell(f"{COMMAND} limit --help", PYTHONIOENCODING="ascii", COLUMNS="5")
+    assert ended.returncode == 0, ended.stderr
+    assert len(ended.stdout.splitlines()) < 150
+
+
+def test_a_full_disk_is_one_sentence_for_help_too():
+    ended = shell(f"{COMMAND} --help > /dev/full")
+    assert (ended.returncode, ended.stderr) == (2, "crossfeed: cannot write the output: No space left on device\n")
+
+
+def test_a_reader_that_stops_is_no_error():
+    ended = shell(
+        f"{COMMAND} baseline accumulate --features 2 --rows 20 --generations 3000 | head -1; echo ${{PIPESTATUS[0]}}"
+    )
+    assert (ended.stdout.splitlines()[-1], ended.stderr) == ("0", "")
+
+
+def test_a_device_that_is_missing_is_named(tmp_path):
+    np.savez(tmp_path / "e.npz", private=np.eye(2)[None], public=np.eye(2), synthetic=np.eye(2)[None])
+    ended = shell(f"{COMMAND} limit {tmp_path}/e.npz --alpha 0.5 --beta 0.5", JAX_PLATFORMS="tpu")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("crossfeed: JAX_PLATFORMS is 'tpu', but JAX finds no such device here")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_no_command_needs_the_backend_of_a_notebook(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    handler = signal.getsignal(signal.SIGINT)
+    set_up_jax()
+    assert os.environ["MPLBACKEND"] == "agg"
+    assert signal.getsignal(signal.SIGINT) is handler
