@@ -207,7 +207,9 @@ def test_large_and_small_units_change_nothing_but_the_truth(tables):
         file.write_text("\n".join([header, *(",".join(map(repr, row)) for row in scaled)]))
     found = ecosystem_from_files(tables[:1], tables[2:], target="price")
     np.testing.assert_allclose(found.private.gram, expected.private.gram, rtol=1e-12)
-    np.testing.assert_allclose(found.private.truth, 2.0**20 * expected.private.truth, rtol=1e-12)
+    np.testing.assert_allclose(
+        np.asarray(found.private.truth), 2.0**20 * np.asarray(expected.private.truth), rtol=1e-12
+    )
     np.testing.assert_allclose(found.public.noise_variance, 2.0**40 * expected.public.noise_variance, rtol=1e-12)
 
 
