@@ -24,6 +24,7 @@ _RunFolders = tyro.conf.Positional[
     Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]", help_behavior_hint="(required)")]
 ]
 _WHOLE_RUN = 1e7  # seconds
+_FIRST_STEP = 1e-6
 _Seed = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: the run's first)")]
 
 
@@ -79,7 +80,9 @@ class LmRun:
                 tokens += now.tokens
                 elapsed = progress.tasks[task].elapsed
                 rate = f"{tokens / elapsed:,.0f} tokens/s" if elapsed and tokens else ""
-                progress.update(task, completed=now.done, total=now.total, rate=rate)
+                # Rich estimates the time that remains from what follows the first step: a tiny one, before training begins.
+                step = _FIRST_STEP if not now.doing and not now.note else 0.0
+                progress.update(task, completed=now.done or step, total=now.total, rate=rate)
                 if now.doing:
                     progress.update(task, description=now.doing)
                 if now.note and self.shared.process == 0:
