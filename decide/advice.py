@@ -100,7 +100,7 @@ def advise(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER) -
         raise DependsOnTheta("estimates are biased, so their errors depend on theta, which is not given")
     best = best_weights(ecosystem, workflow=workflow)
     try:
-        selfish = equilibria(ecosystem, workflow, starts=1)[0]
+        selfish = equilibria(ecosystem, workflow)[0]
     except NoLimit:
         selfish = None
     tried = [Change(name, float(errors(changed, alpha)[1].mean())) for name, changed in _changes(ecosystem).items()]

@@ -97,7 +97,7 @@ def coalition_costs(
         >>> from crossfeed.theory import Weights, symmetric_ecosystem
         >>> costs = coalition_costs(symmetric_ecosystem(3, jnp.eye(1)), Weights(0.3, 0.6))
         >>> print(costs((0, 2)).round(4), costs((1,)).round(4))
-        [0.4778 0.4778] [0.6189]
+        [0.4777 0.4777] [0.6189]
     """
     shares = np.asarray(ecosystem.shares)
     if (shares <= 0).any():

@@ -173,7 +173,7 @@ def estimate(
     """
     _check(ecosystem, estimates, probe_noise)
     spread = float(jnp.var(estimates))
-    noise = max(probe_noise, _JITTER * spread)
+    noise = jnp.asarray(max(probe_noise, _JITTER * spread))  # an array, so that another one compiles nothing
     found = posterior(ecosystem, estimates, noise, workflow, jax.random.key(0))
     null = _unseen_directions(ecosystem, found.mode, min(len(estimates) - 1, 3), workflow)
     entities = ecosystem.entities
@@ -211,7 +211,7 @@ def posterior(
         >>> from crossfeed.decide import posterior
         >>> from crossfeed.theory import PAPER, symmetric_ecosystem
         >>> seen = jnp.zeros((1, 2, 1)).at[0, 0, 0].set(1.0)
-        >>> posterior(symmetric_ecosystem(2, jnp.eye(1)), seen, 0.1, PAPER, jax.random.key(0)).samples.shape
+        >>> posterior(symmetric_ecosystem(2, jnp.eye(1)), seen, jnp.array(0.1), PAPER, jax.random.key(0)).samples.shape
         (800, 7)
     """
     entities = ecosystem.entities

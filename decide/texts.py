@@ -146,7 +146,7 @@ def compare_texts(
         >>> rates = [Written("interest rates rose"), Written("rates fell again")]
         >>> found = compare_texts([cats, cats, rates])
         >>> print(found.similarity[0, 1] > found.similarity[0, 2], found.vendi.round(1))
-        True [1.5 1.5 1.7]
+        True [1.9 1.9 1.9]
     """
     if len(sources) < 2:
         raise InvalidInput("texts of at least two sources are needed to compare them")
