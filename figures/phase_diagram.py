@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from crossfeed.random_keys import seeded_key
 
+from ..decide import MeanEfficiency, best_weights
 from ..sim import sharded_grid
 from ..theory import Weights, limit, random_gaussian, relative_efficiency
 from .relative_efficiency import DIMENSION, ENTITIES, RANK
@@ -26,18 +27,14 @@ class Plane:
         spectral_radius: ρ(Q).
         efficiency: mean relative efficiency in the limit.
         at_half: mean relative efficiency at α = β = 0.5.
+        best: (α, β, mean efficiency) at the best constant weights.
     """
 
     weights: Float[np.ndarray, " weight"]
     spectral_radius: Float[np.ndarray, "beta alpha"]
     efficiency: Float[np.ndarray, "beta alpha"]
     at_half: float
-
-    @property
-    def best(self) -> tuple[float, float, float]:
-        """(α, β, mean efficiency) where the efficiency is highest."""
-        row, column = np.unravel_index(np.nanargmax(self.efficiency), self.efficiency.shape)
-        return float(self.weights[column]), float(self.weights[row]), float(self.efficiency[row, column])
+    best: tuple[float, float, float]
 
 
 def compute(seed: int, points: int) -> Plane:
@@ -53,7 +50,9 @@ def compute(seed: int, points: int) -> Plane:
     over_grid = jax.jit(lambda *axes: sharded_grid(both, *axes))
     radius, efficiency = (np.asarray(x) for x in over_grid(weights, weights))
     at_half = float(both(jnp.array(0.5), jnp.array(0.5))[1])
-    return Plane(np.asarray(weights), radius, efficiency, at_half)
+    best = best_weights(ecosystem, MeanEfficiency())
+    place = float(best.weights.alpha), float(best.weights.beta), -float(best.value)
+    return Plane(np.asarray(weights), radius, efficiency, at_half, place)
 
 
 def draw(request: Request) -> Report:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
 
+from ..decide import Measure, best_weights
 from ..sim import bundled_ecosystem, cached_tile, sharded_grid
 from ..theory import Ecosystem, Weights, limit, mspe, save_ecosystem
 from .report import Report, Request, save
@@ -30,7 +31,8 @@ class TaskErrors:
         errors: MSPE of every entity on every task; `inf` where there is no limit.
         alone: the same at α = 0, without synthetic data.
         tasks: indices of the entities with private data, which have a task.
-        best: indices (β, α) of the common weights with the smallest geometric mean error over entities and tasks.
+        best: (α, β) of the common weights with the smallest geometric mean error over entities and tasks.
+        at_best: errors of every entity on every task there.
         best_alone: index of β with the smallest geometric mean error at α = 0.
     """
 
@@ -39,18 +41,15 @@ class TaskErrors:
     errors: Float[np.ndarray, "beta alpha entity entity"]
     alone: Float[np.ndarray, "beta 1 entity entity"]
     tasks: Int[np.ndarray, " task"]
-    best: tuple[int, int]
+    best: tuple[float, float]
+    at_best: Float[np.ndarray, "entity entity"]
     best_alone: int
 
-    @property
-    def best_weights(self) -> tuple[float, float]:
-        """(α, β) of the best common weights."""
-        return float(self.alphas[self.best[1]]), float(self.betas[self.best[0]])
-
-    @property
-    def log_ratio(self) -> Float[np.ndarray, "beta alpha entity task"]:
-        """Logarithm of the error over that at α = 0 with the best β there."""
-        return np.log(self.errors[..., self.tasks]) - np.log(self.alone[self.best_alone, 0][:, self.tasks])
+    def log_ratio(
+        self, errors: Float[np.ndarray, "*several entity entity"]
+    ) -> Float[np.ndarray, "*several entity task"]:
+        """Logarithm of errors over those at α = 0 with the best β there."""
+        return np.log(errors[..., self.tasks]) - np.log(self.alone[self.best_alone, 0][:, self.tasks])
 
 
 def draw(request: Request) -> Report:
@@ -109,10 +108,11 @@ def compute(ecosystem: Ecosystem, source: str, points: int) -> TaskErrors:
     tasks = np.flatnonzero(np.asarray(ecosystem.private.gram).any(axis=(1, 2)))
     if not len(tasks):
         raise InvalidInput(f"{source}: private is zero for every entity, so there is no task to predict an error on")
-    log_errors, log_alone = np.log(errors[..., tasks]), np.log(alone[..., tasks])
-    row, column = np.unravel_index(log_errors.mean(axis=(2, 3)).argmin(), errors.shape[:2])
-    row_alone = log_alone.mean(axis=(1, 2, 3)).argmin()
-    return TaskErrors(alphas, betas, errors, alone, tasks, (int(row), int(column)), int(row_alone))
+    row_alone = np.log(alone[..., tasks]).mean(axis=(1, 2, 3)).argmin()
+    found = best_weights(ecosystem, Measure(lambda law: jnp.log(mspe(law)[:, tasks]).mean())).weights
+    best = float(found.alpha), float(found.beta)
+    at_best = np.asarray(mspe(limit(ecosystem, found)))
+    return TaskErrors(alphas, betas, errors, alone, tasks, best, at_best, int(row_alone))
 
 
 def _errors(
@@ -129,7 +129,7 @@ def _errors(
 
 def _figure(found: TaskErrors) -> Figure:
     """One heat map of the change per entity and task, with the best common weights marked."""
-    change = found.log_ratio / np.log(2)
+    change = found.log_ratio(found.errors) / np.log(2)
     change = np.where(np.isfinite(change), change, np.nan)[:, :, :_SHOWN, :_SHOWN]  # white where there is no limit
     rows, columns = change.shape[2:]
     largest = min(np.nanmax(np.abs(change)), _LARGEST_CHANGE)  # the middle of the scale is no change
@@ -141,7 +141,7 @@ def _figure(found: TaskErrors) -> Figure:
         images = []
         for entity, task, panel in panels:
             images.append(heat_map(panel, found.alphas, found.betas, change[:, :, entity, task], levels, **limits))
-            panel.plot(*found.best_weights, "*", color="white", markeredgecolor="black", markersize=9)
+            panel.plot(*found.best, "*", color="white", markeredgecolor="black", markersize=9)
             panel.set_title(f"entity {entity + 1} on task {found.tasks[task] + 1}")
             panel.set(xlabel="α, synthetic", ylabel="β, private")
             panel.label_outer()
@@ -151,9 +151,9 @@ def _figure(found: TaskErrors) -> Figure:
 
 
 def _report(found: TaskErrors, ecosystem: Ecosystem, name: str, source: str) -> Report:
-    alpha, beta = found.best_weights
+    alpha, beta = found.best
     beta_alone = float(found.betas[found.best_alone])
-    ratio = found.log_ratio[found.best]
+    ratio = found.log_ratio(found.at_best)
     own = np.arange(ecosystem.entities)[:, None] == found.tasks
     gains = {"own task": float(np.exp(ratio[own].mean()))}
     if ecosystem.entities > 1:

@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import Array, Float, Int
 from matplotlib.figure import Figure
 
-from ...theory import symmetric
+from ...decide import MeanEfficiency, best_weights
+from ...theory import Dataset, Ecosystem
 from ..report import Report, Request, save
 from ..style import grid_of_axes, line, points, styled
 from ..sweep_plot import mean_over_draws, plot_sweep
@@ -100,7 +102,7 @@ def _optimum_figure(found: dict[str, xr.DataArray]) -> Figure:
     """One panel per quantity: means over random ecosystems, and the closed form."""
     counts = found["efficiency"].entities.values
     fine = np.unique(np.geomspace(1, 50, 40).astype(int))
-    closed = np.array([symmetric_optimum(int(k)) for k in fine])
+    closed = symmetric_optima(fine)
     labels = {"alpha": "best α", "beta": "best β", "efficiency": "relative efficiency there"}
     with styled():
         figure, (axes,) = grid_of_axes(1, 3, (9.5, 3))
@@ -116,10 +118,14 @@ def _optimum_figure(found: dict[str, xr.DataArray]) -> Figure:
     return figure
 
 
-def symmetric_optimum(entities: int) -> tuple[float, float, float]:
-    """(α, β, relative efficiency) at the optimum of the closed form, on a fine grid."""
-    alphas, betas = np.linspace(0, 0.999, 1000), np.linspace(0, 1, 1001)
-    closed = jax.vmap(jax.vmap(symmetric.relative_efficiency, (0, None, None)), (None, 0, None))
-    efficiency = np.asarray(closed(jnp.asarray(alphas), jnp.asarray(betas), float(entities)))
-    row, column = np.unravel_index(efficiency.argmax(), efficiency.shape)
-    return float(alphas[column]), float(betas[row]), float(efficiency.max())
+def symmetric_optima(entities: Int[np.ndarray, " size"]) -> Float[np.ndarray, "size 3"]:
+    """(α, β, relative efficiency) at the best weights of symmetric ecosystems, one feature each and room for the largest."""
+    room, public = jnp.arange(entities.max(), dtype=float), Dataset(jnp.ones((1, 1)))
+
+    def best(count: Float[Array, ""]) -> Float[Array, " 3"]:
+        present = room < count
+        data = Dataset(present.astype(float)[:, None, None])  # what is absent has no data
+        found = best_weights(Ecosystem(private=data, public=public, synthetic=data, present=present), MeanEfficiency())
+        return jnp.stack([found.weights.alpha, found.weights.beta, -found.value])
+
+    return np.asarray(jax.jit(jax.vmap(best))(jnp.asarray(entities, float)))

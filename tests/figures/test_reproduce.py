@@ -81,17 +81,23 @@ def test_half_and_half_is_not_the_best(folder, report):
     numbers = report["figures"]["phase_diagram"]["numbers"]
     assert numbers["best_mean_efficiency"] > numbers["mean_efficiency_at_half"]
     values = [row["mean_relative_efficiency"] for row in rows(folder, "phase_diagram")]
-    np.testing.assert_allclose(max(values), numbers["best_mean_efficiency"])
+    assert numbers["best_mean_efficiency"] >= max(values)
+    np.testing.assert_allclose(max(values), numbers["best_mean_efficiency"], rtol=2e-3)  # on a fine grid
 
 
 def test_real_data_says_what_its_table_says(folder, report):
     numbers = report["figures"]["real_data"]["numbers"]
     table = rows(folder, "real_data")
-    at_best = [r for r in table if np.allclose((r["alpha"], r["beta"]), (numbers["best_alpha"], numbers["best_beta"]))]
+    ecosystem = load_ecosystem(folder / "real_data_ecosystem.npz")
+    at_best = np.diag(mspe(limit(ecosystem, Weights(numbers["best_alpha"], numbers["best_beta"]))))
     alone = [r for r in table if np.isclose(r["beta"], numbers["best_beta_without_synthetic_data"])]
     own = {int(r["entity"]): r["mspe_without_synthetic_data"] for r in alone if r["entity"] == r["task"]}
-    ratios = [r["mspe"] / own[int(r["entity"])] for r in at_best if r["entity"] == r["task"]]
+    ratios = at_best / np.array([own[k + 1] for k in range(len(own))])
     np.testing.assert_allclose(np.exp(np.mean(np.log(ratios))), numbers["error_ratio"]["own task"])
+    places = sorted({(r["alpha"], r["beta"]) for r in table})
+    means = [np.mean([np.log(r["mspe"]) for r in table if (r["alpha"], r["beta"]) == place]) for place in places[::61]]
+    everywhere = np.asarray(mspe(limit(ecosystem, Weights(numbers["best_alpha"], numbers["best_beta"]))))
+    assert np.log(everywhere).mean() <= min(means)
 
 
 # What follows holds tables against the theory, and pictures against tables.
@@ -241,10 +247,13 @@ def test_phase_diagram(folder, figures, report, at_weights, drawn_ecosystem):
         assert panel.get_xlabel().startswith("α")
         assert panel.get_ylabel().startswith("β")
     best = max(table, key=lambda row: row["mean_relative_efficiency"])
+    numbers = report["figures"]["phase_diagram"]["numbers"]
+    found = numbers["best_alpha"], numbers["best_beta"]
+    assert found == pytest.approx((best["alpha"], best["beta"]), abs=0.03)
     star = curve(panels[1], "best constant weights")
-    assert (*star.get_xdata(), *star.get_ydata()) == pytest.approx((best["alpha"], best["beta"]))
+    assert (*star.get_xdata(), *star.get_ydata()) == pytest.approx(found)
     said = report["figures"]["phase_diagram"]["says"]
-    assert all(words in said for words in (f"α = {best['alpha']:.2f}", f"β = {best['beta']:.2f}"))
+    assert all(words in said for words in (f"α = {found[0]:.2f}", f"β = {found[1]:.2f}"))
 
 
 def test_real_data_are_the_theory_of_the_saved_ecosystem(folder, figures, report):
