@@ -58,13 +58,12 @@ def steady_mse(
     def crossed(maps: Transition) -> Float[Array, "entity d d"]:
         return 2 * read * (squared @ (private * own @ maps.private.mT + public * common @ maps.public.T[None]))
 
-    functionals = [crossed(step), crossed(start), read**2 * squared]
-    functional = jnp.concatenate([each.reshape(len(each), -1) for each in functionals], axis=1)
+    functional = jnp.stack([crossed(step), crossed(start), read**2 * squared], axis=1).reshape(len(read), -1)
     added = _mean(ecosystem, step)
 
-    def generation(now: _Moments, _: None) -> tuple[_Moments, Float[Array, " entity"]]:
-        spread = functional @ jnp.concatenate([now.steady.ravel(), now.start.ravel(), now.covariance.ravel()])
-        return _advanced(step, now, fresh, added), real + spread + _squared_bias(shared, later, now.mean)
+    def generation(now: _Moments, _: None) -> tuple[_Moments, tuple[Float[Array, " entity"], Float[Array, "d n"]]]:
+        spread = functional @ jnp.stack([now.steady, now.start, now.covariance]).ravel()
+        return _advanced(step, now, fresh, added), (real + spread, now.mean)
 
     size = ecosystem.dimension
     begin = _Moments(
@@ -74,7 +73,8 @@ def steady_mse(
         _covariance(ecosystem, start, start) + start.noise,
         _mean(ecosystem, start),
     )
-    return jax.lax.scan(generation, begin, length=generations)[1]
+    spreads, means = jax.lax.scan(generation, begin, length=generations)[1]
+    return spreads + _squared_bias(shared, later, means)
 
 
 def _advanced(step: Transition, now: _Moments, fresh: Float[Array, "d d"], added: Float[Array, "d n"]) -> _Moments:
@@ -106,12 +106,18 @@ def _mean(ecosystem: Ecosystem, step: Transition) -> Float[Array, "d n"]:
     return (step.truth @ truth + jnp.einsum("jab,jb->a", step.private, moments))[:, None]
 
 
-def _squared_bias(shared: Exchange, fitted: Fit, mean: Float[Array, "d n"]) -> Float[Array, " entity"]:
+def _squared_bias(
+    shared: Exchange, fitted: Fit, means: Float[Array, "generation d n"]
+) -> Float[Array, "generation entity"]:
     ecosystem = shared.ecosystem
-    from_state = (fitted.synthetic_weight * shared.read[:, 0])[:, None, None] * (fitted.gain @ mean[None])
+    read = (fitted.synthetic_weight * shared.read[:, 0])[:, None, None] * fitted.gain
     if (truth := ecosystem.public.truth) is None:
-        return jnp.where(((from_state - fitted.unseen) ** 2).sum((1, 2)) > NEGLIGIBLE_BIAS**2, jnp.nan, 0.0)
+        # ‖A F - U‖² of the bias map, of which at least the first and last term are zero where there is no bias.
+        produced = jnp.einsum("kab,kac,tbd,tcd->tk", read, read, means, means)
+        crossed = jnp.einsum("kba,kbc,tac->tk", read, fitted.unseen, means)
+        squared = produced - 2 * crossed + (fitted.unseen**2).sum((1, 2))[None]
+        return jnp.where(squared > NEGLIGIBLE_BIAS**2, jnp.nan, 0.0)
     moments = jnp.einsum("kab,kb->ka", ecosystem.private.gram, ecosystem.deviations)
     own = fitted.private_weight[:, None] * jnp.einsum("kab,kb->ka", fitted.gain, moments)
-    offset = from_state[..., 0] + own - fitted.unseen @ truth - ecosystem.deviations
-    return (offset**2).sum(1)
+    offset = jnp.einsum("kab,tb->tka", read, means[..., 0]) + (own - fitted.unseen @ truth - ecosystem.deviations)[None]
+    return (offset**2).sum(2)
