@@ -180,6 +180,7 @@ def _make_empty(path: Path, plan: Plan) -> None:
             "title": f"sweep over {', '.join(spec.swept) or 'one point'}, family {spec.family}",
             "missing_values": "inf: an error that has no limit; NaN: a share, efficiency or correlation that has no limit, "
             "an entity beyond K, a bound that does not apply, or a value that depends on an unknown theta",
+            **_interpolation(spec),
             _MARK: {
                 "spec": spec.to_json(),
                 "seed": spec.seed,
@@ -237,6 +238,16 @@ def _seal(path: Path, names: list[str]) -> None:
     content = json.dumps(root, indent=2).encode()
     digest = sha256(content).hexdigest().encode()
     (path / ROOT).write_bytes(content.replace(_NO_DIGEST, b'"digest": "' + digest + b'"'))
+
+
+def _interpolation(spec: Spec) -> dict[str, Any]:
+    if spec.interpolate is None:
+        return {}
+    return {
+        "interpolation": "values are interpolated over alpha and beta to the relative tolerance "
+        f"{spec.interpolate:g}; interpolation_estimate and interpolation_error say how accurately, and are 0 where a value "
+        "is computed",
+    }
 
 
 def _flags(name: str) -> dict[str, Any]:

@@ -117,6 +117,11 @@ def _check_extends(path: Path, old: Spec, new: Spec) -> None:
             raise InvalidInput(
                 f"{path} holds Monte Carlo, whose noise belongs to its grid: {grown[0]} cannot grow, draws can"
             )
+    if old.interpolate is not None and (set(old.quantities) != set(new.quantities) or _plane(old) != _plane(new)):
+        raise InvalidInput(
+            f"{path} holds interpolated planes, whose patches belong to their quantities, alpha, beta and generations: "
+            "other axes and draws can grow"
+        )
     for settings in (before, after):
         settings["ecosystem"].pop("draws", None)
         for key in ("quantities", "generations", "memory_mib"):
@@ -126,6 +131,10 @@ def _check_extends(path: Path, old: Spec, new: Spec) -> None:
     stored = read_attributes(path / _BEFORE if (path / _BEFORE).exists() else path)["randomness"]
     if stored and (changed := differences(stored, randomness(new), "this installation")):
         raise InvalidInput(f"{path} was begun with other random numbers: {summary(changed)}")
+
+
+def _plane(spec: Spec) -> tuple[object, ...]:
+    return spec.values("alpha"), spec.values("beta"), spec.generations
 
 
 @dataclass(frozen=True)

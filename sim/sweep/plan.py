@@ -87,7 +87,7 @@ class Plan:
         """Number of values of β in a tile.
 
         Raises:
-            InvalidInput: a single row needs more memory than allowed.
+            InvalidInput: a single row, or a plane that is interpolated, needs more memory than allowed.
         """
         row = len(self.alphas) * self.bytes_per_point
         budget = self.spec.memory_mib * 2**20 // 4
@@ -96,6 +96,13 @@ class Plan:
                 f"memory_mib is {self.spec.memory_mib}, but one row of α takes {4 * row / 2**20:.0f} MiB: "
                 "allow more, or ask for fewer quantities"
             )
+        if self.spec.interpolate is not None:
+            if row * len(self.betas) > budget:
+                raise InvalidInput(
+                    f"memory_mib is {self.spec.memory_mib}, but a plane of α and β that is interpolated takes "
+                    f"{4 * row * len(self.betas) / 2**20:.0f} MiB: allow more, or ask for fewer quantities"
+                )
+            return len(self.betas)
         most = min(_MOST_POINTS, budget // self.bytes_per_point)
         return int(np.clip(most // len(self.alphas), 1, len(self.betas)))
 

@@ -109,6 +109,7 @@ class Quantity:
         dims: names of the value's dimensions, out of entity, task, dataset (entities, then public) and generation.
         of_limit: whether it is one of the limit.
         of_paper: whether it is a statement about the paper's workflow alone.
+        smooth: whether it depends smoothly on α and β, so that it can be interpolated.
         dtype: type of the stored numbers.
     """
 
@@ -118,6 +119,7 @@ class Quantity:
     dims: tuple[str, ...] = ()
     of_limit: bool = False
     of_paper: bool = False
+    smooth: bool = True
     dtype: str = "float64"
 
 
@@ -147,7 +149,15 @@ def _of_limit(long_name: str, units: str, compute: Callable[[Point], Array], dim
 
 
 def _of_paper(long_name: str, compute: Callable[[Point], Array]) -> Quantity:
-    return Quantity(long_name, "1", compute, of_paper=True)
+    return Quantity(long_name, "1", compute, of_paper=True, smooth=False)
+
+
+def _random(long_name: str, compute: Callable[[Point], Array]) -> Quantity:
+    return Quantity(long_name, "σ²", compute, ("generation", "entity"), smooth=False)
+
+
+def _of_interpolation(long_name: str) -> Quantity:
+    return Quantity(long_name, "1", lambda p: jnp.zeros(()))  # where a value is computed
 
 
 def _bound(long_name: str, compute: Callable[[Point], Array]) -> Quantity:
@@ -199,10 +209,10 @@ QUANTITIES: dict[str, Quantity] = {
     ),
     "mse_trajectory": Quantity("MSE", "σ²", lambda p: p.each(p.mse_trajectory), ("generation", "entity")),
     "mean_mse_trajectory": Quantity("mean MSE", "σ²", lambda p: p.mean(p.mse_trajectory), ("generation",)),
-    "monte_carlo_mse": Quantity(
-        "MSE by Monte Carlo", "σ²", lambda p: p.each(p.simulation.mse), ("generation", "entity")
-    ),
-    "monte_carlo_mse_se": Quantity(
-        "standard error of the MSE", "σ²", lambda p: p.each(p.simulation.mse_se), ("generation", "entity")
-    ),
+    "monte_carlo_mse": _random("MSE by Monte Carlo", lambda p: p.each(p.simulation.mse)),
+    "monte_carlo_mse_se": _random("standard error of the MSE", lambda p: p.each(p.simulation.mse_se)),
+    "interpolation_estimate": _of_interpolation("estimated error of interpolation"),
+    "interpolation_error": _of_interpolation("error of interpolation found at random points"),
 }
+OF_INTERPOLATION = ("interpolation_estimate", "interpolation_error")
+"""Quantities that say how accurate the others are."""

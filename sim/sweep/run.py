@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, groupby, islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from ...theory.weights import Weights
 from ..sharding import over_devices
 from .extension import Kept
 from .families import make_family
+from .interpolation import POINTS, Evaluate, Values, interpolated_plane
 from .plan import Plan
-from .quantities import QUANTITIES, Point
+from .quantities import OF_INTERPOLATION, QUANTITIES, Point
 from .spec import Spec
 from .store import Store
 
@@ -39,6 +41,8 @@ class Share:
 
 
 ALONE = Share()
+
+_LEAST_SIZE = 1e-3  # of pure numbers, whose errors are relative to it where they are smaller
 
 
 def create_sweep(spec: Spec, path: Path) -> None:
@@ -92,7 +96,8 @@ def run_sweep(
     if kept:
         most = max(len(_missing_points(plan, number, kept)) for number in range(plan.tiles))
     with pinned_generator():
-        for number, values in chain(_taken_over(plan, missing), _computed(plan, missing, most)):
+        compute = _computed(plan, missing, most) if spec.interpolate is None else _interpolated(plan, missing)
+        for number, values in chain(_taken_over(plan, missing), compute):
             if kept:
                 kept.put(plan.tile(number), values)
             store.write(plan.tile(number), values)
@@ -130,7 +135,7 @@ def _computed(
     """
     devices = jax.local_device_count()
     waiting = None
-    make = cache(lambda dimension, steps: _program(plan, dimension, steps))
+    make = cache(lambda dimension, steps: _program(plan, dimension, steps, plan.spec.quantities))
     to_compute = [number for number, points in missing.items() if len(points)]
     for sizes, same in groupby(to_compute, lambda number: plan.compiled_for(plan.tile(number))):
         program = make(*sizes)
@@ -144,7 +149,61 @@ def _computed(
         yield from _unpacked(plan, *waiting)
 
 
-def _program(plan: Plan, dimension: int, steps: int | None) -> Callable[..., dict[str, Array]]:
+def _interpolated(plan: Plan, missing: dict[int, Int[np.ndarray, " _"]]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Values of tiles, each of which is a whole plane of α and β, where any are missing."""
+    wanted = [
+        name for name in plan.spec.quantities if QUANTITIES[name].dtype == "float64" and name not in OF_INTERPOLATION
+    ]
+    names = ("spectral_radius", *(name for name in wanted if name != "spectral_radius"))
+    lengths = [prod(plan.value_shape(name)) for name in names]
+    floors = np.repeat([_LEAST_SIZE if QUANTITIES[name].units == "1" else 0.0 for name in names], lengths)
+    make = cache(lambda dimension, steps: _program(plan, dimension, steps, (*names, "reason")))
+    for number in [number for number, points in missing.items() if len(points)]:
+        tile = plan.tile(number)
+        evaluate = _evaluator(plan, make(*plan.compiled_for(tile)), plan.parameters(tile), names)
+        plane = interpolated_plane(evaluate, plan.alphas, plan.betas, plan.spec.interpolate or 0.0, floors, number)
+        split = np.split(plane.numbers, np.cumsum(lengths)[:-1], axis=-1)
+        values = dict(zip(names, split, strict=True)) | dict(
+            zip(OF_INTERPOLATION, (plane.estimate, plane.found), strict=True)
+        )
+        values["reason"] = plane.reason
+        yield (
+            number,
+            {
+                name: values[name].reshape(plan.points_of(number), *plan.value_shape(name))
+                for name in plan.spec.quantities
+            },
+        )
+
+
+def _evaluator(
+    plan: Plan, program: Callable[..., dict[str, Array]], parameters: dict[str, Any], names: tuple[str, ...]
+) -> Evaluate:
+    """Function that computes points of one plane, in blocks of one size that all devices share."""
+    devices = jax.local_device_count()
+    block = POINTS + -POINTS % plan.points_at_once
+    on_devices = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf)] * devices), parameters)
+
+    def evaluate(alphas: Float[np.ndarray, " point"], betas: Float[np.ndarray, " point"]) -> Values:
+        # The points computed together do not depend on the number of devices, and so no bit of their results does.
+        filled = np.minimum(np.arange(len(alphas) + -len(alphas) % (devices * block)), len(alphas) - 1)
+        blocks = filled.reshape(-1, devices, block)
+        unused = jnp.zeros((devices, block), np.uint32)
+        results = [program(on_devices, jnp.asarray(alphas[one]), jnp.asarray(betas[one]), unused) for one in blocks]
+
+        def gathered(name: str) -> np.ndarray:
+            return np.concatenate([np.asarray(one[name]).reshape(devices * block, -1) for one in results])[
+                : len(alphas)
+            ]
+
+        return Values(np.concatenate([gathered(name) for name in names], axis=1), gathered("reason")[:, 0])
+
+    return evaluate
+
+
+def _program(
+    plan: Plan, dimension: int, steps: int | None, quantities: tuple[str, ...]
+) -> Callable[..., dict[str, Array]]:
     """Compiled function of the tiles' parameters: every device computes one tile, in groups of points that fit the memory."""
     spec = plan.spec
     key_family, key_simulation = jax.random.split(seeded_key(spec.seed))
@@ -162,7 +221,7 @@ def _program(plan: Plan, dimension: int, steps: int | None) -> Callable[..., dic
         def point(alpha: Float[Array, ""], beta: Float[Array, ""], index: UInt32[Array, ""]) -> dict[str, Array]:
             key = jax.random.fold_in(key_simulation, index)
             at = Point(ecosystem, Weights(alpha, beta), spec.generations, spec.replicates, key, workflow)
-            return {name: QUANTITIES[name].compute(at) for name in spec.quantities}
+            return {name: QUANTITIES[name].compute(at) for name in quantities}
 
         grouped = (values.reshape(-1, plan.points_at_once) for values in (alphas, betas, indices))
         return jax.lax.map(lambda group: jax.vmap(point)(*group), tuple(grouped))

@@ -17,7 +17,7 @@ from ...theory.workflow import Workflow
 from ...theory.workflow_file import PARTS, make_part
 from ..real_data import DATASETS
 from .given_file import description
-from .quantities import QUANTITIES
+from .quantities import OF_INTERPOLATION, QUANTITIES
 
 FAMILIES = ("random", "symmetric", "file", "dataset")
 WORKFLOW_AXES = ("estimator_steps", "estimator_rate", "estimator_penalty", "pool_fresh", "memory_rate")
@@ -36,6 +36,7 @@ AXES = (
 )
 """Names of the axes in the order of the store's dimensions, which follow `draw`; the last two vary fastest."""
 
+_TOLERANCES = (1e-12, 1e-2)
 # Per axis. More would not fit a store anyway, and would be expanded in memory before being refused.
 _MOST_VALUES = 100_000
 _WHOLE = {"dimension", "rank", "entities", "estimator_steps"}
@@ -63,7 +64,14 @@ _FAMILY_KEYS = {
     "file": {"path": str},
     "dataset": {"name": str},
 }
-_SWEEP_KEYS = {"quantities": list, "generations": int, "replicates": int, "seed": int, "memory_mib": int}
+_SWEEP_KEYS = {
+    "quantities": list,
+    "generations": int,
+    "replicates": int,
+    "seed": int,
+    "memory_mib": int,
+    "interpolate": float,
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class Spec:
         seed: seed of random ecosystems and of Monte Carlo.
         memory_mib: memory in MiB that a tile and its results may take on each device.
         workflow: the tables of the workflow, without the numbers that are axes.
+        interpolate: largest relative error of interpolation over α and β; None if every point is computed.
     """
 
     family: str
@@ -92,6 +101,7 @@ class Spec:
     seed: int
     memory_mib: int
     workflow: dict[str, dict[str, Any]] = field(default_factory=dict)
+    interpolate: float | None = None
 
     def workflow_at(self, point: dict[str, Any]) -> Workflow:
         """The workflow at a point, whose parameters may be traced."""
@@ -212,6 +222,9 @@ class _Reader(TomlReader):
                 )
         if any(QUANTITIES[name].of_limit for name in names) and "reason" not in names:
             names = [*names, "reason"]
+        if (tolerance := sweep.get("interpolate")) is not None:
+            self.check_interpolation(tolerance, names, axes, workflow)
+            names = [*names, *(name for name in OF_INTERPOLATION if name not in names)]
         for key, least in (("generations", 0), ("replicates", 2), ("memory_mib", 1)):
             if sweep.get(key, least) < least:
                 self.fail("sweep", key, f"is {sweep[key]}, but must be at least {least}")
@@ -225,7 +238,31 @@ class _Reader(TomlReader):
             sweep.get("seed", 0),
             sweep.get("memory_mib", 512),
             workflow,
+            tolerance,
         )
+
+    def check_interpolation(
+        self,
+        tolerance: float,
+        names: list[str],
+        axes: dict[str, float | int | tuple[float | int, ...]],
+        workflow: dict[str, dict[str, Any]],
+    ) -> None:
+        least, most = _TOLERANCES
+        if not least <= tolerance <= most:
+            self.fail("sweep", "interpolate", f"is {tolerance}, but must lie in [{least:g}, {most:g}]")
+        for name in ("alpha", "beta"):
+            if not isinstance(axes[name], tuple):
+                self.fail(
+                    "sweep", "interpolate", f"is {tolerance}, but {name} is a single number: give it several values"
+                )
+        for name in names:
+            if not QUANTITIES[name].smooth and name != "reason":
+                self.fail(
+                    "sweep", "interpolate", f"is {tolerance}, but {name!r} does not depend smoothly on the weights"
+                )
+        if workflow.get("memory", {}).get("kind") == "accumulate":
+            self.fail("sweep", "interpolate", f"is {tolerance}, but memory.kind 'accumulate' has no limit")
 
     def workflow(self) -> tuple[dict[str, dict[str, Any]], dict[str, float | int | tuple[float | int, ...]]]:
         """The tables of the workflow, and their numbers that are axes."""

@@ -68,6 +68,8 @@ EXACT = {
     "lemma1_extended_bound": ((), lambda of: theory.lemma1_extended(of.ecosystem, of.weights).bound),
     "mse_trajectory": (("generation", "entity"), lambda of: of.errors),
     "mean_mse_trajectory": (("generation",), lambda of: of.errors.mean(1)),
+    "interpolation_estimate": ((), lambda of: jnp.zeros(())),  # nothing is interpolated
+    "interpolation_error": ((), lambda of: jnp.zeros(())),
 }
 # The same for what is random, with the gap that is left to chance: five standard errors of a mean, and a quarter of a standard
 # error, which 400 replicates estimate within a few percent.
