@@ -92,7 +92,6 @@ def interpolated_plane(
     betas: Float[np.ndarray, " beta"],
     tolerance: float,
     least_size: Float[np.ndarray, " number"],
-    seed: int,
 ) -> Plane:
     """Values on a plane, computed where they have to be and interpolated elsewhere.
 
@@ -102,7 +101,6 @@ def interpolated_plane(
         betas: values of β, in [0, 1].
         tolerance: largest error, relative to the largest absolute value of a number at the nodes of a patch.
         least_size: of each number, what this largest absolute value is at least taken to be.
-        seed: of the points where errors are looked for.
     """
     rows, columns = _inside(betas), _inside(alphas)
     shape = (len(betas), len(alphas))
@@ -118,9 +116,7 @@ def interpolated_plane(
         for patch in waiting:
             if patch.points <= POINTS:
                 computed[_places(patch, rows, columns)] = True
-        points = [
-            np.concatenate([_nodes(patch, rows, columns), _checks(patch, rows, columns, seed)]) for patch in large
-        ]
+        points = [np.concatenate([_nodes(patch, rows, columns), _checks(patch, rows, columns)]) for patch in large]
         waiting = []
         if not large:
             break
@@ -168,9 +164,9 @@ def _nodes(patch: _Patch, rows: _Axis, columns: _Axis) -> Float[np.ndarray, "poi
     return np.stack(grid, axis=-1).reshape(-1, 2)
 
 
-def _checks(patch: _Patch, rows: _Axis, columns: _Axis, seed: int) -> Float[np.ndarray, "point 2"]:
-    """Logits of β and α at random points of the grid within a patch."""
-    chosen = np.random.default_rng([seed, *patch.rows, *patch.columns]).integers(
+def _checks(patch: _Patch, rows: _Axis, columns: _Axis) -> Float[np.ndarray, "point 2"]:
+    """Logits of β and α at random points of the grid within a patch, which depend on the patch alone."""
+    chosen = np.random.default_rng([*patch.rows, *patch.columns]).integers(
         [patch.rows[0], patch.columns[0]], [patch.rows[1], patch.columns[1]], (CHECKS, 2)
     )
     return np.stack([rows.logits[chosen[:, 0]], columns.logits[chosen[:, 1]]], axis=1)

@@ -161,7 +161,7 @@ def _interpolated(plan: Plan, missing: dict[int, Int[np.ndarray, " _"]]) -> Iter
     for number in [number for number, points in missing.items() if len(points)]:
         tile = plan.tile(number)
         evaluate = _evaluator(plan, make(*plan.compiled_for(tile)), plan.parameters(tile), names)
-        plane = interpolated_plane(evaluate, plan.alphas, plan.betas, plan.spec.interpolate or 0.0, floors, number)
+        plane = interpolated_plane(evaluate, plan.alphas, plan.betas, plan.spec.interpolate or 0.0, floors)
         split = np.split(plane.numbers, np.cumsum(lengths)[:-1], axis=-1)
         values = dict(zip(names, split, strict=True)) | dict(
             zip(OF_INTERPOLATION, (plane.estimate, plane.found), strict=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
+from crossfeed.sim.sweep import create_sweep, extend_sweep, parse_spec, run_sweep
 from crossfeed.sim.sweep.interpolation import NODES, Values, interpolated_plane
 
 from crossfeed.errors import InvalidInput
@@ -76,6 +76,19 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(both, tmp_path):
     xr.testing.assert_identical(xr.open_zarr(path).load().drop_attrs(), both[1].drop_attrs())
 
 
+def test_whole_planes_are_added_and_no_plane_is_changed(both, tmp_path):
+    setting, path = f"interpolate = {TOLERANCE}", tmp_path / "s.zarr"
+    larger = SPEC.format(setting)
+    first = parse_spec(larger.replace("volume = [1, 50]", "volume = 50"))
+    create_sweep(first, path)
+    run_sweep(first, path)
+    with pytest.raises(InvalidInput, match="holds interpolated planes, whose patches belong to their quantities"):
+        extend_sweep(parse_spec(larger.replace('"mean_mse"', '"mean_mse", "mse"')), path)
+    extend_sweep(parse_spec(larger), path)
+    run_sweep(parse_spec(larger), path)
+    xr.testing.assert_identical(xr.open_zarr(path).load().drop_attrs(), both[1].drop_attrs())
+
+
 def on_plane(radius, number=lambda alpha, beta: np.exp(alpha - 2 * beta), tolerance=1e-8, points=120):
     """A plane of two numbers, ρ and another, and how many points were computed."""
     computed = 0
@@ -87,7 +100,7 @@ def on_plane(radius, number=lambda alpha, beta: np.exp(alpha - 2 * beta), tolera
         return Values(np.stack([rho, np.where(rho < 1, number(alpha, beta), np.nan)], 1), (rho >= 1).astype(np.int8))
 
     alphas, betas = np.linspace(0.001, 0.999, points)[::-1], np.linspace(0.01, 0.9, points - 20)
-    plane = interpolated_plane(evaluate, alphas, betas, tolerance, np.zeros(2), 0)
+    plane = interpolated_plane(evaluate, alphas, betas, tolerance, np.zeros(2))
     whole = evaluate(*(values.ravel() for values in np.meshgrid(alphas, betas)))
     np.testing.assert_array_equal(plane.reason.ravel(), whole.reason)
     np.testing.assert_allclose(plane.numbers.reshape(-1, 2), whole.numbers, rtol=10 * tolerance)
