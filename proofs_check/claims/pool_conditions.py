@@ -45,6 +45,29 @@ def given_prompts(formula: Callable[[fmpq], fmpq]) -> Finding:
     return Finding(True, "holds for 8 ecosystems with common prompts and for disjoint prompts with m = 4")
 
 
+@check(
+    "theoremU.public",
+    "exact",
+    lambda root, t: (1 + root) / (2 * (1 + t)),
+    mutations={
+        "2t": lambda root, t: (1 + root) / (2 * (1 + 2 * t)),
+        "(1 + t)²": lambda root, t: (1 + root) / (2 * (1 + t) ** 2),
+    },
+)
+def public_data(formula: Callable[[fmpq, fmpq], fmpq]) -> Finding:
+    """The Stein equation decides ρ(Q) ≤ (1+√m)/(2(1+t))·(1 + 10⁻⁹) for the family of theoremU.tight with m = 4 and 9 and S_* =
+    sS̲, t = s/2 = 1/2 and 3, at α = β = 1/2, which approaches it."""
+    half = fmpq(1, 2)
+    for root, t in ((2, half), (2, fmpq(3)), (3, half)):
+        size = root**2
+        eco = near_worst_case(size, fmpq(10**6))
+        halves = [half] * size
+        eco = RationalEcosystem(eco.private, 2 * t * identity(size), eco.synthetic, eco.shares, halves, halves)
+        if not is_stable(consensus_feedback(eco) / (formula(fmpq(root), t) * _ROUNDING)):
+            return Finding(False, f"ρ(Q) exceeds {formula(fmpq(root), t)} for m = {size}, t = {t}")
+    return Finding(True, "holds for 3 ecosystems that approach the bound")
+
+
 def _unequal_bound(
     prompts: Sequence[fmpq_mat], shares: Sequence[fmpq], known: Sequence[fmpq], common: fmpq_mat, factor: int
 ) -> Finding | None:

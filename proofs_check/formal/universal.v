@@ -211,6 +211,27 @@ rewrite ler_pdivl_mulr ?ltr0n // mulr_natr -normrMn -[lambda *+ 2](subrK 1) addr
 by apply: le_trans (ler_norm_add _ _) _; rewrite normr1 ler_add2l.
 Qed.
 
+(* Public data that are worth t of the pool to every entity shrink the bound by 1 + t. *)
+Theorem theoremU_public alpha (w : K -> C) (S R : K -> 'M[C]_d) t lambda : ecosystem alpha (fun=> w) S R -> 0 <= t ->
+  (forall k, psd (R k - (t * alpha k) *: \sum_j w j *: S j)) ->
+  mode alpha (fun=> w) S R lambda -> let m := minn #|[pred j | w j != 0]| (\rank (\sum_j w j *: S j)%R) in
+  `|lambda| <= (1 + sqrtC m%:R) / (2%:R * (1 + t)).
+Proof.
+move=> [posa posW psdS psdR] t0 psdB [theta [read trained]] /=.
+set P := \sum_j w j *: S j in psdB trained *; set m := minn _ _.
+have t1 : 0 < 1 + t by apply: ltr_paddr; [|apply: ltr01].
+pose B k := (1 + t)^-1 *: (R k - (t * alpha k) *: P).
+have eco' : ecosystem alpha (fun=> w) S B.
+  by split=> // k; apply: psd_scale (psdB k); rewrite invr_ge0 ltW.
+have found : mode alpha (fun=> w) S B ((1 + t) * lambda).
+  exists theta; split=> // k; rewrite -trained -/P -scalerA -scalemxAr scalemxAl scalerDr /B scalerA.
+  congr (_ *m _); rewrite scalerA divff ?lt0r_neq0 // scale1r mulrDl mul1r scalerDl -addrA; congr (_ + _).
+  by rewrite addrC subrK.
+have := theoremU eco' found; rewrite -/P -/m normrM (ger0_norm (ltW t1)) => bound.
+rewrite ler_pdivl_mulr ?mulr_gt0 ?ltr0n // mulrCA mulrC -ler_pdivl_mulr ?ltr0n //.
+by rewrite mulrC.
+Qed.
+
 (* A generation has a fit for every pool: what is read lies in the range of what an entity trains on. *)
 Theorem theoremU_assumption a (P R : 'M[C]_d) : 0 < a -> psd P -> psd R -> exists D, P = (a *: P + R) *m D.
 Proof.
