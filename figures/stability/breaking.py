@@ -61,10 +61,10 @@ def compute(seed: int, quick: bool) -> Breaking:
     draws = (8, 8, 0, 0) if quick else DRAWS
     radii = np.full((len(SIZES), len(COVERAGES), max(draws)), np.nan)
     for row, (count, number) in enumerate(zip(SIZES, draws, strict=True)):
-        for column, coverage in enumerate(COVERAGES):
-            rank = coverage * _features(count) / count
-            if number and rank.is_integer():
-                radii[row, column, :number] = _radii(seed, count, int(rank), number)
+        ranks = np.array(COVERAGES) * _features(count) / count
+        whole = ranks == np.round(ranks)
+        if number:
+            radii[row, whole, :number] = _radii(seed, count, ranks[whole].astype(int), number)
     known = (~np.isnan(radii)).sum(-1)
     some = np.maximum(known, 1)
     scaled = np.array(SIZES)[:, None, None] * (radii - 1)
@@ -84,15 +84,18 @@ def _features(count: int) -> int:
     return 2 * count if count < max(SIZES) else count
 
 
-def _radii(seed: int, count: int, rank: int, draws: int) -> Float[np.ndarray, " draw"]:
+def _radii(seed: int, count: int, ranks: np.ndarray, draws: int) -> Float[np.ndarray, "rank draw"]:
     """ρ(Q) of random ecosystems, one by one, as they are large."""
     size = _features(count)
 
-    def of(key: Array) -> Float[Array, ""]:
-        return spectral_radius(random_misaligned(key, count, size, rank, round(PROMPTS * size)), Weights(0.5, 1.0))
+    def of(case: tuple[Array, Array]) -> Float[Array, ""]:
+        ecosystem = random_misaligned(case[0], count, size, case[1], round(PROMPTS * size))
+        return spectral_radius(ecosystem, Weights(0.5, 1.0))
 
-    keys = jax.random.split(jax.random.key(seed), draws)
-    return np.asarray(jax.jit(lambda keys: jax.lax.map(of, keys), compiler_options=COMPILER_OPTIONS)(keys))
+    keys = jnp.tile(jax.random.split(jax.random.key(seed), draws), len(ranks))
+    cases = keys, jnp.repeat(jnp.asarray(ranks), draws)
+    program = jax.jit(lambda cases: jax.lax.map(of, cases), compiler_options=COMPILER_OPTIONS)
+    return np.asarray(program(cases)).reshape(len(ranks), draws)
 
 
 def _perturbation(readers: np.ndarray) -> Float[np.ndarray, " generation"]:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from crossfeed.errors import InvalidInput
 
 from ..ecosystem import Ecosystem, ecosystem_from_grams
+from ..tracing import is_concrete
 
 _NODES = 4096
 _BISECTIONS = 200
@@ -57,7 +58,7 @@ def random_growth(
     """
     y, phi, count = (jnp.asarray(value, float) for value in (coverage, prompts, entities))
     ell = jnp.asarray(strength, float)
-    angle = (jnp.arange(_NODES) + 0.5) * jnp.pi / _NODES
+    angle = (jnp.arange(_NODES, dtype=float) + 0.5) * jnp.pi / _NODES
     points = 1 + y + 2 * jnp.sqrt(y) * jnp.cos(angle)
     density = 2 * y * jnp.sin(angle) ** 2 / _NODES  # of x dMP_y(x), times the spacing of the nodes
 
@@ -78,7 +79,7 @@ def random_growth(
 
 
 def random_misaligned(
-    key: PRNGKeyArray, entities: int, dimension: int, rank: int, rows: int, strength: float | Array = 1e6
+    key: PRNGKeyArray, entities: int, dimension: int, rank: int | Array, rows: int, strength: float | Array = 1e6
 ) -> Ecosystem:
     """Random ecosystem in which what entities know has nothing to do with what they publish about, without public data.
 
@@ -86,7 +87,7 @@ def random_misaligned(
         key: key of the random numbers.
         entities: K, at least 1.
         dimension: d, at least 1.
-        rank: r, random directions that each entity knows, from 1 to d.
+        rank: r, random directions that each entity knows, from 1 to d; may be traced.
         rows: n, inputs that each entity publishes labels for, at least 1.
         strength: ℓ at α = 1/2 and β = 1, the size of private data in units of the pool.
 
@@ -103,12 +104,13 @@ def random_misaligned(
         (4, 3, 3)
     """
     for name, size in {"entities": entities, "dimension": dimension, "rank": rank, "rows": rows}.items():
-        if size < 1:
+        if is_concrete(size) and size < 1:
             raise InvalidInput(f"{name} is {size}, but must be at least 1")
-    if rank > dimension:
+    if is_concrete(rank) and rank > dimension:
         raise InvalidInput(f"rank is {rank}, but cannot exceed the dimension {dimension}")
     known, published = jax.random.split(key)
-    basis, _ = jnp.linalg.qr(jax.random.normal(known, (entities, dimension, rank), dtype=float))
+    basis, _ = jnp.linalg.qr(jax.random.normal(known, (entities, dimension, dimension), dtype=float))
+    basis = basis * (jnp.arange(dimension) < rank).astype(float)[None, None]
     inputs = jax.random.normal(published, (entities, rows, dimension), dtype=float) / jnp.sqrt(rows)
     private = jnp.asarray(strength, float) * basis @ basis.mT
     return ecosystem_from_grams(private, jnp.zeros((dimension, dimension)), inputs.mT @ inputs)
