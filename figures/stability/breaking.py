@@ -29,7 +29,7 @@ from ..workflows.table import table_of_panels
 
 PROMPTS = 0.5  # φ
 SIZES = (10, 20, 50, 100)  # K
-DRAWS = (100, 60, 16, 8)  # random ecosystems of each size
+DRAWS = (80, 40, 8, 4)  # random ecosystems of each size
 COVERAGES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # y
 GENERATIONS = 12
 DIRECTIONS = ((-746, -1001), (1085, -1682), (2264, 1201))
@@ -74,7 +74,7 @@ def compute(seed: int, quick: bool) -> Breaking:
         growth=mean,
         error=np.where(known > 0, np.sqrt(variance / some), np.nan),
         unstable=np.where(known > 0, (radii > 1 + 1e-9).sum(-1) / some, np.nan),
-        spread=np.stack([_perturbation(np.array(READERS)), _perturbation(np.ones((3, 3)))]),
+        spread=np.stack([perturbation(np.array(READERS)), perturbation(np.ones((3, 3)))]),
         ridge=_ridge(),
     )
 
@@ -98,7 +98,7 @@ def _radii(seed: int, count: int, ranks: np.ndarray, draws: int) -> Float[np.nda
     return np.asarray(program(cases)).reshape(len(ranks), draws)
 
 
-def _perturbation(readers: np.ndarray) -> Float[np.ndarray, " generation"]:
+def perturbation(readers: np.ndarray) -> Float[np.ndarray, " generation"]:
     """Size of the estimates by generation at α = 1, from one entity that is off by one unit, without noise."""
     weights = readers / readers.sum(1, keepdims=True)
     published = np.einsum("ki,kj->kij", DIRECTIONS, DIRECTIONS) / 1e6
