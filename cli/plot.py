@@ -20,7 +20,7 @@ class PlotCommand:
     variable: str
     """Quantity to draw, for instance spectral_radius (docs/sweeps.md lists all)."""
     out: Path
-    """File to write or replace: .png, .svg or .pdf."""
+    """File to write or replace: .png, .svg or .pdf, or .csv for the numbers that would be drawn."""
     x: Annotated[str | None, tyro.conf.arg(metavar="AXIS", help_behavior_hint="(default: alpha, or generation)")] = None
     """Horizontal axis."""
     y: Annotated[
@@ -34,11 +34,14 @@ class PlotCommand:
 
     def run(self) -> None:
         """Draw the figure and write it."""
-        from ..figures.report import write_figure
-        from ..figures.sweep_plot import open_sweep, plot_sweep
+        from ..figures.report import save_table, write_figure
+        from ..figures.sweep_plot import open_sweep, plot_sweep, plotted_values
 
-        data = open_sweep(self.store)
-        write_figure(plot_sweep(data, self.variable, dict(map(_held, self.at)), self.x, self.y), self.out)
+        data, held = open_sweep(self.store), dict(map(_held, self.at))
+        if self.out.suffix.lower() == ".csv":
+            save_table(self.out, plotted_values(data, self.variable, held))
+        else:
+            write_figure(plot_sweep(data, self.variable, held, self.x, self.y), self.out)
         print(self.out)
 
 

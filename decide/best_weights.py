@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
+from crossfeed.random_keys import seeded_key
 
 from ..theory import (
     PAPER,
@@ -369,7 +370,7 @@ def _minimum(
 
 def _around(point: Float[Array, " n"]) -> Float[Array, "start n"]:
     """The point itself, and others around it at random."""
-    noise = jax.random.uniform(jax.random.key(0), (_PERTURBED, len(point)), point.dtype)
+    noise = jax.random.uniform(seeded_key(0), (_PERTURBED, len(point)), point.dtype)
     return jnp.clip(jnp.concatenate([point[None], 0.6 * point[None] + 0.4 * noise]), 1e-4, 1 - 1e-4)
 
 

@@ -10,6 +10,7 @@ import optimistix as optx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.random_keys import seeded_key
 
 from ..theory import PAPER, Dataset, Ecosystem, Weights, Workflow, joint_law
 from ..theory.ecosystem import check_finite
@@ -174,7 +175,7 @@ def estimate(
     _check(ecosystem, estimates, probe_noise)
     spread = float(jnp.var(estimates))
     noise = jnp.asarray(max(probe_noise, _JITTER * spread))  # an array, so that another one compiles nothing
-    found = posterior(ecosystem, estimates, noise, workflow, jax.random.key(0))
+    found = posterior(ecosystem, estimates, noise, workflow, seeded_key(0))
     null = _unseen_directions(ecosystem, found.mode, min(len(estimates) - 1, 3), workflow)
     entities = ecosystem.entities
     values = np.asarray(jax.vmap(lambda free: _numbers(free, entities))(found.samples))

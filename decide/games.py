@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from crossfeed.errors import InvalidInput, NoLimit
+from crossfeed.random_keys import seeded_key
 
 from ..theory import PAPER, Dataset, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
 from ..theory.linear_algebra import spectral_radius_of
@@ -140,7 +141,7 @@ def equilibria(
     optimal = best_weights(ecosystem, MeanError(), workflow, each="entity").weights
     optimum = costs(limit(ecosystem, optimal, workflow))
     first = jnp.stack([optimal.alpha, optimal.beta])
-    others = jax.random.uniform(jax.random.key(0), (starts - 1, *first.shape), first.dtype, 0.05, 0.95)
+    others = jax.random.uniform(seeded_key(0), (starts - 1, *first.shape), first.dtype, 0.05, 0.95)
     points = jnp.concatenate([first[None], others])
     responses, best, points = _settle(ecosystem, workflow, costs, points, most_rounds)
     found: list[Equilibrium] = []

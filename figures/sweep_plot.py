@@ -63,6 +63,44 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: 
         InvalidInput: there is no such variable or axis, a chosen value lies outside its axis, no value is finite, x and y are
             the same axis, or there are too many panels.
     """
+    values, held, share = _drawn(data, variable, chosen)
+    x, y, rest = _choose_axes(values, x, y)
+    finite = values.where(np.isfinite(values))
+    if not finite.notnull().any():
+        raise InvalidInput(f"{variable} has no finite value here: it has no limit, or is not defined")
+    with styled():
+        figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
+        blank = bool((finite.isnull() & finite.finished).any())
+        note(figure, _setting(data, held, share, blank))
+        return figure
+
+
+def plotted_values(data: xr.Dataset, variable: str, chosen: Mapping[str, float]) -> dict[str, np.ndarray]:
+    """Numbers behind a figure of one variable, averaged over random ecosystems: its free axes, and the variable itself.
+
+    Args:
+        data: from `open_sweep`.
+        variable: name of the variable.
+        chosen: values at which axes are held, as in `plot_sweep`.
+
+    Returns:
+        Arrays that broadcast against each other, by name; NaN and infinities as in the store, NaN where nothing is computed yet.
+
+    Raises:
+        InvalidInput: there is no such variable or axis, a chosen value lies outside its axis, or nothing is computed.
+    """
+    values, held, _ = _drawn(data, variable, chosen)
+    names = [str(dim) for dim in values.dims]
+    axes = np.meshgrid(*(values[name].values for name in names), indexing="ij", sparse=True)
+    return {name: np.asarray(value) for name, value in held.items()} | dict(
+        zip(names, axes, strict=True), **{variable: values.where(values.finished).values}
+    )
+
+
+def _drawn(
+    data: xr.Dataset, variable: str, chosen: Mapping[str, float]
+) -> tuple[xr.DataArray, dict[str, float], float]:
+    """Variable with axes held, averaged over draws; where they are held; and the share of its points that are computed."""
     values, held = _held(data, variable, chosen)
     share = float(values.finished.mean())
     if share == 0:
@@ -77,15 +115,7 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: 
         ) from error
     if "draw" in values.dims:
         values = mean_over_draws(values)
-    x, y, rest = _choose_axes(values, x, y)
-    finite = values.where(np.isfinite(values))
-    if not finite.notnull().any():
-        raise InvalidInput(f"{variable} has no finite value here: it has no limit, or is not defined")
-    with styled():
-        figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
-        blank = bool((finite.isnull() & finite.finished).any())
-        note(figure, _setting(data, held, share, blank))
-        return figure
+    return values, held, share
 
 
 def mean_over_draws(values: xr.DataArray) -> xr.DataArray:

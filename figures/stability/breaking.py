@@ -10,6 +10,8 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.random_keys import seeded_key
+
 from ...theory import (
     Ecosystem,
     Network,
@@ -92,7 +94,7 @@ def _radii(seed: int, count: int, ranks: np.ndarray, draws: int) -> Float[np.nda
         ecosystem = random_misaligned(case[0], count, size, case[1], round(PROMPTS * size))
         return spectral_radius(ecosystem, Weights(0.5, 1.0))
 
-    keys = jnp.tile(jax.random.split(jax.random.key(seed), draws), len(ranks))
+    keys = jnp.tile(jax.random.split(seeded_key(seed), draws), len(ranks))
     cases = keys, jnp.repeat(jnp.asarray(ranks), draws)
     program = jax.jit(lambda cases: jax.lax.map(of, cases), compiler_options=COMPILER_OPTIONS)
     return np.asarray(program(cases)).reshape(len(ranks), draws)

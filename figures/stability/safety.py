@@ -9,6 +9,8 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.random_keys import seeded_key
+
 from ...theory import (
     Ecosystem,
     Weights,
@@ -126,7 +128,7 @@ def _random(seed: int, draws: int) -> Float[np.ndarray, "3 draw"]:
         ecosystem = ecosystem_from_grams(private, t * jnp.eye(ENTITIES), published)
         return jnp.stack([t, kappa, spectral_radius(ecosystem, Weights(1 / 3, 0.5))])  # ā/α · 1/2 = 1
 
-    return np.asarray(jax.jit(jax.vmap(of))(jax.random.split(jax.random.key(seed), draws))).T
+    return np.asarray(jax.jit(jax.vmap(of))(jax.random.split(seeded_key(seed), draws))).T
 
 
 def draw(request: Request) -> Report:

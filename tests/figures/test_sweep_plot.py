@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from crossfeed.cli.main import main
 from crossfeed.figures.report import write_figure
-from crossfeed.figures.sweep_plot import mean_over_draws, open_sweep, plot_sweep
+from crossfeed.figures.sweep_plot import mean_over_draws, open_sweep, plot_sweep, plotted_values
 from crossfeed.figures.sweeps.phase_diagrams import symmetric_optima
 from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
 from matplotlib.axes import Axes
@@ -37,10 +37,20 @@ alpha = [0.1, 0.5, 0.8]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> xr.Dataset:
-    path = tmp_path_factory.mktemp("plot") / "s.zarr"
+    path = tmp_path_factory.mktemp("plot") / "a::b.zarr"  # which fsspec would take for a chain of file systems
     create_sweep(parse_spec(SPEC), path)
     run_sweep(parse_spec(SPEC), path)
     return open_sweep(path)
+
+
+def test_the_numbers_behind_a_figure(data):
+    numbers = plotted_values(data, "mean_mse", {"volume": 1})
+    assert list(numbers) == ["volume", "entities", "beta", "alpha", "mean_mse"]
+    expected = data.mean_mse.sel(volume=1).mean("draw")
+    np.testing.assert_allclose(numbers["mean_mse"], expected.transpose("entities", "beta", "alpha"))
+    together = np.broadcast_arrays(*numbers.values())
+    assert {array.shape for array in together} == {(2, 2, 3)}
+    assert [float(array[1, 0, 2]) for array in together[:-1]] == [1, 3, 0.2, 0.8]
 
 
 def heat_map(axes: Axes) -> np.ndarray:
