@@ -93,7 +93,10 @@ def _publish(shared: Exchange, fitted: Fit, hidden: _Hidden) -> _Hidden:
     step = transition(shared, fitted)
     states = len(step.feedback)
     moved = jnp.concatenate([step.feedback, jnp.concatenate([*step.private], axis=1), step.public, step.truth], axis=1)
-    advance = jnp.eye(len(hidden.mean)).at[:states].set(moved)
-    covariance = advance @ hidden.covariance @ advance.T
-    covariance = covariance.at[:states, :states].add(step.noise)
-    return _Hidden(advance @ hidden.mean, (covariance + covariance.T) / 2)
+    # Only the state moves: the rest of the covariance stays.
+    crossed = moved @ hidden.covariance
+    within = crossed @ moved.T + step.noise
+    covariance = hidden.covariance.at[:states, states:].set(crossed[:, states:])
+    covariance = covariance.at[states:, :states].set(crossed[:, states:].T)
+    covariance = covariance.at[:states, :states].set((within + within.T) / 2)
+    return _Hidden(hidden.mean.at[:states].set(moved @ hidden.mean), covariance)
