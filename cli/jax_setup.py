@@ -13,7 +13,7 @@ _UNKNOWN_FROM = {
 """First jaxlib without a flag, or not tried with it: XLA ends the process at a flag that it does not know."""
 
 
-def set_up_jax(small_matrices: bool = True) -> None:
+def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     """Configure JAX for this machine; to be called before JAX is first imported.
 
     It enables float64; pins the generator of random numbers, so that a seed means the same everywhere; makes one CPU device
@@ -24,6 +24,7 @@ def set_up_jax(small_matrices: bool = True) -> None:
         small_matrices: use XLA's older CPU code generator if there is one. It compiles programs of the theory a third faster,
             and they run a tenth faster, but language models run a tenth slower. Otherwise vectors are as wide as the cores
             allow, where XLA would stop at 256 bits; language models run a twentieth faster so.
+        run_once: every program runs once, so XLA leaves out most optimizations, which would take longer than they save.
     """
     from importlib.metadata import version
 
@@ -51,6 +52,8 @@ def set_up_jax(small_matrices: bool = True) -> None:
     jax.config.update("jax_threefry_partitionable", True)
     jax.config.update("jax_random_seed_offset", 0)
     jax.config.update("jax_num_cpu_devices", _usable_cores())
+    if run_once:
+        jax.config.update("jax_disable_most_optimizations", True)
     _keep_compiled_programs()
 
 

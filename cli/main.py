@@ -149,7 +149,10 @@ def _command() -> Any:
             _DESCRIPTION,
             (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
-        set_up_jax(small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate))
+        set_up_jax(
+            small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate),
+            run_once=isinstance(command, LimitCommand | TrajectoryCommand),
+        )
     finally:
         signal.signal(signal.SIGINT, handler)
     return command
