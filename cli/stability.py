@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .arguments import EcosystemFile, EntityWeights, WorkflowFile, load_workflow, parse_weights
@@ -78,69 +79,86 @@ class StabilityCommand:
             print(line)
 
 
+_Numbers = tuple[dict[str, "Array"], dict[str, "CONDITIONS"]]
+"""Numbers by name, and for every bound its condition."""
+
+
 def _examine(
     ecosystem: Ecosystem, weights: Weights, workflow: Workflow
 ) -> tuple[dict[str, Array], dict[str, CONDITIONS | str]]:
     """All numbers, and for every bound its condition, or why it is not computed."""
-    import equinox as eqx
+    from ..theory import PAPER
 
-    from .. import theory
-
-    paper = workflow == theory.PAPER
-
-    @eqx.filter_jit
-    def compute(
-        ecosystem: Ecosystem, weights: Weights, workflow: Workflow
-    ) -> tuple[dict[str, Array], dict[str, CONDITIONS]]:
-        prompts = theory.prompt_bound(ecosystem, workflow)
-        anchor = theory.anchor_bound(ecosystem, weights, workflow)
-        knowledge = theory.knowledge_bound(ecosystem, weights, workflow)
-        extended = theory.lemma1_extended(ecosystem, weights, workflow)
-        numbers = {
-            "spectral_radius": theory.spectral_radius(ecosystem, weights, workflow),
-            "nu": prompts.nu,
-            "nu_upper": prompts.nu_upper,
-            "worst_private_data": prompts.attained,
-            "prompts": prompts.bound,
-            "public_data": anchor.bound_any_private,
-            "public_data_change": anchor.change,
-            "trust": anchor.bound,
-            "kappa": knowledge.kappa,
-            "knowledge_margin": knowledge.margin,
-            "knowledge_change": knowledge.change,
-            "knowledge": knowledge.bound,
-            "knowledge_refined": knowledge.refined,
-            "knowledge_sharp": knowledge.sharp,
-            "lemma1_extended": extended.bound,
-        }
-        conditions = {
-            "prompts": prompts.condition,
-            "public_data": anchor.condition,
-            "trust": anchor.condition,
-            "knowledge": knowledge.condition,
-            "knowledge_refined": knowledge.condition,
-            "knowledge_sharp": prompts.condition,
-            "lemma1_extended": extended.condition,
-        }
-        if paper:
-            lemma1, beyond = theory.lemma1(ecosystem, weights), theory.lemma1_beyond(ecosystem, weights)
-            common = theory.common_prompts(ecosystem, weights)
-            numbers |= {
-                "universal": theory.universal_bound(ecosystem),
-                "lemma1": lemma1.bound,
-                "lemma1_beyond": beyond.bound,
-                "common_prompts_stable": common.stable,
-            }
-            conditions |= {
-                "lemma1": lemma1.condition,
-                "lemma1_beyond": beyond.condition,
-                "common_prompts": common.condition,
-            }
-        return numbers, conditions
-
-    numbers, conditions = compute(ecosystem, weights, workflow)
+    paper = workflow == PAPER
+    numbers, conditions = _program()(ecosystem, weights, workflow, paper)
     refused = {} if paper else dict.fromkeys(("universal", "lemma1", "lemma1_beyond", "common_prompts"), _PAPER_ONLY)
     return numbers, {**conditions, **refused}
+
+
+@cache
+def _program() -> Callable[[Ecosystem, Weights, Workflow, bool], _Numbers]:
+    """All of them, compiled once per shape."""
+    import equinox as eqx
+
+    def compute(ecosystem: Ecosystem, weights: Weights, workflow: Workflow, paper: bool) -> _Numbers:
+        numbers, conditions = _of_any_workflow(ecosystem, weights, workflow)
+        more, whether = _of_the_paper(ecosystem, weights) if paper else ({}, {})
+        return numbers | more, conditions | whether
+
+    return eqx.filter_jit(compute)
+
+
+def _of_any_workflow(ecosystem: Ecosystem, weights: Weights, workflow: Workflow) -> _Numbers:
+    """Spectral radius and the bounds that know which workflows they cover."""
+    from .. import theory
+
+    prompts = theory.prompt_bound(ecosystem, workflow)
+    anchor = theory.anchor_bound(ecosystem, weights, workflow)
+    knowledge = theory.knowledge_bound(ecosystem, weights, workflow)
+    extended = theory.lemma1_extended(ecosystem, weights, workflow)
+    numbers = {
+        "spectral_radius": theory.spectral_radius(ecosystem, weights, workflow),
+        "nu": prompts.nu,
+        "nu_upper": prompts.nu_upper,
+        "worst_private_data": prompts.attained,
+        "prompts": prompts.bound,
+        "public_data": anchor.bound_any_private,
+        "public_data_change": anchor.change,
+        "trust": anchor.bound,
+        "kappa": knowledge.kappa,
+        "knowledge_margin": knowledge.margin,
+        "knowledge_change": knowledge.change,
+        "knowledge": knowledge.bound,
+        "knowledge_refined": knowledge.refined,
+        "knowledge_sharp": knowledge.sharp,
+        "lemma1_extended": extended.bound,
+    }
+    conditions = {
+        "prompts": prompts.condition,
+        "public_data": anchor.condition,
+        "trust": anchor.condition,
+        "knowledge": knowledge.condition,
+        "knowledge_refined": knowledge.condition,
+        "knowledge_sharp": prompts.condition,
+        "lemma1_extended": extended.condition,
+    }
+    return numbers, conditions
+
+
+def _of_the_paper(ecosystem: Ecosystem, weights: Weights) -> _Numbers:
+    """Statements about the paper's workflow alone."""
+    from .. import theory
+
+    lemma1, beyond = theory.lemma1(ecosystem, weights), theory.lemma1_beyond(ecosystem, weights)
+    common = theory.common_prompts(ecosystem, weights)
+    numbers = {
+        "universal": theory.universal_bound(ecosystem),
+        "lemma1": lemma1.bound,
+        "lemma1_beyond": beyond.bound,
+        "common_prompts_stable": common.stable,
+    }
+    conditions = {"lemma1": lemma1.condition, "lemma1_beyond": beyond.condition, "common_prompts": common.condition}
+    return numbers, conditions
 
 
 def _bounds(found: Mapping[str, np.ndarray], conditions: Mapping[str, CONDITIONS | str]) -> dict[str, dict[str, Any]]:

@@ -37,12 +37,12 @@ def worst(tmp_path):
 
 
 def test_json_has_every_bound_and_why_one_does_not_apply(stability, tmp_path):
-    path, ecosystem = tmp_path / "eco.npz", random_gaussian(key(1), entities=3, dimension=4, rank=2)
+    path, ecosystem = tmp_path / "eco.npz", random_gaussian(key(1), entities=4, dimension=4, rank=2)
     save_ecosystem(ecosystem, path)
-    code, out, err = stability(path, "--alpha", 0.3, 0.5, 0.6, "--beta", 0.5, "--json")
+    code, out, err = stability(path, "--alpha", 0.3, 0.5, 0.6, 0.7, "--beta", 0.5, "--json")
     found = json.loads(out)
     assert (code, err) == (0, "")
-    exact = knowledge_bound(ecosystem, Weights(jnp.array([0.3, 0.5, 0.6]), 0.5))
+    exact = knowledge_bound(ecosystem, Weights(jnp.array([0.3, 0.5, 0.6, 0.7]), 0.5))
     assert found["bounds"]["knowledge"]["bound"] == pytest.approx(float(exact.bound), rel=1e-10)
     np.testing.assert_allclose(found["kappa"], exact.kappa, rtol=1e-10)
     assert found["distance"]["knowledge"] == pytest.approx(float(exact.change), rel=1e-10)

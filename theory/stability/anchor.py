@@ -99,8 +99,9 @@ def anchor_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PA
 def _range_of_trust(
     trust: Float[Array, "entity d d"], projector: Float[Array, "d d"], heard: Bool[Array, " entity"]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """τ' and τ: the smallest and largest eigenvalue on range(S̲) of the T_j of entities that publish."""
+    """τ' and τ: the smallest and largest eigenvalue on range(S̲) of the T_j of entities that publish; 0 if none does."""
     beyond = jnp.eye(len(projector)) - projector
     least = jnp.linalg.eigvalsh(trust + beyond[None])[:, 0]  # T_j ⪯ I, so the ones of `beyond` are no minimum
     most = jnp.linalg.eigvalsh(trust)[:, -1]
-    return jnp.min(least, where=heard, initial=jnp.inf), jnp.max(most, where=heard, initial=-jnp.inf)
+    highest = jnp.max(most, where=heard, initial=0.0)
+    return jnp.minimum(jnp.min(least, where=heard, initial=1.0), highest), highest
