@@ -1,7 +1,7 @@
 """Run benchmarks: `python benchmarks/run.py [NAME…]`. Results go to results/benchmarks.
 
 Without a name, run all benchmarks of the exact theory and its simulation. `training_step` and `language_generation`
-are benchmarks of language models; the latter needs the dependency group `parity`.
+are benchmarks of language models; the latter needs the dependency group `parity`. `accelerator` is for GPUs.
 """
 
 import argparse
@@ -20,12 +20,13 @@ NAMES = [
     "sweep_grid",
     "lemma1_trials",
 ]
+OPTIONAL = ["accelerator"]
 LANGUAGE = ["training_step", "language_generation"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    known = [*NAMES, *LANGUAGE]
+    known = [*NAMES, *OPTIONAL, *LANGUAGE]
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(known)}")
     names = parser.parse_args().names or NAMES
     if unknown := set(names) - set(known):
