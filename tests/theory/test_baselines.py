@@ -379,7 +379,8 @@ def test_every_parameter_is_refused_outside_its_range(name):
         for value in outside:
             with pytest.raises(InvalidInput, match=parameter.name) as refused:
                 law.function(**valid | {parameter.name: [value] if several else value})
-            assert str(value) in str(refused.value)
+            said, _, rest = str(refused.value).partition("…")  # long messages are shortened
+            assert str(value) in said or (rest and str(value)[:50] in said)
         if several:
             with pytest.raises(InvalidInput, match=f"{parameter.name} is empty"):
                 law.function(**valid | {parameter.name: []})

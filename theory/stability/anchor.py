@@ -42,7 +42,7 @@ class AnchorBound(eqx.Module):
     change: Float[Array, ""]
 
     @property
-    def applies(self) -> Bool[Array, ""]:
+    def applies(self) -> Bool[Array, "..."]:
         """Whether the theorem applies."""
         return self.condition == CONDITIONS.applies
 

@@ -37,7 +37,7 @@ class CommonPrompts(eqx.Module):
     missing: Float[Array, ""]
 
     @property
-    def applies(self) -> Bool[Array, ""]:
+    def applies(self) -> Bool[Array, "..."]:
         """Whether the criterion applies."""
         return self.condition == CONDITIONS.applies
 

@@ -47,7 +47,7 @@ class KnowledgeBound(eqx.Module):
     change: Float[Array, ""]
 
     @property
-    def applies(self) -> Bool[Array, ""]:
+    def applies(self) -> Bool[Array, "..."]:
         """Whether Theorem K gives a number."""
         return self.condition == CONDITIONS.applies
 

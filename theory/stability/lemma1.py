@@ -38,7 +38,7 @@ class Lemma1(eqx.Module):
     bound: Float[Array, ""]
 
     @property
-    def applies(self) -> Bool[Array, ""]:
+    def applies(self) -> Bool[Array, "..."]:
         """Whether the lemma applies."""
         return self.condition == CONDITIONS.applies
 
@@ -99,7 +99,7 @@ class Lemma1Beyond(eqx.Module):
     bound: Float[Array, ""]
 
     @property
-    def applies(self) -> Bool[Array, ""]:
+    def applies(self) -> Bool[Array, "..."]:
         """Whether the lemma applies."""
         return self.condition == CONDITIONS.applies
 

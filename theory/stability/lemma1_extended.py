@@ -36,7 +36,7 @@ class Lemma1Extended(eqx.Module):
     bound: Float[Array, ""]
 
     @property
-    def applies(self) -> Bool[Array, ""]:
+    def applies(self) -> Bool[Array, "..."]:
         """Whether the lemma applies."""
         return self.condition == CONDITIONS.applies
 

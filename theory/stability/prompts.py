@@ -38,7 +38,7 @@ class PromptBound(eqx.Module):
     change: Float[Array, ""]
 
     @property
-    def applies(self) -> Bool[Array, ""]:
+    def applies(self) -> Bool[Array, "..."]:
         """Whether the theorem applies."""
         return self.condition == CONDITIONS.applies
 

@@ -110,7 +110,9 @@ def assert_the_table_holds(found: xr.Dataset, ecosystem: theory.Ecosystem, point
         assert found[name].dims == dims
         value, allowed = wanted[name]
         part = found[name].sel({dim: (there | {"dataset": datasets})[dim] for dim in dims})
-        close = np.isclose(part, value, rtol=1e-9, atol=np.asarray(allowed), equal_nan=True)
+        # Of the worst case for given prompts there is a bound from an ascent, which rounding takes another way.
+        accuracy = 1e-7 if name in ("prompt_bound", "anchor_bound") else 1e-9
+        close = np.isclose(part, value, rtol=accuracy, atol=np.asarray(allowed), equal_nan=True)
         assert close.all(), f"{name} at {point}: {part.values}, not {value}"
 
 

@@ -128,7 +128,7 @@ BAD = {
     ),
     "no number": (
         LIMITS.replace("[0.0, 0.5]", "99999999999999999999999999"),
-        r"penalty is 9+, but whole numbers have at most 64",
+        "penalty holds a whole number of more than 64 bits",
     ),
     "quantities in a list": (LIMITS.replace('["mean_mse"]', '[["mse"]]'), r"\['mse'\] is not a quantity"),
     "unknown kind": (
