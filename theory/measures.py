@@ -306,9 +306,12 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
         1.0000
     """
     information = ecosystem.private.gram / ecosystem.private.noise_variance[:, None, None]
-    total = information.sum(0) + ecosystem.public.gram / ecosystem.public.noise_variance
+    present = ecosystem.present[:, None]
+    total = (
+        jnp.where(present[..., None], information, 0).sum(0) + ecosystem.public.gram / ecosystem.public.noise_variance
+    )
     unseen = jnp.trace(kernel_projector(total)) > 0.5
-    differ = (ecosystem.deviations != 0).any()
+    differ = (present & (ecosystem.deviations != 0)).any()
     if is_concrete(unseen, differ):
         if differ:
             raise CrossfeedError(

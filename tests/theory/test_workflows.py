@@ -255,7 +255,7 @@ def test_steps_that_are_too_long_have_no_limit():
 
 def test_absent_entities_are_counted_in_no_measure():
     plain = random_ecosystem(2, entities=2, theta=True)
-    room = [np.concatenate([np.asarray(data.gram), np.zeros((1, 4, 4))]) for data in (plain.private, plain.synthetic)]
+    room = [np.concatenate([np.asarray(data.gram), np.eye(4)[None]]) for data in (plain.private, plain.synthetic)]
     padded = theory.Ecosystem(
         private=theory.Dataset(room[0], 0.7, plain.public.truth),
         public=plain.public,
@@ -267,6 +267,8 @@ def test_absent_entities_are_counted_in_no_measure():
         for measure in (theory.homogenization, theory.row_block_spread):
             found, wanted = (measure(limit(e, weights, theory.PAPER)) for e in (padded, plain))
             assert float(found) == pytest.approx(float(wanted), abs=1e-12)
+    found, wanted = (float(theory.minimum_variance(e)) for e in (padded, plain))
+    assert found == pytest.approx(wanted, rel=1e-12)
 
 
 SHAPES = {"ridge": "penalty", "gradient steps": "rate", "human labels": "fresh", "forgetting": "rate"}
