@@ -3,6 +3,7 @@
 import json
 import sys
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -44,7 +45,11 @@ def test_advice_is_a_page_with_a_picture(folder, monkeypatch, capsys):
 
 @pytest.mark.long
 def test_advice_on_an_unstable_ecosystem(folder, monkeypatch, capsys):
-    save_ecosystem(worst_case(3, 10.0), "bad.npz")
+    unstable = worst_case(3, 10.0)  # at any weights
+    save_ecosystem(unstable, "worst.npz")
+    said = refused(monkeypatch, capsys, "advise", "worst.npz", "--out", "advice", "--beta", "1")
+    assert "there is no limit at any weights tried" in said
+    save_ecosystem(eqx.tree_at(lambda e: e.public.gram, unstable, 0.1 * jnp.eye(3)), "bad.npz")
     run(monkeypatch, "advise", "bad.npz", "--out", "advice", "--beta", "1")
     assert "Training is unstable" in capsys.readouterr().out
 
