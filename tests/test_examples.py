@@ -35,7 +35,12 @@ def examples_of(module: ModuleType) -> list[doctest.DocTest]:
     return found
 
 
-@pytest.mark.parametrize("name", modules_with_examples())
+def marked(name: str) -> object:
+    """The name, as a test that is long if examples search or sample, as those of decisions do."""
+    return pytest.param(name, marks=pytest.mark.long) if name.startswith("crossfeed.decide") else name
+
+
+@pytest.mark.parametrize("name", map(marked, modules_with_examples()))
 def test_examples_print_what_they_show(name):
     found, report = examples_of(importlib.import_module(name)), []
     for example in found:

@@ -100,6 +100,7 @@ def pair(spec: Path, store: Path, *more) -> list[subprocess.Popen[str]]:
     return [start(spec, *shared, "--process", number) for number in (0, 1)]
 
 
+@pytest.mark.long
 def test_two_processes_give_the_same_store_also_when_one_is_killed(spec, undisturbed, tmp_path):
     store = tmp_path / "two.zarr"
     kill_when_under_way(pair(spec, store), store, 1, victim=1)

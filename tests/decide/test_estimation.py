@@ -38,6 +38,7 @@ def test_likelihood_is_that_of_the_joint_law(workflow):
     assert float(found) == pytest.approx(dense.logpdf(np.asarray(seen).ravel()))
 
 
+@pytest.mark.long
 def test_without_public_data_only_a_ratio_is_told():
     grams = ECOSYSTEM.private.gram
     alone = ecosystem_from_grams(grams, jnp.zeros((2, 2)), grams, theta=jnp.zeros(2))

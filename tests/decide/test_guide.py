@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 GUIDE = Path(__file__).parents[2] / "docs" / "decide.md"
 
 
+@pytest.mark.long
 def test_examples_of_the_guide_run(capsys):
     blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
     exec(compile("\n".join(blocks), str(GUIDE), "exec"), {})

@@ -11,6 +11,8 @@ from crossfeed.figures.report import Request, write_figure
 from crossfeed.figures.reproduce import STAGES, reproduce
 from crossfeed.theory import Weights, limit, load_ecosystem, mspe, random_gaussian, relative_efficiency, trajectory
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def figures():

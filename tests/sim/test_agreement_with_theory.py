@@ -83,7 +83,9 @@ SHARE = FALSE_ALARM / (len(CASES) * len(MODES))
 run = eqx.filter_jit(simulate)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name == "K=50, T=100" else name for name in CASES]
+)
 def test_every_mean_and_covariance_agrees(name):
     case = CASES[name]
     ecosystem, weights = case.ecosystem(), case.weights()

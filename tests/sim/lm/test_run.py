@@ -480,6 +480,7 @@ def test_a_prompt_that_is_no_text_is_refused(last):
         complete_prompt(last, "\udcff", 0.0)
 
 
+@pytest.mark.long
 def test_curation_fresh_data_builtin_tasks_and_other_sizes_run(run, tmp_path):
     text = TINY.replace("alpha = [0, 1]", "alpha = [1]").replace("generations = 2", "generations = 1")
     text = text.replace("[pool]", "[pool]\ncandidates = 2\nfresh = 0.3\nprompts = 'other'")
