@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from crossfeed.errors import DependsOnTheta, NoLimit
 
 from ..theory import PAPER, Dataset, Ecosystem, Weights, Workflow, limit, mse
+from ..theory.ecosystem import check_all_present
 from .best_weights import Best, best_weights, redesigned
 from .games import Equilibrium, equilibria
 
@@ -24,7 +25,7 @@ class Change:
 
     Attributes:
         name: what is changed.
-        mse: mean over entities in the limit, at the same weights; NaN where there is no limit.
+        mse: mean over entities in the limit, at the same weights; infinite where there is no limit.
 
     Example:
         >>> from crossfeed.decide import Change
@@ -73,6 +74,7 @@ def advise(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER) -
         workflow: estimator, pool and memory; the paper's if not given.
 
     Raises:
+        InvalidInput: an entity is absent.
         NoLimit: there is no limit at any weights tried.
         DependsOnTheta: an estimate is biased, and the ecosystem has no truth.
 
@@ -84,6 +86,7 @@ def advise(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER) -
         >>> print(f"{found.spectral_radius:.2f} {found.mse[0]:.4f} {found.best.mse[0]:.4f}")
         0.50 0.5729 0.4712
     """
+    check_all_present(ecosystem)
     alpha, beta = weights.per_entity(ecosystem.entities)
 
     @jax.jit

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
-from crossfeed.random_keys import seeded_key
+from crossfeed.random_keys import pinned_generator, seeded_key
 
 from ..theory import (
     PAPER,
@@ -289,9 +289,10 @@ def _alike(ecosystem: Ecosystem) -> bool:
 def redesigned(ecosystem: Ecosystem, volume: Scalar, overlap: Scalar) -> Ecosystem:
     """The ecosystem with a factor on what is published, and a fraction of all private data made public."""
     private, public, synthetic = ecosystem.private, ecosystem.public, ecosystem.synthetic
+    of_present = jnp.where(ecosystem.present[:, None, None], private.gram, 0).sum(0)
     return Ecosystem(
         private=Dataset((1 - overlap) * private.gram, private.noise_variance, private.truth),
-        public=Dataset(public.gram + overlap * private.gram.sum(0), public.noise_variance, public.truth),
+        public=Dataset(public.gram + overlap * of_present, public.noise_variance, public.truth),
         synthetic=Dataset(volume * synthetic.gram, synthetic.noise_variance),
         shares=ecosystem.shares,
         present=ecosystem.present,
@@ -370,7 +371,8 @@ def _minimum(
 
 def _around(point: Float[Array, " n"]) -> Float[Array, "start n"]:
     """The point itself, and others around it at random."""
-    noise = jax.random.uniform(seeded_key(0), (_PERTURBED, len(point)), point.dtype)
+    with pinned_generator():
+        noise = jax.random.uniform(seeded_key(0), (_PERTURBED, len(point)), point.dtype)
     return jnp.clip(jnp.concatenate([point[None], 0.6 * point[None] + 0.4 * noise]), 1e-4, 1 - 1e-4)
 
 

@@ -10,10 +10,10 @@ import optimistix as optx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
-from crossfeed.random_keys import seeded_key
+from crossfeed.random_keys import pinned_generator, seeded_key
 
 from ..theory import PAPER, Dataset, Ecosystem, Weights, Workflow, joint_law
-from ..theory.ecosystem import check_finite
+from ..theory.ecosystem import check_all_present, check_finite
 from ..theory.tracing import Scalar
 from .likelihood import log_likelihood
 
@@ -104,7 +104,7 @@ class Estimation:
     """Posterior of what drives an ecosystem, given observed generations.
 
     Attributes:
-        quantities: α, β, shares, volume, noise, and for each entity ā β c/α, real over synthetic data, which is what is left of its
+        quantities: α, β, shares, volume, noise, and for each entity āβ/(αc), real over synthetic data, which is what is left of its
             weights without public data (c is the volume).
         effective_samples: of the importance sampling; intervals are rough below 30.
 
@@ -160,7 +160,8 @@ def estimate(
         workflow: estimator, pool and memory.
 
     Raises:
-        InvalidInput: shapes do not fit, a number is not finite, noise is negative, or data have truths that differ.
+        InvalidInput: shapes do not fit, a number is not finite, noise is negative, data have truths that differ, or an entity
+            is absent.
 
     Example:
         >>> import jax.numpy as jnp
@@ -172,10 +173,12 @@ def estimate(
         >>> [q.name for q in found.quantities if q.identified]
         ['beta[0]', 'beta[1]', 'noise']
     """
+    check_all_present(ecosystem)
     _check(ecosystem, estimates, probe_noise)
     spread = float(jnp.var(estimates))
     noise = jnp.asarray(max(probe_noise, _JITTER * spread))  # an array, so that another one compiles nothing
-    found = posterior(ecosystem, estimates, noise, workflow, seeded_key(0))
+    with pinned_generator():
+        found = posterior(ecosystem, estimates, noise, workflow, seeded_key(0))
     null = _unseen_directions(ecosystem, found.mode, min(len(estimates) - 1, 3), workflow)
     entities = ecosystem.entities
     values = np.asarray(jax.vmap(lambda free: _numbers(free, entities))(found.samples))

@@ -159,11 +159,16 @@ class LossRecursion:
         self._check(run)
         if len(run.losses) < 2:
             raise InvalidInput("the run has 1 generation, but at least 2 are needed to see a change")
-        real, synthetic = (_design(alpha, run.losses[None, :-1])[0] @ self.coefficients for alpha in (0.0, 1.0))
-        effect = (synthetic - real) / self.noise
-        rest = (np.diff(run.losses, axis=0) - real) / self.noise
+        real, synthetic = (
+            _design(alpha, run.losses[None, :-1])[0] / self.noise[..., None] for alpha in (0.0, 1.0)
+        )  # changes are these times the coefficients, in units of their noise
+        effects = synthetic - real
+        effect, rest = effects @ self.coefficients, np.diff(run.losses, axis=0) / self.noise - real @ self.coefficients
         information = (effect**2).sum()
-        return float((effect * rest).sum() / information), float(1 / np.sqrt(information))
+        alpha = (effect * rest).sum() / information
+        # Delta method: the coefficients have errors of their own.
+        slope = (np.tensordot(rest - 2 * alpha * effect, effects, 3) - np.tensordot(effect, real, 3)) / information
+        return float(alpha), float(np.sqrt(1 / information + slope @ self.covariance @ slope))
 
     def _check(self, run: LossRun) -> None:
         _check_run(run)

@@ -8,14 +8,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from crossfeed.errors import InvalidInput, NoLimit
-from crossfeed.random_keys import seeded_key
+from crossfeed.random_keys import pinned_generator, seeded_key
 
 from ..theory import PAPER, Dataset, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
+from ..theory.ecosystem import check_all_present
 from ..theory.linear_algebra import spectral_radius_of
 from ..theory.tracing import is_concrete
 from .best_weights import best_weights
 from .minimization import minimize, spread_starts
-from .objectives import MeanError
+from .objectives import MeanError, Measure
 
 Costs = Callable[[Law], Float[Array, " entity"]]
 
@@ -84,7 +85,7 @@ class Equilibrium(eqx.Module):
         gain: most that an entity could still save by other weights, relative to its cost.
         spectral_radius: of the best-response map: perturbations of the equilibrium die out, if all respond at once, where it is
             below one.
-        optimum: cost of every entity at the weights, one α and β per entity, with the smallest mean squared error.
+        optimum: cost of every entity at the weights, one α and β per entity, with the smallest mean cost.
         optimal_weights: these weights.
         anarchy: price of anarchy, the mean cost over that at the optimum.
 
@@ -125,7 +126,7 @@ def equilibria(
         most_rounds: most best responses of all entities.
 
     Raises:
-        InvalidInput: there is no start.
+        InvalidInput: there is no start, or an entity is absent.
         NoLimit: responses from no start settle.
 
     Example:
@@ -138,10 +139,13 @@ def equilibria(
     """
     if starts < 1:
         raise InvalidInput(f"starts is {starts}, but must be at least 1")
-    optimal = best_weights(ecosystem, MeanError(), workflow, each="entity").weights
+    check_all_present(ecosystem)
+    mean_cost = MeanError() if costs is mse else Measure(lambda law: jnp.log(costs(law).mean()))
+    optimal = best_weights(ecosystem, mean_cost, workflow, each="entity").weights
     optimum = costs(limit(ecosystem, optimal, workflow))
     first = jnp.stack([optimal.alpha, optimal.beta])
-    others = jax.random.uniform(seeded_key(0), (starts - 1, *first.shape), first.dtype, 0.05, 0.95)
+    with pinned_generator():
+        others = jax.random.uniform(seeded_key(0), (starts - 1, *first.shape), first.dtype, 0.05, 0.95)
     points = jnp.concatenate([first[None], others])
     responses, best, points = _settle(ecosystem, workflow, costs, points, most_rounds)
     found: list[Equilibrium] = []

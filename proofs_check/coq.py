@@ -127,9 +127,12 @@ def _run(folder: Path, file: str, text: str) -> tuple[str, CoqError | None]:
     if shutil.which("coqc") is None:
         raise Unavailable("coqc is not installed")
     (folder / file).write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        ["coqc", *_OPTIONS, file], cwd=folder, capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
-    )
+    try:
+        done = subprocess.run(
+            ["coqc", *_OPTIONS, file], cwd=folder, capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{file} takes more than {_SECONDS} s to compile") from error
     return done.stdout, parse_error(done.stderr) if done.returncode else None
 
 

@@ -271,6 +271,13 @@ def check_values(ecosystem: Ecosystem) -> None:
         raise InvalidInput(f"shares[{absent[0]}] is {ecosystem.shares[absent[0]]:.6g}, but that entity is absent")
 
 
+def check_all_present(ecosystem: Ecosystem) -> None:
+    """Refuse room for entities that are absent, for computations that do not know of it; unless traced."""
+    if is_concrete(ecosystem.present) and not np.asarray(ecosystem.present).all():
+        absent = int(np.flatnonzero(~np.asarray(ecosystem.present))[0])
+        raise InvalidInput(f"present[{absent}] is False: give an ecosystem of those entities that are there")
+
+
 def check_finite(name: str, array: np.ndarray) -> None:
     """Refuse an array with a NaN or infinite entry, and name the first one."""
     bad = np.argwhere(~np.isfinite(array))

@@ -55,13 +55,15 @@ def test_one_run_forecasts_itself_but_tells_nothing_of_alpha():
 
 
 def test_alpha_of_another_run_is_inferred():
-    fitted = fit_losses([drawn(alpha, 14, i) for i, alpha in enumerate((0.0, 0.5, 0.9))])
+    """400 fits of short runs, each with a run of its own: their errors have the standard errors that are said."""
     scores = []
-    for seed in range(30):
-        alpha, error = fitted.infer_alpha(drawn(0.3, 6, 100 + seed))
-        scores.append((alpha - 0.3) / error)
-    assert np.abs(np.mean(scores)) < 0.6
-    assert np.std(scores) < 1.4
+    for seed in range(400):
+        fitted = fit_losses([drawn(alpha, 7, 4 * seed + i) for i, alpha in enumerate((0.0, 0.5, 0.9))])
+        alpha, error = fitted.infer_alpha(drawn(0.7, 10, 4 * seed + 3))
+        scores.append((alpha - 0.7) / error)
+    # Losses are noisy inputs of a regression, so that estimates lean a little to one side.
+    assert abs(np.mean(scores)) < 0.35
+    assert np.std(scores) == pytest.approx(1, abs=0.15)
 
 
 def test_bad_input_is_refused():

@@ -24,7 +24,8 @@ class AnchorBound(eqx.Module):
         bound: bound of ρ(Q) for these private data, by how much and how little each entity trusts the pool.
         bound_any_private: bound of ρ(Q) for any private data; NaN, as the first, if the theorem does not apply.
         change: factor of the weight or size of public data from which on no private data can make the ecosystem diverge: at
-            most 1 if this is so already, and infinite if no amount of these public data suffices.
+            most 1 if this is so already, and infinite if no amount of these public data suffices. NaN with ridge regression,
+            whose penalty does not grow with them.
 
     Example:
         >>> import jax.numpy as jnp
@@ -83,7 +84,8 @@ def anchor_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PA
     least, most = _range_of_trust(weights_of_pool(ecosystem, weights, workflow), published.sum(0), heard)
     two_sided = (most + least) / 2 + nu * (most - least) / 2
 
-    open_parts = beside_common(ecosystem, reads, knowledge(ecosystem, weights, workflow))
+    known = knowledge(ecosystem, weights, workflow)
+    open_parts = beside_common(ecosystem, reads, known)
     anchor = anchor_of(open_parts)
     any_private = (1 / (1 + anchor) + largest_sum_of_norms(open_parts).upper) / 2
 
@@ -93,6 +95,7 @@ def anchor_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PA
     condition = reads.on_one_pool
     values = (reads.radius(jnp.minimum(two_sided, any_private)), reads.radius(any_private), change)
     bound, any_private, change = (jnp.where(condition == CONDITIONS.applies, value, jnp.nan) for value in values)
+    change = jnp.where(known.penalty == 0, change, jnp.nan)
     return AnchorBound(condition, anchor, jnp.trace(open_parts.sum(0)), bound, any_private, change)
 
 

@@ -28,7 +28,8 @@ class KnowledgeBound(eqx.Module):
         refined: the bound with μ_k = λ_max(S̲_k⁺S_k) where that is smaller than 1/(4κ_k); NaN if neither is finite.
         sharp: the bound for one pool that takes the shares and public data into account; NaN for a network.
         change: factor of the ratio (1-α)/α, or of the size of all real data, from which on Theorem K excludes growth; its
-            inverse is the factor of the volume of synthetic data. NaN if the theorem does not apply.
+            inverse is the factor of the volume of synthetic data. NaN if the theorem does not apply, and with ridge
+            regression, whose penalty does not grow with the data.
 
     Example:
         >>> import jax.numpy as jnp
@@ -91,14 +92,16 @@ def knowledge_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
     condition = CONDITIONS.where(covered & ~finite, CONDITIONS.unknown_directions, reads.condition)
     one_pool = reads.on_one_pool == CONDITIONS.applies
     highest = inverse.max()
+    kappa = jnp.where(inverse > 0, 1 / jnp.where(inverse > 0, inverse, 1.0), jnp.inf)
+    margin = jnp.where(highest > 0, 1 / jnp.where(highest > 0, highest, 1.0), jnp.inf) - 0.25
     return KnowledgeBound(
         condition=condition,
-        kappa=jnp.where(inverse > 0, 1 / jnp.where(inverse > 0, inverse, 1.0), jnp.inf),
-        margin=jnp.where(highest > 0, 1 / jnp.where(highest > 0, highest, 1.0), jnp.inf) - 0.25,
+        kappa=jnp.where(covered, kappa, jnp.nan),
+        margin=jnp.where(covered, margin, jnp.nan),
         bound=jnp.where(covered & finite, reads.radius(plain), jnp.nan),
         refined=jnp.where(covered & either, reads.radius(refined), jnp.nan),
         sharp=jnp.where(one_pool, reads.radius(_sharp(ecosystem, known, reads, inverse)), jnp.nan),
-        change=jnp.where(covered & finite, plain**2, jnp.nan),
+        change=jnp.where(covered & finite & (known.penalty == 0), plain**2, jnp.nan),
     )
 
 
