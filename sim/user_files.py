@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -75,7 +76,8 @@ def _from_texts(groups: list[list[Path]], dimension: int) -> Ecosystem:
     texts = [[text for file in group for text in _read_texts(file)] for group in groups]
     documents = [text for group in texts for text in group]
     try:
-        counts = TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=20_000).fit_transform(documents)
+        words = TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=20_000)
+        counts = cast(Any, words.fit_transform(documents))
     except ValueError as error:
         raise InvalidInput(f"the {len(documents)} texts share no words to build features from") from error
     if not 1 <= dimension < min(counts.shape):
