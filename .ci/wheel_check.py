@@ -63,6 +63,7 @@ COMMANDS = {
         f"limit eco.npz {WEIGHTS} --json",
         f"trajectory eco.npz {WEIGHTS} --generations 3",
         f"simulate eco.npz {WEIGHTS} --generations 3 --replicates 100",
+        f"stability eco.npz {WEIGHTS}",
         "baseline replace --features 3 --rows 9 --generations 4",
     ],
     "data": [

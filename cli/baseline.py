@@ -52,7 +52,7 @@ class BaselineCommand:
         name, *options = self.law
         if name not in LAWS:
             near = difflib.get_close_matches(name, LAWS, cutoff=0.5)
-            advice = f"did you mean {' or '.join(near)}?" if near else "`crossfeed baseline --list` shows the names"
+            advice = f"did you mean {', '.join(near)}?" if near else "`crossfeed baseline --list` shows the names"
             raise InvalidInput(f"there is no law {name}: {advice}")
         _run(LAWS[name], [*options, *(["--json"] if self.json else [])])
 

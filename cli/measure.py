@@ -35,11 +35,20 @@ class MeasureCommand:
         """Compare the texts and print the measures."""
         from dataclasses import asdict
 
+        from crossfeed.errors import InvalidInput
+
         from ..decide.texts import compare_texts, read_written
 
+        files = [*self.sources, *([] if self.reference is None else [self.reference])]
+        if wrong := next((path for path in files if path.suffix.lower() == ".txt"), None):
+            raise InvalidInput(f"{wrong} is plain text, but measure reads JSON Lines, one text per line")
+        if twice := next((path for path in self.sources if self.sources.count(path) > 1), None):
+            raise InvalidInput(f"{twice} is given twice")
         reference = None if self.reference is None else read_written(self.reference)
         found = compare_texts([read_written(path) for path in self.sources], reference)
         names = [path.stem for path in self.sources]
+        if len(set(names)) < len(names):
+            names = [str(path) for path in self.sources]
         if self.json:
             print_json({"sources": names} | asdict(found))
             return

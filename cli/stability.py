@@ -191,20 +191,31 @@ def _advice(found: Mapping[str, np.ndarray]) -> list[str]:
     import numpy as np
 
     worst, factor, public = (float(found[n]) for n in ("worst_private_data", "knowledge_change", "public_data_change"))
-    lines: list[str] = []
+    radius = found["spectral_radius"]
+    lines = [
+        "training has a limit: ρ < 1, computed exactly; bounds below 1 prove it from less"
+        if radius < 1
+        else "training has no limit: ρ is not below 1"
+    ]
     if np.isfinite(worst):
         lines.append(
-            f"worst case: with these prompts some private data give a spectral radius of {shown(worst)}, and none more than "
+            f"worst case: with these prompts, some private data give ρ = {shown(worst)}, and none more than "
             f"{shown(float(found['prompts']))} (ν between {shown(float(found['nu']))} and {shown(float(found['nu_upper']))})"
         )
     if np.isfinite(factor):
         verb = "excludes growth once" if factor > 1 else "still excludes growth if"
         lines.append(
-            f"knowledge: the least κ is {shown(float(found['knowledge_margin']) + 0.25)}; Theorem K {verb} (1-α)/α, or all real "
-            f"data, are multiplied by {shown(factor)}, or synthetic data divided by it"
+            f"knowledge: every entity knows at least {shown(float(found['knowledge_margin']) + 0.25)} times what it publishes "
+            f"(the least κ); Theorem K {verb} (1-α)/α, or all real data, are multiplied by {shown(factor)}, "
+            "or synthetic data divided by it"
         )
-    if np.isfinite(public):
-        lines.append(f"public data: multiplied by {shown(public)}, they exclude growth whatever entities know")
+    if public == 0:
+        lines.append("public data: none are needed, since with these prompts nothing can grow whatever entities know")
+    elif np.isfinite(public):
+        lines.append(
+            f"public data: {shown(public)} times what there is {'would exclude' if public > 1 else 'excludes'} growth "
+            "whatever entities know"
+        )
     elif public == np.inf:
         lines.append("public data: they do not cover all that is published, so no amount of them excludes growth")
     return lines

@@ -79,7 +79,7 @@ class VerifyLedger:
         from crossfeed.errors import InvalidInput
 
         if self.quick and self.claims:
-            raise InvalidInput("quick skips slow claims: give either quick or names of claims, not both")
+            raise InvalidInput("--quick skips slow claims: give either --quick or names of claims, not both")
         if self.list and (self.json or self.out):
             raise InvalidInput("list only prints a table: it cannot be combined with json or out")
 

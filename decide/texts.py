@@ -121,7 +121,8 @@ def _written(where: str, record: object) -> Written:
         raise InvalidInput(f"{where} has generation {generation!r}, but it must be a whole number")
     texts = [v for name, v in fields.items() if isinstance(v, str) and name not in ("prompt", "question")]
     if not texts:
-        raise InvalidInput(f"{where} holds no text beside its prompt")
+        beside = " beside its prompt" if prompt is not None else ""
+        raise InvalidInput(f"{where} holds no text{beside}: give a string, or an object with one")
     return Written("\n".join(texts), prompt if isinstance(prompt, str) else None, generation)
 
 
@@ -153,7 +154,8 @@ def compare_texts(
     named = {f"source {number}": texts for number, texts in enumerate(sources, 1)}
     for name, texts in (named if reference is None else named | {"reference": reference}).items():
         if len(texts) < 2:
-            raise InvalidInput(f"{name} has {len(texts)} texts, but at least 2 are needed")
+            count = "1 text" if len(texts) == 1 else f"{len(texts)} texts"
+            raise InvalidInput(f"{name} has {count}, but at least 2 are needed")
     chosen, paired = _pair(sources)
     everything = [item.text for texts in (sources if reference is None else [reference]) for item in texts]
     embed = _Embedded(everything)

@@ -105,7 +105,8 @@ def _drawn(
     share = float(values.finished.mean())
     if share == 0:
         raise InvalidInput(
-            f"{variable} is not computed yet here: continue with crossfeed sweep run SPEC --out STORE --resume"
+            f"{variable} is not computed yet here: continue with crossfeed sweep run SPEC --out STORE --resume, "
+            "or --extend if that was begun"
         )
     try:
         values = values.load()

@@ -67,7 +67,9 @@ class Store:
             InvalidInput: the path exists already, or cannot be written.
         """
         if path.exists():
-            raise InvalidInput(f"{path} exists already: choose another name, or continue it with --resume")
+            raise InvalidInput(
+                f"{path} exists already: choose another name, or continue it with --resume, or add to it with --extend"
+            )
         with empty_store_beside(path, plan) as part:
             part.rename(path)
 

@@ -88,6 +88,6 @@ def test_records_are_read_and_bad_ones_refused(tmp_path):
             read_written(path)
     with pytest.raises(InvalidInput, match="at least two sources"):
         compare_texts([[Written("a")] * 3])
-    with pytest.raises(InvalidInput, match="source 2 has 1 texts"):
+    with pytest.raises(InvalidInput, match="source 2 has 1 text,"):
         compare_texts([[Written("a")] * 3, [Written("a")]])
     assert not compare_texts([[Written("a", "1"), Written("b", "2")], [Written("a", "3"), Written("b", "4")]]).paired
