@@ -40,7 +40,7 @@ def marked(name: str) -> object:
     return pytest.param(name, marks=pytest.mark.long) if name.startswith("crossfeed.decide") else name
 
 
-@pytest.mark.parametrize("name", map(marked, modules_with_examples()))
+@pytest.mark.parametrize("name", [marked(name) for name in modules_with_examples()])
 def test_examples_print_what_they_show(name):
     found, report = examples_of(importlib.import_module(name)), []
     for example in found:
