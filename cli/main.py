@@ -96,14 +96,16 @@ _DESCRIPTION = (
 def main() -> None:
     """Run the command line, and exit with 2 on bad input."""
     _make_streams_safe()
-    if sys.argv[1:] == ["--version"]:
-        print(f"crossfeed {__version__}")
-        return
     command = None
     try:
-        command = _command()
-        command.run()
-        sys.stdout.flush()
+        try:
+            if sys.argv[1:] == ["--version"]:
+                print(f"crossfeed {__version__}")
+                return
+            command = _command()
+            command.run()
+        finally:
+            sys.stdout.flush()  # also of help, which ends the process: Python's own flush would fail without a sentence
     except CrossfeedError as error:
         _refuse(str(error))
     except ModuleNotFoundError as error:
