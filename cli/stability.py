@@ -126,7 +126,6 @@ def _of_any_workflow(ecosystem: Ecosystem, weights: Weights, workflow: Workflow)
         "public_data_change": anchor.change,
         "trust": anchor.bound,
         "kappa": knowledge.kappa,
-        "knowledge_margin": knowledge.margin,
         "knowledge_change": knowledge.change,
         "knowledge": knowledge.bound,
         "knowledge_refined": knowledge.refined,
@@ -205,7 +204,7 @@ def _advice(found: Mapping[str, np.ndarray]) -> list[str]:
     if np.isfinite(factor):
         verb = "excludes growth once" if factor > 1 else "still excludes growth if"
         lines.append(
-            f"knowledge: every entity knows at least {shown(float(found['knowledge_margin']) + 0.25)} times what it publishes "
+            f"knowledge: every entity knows at least {shown(float(found['kappa'].min()))} times what it publishes "
             f"(the least κ); Theorem K {verb} (1-α)/α, or all real data, are multiplied by {shown(factor)}, "
             "or synthetic data divided by it"
         )

@@ -5,7 +5,6 @@ from .advice import Change as Change
 from .advice import advise as advise
 from .best_weights import Best as Best
 from .best_weights import Design as Design
-from .best_weights import Front as Front
 from .best_weights import best_design as best_design
 from .best_weights import best_schedule as best_schedule
 from .best_weights import best_weights as best_weights

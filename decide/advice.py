@@ -13,7 +13,7 @@ from crossfeed.errors import DependsOnTheta, NoLimit
 
 from ..theory import PAPER, Dataset, Ecosystem, Weights, Workflow, limit, mse
 from ..theory.ecosystem import check_all_present
-from .best_weights import Best, best_weights, redesigned
+from .best_weights import Best, best_weights, can_merge, redesigned
 from .games import Equilibrium, equilibria
 
 _MOST_NAMED = 10  # entities whose silence is tried
@@ -88,17 +88,8 @@ def advise(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER) -
     """
     check_all_present(ecosystem)
     alpha, beta = weights.per_entity(ecosystem.entities)
-
-    @jax.jit
-    def errors(
-        ecosystem: Ecosystem, alpha: Float[Array, " entity"]
-    ) -> tuple[Float[Array, ""], Float[Array, " entity"]]:
-        law = limit(ecosystem, Weights(alpha, beta), workflow, throw=False)
-        assert law.spectral_radius is not None  # a limit always has one
-        return law.spectral_radius, mse(law)
-
-    radius, now = errors(ecosystem, alpha)
-    alone = errors(ecosystem, jnp.zeros_like(alpha))[1]
+    now_and_alone = jax.tree.map(lambda leaf: jnp.stack([leaf] * 2), ecosystem)
+    (radius, _), (now, alone) = _reached(now_and_alone, jnp.stack([alpha, 0 * alpha]), beta, workflow)
     if jnp.isnan(now).any():
         raise DependsOnTheta("estimates are biased, so their errors depend on theta, which is not given")
     best = best_weights(ecosystem, workflow=workflow)
@@ -106,9 +97,26 @@ def advise(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER) -
         selfish = equilibria(ecosystem, workflow)[0]
     except NoLimit:
         selfish = None
-    tried = [Change(name, float(errors(changed, alpha)[1].mean())) for name, changed in _changes(ecosystem).items()]
+    changes = _changes(ecosystem)
+    changed = jax.tree.map(lambda *leaves: jnp.stack(leaves), *changes.values())
+    _, errors = _reached(changed, jnp.broadcast_to(alpha, (len(changes), *alpha.shape)), beta, workflow)
+    tried = [Change(name, float(error)) for name, error in zip(changes, errors.mean(1), strict=True)]
     useful = sorted((c for c in tried if np.isfinite(c.mse)), key=lambda change: change.mse)
     return Advice(Weights(alpha, beta), float(radius), np.asarray(now), np.asarray(alone), best, selfish, tuple(useful))
+
+
+@eqx.filter_jit
+def _reached(
+    ecosystems: Ecosystem, alpha: Float[Array, "case entity"], beta: Float[Array, " entity"], workflow: Workflow
+) -> tuple[Float[Array, " case"], Float[Array, "case entity"]]:
+    """Spectral radii and errors in the limit of several ecosystems of one shape."""
+
+    def of(ecosystem: Ecosystem, alpha: Float[Array, " entity"]) -> tuple[Float[Array, ""], Float[Array, " entity"]]:
+        law = limit(ecosystem, Weights(alpha, beta), workflow, throw=False)
+        assert law.spectral_radius is not None  # a limit always has one
+        return law.spectral_radius, mse(law)
+
+    return jax.vmap(of)(ecosystems, alpha)
 
 
 def _changes(ecosystem: Ecosystem) -> dict[str, Ecosystem]:
@@ -126,8 +134,7 @@ def _changes(ecosystem: Ecosystem) -> dict[str, Ecosystem]:
         "twice as many private rows": scaled(lambda e: e.private, 2 * everyone),
         "equal shares of the pool": eqx.tree_at(lambda e: e.shares, ecosystem, everyone / ecosystem.entities),
     }
-    same = ecosystem.private.noise_variance == ecosystem.public.noise_variance
-    if bool(same.all()) and not bool((ecosystem.deviations != 0).any()):
+    if can_merge(ecosystem):
         changes["a tenth of all private rows made public"] = redesigned(ecosystem, 1.0, 0.1)
     for entity in range(min(ecosystem.entities, _MOST_NAMED)) if ecosystem.entities > 1 else ():
         silent = everyone.at[entity].set(0.0)

@@ -126,30 +126,12 @@ def best_schedule(
         raise InvalidInput(f"generations is {generations}, but must be at least 1")
     objective = MeanError() if objective is None else objective
     parts = (ecosystem, workflow)
-    constant = _search(_after(generations), parts, objective, spread_starts(_STARTS, 2))
+    constant = _search(_After(generations), parts, objective, spread_starts(_STARTS, 2))
     size = generations + 1
-    found = _search(_after(generations), parts, objective, _around(jnp.repeat(constant.point, size)))
+    found = _search(_After(generations), parts, objective, _around(jnp.repeat(constant.point, size)))
     _refuse_nothing(found)
     alpha, beta = found.point.reshape(2, size, 1)
     return _best(found, Weights(alpha.at[0].set(0.0), beta))
-
-
-class Front(eqx.Module):
-    """Pareto front of accuracy against homogenization, from the most to the least homogenized.
-
-    Attributes:
-        best: one entry per point along the leading axis of every array: no weights have both a smaller objective and a smaller
-            homogenization than one of them.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from crossfeed.decide import Front, pareto_front
-        >>> from crossfeed.theory import symmetric_ecosystem
-        >>> isinstance(pareto_front(symmetric_ecosystem(2, jnp.eye(1)), points=3), Front)
-        True
-    """
-
-    best: Best
 
 
 def pareto_front(
@@ -158,8 +140,8 @@ def pareto_front(
     workflow: Workflow = PAPER,
     *,
     points: int = 11,
-) -> Front:
-    """Constant weights for all entities that no others beat in an objective and in homogenization at once.
+) -> Best:
+    """Pareto front of accuracy against homogenization: constant weights that no others beat in both at once.
 
     At levels of homogenization between that of the best weights and the least, the objective with a penalty on what exceeds the
     level is minimized. This also finds those points of the front that no price on homogenization leads to.
@@ -174,12 +156,15 @@ def pareto_front(
         InvalidInput: there is a single entity, or fewer than 2 points.
         NoLimit, DependsOnTheta: as `best_weights`.
 
+    Returns:
+        One point per level along the leading axis of every array, from the most to the least homogenized.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from crossfeed.decide import pareto_front
         >>> from crossfeed.theory import symmetric_ecosystem
         >>> front = pareto_front(symmetric_ecosystem(2, jnp.eye(1)), points=3)
-        >>> print(front.best.homogenization.round(2), front.best.mse[:, 0].round(3))
+        >>> print(front.homogenization.round(2), front.mse[:, 0].round(3))
         [0.6  0.3  0.01] [0.471 0.517 0.869]
     """
     if ecosystem.entities < 2:
@@ -197,7 +182,7 @@ def pareto_front(
         return _search(_of_limit, parts, _Below(objective, level), starts)
 
     found = eqx.filter_jit(jax.vmap(at))(levels)
-    return Front(_best(found, Weights(found.point[:, :1], found.point[:, 1:])))
+    return _best(found, Weights(found.point[:, :1], found.point[:, 1:]))
 
 
 class _Below(AbstractObjective):
@@ -267,21 +252,17 @@ def best_design(
         raise InvalidInput(f"volume is {volume}, but must be a range of positive numbers")
     if not 0 <= overlap[0] <= overlap[1] <= 1:
         raise InvalidInput(f"overlap is {overlap}, but must be a range within [0, 1]")
-    if overlap[1] > 0 and not _alike(ecosystem):
+    if overlap[1] > 0 and not can_merge(ecosystem):
         raise InvalidInput("private and public data differ in truth or noise variance, so they cannot be merged")
     parts = (ecosystem, workflow, jnp.log(jnp.array(volume)), jnp.array(overlap))
     objective = MeanError() if objective is None else objective
     found = _search(_of_design, parts, objective, spread_starts(_STARTS, 4))
     _refuse_nothing(found)
-    low, high = parts[2]
-    return Design(
-        _best(found, _entity_weights(found.point[:2])),
-        jnp.exp(low + (high - low) * found.point[2]),
-        parts[3][0] + (parts[3][1] - parts[3][0]) * found.point[3],
-    )
+    return Design(_best(found, _entity_weights(found.point[:2])), *_volume_and_overlap(parts[2], parts[3], found.point))
 
 
-def _alike(ecosystem: Ecosystem) -> bool:
+def can_merge(ecosystem: Ecosystem) -> bool:
+    """Whether private and public data have one truth and one noise variance, so that private rows can be made public."""
     noise = bool((ecosystem.private.noise_variance == ecosystem.public.noise_variance).all())
     return noise and not bool((ecosystem.deviations != 0).any())
 
@@ -327,13 +308,21 @@ def _of_design(
     objective: AbstractObjective,
     point: Float[Array, "4"],
 ) -> tuple[Float[Array, ""], _Reached]:
-    ecosystem, workflow, (lowest, highest), (least, most) = parts
-    volume = jnp.exp(lowest + (highest - lowest) * point[2])
-    changed = redesigned(ecosystem, volume, least + (most - least) * point[3])
+    ecosystem, workflow, logarithms, overlaps = parts
+    changed = redesigned(ecosystem, *_volume_and_overlap(logarithms, overlaps, point))
     return _of_limit((changed, workflow), objective, point[:2])
 
 
-class _after(eqx.Module):  # noqa: N801  a function that is equal to another with the same number, so that it compiles once
+def _volume_and_overlap(
+    logarithms: Float[Array, "2"], overlaps: Float[Array, "2"], point: Float[Array, "4"]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    (lowest, highest), (least, most) = logarithms, overlaps
+    return jnp.exp(lowest + (highest - lowest) * point[2]), least + (most - least) * point[3]
+
+
+class _After(eqx.Module):
+    """A problem that is equal to another with the same number of generations, so that it compiles once."""
+
     generations: int
 
     def __call__(

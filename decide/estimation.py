@@ -326,17 +326,22 @@ def _unseen_directions(
     ecosystem: Ecosystem, mode: Float[Array, " n"], generations: int, workflow: Workflow
 ) -> Float[np.ndarray, "n null"]:
     """Directions in the free numbers in which the law of the estimates does not change: the kernel of its Jacobian."""
+    jacobian = np.asarray(_jacobian_of_law(ecosystem, mode, generations, workflow))
+    square = np.zeros((len(mode), len(mode)))  # so that there are as many singular values as numbers
+    _, values, right = np.linalg.svd(np.vstack([jacobian, square]), full_matrices=False)
+    return right[values <= _NULL * values[0]].T
 
-    @jax.jit
+
+@eqx.filter_jit
+def _jacobian_of_law(
+    ecosystem: Ecosystem, mode: Float[Array, " n"], generations: int, workflow: Workflow
+) -> Float[Array, "number n"]:
     def covariances(free: Float[Array, " n"]) -> Float[Array, " number"]:
         unknown = Unknowns.from_free(free, ecosystem.entities)
         law = joint_law(unknown.ecosystem(ecosystem), Weights(unknown.alpha, unknown.beta), generations, workflow)
         return law.covariance.reshape(-1)
 
-    jacobian = np.asarray(jax.jacfwd(covariances)(mode))
-    square = np.zeros((len(mode), len(mode)))  # so that there are as many singular values as numbers
-    _, values, right = np.linalg.svd(np.vstack([jacobian, square]), full_matrices=False)
-    return right[values <= _NULL * values[0]].T
+    return jax.jacfwd(covariances)(mode)
 
 
 def _quantiles(values: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:

@@ -10,15 +10,25 @@ from jaxtyping import Array, Float, Int
 from crossfeed.errors import InvalidInput, NoLimit
 from crossfeed.random_keys import pinned_generator, seeded_key
 
-from ..theory import PAPER, Dataset, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
+from ..theory import PAPER, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
 from ..theory.ecosystem import check_all_present
 from ..theory.linear_algebra import spectral_radius_of
 from ..theory.tracing import is_concrete
 from .best_weights import best_weights
 from .minimization import minimize, spread_starts
-from .objectives import MeanError, Measure
+from .objectives import AbstractObjective
 
 Costs = Callable[[Law], Float[Array, " entity"]]
+
+
+class _MeanCost(AbstractObjective):
+    """Logarithm of the mean cost, what is best for all."""
+
+    costs: Costs = eqx.field(static=True)
+
+    def __call__(self, law: Law) -> Float[Array, ""]:
+        return jnp.log(self.costs(law).mean())
+
 
 _STARTS = 2  # of a best response, beside the present weights
 _EDGE = 1e-5  # distance from 0 or 1 within which a weight counts as pressed against it
@@ -140,8 +150,7 @@ def equilibria(
     if starts < 1:
         raise InvalidInput(f"starts is {starts}, but must be at least 1")
     check_all_present(ecosystem)
-    mean_cost = MeanError() if costs is mse else Measure(lambda law: jnp.log(costs(law).mean()))
-    optimal = best_weights(ecosystem, mean_cost, workflow, each="entity").weights
+    optimal = best_weights(ecosystem, _MeanCost(costs), workflow, each="entity").weights
     optimum = costs(limit(ecosystem, optimal, workflow))
     first = jnp.stack([optimal.alpha, optimal.beta])
     with pinned_generator():
@@ -201,15 +210,22 @@ def publishing(
         raise InvalidInput(f"entity is {entity}, but must lie between 0 and {ecosystem.entities - 1}")
     if is_concrete(factors) and not ((factors >= 0) & jnp.isfinite(factors)).all():
         raise InvalidInput(f"factors are {factors.tolist()}, but must not be negative")
+    volumes = jnp.ones((len(factors), ecosystem.entities)).at[:, entity].set(factors)
+    return _at_volumes(ecosystem, weights, volumes, workflow, costs)
 
-    def of(factor: Float[Array, ""]) -> Float[Array, " entity"]:
-        volumes = jnp.ones(ecosystem.entities).at[entity].set(factor)
+
+@eqx.filter_jit
+def _at_volumes(
+    ecosystem: Ecosystem, weights: Weights, volumes: Float[Array, "case entity"], workflow: Workflow, costs: Costs
+) -> Float[Array, "case entity"]:
+    """Costs where every entity publishes a multiple of what it does."""
+
+    def of(volumes: Float[Array, " entity"]) -> Float[Array, " entity"]:
         grams = volumes[:, None, None] * ecosystem.synthetic.gram
-        synthetic = Dataset(grams, ecosystem.synthetic.noise_variance)
-        changed = eqx.tree_at(lambda e: e.synthetic, ecosystem, synthetic)
+        changed = eqx.tree_at(lambda e: e.synthetic.gram, ecosystem, grams)
         return costs(limit(changed, weights, workflow, throw=False))
 
-    return jax.jit(jax.vmap(of))(factors)
+    return jax.vmap(of)(volumes)
 
 
 def _costs(

@@ -121,7 +121,7 @@ def test_a_schedule_beats_constant_weights():
 
 def test_no_weights_beat_a_point_of_the_front_in_both():
     ecosystem = symmetric_ecosystem(2, jnp.eye(1))
-    front = pareto_front(ecosystem, points=3).best
+    front = pareto_front(ecosystem, points=3)
     errors = over_grid(lambda law: jnp.stack([mse(law).mean(), homogenization(law)]), ecosystem, Workflow())
     for error, alike in zip(front.mse.mean(1), front.homogenization, strict=True):
         both = (errors[..., 0] < error * (1 - 1e-6)) & (errors[..., 1] < alike - 1e-6)

@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float
 from ..ecosystem import Ecosystem
 from ..weights import Weights
 from ..workflow import PAPER, Workflow
-from .conditions import CONDITIONS, knowledge, reading
+from .conditions import CONDITIONS, knowledge, publishes, reading
 from .norms import largest_sum_of_norms
 from .whitening import anchor_of, beside_common, published_parts, weights_of_pool, whiten, whitening_root
 
@@ -78,7 +78,7 @@ def anchor_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PA
     reads = reading(ecosystem, workflow)
     parts = published_parts(ecosystem, reads)
     published = whiten(whitening_root(parts.sum(0)), parts)
-    heard = jnp.trace(parts, axis1=1, axis2=2) > 0
+    heard = publishes(ecosystem, reads.shares)
     nu = largest_sum_of_norms(published).upper
 
     least, most = _range_of_trust(weights_of_pool(ecosystem, weights, workflow), published.sum(0), heard)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float
 from ..ecosystem import Ecosystem
 from ..linear_algebra import RANK_TOLERANCE, kernel_projector, range_projector
 from ..weights import Weights
-from .conditions import CONDITIONS
+from .conditions import CONDITIONS, kernel_of, publishes
 from .lemma1 import PROPORTIONALITY_TOLERANCE
 
 _ROUNDING = 1e-10  # of sums and products of projectors
@@ -71,21 +71,16 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
     """
     alpha, beta = weights.per_entity(ecosystem.entities)
     size = jnp.trace(ecosystem.synthetic.gram, axis1=-2, axis2=-1)
-    publishing = (ecosystem.shares > 0) & (size > 0)
+    publishing = publishes(ecosystem, ecosystem.shares)
     pool = ecosystem.pool_gram
     shape = pool / jnp.trace(pool)
     off = jnp.linalg.norm(ecosystem.synthetic.gram - size[:, None, None] * shape[None], axis=(-2, -1))
     applies = (~publishing | (off <= PROPORTIONALITY_TOLERANCE * size)).all()
 
-    def scaled(gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        return gram / jnp.maximum(jnp.trace(gram), jnp.finfo(float).tiny)
-
     def unlearned(alpha: Float[Array, ""], beta: Float[Array, ""], private: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        on_private, on_public, on_pool = (
-            (weight > RANK_TOLERANCE).astype(float) for weight in ((1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha)
-        )
-        known = on_private * scaled(private) + on_public * scaled(ecosystem.public.gram)
-        return on_pool * range_projector(published @ kernel_projector(known) @ published, _ROUNDING)
+        unknown = kernel_of((1 - alpha) * beta, (1 - alpha) * (1 - beta), private, ecosystem.public.gram)
+        reads = (alpha > RANK_TOLERANCE).astype(float)
+        return reads * range_projector(published @ unknown @ published, _ROUNDING)
 
     published = jnp.eye(ecosystem.dimension) - kernel_projector(pool)
     lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private.gram)

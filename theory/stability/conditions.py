@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ..ecosystem import Ecosystem
 from ..estimators import LeastSquares, Ridge
@@ -35,6 +35,16 @@ class CONDITIONS(eqx.Enumeration):
     no_private_weight = "private data have no weight, β = 0"
     private_weight = "private data have more weight than among the prompts, β > λ"
     different_prompts = "entities publish labels for different inputs"
+
+
+def publishes(ecosystem: Ecosystem, shares: Float[Array, " entity"]) -> Bool[Array, " entity"]:
+    """Which entities publish: those with rows of their own and a share of the pool."""
+    return (shares > 0) & (jnp.trace(ecosystem.synthetic.gram, axis1=1, axis2=2) > 0)
+
+
+def scaled(gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """Gram matrix with trace 1, or zero if it is zero, so that the size of data does not decide ranks of sums."""
+    return gram / jnp.maximum(jnp.trace(gram), jnp.finfo(float).tiny)
 
 
 class Reading(eqx.Module):
@@ -140,9 +150,5 @@ def kernel_of(
     private_weight: Scalar, public_weight: Scalar, private: Float[Array, "d d"], public: Float[Array, "d d"]
 ) -> Float[Array, "d d"]:
     """Orthogonal projector onto what an entity's real data do not cover, decided from data that carry weight, at one size."""
-
-    def scaled(weight: Scalar, gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        size = jnp.maximum(jnp.trace(gram), jnp.finfo(float).tiny)
-        return jnp.asarray(weight > RANK_TOLERANCE, float) * gram / size
-
-    return kernel_projector(scaled(private_weight, private) + scaled(public_weight, public))
+    on_private, on_public = (jnp.asarray(weight > RANK_TOLERANCE, float) for weight in (private_weight, public_weight))
+    return kernel_projector(on_private * scaled(private) + on_public * scaled(public))

@@ -23,7 +23,6 @@ class KnowledgeBound(eqx.Module):
         condition: why Theorem K gives no number; `CONDITIONS.applies` if it does.
         kappa: κ_k, the largest number for which what entity k really knows covers κ_k times what it publishes, in units of
             what it reads; infinite for an entity that publishes nothing or does not read.
-        margin: smallest κ_k of those that are read, minus 1/4; nothing grows if it is not negative.
         bound: Theorem K's bound of ρ(Q) for any pool; NaN if it does not apply.
         refined: the bound with μ_k = λ_max(S̲_k⁺S_k) where that is smaller than 1/(4κ_k); NaN if neither is finite.
         sharp: the bound for one pool that takes the shares and public data into account; NaN for a network.
@@ -41,11 +40,15 @@ class KnowledgeBound(eqx.Module):
 
     condition: CONDITIONS
     kappa: Float[Array, " entity"]
-    margin: Float[Array, ""]
     bound: Float[Array, ""]
     refined: Float[Array, ""]
     sharp: Float[Array, ""]
     change: Float[Array, ""]
+
+    @property
+    def margin(self) -> Float[Array, "..."]:
+        """Smallest κ_k minus 1/4: nothing grows if it is not negative."""
+        return self.kappa.min(-1) - 0.25
 
     @property
     def applies(self) -> Bool[Array, "..."]:
@@ -91,13 +94,10 @@ def knowledge_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
     covered = reads.condition == CONDITIONS.applies
     condition = CONDITIONS.where(covered & ~finite, CONDITIONS.unknown_directions, reads.condition)
     one_pool = reads.on_one_pool == CONDITIONS.applies
-    highest = inverse.max()
     kappa = jnp.where(inverse > 0, 1 / jnp.where(inverse > 0, inverse, 1.0), jnp.inf)
-    margin = jnp.where(highest > 0, 1 / jnp.where(highest > 0, highest, 1.0), jnp.inf) - 0.25
     return KnowledgeBound(
         condition=condition,
         kappa=jnp.where(covered, kappa, jnp.nan),
-        margin=jnp.where(covered, margin, jnp.nan),
         bound=jnp.where(covered & finite, reads.radius(plain), jnp.nan),
         refined=jnp.where(covered & either, reads.radius(refined), jnp.nan),
         sharp=jnp.where(one_pool, reads.radius(_sharp(ecosystem, known, reads, inverse)), jnp.nan),

@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float
 from ..ecosystem import Ecosystem
 from ..linear_algebra import kernel_projector, pseudo_inverse, square_root
 from ..weights import Weights
-from .conditions import CONDITIONS
+from .conditions import CONDITIONS, publishes
 
 PROPORTIONALITY_TOLERANCE = 1e-9
 """Largest relative difference at which matrices count as proportional."""
@@ -66,14 +66,12 @@ def lemma1(ecosystem: Ecosystem, weights: Weights) -> Lemma1:
         >>> print(f"{lemma1(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5)).bound:.4f}")
         0.7500
     """
-    alphas, betas = weights.per_entity(ecosystem.entities)
-    alpha, beta = alphas[0], betas[0]
-    uniform = (alphas == alpha).all() & (betas == beta).all()
+    alpha, beta, uniform = _common_weights(ecosystem, weights)
     mixing, scale = _mixture(ecosystem)
     small = beta <= mixing * (1 + PROPORTIONALITY_TOLERANCE)
     condition = CONDITIONS.where(small, CONDITIONS.applies, CONDITIONS.private_weight)
     condition = CONDITIONS.where(mixing > 0, condition, CONDITIONS.no_common_mixture)
-    condition = _uniform_weights(uniform & (alpha < 1), beta, condition)
+    condition = _uniform_weights(uniform, beta, condition)
     applies = condition == CONDITIONS.applies
     bound = lemma1_bound(ecosystem, alpha, beta, jnp.where(applies, mixing, 1.0), jnp.where(applies, scale, 1.0))
     return Lemma1(mixing, scale, condition, jnp.where(applies, bound, jnp.nan))
@@ -127,16 +125,13 @@ def lemma1_beyond(ecosystem: Ecosystem, weights: Weights) -> Lemma1Beyond:
         >>> print(f"{lemma1_beyond(ecosystem, Weights(0.5, 0.8)).bound:.4f}")
         0.4545
     """
-    alphas, betas = weights.per_entity(ecosystem.entities)
-    alpha, beta = alphas[0], betas[0]
-    uniform = (alphas == alpha).all() & (betas == beta).all()
+    alpha, beta, uniform = _common_weights(ecosystem, weights)
     mixing, scale = _mixture(ecosystem)
     mixed = CONDITIONS.where(mixing > 0, CONDITIONS.applies, CONDITIONS.no_common_mixture)
-    condition = _uniform_weights(uniform & (alpha < 1), beta, mixed)
+    condition = _uniform_weights(uniform, beta, mixed)
     applies = condition == CONDITIONS.applies
     mixing_, scale_ = jnp.where(applies, mixing, 1.0), jnp.where(applies, scale, 1.0)
-    safe_alpha = jnp.where(alpha > 0, alpha, 1.0)
-    delta = (1 - alpha) * beta * scale_ / (safe_alpha * mixing_)
+    delta = _ratio(alpha) * beta * scale_ / mixing_
     surplus = (beta - mixing_) / jnp.where(mixing_ < 1, beta * (1 - mixing_), 1.0)
     theta = jnp.where((beta > mixing_) & (mixing_ < 1), surplus, 0.0)
     bound = jnp.where(alpha > 0, 1 / (1 + (1 - theta) * delta), 0.0)
@@ -169,12 +164,25 @@ def lemma1_bound(
         >>> print(f"{lemma1_bound(symmetric_ecosystem(2, jnp.eye(3)), half, half, mixing=one, scale=one):.4f}")
         0.7500
     """
-    safe_alpha = jnp.where(alpha > 0, alpha, 1.0)
-    delta = (1 - alpha) * beta * scale / (safe_alpha * mixing)
-    surplus = (1 - alpha) * jnp.maximum(mixing - beta, 0) / (safe_alpha * mixing)
-    published = jnp.where((ecosystem.shares > 0)[:, None, None], ecosystem.synthetic.gram, 0)
+    delta = _ratio(alpha) * beta * scale / mixing
+    surplus = _ratio(alpha) * jnp.maximum(mixing - beta, 0) / mixing
+    published = jnp.where(publishes(ecosystem, ecosystem.shares)[:, None, None], ecosystem.synthetic.gram, 0)
     epsilon = _smallest_eigenvalue(published, pseudo_inverse(surplus * ecosystem.public.gram + ecosystem.pool_gram))
     return jnp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
+
+
+def _common_weights(
+    ecosystem: Ecosystem, weights: Weights
+) -> tuple[Float[Array, ""], Float[Array, ""], Bool[Array, ""]]:
+    """α and β of the first entity, and whether all entities share them and α is below 1."""
+    alphas, betas = weights.per_entity(ecosystem.entities)
+    alpha, beta = alphas[0], betas[0]
+    return alpha, beta, (alphas == alpha).all() & (betas == beta).all() & (alpha < 1)
+
+
+def _ratio(alpha: Float[Array, ""]) -> Float[Array, ""]:
+    """ā/α, and ā at α = 0, where bounds do not use it."""
+    return (1 - alpha) / jnp.where(alpha > 0, alpha, 1.0)
 
 
 def _uniform_weights(shared: Bool[Array, ""], beta: Float[Array, ""], otherwise: CONDITIONS) -> CONDITIONS:
@@ -204,8 +212,8 @@ def _smallest_eigenvalue(grams: Float[Array, "entity d d"], inverse: Float[Array
 def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Largest λ, and its γ, with γ S_k = λ S~_k + (1-λ) S_* for all publishing k; NaN if there is none."""
     publics = jnp.broadcast_to(ecosystem.public.gram, ecosystem.private.gram.shape)
-    # An entity without a share of the pool publishes nothing, so its data do not matter.
-    heard = (ecosystem.shares > 0).astype(float)[:, None, None]
+    # The data of an entity that publishes nothing do not matter.
+    heard = publishes(ecosystem, ecosystem.shares).astype(float)[:, None, None]
     basis = jnp.stack([(heard * ecosystem.private.gram).ravel(), (heard * publics).ravel()], axis=1)
     target = (heard * ecosystem.synthetic.gram).ravel()
     private_only = basis[:, 0] @ target / jnp.maximum(basis[:, 0] @ basis[:, 0], jnp.finfo(float).tiny)

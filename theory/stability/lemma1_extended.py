@@ -9,7 +9,7 @@ from ..ecosystem import Ecosystem
 from ..linear_algebra import kernel_projector, whitener
 from ..weights import Weights
 from ..workflow import PAPER, Workflow
-from .conditions import CONDITIONS, Knowledge, knowledge, reading
+from .conditions import CONDITIONS, Knowledge, knowledge, publishes, reading
 from .lemma1 import PROPORTIONALITY_TOLERANCE
 
 
@@ -70,8 +70,7 @@ def lemma1_extended(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
     reads, known = reading(ecosystem, workflow), knowledge(ecosystem, weights, workflow)
     weight = known.synthetic_weight
     published, public = ecosystem.synthetic.gram, ecosystem.public.gram
-    heard = (reads.shares > 0) & (jnp.trace(published, axis1=1, axis2=2) > 0)
-    bound_by = heard & (weight > 0)
+    bound_by = publishes(ecosystem, reads.shares) & (weight > 0)
     penalty = _common_penalty(known, bound_by)
     divisor = jnp.where(bound_by, weight, 1.0)[:, None, None]
     real = (known.real - known.penalty * jnp.eye(ecosystem.dimension)[None]) / divisor

@@ -46,7 +46,7 @@ def largest_sum_of_norms(matrices: Float[Array, "entity d d"]) -> SumOfNorms:
         return jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(bound)[-1], _TINY))
 
     total = matrices.sum(0)
-    terms = jnp.minimum(jnp.linalg.eigvalsh(matrices)[:, -1].sum(), jnp.trace(total))
+    terms = jnp.linalg.eigvalsh(matrices)[:, -1].sum()
     schwarz = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(total)[-1] * terms, _TINY))
     upper = jnp.minimum(jax.vmap(certificate)(norms).min(), schwarz)
     image = matrices @ direction

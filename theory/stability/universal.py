@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from ..ecosystem import Ecosystem
 from ..linear_algebra import kernel_projector
+from .conditions import publishes
 
 
 def universal_bound(ecosystem: Ecosystem) -> Float[Array, ""]:
@@ -24,6 +25,6 @@ def universal_bound(ecosystem: Ecosystem) -> Float[Array, ""]:
         >>> print(f"{universal_bound(symmetric_ecosystem(2, jnp.eye(3))):.4f}")
         1.2071
     """
-    publishing = (ecosystem.shares > 0).sum()
+    publishing = publishes(ecosystem, ecosystem.shares).sum()
     rank = ecosystem.dimension - jnp.round(jnp.trace(kernel_projector(ecosystem.pool_gram)))
     return (1 + jnp.sqrt(jnp.minimum(publishing.astype(rank.dtype), rank))) / 2

@@ -9,7 +9,7 @@ from ..linear_algebra import kernel_projector, whitener
 from ..state_space import exchange, fit_entities
 from ..weights import Weights
 from ..workflow import Workflow
-from .conditions import Knowledge, Reading
+from .conditions import Knowledge, Reading, publishes, scaled
 
 
 def published_parts(ecosystem: Ecosystem, reads: Reading) -> Float[Array, "entity d d"]:
@@ -50,14 +50,11 @@ def beside_common(ecosystem: Ecosystem, reads: Reading, known: Knowledge) -> Flo
     """
     parts = published_parts(ecosystem, reads)
     pool = parts.sum(0)
-    weighed = (jnp.trace(parts, axis1=1, axis2=2) > 0) & (known.synthetic_weight > 0)
+    weighed = publishes(ecosystem, reads.shares) & (known.synthetic_weight > 0)
     divisor = jnp.where(weighed, known.synthetic_weight, 1.0)
 
     def least(weight: Float[Array, " entity"]) -> Float[Array, ""]:
         return jnp.where(weighed.any(), jnp.where(weighed, weight / divisor, jnp.inf).min(), 0.0)
-
-    def scaled(gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        return gram / jnp.maximum(jnp.trace(gram), jnp.finfo(float).tiny)
 
     penalty = least(jnp.broadcast_to(known.penalty, weighed.shape))
     common = least(known.public_weight) * ecosystem.public.gram + penalty * jnp.eye(ecosystem.dimension)
