@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 _LONGEST_WORD = 160  # room for the path of a file
 _LONGEST_MESSAGE = 300
+_LONGEST_REASON = 200
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
@@ -121,6 +122,20 @@ def one_line(text: str) -> str:
     odd = {letter for letter in set(text) if unicodedata.category(letter) in _UNPRINTABLE}
     escaped = text.translate({ord(letter): letter.encode("unicode_escape").decode() for letter in odd})
     return _shortened(" ".join(_shortened(word, _LONGEST_WORD) for word in escaped.split(" ")), _LONGEST_MESSAGE)
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error of another library says, on one line and short enough to be part of a sentence.
+
+    Args:
+        error: the error.
+
+    Example:
+        >>> from crossfeed.errors import reason_of
+        >>> reason_of(OSError("no\\n   such host"))
+        'no such host'
+    """
+    return " ".join(str(error).split())[:_LONGEST_REASON]
 
 
 def _shortened(text: str, most: int) -> str:

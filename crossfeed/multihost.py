@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from crossfeed.errors import CrossfeedError, InvalidInput
+from crossfeed.errors import CrossfeedError, InvalidInput, reason_of
 
 _Result = TypeVar("_Result")
 
@@ -56,7 +56,7 @@ def join_processes(coordinator: str | None, processes: int, process: int) -> Non
             _await(host, int(port))
         jax.distributed.initialize(coordinator, processes, process)
     except (OSError, RuntimeError, UnicodeError) as error:  # UnicodeError: not a host name
-        raise InvalidInput(f"cannot join the others at {coordinator}: {' '.join(str(error).split())[:200]}") from error
+        raise InvalidInput(f"cannot join the others at {coordinator}: {reason_of(error)}") from error
 
 
 def _await(host: str, port: int) -> None:

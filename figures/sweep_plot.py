@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from zarr.storage import LocalStore
 
-from crossfeed.errors import InvalidInput
+from crossfeed.errors import InvalidInput, reason_of
 
 from ..sim.sweep import finished_points
 from .style import COLORS, color_bar, color_scale, grid_of_axes, heat_map, line, note, styled, wrapped
@@ -44,7 +44,7 @@ def open_sweep(path: Path) -> xr.Dataset:
         # As a store: xarray takes a name with :: for a chain of file systems.
         return xr.open_zarr(LocalStore(path, read_only=True)).assign_coords(finished=finished)
     except Exception as error:  # xarray and Zarr raise exceptions of many types
-        raise InvalidInput(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+        raise InvalidInput(f"{path} cannot be read: {reason_of(error)}") from error
 
 
 def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: str | None, y: str | None) -> Figure:

@@ -62,11 +62,11 @@ def print_assumptions(source: Path, name: str) -> str:
     return printed.strip()
 
 
-def is_refuted(source: Path, name: str, old: str, new: str) -> bool:
+def proof_fails(source: Path, name: str, old: str, new: str) -> bool:
     """Whether the proof of a theorem fails after a change in its statement, which must remain well-formed.
 
     What comes before the theorem compiles as it is, so its proofs are not checked again. An error there, in the statement
-    itself, or none up to the end of the proof is no refutation.
+    itself, or none up to the end of the proof does not count.
 
     Args:
         source: the file.

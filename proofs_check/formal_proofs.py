@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .coq import Unavailable, is_refuted, print_assumptions
+from .coq import Unavailable, print_assumptions, proof_fails
 from .ledger import FormalFinding
 
 FOLDER = Path(__file__).with_name("formal")
@@ -56,7 +56,7 @@ def read_proofs(path: Path = PROOFS) -> dict[str, FormalProof]:
 
 
 def accepted(proof: FormalProof) -> FormalFinding:
-    """The finding that a proof is correct and every altered statement refuted."""
+    """The finding that a proof is correct and that it fails for every altered statement."""
     says = f"Coq accepts the proof and prints {CLOSED!r} for its assumptions"
     return FormalFinding(proof.place, True, says, tuple(proof.mutations))
 
@@ -72,7 +72,7 @@ def prove(claim: str) -> FormalFinding | None:
         if assumptions != CLOSED:
             return FormalFinding(proof.place, False, " ".join(assumptions.split()), names)
         survivors = tuple(
-            name for name, change in proof.mutations.items() if not is_refuted(source, proof.theorem, *change)
+            name for name, change in proof.mutations.items() if not proof_fails(source, proof.theorem, *change)
         )
     except Unavailable as reason:
         return FormalFinding(proof.place, None, str(reason), names)

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.random_projection import GaussianRandomProjection
 
-from crossfeed.errors import InvalidInput
+from crossfeed.errors import InvalidInput, reason_of
 
 BUILTIN = "builtin"
 DRAWN = 64
@@ -66,7 +66,7 @@ def _sentence_model(name: str) -> Any:
     try:
         return SentenceTransformer(name)
     except Exception as error:  # whatever the network or the hub says
-        raise InvalidInput(f"cannot load the embedding {name!r}: {' '.join(str(error).split())[:200]}") from error
+        raise InvalidInput(f"cannot load the embedding {name!r}: {reason_of(error)}") from error
 
 
 def coordinates(embedded: Float[np.ndarray, "text feature"]) -> Float[np.ndarray, "text coordinate"]:

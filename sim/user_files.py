@@ -189,7 +189,7 @@ def _check_header(where: str, header: list[str]) -> None:
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:
-    value = float(cell) if _NUMBER.fullmatch(cell.strip()) else np.nan
+    value = float(cell) if _NUMBER.fullmatch(cell.strip(" \t")) else np.nan
     if not np.isfinite(value):
         raise InvalidInput(f"{path} line {line}, column '{column}' is '{cell}', but must be a finite number")
     return value

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from crossfeed.differences import differences, summary
-from crossfeed.errors import InvalidInput
+from crossfeed.errors import InvalidInput, reason_of
 
 from ...sim.lm import measured_inputs, measured_study, open_measures
 
@@ -75,7 +75,7 @@ def _joined(folders: Sequence[Path], opened: Sequence[xr.Dataset]) -> xr.Dataset
     try:
         return xr.merge(opened, join="outer", compat="no_conflicts", combine_attrs="override")
     except ValueError as error:
-        raise InvalidInput(f"the runs do not fit together: {' '.join(str(error).split())}") from error
+        raise InvalidInput(f"the runs do not fit together: {reason_of(error)}") from error
 
 
 def _settings(data: xr.Dataset) -> dict[str, Any]:

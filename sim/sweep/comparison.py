@@ -12,7 +12,7 @@ from crossfeed.differences import differing
 from .description import identity
 from .plan import Plan
 from .quantities import QUANTITIES
-from .spec import AXES, Spec
+from .spec import AXES, Spec, digits
 from .store import finished_points, read_spec_of
 
 
@@ -62,7 +62,7 @@ def compare_sweeps(first: Path, second: Path) -> Comparison:
     """
     stores = [_Open(first), _Open(second)]
     specs = [store.plan.spec for store in stores]
-    names = [name for name in ("draw", *AXES) if any(_values(spec, name) for spec in specs)]
+    names = [name for name in ("draw", *AXES) if any(spec.values(name) for spec in specs)]
     places = _common(specs, names)
     finished = stores[0].at(stores[0].finished, places[0], names) & stores[1].at(stores[1].finished, places[1], names)
     both = [name for name in specs[0].quantities if name in specs[1].quantities and name != "reason"]
@@ -105,15 +105,11 @@ class _Open:
         return values
 
 
-def _values(spec: Spec, name: str) -> tuple[float | int, ...]:
-    return tuple(range(spec.options.get("draws", 1))) if name == "draw" else spec.values(name)
-
-
 def _common(specs: list[Spec], names: list[str]) -> list[list[list[int]]]:
     """For both sweeps, the indices along every axis of the values that they share."""
     places: list[list[list[int]]] = [[], []]
     for name in names:
-        texts = [[f"{value:.14g}" for value in _values(spec, name)] for spec in specs]
+        texts = [[digits(value) for value in spec.values(name)] for spec in specs]
         if not all(texts):  # a parameter that one family does not have
             texts = [each or texts[0] or texts[1] for each in texts]
             texts = [each[:1] for each in texts] if all(len(each) == 1 for each in texts) else [[], []]

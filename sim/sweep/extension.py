@@ -18,7 +18,7 @@ from crossfeed.errors import InvalidInput
 from .description import ROOT, broken_files, empty_store_beside, identity, randomness, read_attributes
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
-from .spec import Spec
+from .spec import Spec, digits
 from .store import Store, read_spec_of
 
 _BEFORE = ".before"
@@ -104,10 +104,10 @@ def _check_extends(path: Path, old: Spec, new: Spec) -> None:
         raise InvalidInput(f"{path} holds {', '.join(sorted(lost))}, which the spec leaves out")
     if new.generations < old.generations:
         raise InvalidInput(f"{path} holds generations to {old.generations}, but the spec to {new.generations}")
-    if new.options.get("draws", 1) < old.options.get("draws", 1):
-        raise InvalidInput(f"{path} holds {old.options['draws']} draws, but the spec {new.options.get('draws', 1)}")
+    if new.draws < old.draws:
+        raise InvalidInput(f"{path} holds {old.draws} draws, but the spec {new.draws}")
     for name in old.axes.keys() & new.axes.keys():
-        if lost := set(map(_digits, old.values(name))) - set(map(_digits, new.values(name))):
+        if lost := set(map(digits, old.values(name))) - set(map(digits, new.values(name))):
             raise InvalidInput(f"{path} holds {name} = {min(lost)}, which the spec leaves out")
         after["axes"][name] = before["axes"][name]
     if any(name.startswith("monte_carlo") for name in old.quantities):
@@ -176,8 +176,9 @@ class Kept:
     def _positions(self) -> dict[str, dict[str, int]]:
         """Index of every value of every parameter of the smaller sweep."""
         spec = self._old.spec
-        values = {name: spec.values(name) for name in spec.axes} | {"draw": range(spec.options.get("draws", 1))}
-        return {name: {_digits(one): index for index, one in enumerate(each)} for name, each in values.items()}
+        return {
+            name: {digits(one): index for index, one in enumerate(spec.values(name))} for name in (*spec.axes, "draw")
+        }
 
     @cached_property
     def _finished(self) -> Bool[np.ndarray, "..."]:
@@ -199,12 +200,12 @@ class Kept:
     def _lookup(self, tile: Tile) -> tuple[tuple[int, ...], np.ndarray, np.ndarray, np.ndarray] | None:
         """Index of a tile's ecosystem in the smaller store, of its rows and columns, and which of its points are finished there."""
         point = self.plan.parameters(tile)
-        fixed = {name: each.get(_digits(point[name]), -1) for name, each in self._positions.items() if name in point}
+        fixed = {name: each.get(digits(point[name]), -1) for name, each in self._positions.items() if name in point}
         if -1 in fixed.values():
             return None
         place = tuple(fixed[name] for name in self._old.spec.swept if name in fixed)
         rows, columns = (
-            np.array([self._positions[name].get(_digits(one), -1) for one in values.tolist()])
+            np.array([self._positions[name].get(digits(one), -1) for one in values.tolist()])
             for name, values in (("beta", self.plan.betas[tile.rows]), ("alpha", self.plan.alphas))
         )
         known = (rows >= 0)[:, None] & (columns >= 0)
@@ -237,8 +238,3 @@ class Kept:
             old = values[name][known.ravel()]
             old[(slice(None), *self._regions[name])] = kept
             values[name][known.ravel()] = old
-
-
-def _digits(value: float | int) -> str:
-    """Text that is the same for values that differ by rounding, as those of two ranges do."""
-    return f"{value:.14g}"

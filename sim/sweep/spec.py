@@ -74,6 +74,11 @@ _SWEEP_KEYS = {
 }
 
 
+def digits(value: float | int) -> str:
+    """Text that is the same for values that differ by rounding, as those of two ranges do."""
+    return f"{value:.14g}"
+
+
 @dataclass(frozen=True)
 class Spec:
     """Validated specification of a sweep.
@@ -119,16 +124,22 @@ class Spec:
     @property
     def swept(self) -> dict[str, tuple[float | int, ...]]:
         """Dimensions of the store and their values, slowest first."""
-        draws = self.options.get("draws", 1)
-        swept = {"draw": tuple(range(draws))} if draws > 1 else {}
+        swept = {"draw": self.values("draw")} if self.draws > 1 else {}
         return swept | {name: value for name in AXES if isinstance(value := self.axes.get(name), tuple)}
+
+    @property
+    def draws(self) -> int:
+        """Number of random ecosystems."""
+        return self.options.get("draws", 1)
 
     @overload
     def values(self, name: Literal["dimension", "rank", "entities"]) -> tuple[int, ...]: ...
     @overload
     def values(self, name: str) -> tuple[float | int, ...]: ...
     def values(self, name: str) -> tuple[Any, ...]:
-        """All values of a parameter, swept or fixed; empty if the family does not have it."""
+        """All values of a parameter, or indices of draws, swept or fixed; empty if the family does not have the parameter."""
+        if name == "draw":
+            return tuple(range(self.draws))
         value = self.axes.get(name, ())
         return value if isinstance(value, tuple) else (value,)
 

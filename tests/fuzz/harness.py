@@ -9,7 +9,7 @@ import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -88,11 +88,11 @@ def mutated(reader: Reader, good: Path, number: int, folder: Path) -> None:
     """Write the input of one case into a new folder; it depends on the reader's name and the number only."""
     random = Random(zlib.crc32(reader.name.encode()) + number)
     shutil.copytree(good, folder)
-    for _ in range(1 + (random.random() < 0.15)):
-        try:
+    twice = random.random() < 0.15
+    random.choice(reader.mutations)(folder, random)
+    if twice:
+        with suppress(Exception):  # the first mutation may have left nothing that a second can take apart
             random.choice(reader.mutations)(folder, random)
-        except Exception:  # the first mutation left nothing that the second can take apart
-            break
 
 
 def run(reader: Reader, cases: range) -> Outcome:

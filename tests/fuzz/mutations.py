@@ -249,7 +249,7 @@ def change_npz_array(folder: Path, random: Random) -> None:
         changed = random.choice(
             (
                 array * np.nan,
-                array[..., :1],
+                np.atleast_1d(array)[..., :1],
                 -array,
                 array.astype("<c16"),
                 array[None],

@@ -1,10 +1,10 @@
-"""Formal proofs: Coq files are compiled, altered statements refuted, and a machine without Coq is told so."""
+"""Formal proofs: Coq files are compiled, proofs of altered statements fail, and a machine without Coq is told so."""
 
 import re
 from pathlib import Path
 
 import pytest
-from crossfeed.proofs_check.coq import CoqError, Unavailable, find_theorem, is_refuted, parse_error, print_assumptions
+from crossfeed.proofs_check.coq import CoqError, Unavailable, find_theorem, parse_error, print_assumptions, proof_fails
 from crossfeed.proofs_check.formal_proofs import FOLDER, accepted, prove, read_proofs
 from crossfeed.proofs_check.ledger import (
     Check,
@@ -110,12 +110,12 @@ def test_a_small_file(small):
     except Unavailable as reason:
         pytest.skip(str(reason))
     assert print_assumptions(small, "guessed").startswith("Axioms:")
-    assert is_refuted(small, "sum", "3 + n", "4 + n")
-    assert not is_refuted(small, "sum", "3 + n", "1 + 2 + n")  # the same statement is not refuted
+    assert proof_fails(small, "sum", "3 + n", "4 + n")
+    assert not proof_fails(small, "sum", "3 + n", "1 + 2 + n")  # the same statement in other words
     with pytest.raises(ValueError, match="not well-formed"):
-        is_refuted(small, "sum", "3 + n", "3 + m")
+        proof_fails(small, "sum", "3 + n", "3 + m")
     with pytest.raises(ValueError, match="exactly once"):
-        is_refuted(small, "sum", "3", "4")
+        proof_fails(small, "sum", "3", "4")
 
 
 def test_without_coq_the_check_decides(no_coq):

@@ -171,6 +171,7 @@ def test_bad_texts_are_named(texts, change, words):
         ("a,c,price\n1,2,3\n", ["columns a, c, price"]),
         ("a,b,price\n1,2,nan\n", ["line 2", "'nan'"]),
         ("a,b,price\n1,2,2021_01\n", ["line 2", "'2021_01'"]),
+        ("a,b,price\n1,2,\x1c0.5\n", ["line 2", r"'\x1c0.5'"]),
         ("a,b,price\n1,２,3\n", ["line 2", "'２'"]),
         ("a,b,price\n1,1e999,3\n", ["line 2", "'1e999'"]),
         (",a,b,price\n0,1,2,3\n", ["line 1", "column 1 has no name"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from crossfeed.errors import InvalidInput
+from crossfeed.errors import InvalidInput, reason_of
 from crossfeed.reading import json_lines, read_text_file
 
 from .tasks import Example, question
@@ -90,7 +90,7 @@ def _hub_records(name: str, split: str) -> Iterator[dict[str, Any]]:
         # Records come over the network one by one.
         yield from load_dataset(owner, configuration or None, split=split, streaming=True)
     except Exception as error:  # whatever the network or the hub says
-        raise InvalidInput(f"cannot load the data set {name!r}: {' '.join(str(error).split())[:200]}") from error
+        raise InvalidInput(f"cannot load the data set {name!r}: {reason_of(error)}") from error
 
 
 def _example(record: Any, where: str) -> Example:

@@ -14,7 +14,7 @@ import tokenizers
 from jaxtyping import Int
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
-from crossfeed.errors import InvalidInput
+from crossfeed.errors import InvalidInput, reason_of
 from crossfeed.reading import read_bytes, read_json, read_text_file
 
 _BYTES = 256
@@ -33,7 +33,7 @@ def _calling(what: str) -> Generator[None]:
     except (KeyboardInterrupt, SystemExit, InvalidInput):
         raise
     except BaseException as error:  # a panic of the library is no Exception
-        raise InvalidInput(f"{what}: {' '.join(str(error).split())[:200]}") from error
+        raise InvalidInput(f"{what}: {reason_of(error)}") from error
 
 
 def _start(text: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from crossfeed.atomic_write import atomic_write
-from crossfeed.errors import CrossfeedError, InvalidInput
+from crossfeed.errors import CrossfeedError, InvalidInput, reason_of
 from crossfeed.multihost import as_first, first_alone, gathered, together
 from crossfeed.reading import read_json
 
@@ -74,7 +74,7 @@ class Checkpoints:
         except InvalidInput as error:
             raise CrossfeedError(f"{error}; {until}") from error
         except (OSError, ValueError) as error:  # Orbax raises a ValueError if the disk fills up meanwhile
-            raise CrossfeedError(f"{cannot}: {' '.join(str(error).split())[:200]}; {until}") from error
+            raise CrossfeedError(f"{cannot}: {reason_of(error)}; {until}") from error
 
     def _write_digests(self, digests: dict[str, Any]) -> None:
         with atomic_write(self._folder / _DIGESTS) as part:
@@ -97,7 +97,7 @@ class Checkpoints:
             _check_arrays(self._folder, step, found)
         except Exception as error:  # Orbax raises errors of many types
             raise CrossfeedError(
-                f"{self._folder / str(step)} is damaged ({_reason(error)}): with --resume, it is computed again"
+                f"{self._folder / str(step)} is damaged ({reason_of(error)}): with --resume, it is computed again"
             ) from error
         return found
 
@@ -161,10 +161,6 @@ def _check_arrays(folder: Path, step: int | None, tree: Any) -> None:
             raise ValueError(f"{name} is not what was saved")
 
 
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
 def discard_damaged(folder: Path) -> str | None:
     """Delete the checkpoints in a folder if the last one is damaged. To be called in one process only.
 
@@ -182,7 +178,7 @@ def discard_damaged(folder: Path) -> str | None:
         return None
     except Exception as error:  # Orbax raises errors of many types
         shutil.rmtree(folder)
-        return _reason(error)
+        return reason_of(error)
 
 
 def restore_models(checkpoints: Checkpoints, shapes: Population, study: Study) -> Population:

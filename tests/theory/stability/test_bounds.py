@@ -265,6 +265,10 @@ def test_what_the_theorems_do_not_cover(workflow, condition):
     ):
         assert found.condition == condition
         assert np.isnan(found.bound)
+    known = knowledge(ecosystem, weights, workflow)
+    covered = known.condition == CONDITIONS.applies  # Theorem K is about networks too
+    assert covered == (condition == CONDITIONS.network)
+    assert np.isfinite(known.margin) == covered
 
 
 def mixed(rng, alpha, common):

@@ -57,6 +57,14 @@ def test_universal_bound_counts_publishers_and_pool_rank(publishers, rank):
     assert float(bound) == pytest.approx((1 + np.sqrt(min(publishers, rank))) / 2)
 
 
+def test_an_entity_with_a_share_and_no_rows_publishes_nothing():
+    silent = jnp.stack([jnp.eye(2), jnp.zeros((2, 2))])
+    ecosystem = theory.ecosystem_from_grams(silent, jnp.eye(2), silent)
+    assert theory.universal_bound(ecosystem) == 1
+    assert lemma1(ecosystem, theory.Weights(0.5, 0.5)).applies
+    assert theory.common_prompts(ecosystem, theory.Weights(0.5, 0.5)).applies
+
+
 def mixture_case(rng, entities, size):
     """An ecosystem with γ S = λ S~ + (1-λ) S_* and β ≤ λ, and its λ and γ."""
     case = random_case(rng, entities, size, 1, (entities, size))
