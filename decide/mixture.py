@@ -12,8 +12,8 @@ from scipy.special import logsumexp
 
 from crossfeed.errors import InvalidInput
 
-_RESAMPLES = 200
-_LEVELS = (2.5, 97.5)
+from .bootstrap import interval, resample
+
 _STEPS, _TOLERANCE = 5000, 1e-7
 _HELD_OUT, _LEAST_CALIBRATED = 3, 30  # every third text calibrates, if there are that many of each source
 _ORDER = 5  # characters of the longest context, plus one
@@ -71,11 +71,9 @@ def mixture_weights(log_likelihoods: Float[np.ndarray, "text source"]) -> Mixtur
     if not np.isfinite(largest).all():
         raise InvalidInput(f"no source can have written text {int(np.argmin(np.isfinite(largest[:, 0])))}")
     relative = np.exp(log_likelihoods - largest)
-    count = len(relative)
-    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES)
-    weights = _maximize(relative, np.vstack([np.ones(count), drawn]))
+    weights = _maximize(relative, resample(len(relative), np.random.default_rng(0)))
     likelihood = (np.log(relative @ weights[0]) + largest[:, 0]).mean()
-    return Mixture(weights[0], np.percentile(weights[1:], _LEVELS, axis=0).T, float(likelihood))
+    return Mixture(weights[0], interval(weights).T, float(likelihood))
 
 
 def _maximize(

@@ -11,11 +11,10 @@ from crossfeed.errors import InvalidInput
 from crossfeed.reading import json_lines
 
 from ..sim.text_measures import BUILTIN, DISTINCT, Embedding, distinct_n, vendi_score
+from .bootstrap import interval, resample
 
 MOST_TEXTS = 10_000  # of one source, so that embeddings fit the memory
 _MOST_COMPARED = 2000  # texts of a Vendi score, which needs all their cosines
-_RESAMPLES = 400
-_LEVELS = (2.5, 97.5)  # percentiles of an interval
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class TextHomogenization:
     generations: tuple[int, ...]
     by_generation: Float[np.ndarray, " generation"]
     slope: float
-    slope_interval: tuple[float, float]
+    slope_interval: Float[np.ndarray, "2"]
 
 
 def read_written(path: Path) -> list[Written]:
@@ -161,7 +160,7 @@ def compare_texts(
     embed = _Embedded(everything)
     vectors = [embed([item.text for item in texts]) for texts in chosen]
     rng = np.random.default_rng(0)
-    similarity, interval, baseline = _similarities(vectors, paired, rng)
+    similarity, ends, baseline = _similarities(vectors, paired, rng)
     people = None if reference is None else embed([item.text for item in reference])
     distance = None if people is None else [_resampled_distance(own, people, rng) for own in vectors]
     compared = min(_MOST_COMPARED, *map(len, chosen))
@@ -171,7 +170,7 @@ def compare_texts(
         paired,
         tuple(map(len, chosen)),
         similarity,
-        interval,
+        ends,
         baseline,
         None if distance is None else np.array([value for value, _ in distance]),
         None if distance is None else np.array([ends for _, ends in distance]),
@@ -210,17 +209,6 @@ def _pair(sources: Sequence[Sequence[Written]]) -> tuple[list[list[Written]], bo
     return [[table[key] for key in common] for table in tables], True
 
 
-def _resample(count: int, rng: np.random.Generator) -> Float[np.ndarray, "resample text"]:
-    """How often each text is drawn: first once each, then at random."""
-    drawn = rng.multinomial(count, np.full(count, 1 / count), _RESAMPLES)
-    return np.vstack([np.ones(count), drawn])
-
-
-def _interval(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
-    low, high = np.nanpercentile(values[1:], _LEVELS)
-    return float(low), float(high)
-
-
 def _different(weights: np.ndarray, left: np.ndarray, right: np.ndarray) -> Float[np.ndarray, " resample"]:
     """Mean inner product of two vectors with different indices, for each row of weights; NaN if it draws one alone."""
     both = ((weights @ left) * (weights @ right)).sum(1) - weights**2 @ (left * right).sum(1)
@@ -233,8 +221,8 @@ def _similarities(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Similarities of every two sources, their intervals, and those of shuffled pairs."""
     count = len(vectors)
-    similarity, baseline, interval = np.eye(count), np.eye(count), np.zeros((count, count, 2))
-    weights = [_resample(len(own), rng) for own in vectors]
+    similarity, baseline, ends = np.eye(count), np.eye(count), np.zeros((count, count, 2))
+    weights = [resample(len(own), rng) for own in vectors]
     if paired:
         weights = [weights[0]] * count
     for k in range(count):
@@ -250,8 +238,8 @@ def _similarities(
                 both = np.vstack([vectors[k], vectors[j]])
                 shuffled = _different(np.ones((1, len(both))), both, both)[0]
             similarity[[k, j], [j, k]], baseline[[k, j], [j, k]] = values[0], shuffled
-            interval[[k, j], [j, k]] = _interval(values)
-    return similarity, interval, baseline
+            ends[[k, j], [j, k]] = interval(values)
+    return similarity, ends, baseline
 
 
 def _mean_cosine(
@@ -262,12 +250,12 @@ def _mean_cosine(
 
 def _resampled_distance(
     own: np.ndarray, people: np.ndarray, rng: np.random.Generator
-) -> tuple[float, tuple[float, float]]:
+) -> tuple[float, Float[np.ndarray, "2"]]:
     """Unbiased squared distance of mean embeddings (a maximum mean discrepancy with the cosine as kernel)."""
-    mine, theirs = _resample(len(own), rng), _resample(len(people), rng)
+    mine, theirs = resample(len(own), rng), resample(len(people), rng)
     within = _different(mine, own, own) + _different(theirs, people, people)
     values = within - 2 * _mean_cosine(mine, own, theirs, people)
-    return float(values[0]), _interval(values)
+    return float(values[0]), interval(values)
 
 
 def _first_words(texts: Sequence[Written], count: int) -> list[str]:
@@ -282,7 +270,7 @@ def _first_words(texts: Sequence[Written], count: int) -> list[str]:
 
 def _trend(
     chosen: Sequence[Sequence[Written]], vectors: Sequence[np.ndarray], paired: bool, rng: np.random.Generator
-) -> tuple[tuple[int, ...], np.ndarray, float, tuple[float, float]]:
+) -> tuple[tuple[int, ...], np.ndarray, float, Float[np.ndarray, "2"]]:
     """Generations, mean similarity of two sources at each, the slope of a straight line, and its interval."""
     labels: list[Int[np.ndarray, " text"]] = [
         np.array([-1 if item.generation is None else item.generation for item in texts]) for texts in chosen
@@ -292,7 +280,7 @@ def _trend(
     values = []
     for generation in generations:
         parts = [own[label == generation] for own, label in zip(vectors, labels, strict=True)]
-        weights = [_resample(len(own), rng) for own in parts]
+        weights = [resample(len(own), rng) for own in parts]
         pairs = [(k, j) for k in range(len(parts)) for j in range(k)]
         if paired:
             each = [weights[0] @ (parts[k] * parts[j]).sum(1) / len(parts[k]) for k, j in pairs]
@@ -300,7 +288,7 @@ def _trend(
             each = [_mean_cosine(weights[k], parts[k], weights[j], parts[j]) for k, j in pairs]
         values.append(np.mean(each, axis=0))
     if len(generations) < 2:
-        return generations, np.array([v[0] for v in values]), float("nan"), (float("nan"), float("nan"))
+        return generations, np.array([v[0] for v in values]), float("nan"), np.full(2, np.nan)
     times = np.array(generations, float) - np.mean(generations)
     slopes = times @ np.array(values) / (times**2).sum()
-    return generations, np.array([v[0] for v in values]), float(slopes[0]), _interval(slopes)
+    return generations, np.array([v[0] for v in values]), float(slopes[0]), interval(slopes)
