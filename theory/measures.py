@@ -305,13 +305,11 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
         >>> print(f"{minimum_variance(symmetric_ecosystem(2, jnp.eye(3))):.4f}")
         1.0000
     """
-    information = ecosystem.private.gram / ecosystem.private.noise_variance[:, None, None]
-    present = ecosystem.present[:, None]
-    total = (
-        jnp.where(present[..., None], information, 0).sum(0) + ecosystem.public.gram / ecosystem.public.noise_variance
-    )
+    counted = ecosystem.present.astype(float) / ecosystem.private.noise_variance
+    total = jnp.einsum("k,kab->ab", counted, ecosystem.private.gram)
+    total = total + ecosystem.public.gram / ecosystem.public.noise_variance
     unseen = jnp.trace(kernel_projector(total)) > 0.5
-    differ = (present & (ecosystem.deviations != 0)).any()
+    differ = (ecosystem.present[:, None] & (ecosystem.deviations != 0)).any()
     if is_concrete(unseen, differ):
         if differ:
             raise CrossfeedError(

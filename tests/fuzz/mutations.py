@@ -275,7 +275,7 @@ def _rewrite_member(folder: Path, random: Random, change: Callable[[str, bytes],
     renamed = random.random() < 0.1
     with zipfile.ZipFile(file, "w", method) as archive:
         for name, content in members.items():
-            odd = random.choice(("../../x.npy", "/etc/x.npy", "private", "a\nb.npy", "x" * 2000 + ".npy", ""))
+            odd = random.choice(("../../x.npy", "/etc/x.npy", "private", "a\nb.npy", "x" * 2000 + ".npy", ".npy"))
             archive.writestr(odd if renamed and name == chosen else name, content)
 
 
