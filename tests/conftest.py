@@ -1,12 +1,15 @@
 """Every test: float64, shapes in signatures checked, no silent promotion, the same examples each time."""
 
+import atexit
 import gc
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 # Commands that tests start keep compiled programs here.
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="crossfeed-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 from crossfeed.cli.jax_setup import set_up_jax
 

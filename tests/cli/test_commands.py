@@ -98,7 +98,7 @@ def test_trajectory_reaches_the_limit(crossfeed, eco):
     np.testing.assert_allclose(found["mse"][-1], end["mse"], rtol=1e-8)
 
 
-@pytest.mark.parametrize("mode", ["moments", "rows"])
+@pytest.mark.parametrize("mode", ["moments", pytest.param("rows", marks=pytest.mark.long)])
 def test_simulation_agrees_with_the_trajectory(crossfeed, eco, mode):
     weights = ("--alpha", 0.5, "--beta", 0.5, "--generations", 5)
     exact = json.loads(crossfeed("trajectory", eco, *weights, "--json")[1])

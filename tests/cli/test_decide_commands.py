@@ -32,6 +32,7 @@ def refused(monkeypatch, capsys, *arguments):
     return said
 
 
+@pytest.mark.long
 def test_advice_is_a_page_with_a_picture(folder, monkeypatch, capsys):
     run(monkeypatch, "advise", "eco.npz", "--out", "advice")
     said = capsys.readouterr().out

@@ -96,6 +96,7 @@ def test_never_worse_than_the_best_of_a_fine_grid(objective, workflow):
     assert best.spectral_radius < 1
 
 
+@pytest.mark.long
 def test_weights_per_entity_are_at_least_as_good_and_locally_best():
     shared, each = best_weights(RANDOM), best_weights(RANDOM, each="entity")
     assert each.value < shared.value
@@ -119,6 +120,7 @@ def test_a_schedule_beats_constant_weights():
         best_schedule(ecosystem, 0)
 
 
+@pytest.mark.long
 def test_no_weights_beat_a_point_of_the_front_in_both():
     ecosystem = symmetric_ecosystem(2, jnp.eye(1))
     front = pareto_front(ecosystem, points=3)

@@ -27,7 +27,13 @@ def drawn(ecosystem, weights, generations, probe_noise, key, workflow=PAPER):
     return values.reshape(shape) + ecosystem.public.truth, covariance
 
 
-@pytest.mark.parametrize("workflow", [PAPER, Workflow(memory=Forget(0.4))], ids=["paper", "forget"])
+@pytest.mark.parametrize(
+    "workflow",
+    [
+        pytest.param(PAPER, id="paper"),
+        pytest.param(Workflow(memory=Forget(0.4)), id="forget", marks=pytest.mark.long),
+    ],
+)
 def test_likelihood_is_that_of_the_joint_law(workflow):
     with jax.numpy_rank_promotion("allow"):
         seen, covariance = drawn(ECOSYSTEM, WEIGHTS, 3, 0.01, jax.random.key(1), workflow)

@@ -34,7 +34,8 @@ def saving(ecosystem, weights, costs=mse):
     return float(np.max((now - np.nanmin(np.asarray(found), axis=1)) / now))
 
 
-@pytest.mark.parametrize("entities", [2, *(pytest.param(k, marks=pytest.mark.long) for k in (4, 10))])
+@pytest.mark.long
+@pytest.mark.parametrize("entities", PRINTED)
 def test_equilibrium_of_the_closed_form(entities):
     ecosystem = symmetric_ecosystem(entities, jnp.eye(1))
     (nash,) = equilibria(ecosystem)

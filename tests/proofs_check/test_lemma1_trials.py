@@ -176,6 +176,7 @@ def run(monkeypatch, capsys, *arguments):
     return capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_command_writes_what_it_says(monkeypatch, capsys, tmp_path):
     small = ("lemma1", "--trials", 300, "--entities-max", 4, "--features-max", 4, "--seed", 5, "--out", tmp_path)
     said = json.loads(run(monkeypatch, capsys, *small, "--json"))

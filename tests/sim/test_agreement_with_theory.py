@@ -76,6 +76,8 @@ CASES = {
     "biased for ever": Case(gaussian(13, 2, 5, 1, public_rows=1), constant(0.5, 0.5), 20),
     "alpha = 1": Case(gaussian(12, 4, 3, 3), constant(1.0, 0.5), 20),
 }
+LONG = {"K=1, T=100", "K=4, T=30", "K=50, T=100", "unequal shares", "weights per generation", "alpha = 1"}
+"""Cases that `make test-long` tries, since others are of their kind."""
 MODES = {"moments": make_moment_sampler, "rows": make_row_sampler}
 SHARE = FALSE_ALARM / (len(CASES) * len(MODES))
 
@@ -84,7 +86,7 @@ run = eqx.filter_jit(simulate)
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long) if name == "K=50, T=100" else name for name in CASES]
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in CASES]
 )
 def test_every_mean_and_covariance_agrees(name):
     case = CASES[name]

@@ -39,6 +39,7 @@ def rows(seed: int) -> Rows:
     return Rows(tokens, segments, (segments > 0) & (np.arange(8) % 3 != 0))
 
 
+@pytest.mark.long
 def test_models_of_a_population_train_as_alone_whatever_their_sizes(tokenizer):
     models = [Transformer(config(width), rngs=nnx.Rngs(i)) for i, width in enumerate((8, 16, 8))]
     data = [rows(i) for i in range(3)]

@@ -143,6 +143,7 @@ def test_counts_die_out_as_the_law_says():
     assert np.isnan(found.mse[-1, 0]), "a mean over estimates of which some do not exist is no number"
 
 
+@pytest.mark.long
 def test_fisher_information_stands_for_the_gram_matrix_where_rows_are_many():
     many = np.concatenate([np.asarray(FEATURES.public)] * 20)
     data = stack_features([many, many], many, [many, many])

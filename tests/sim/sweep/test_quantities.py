@@ -214,6 +214,7 @@ def random_ecosystem(spec, point: dict[str, float]) -> theory.Ecosystem:
     return theory.ecosystem_from_grams(private, public, 3.0 * published, shares, NOISE_VARIANCE, made.public.truth)
 
 
+@pytest.mark.long
 def test_random_entities_beside_one_that_is_not_there(tmp_path):
     found, spec = swept(tmp_path, RANDOM_FAMILY)
     found = found.sel(entities=ENTITIES)  # in arrays with room for one more

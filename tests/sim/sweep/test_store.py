@@ -55,6 +55,7 @@ def test_what_is_missing_is_computed_again_bit_by_bit(small_store, copy):
     assert seen[0][0] < seen[-1][0] == seen[-1][1]
 
 
+@pytest.mark.long
 def test_shares_of_several_processes_make_the_whole(small_store, tmp_path):
     spec, path = parse_spec(SMALL), tmp_path / "shared.zarr"
     create_sweep(spec, path)

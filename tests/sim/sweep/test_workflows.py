@@ -75,6 +75,7 @@ def swept(folder, text):
     return xr.open_zarr(folder / "s.zarr").load(), make_family(spec, 4, key)(point)
 
 
+@pytest.mark.long
 def test_ridge_and_forgetting(tmp_path):
     found, ecosystem = swept(tmp_path, LIMITS + AXES)
     assert found.mean_mse.dims == ("estimator_penalty", "memory_rate", "alpha")
