@@ -4,7 +4,8 @@ import logging
 import signal
 from dataclasses import dataclass
 
-from .arguments import WorkflowFile, load_workflow
+from .arguments import WorkflowFile
+from .inputs import load_workflow
 
 
 @dataclass(frozen=True)

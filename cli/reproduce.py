@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import checked_seed
 from .folder import make_folder
+from .inputs import checked_seed
 
 if TYPE_CHECKING:
     from ..figures.report import Report

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .arguments import EcosystemFile, EntityWeights, WorkflowFile, load_workflow, parse_weights
+from .arguments import EcosystemFile, EntityWeights, WorkflowFile
+from .inputs import load_workflow, parse_weights
 from .output import print_json, print_table, shown
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ class StabilityCommand:
         """Compute the bounds and print them."""
         import numpy as np
 
-        from ..theory import load_ecosystem
+        from ..theory import Weights, load_ecosystem
 
         ecosystem = load_ecosystem(self.eco)
-        weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
+        weights = Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities))
         numbers, conditions = _examine(ecosystem, weights, load_workflow(self.workflow))
         found = {name: np.asarray(value) for name, value in numbers.items()}
         bounds = _bounds(found, conditions)

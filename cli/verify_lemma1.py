@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .arguments import checked_count, checked_seed
 from .folder import make_folder
+from .inputs import checked_count, checked_seed
 from .output import print_json, print_table
 
 _MOST_ENTITIES, _MOST_FEATURES = 50, 50

@@ -11,6 +11,8 @@ from jaxtyping import Array, Float
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
 from crossfeed.random_keys import pinned_generator, seeded_key
 
+from ..formulas.arrays import is_concrete
+from ..formulas.shapes import Scalar
 from ..theory import (
     PAPER,
     Dataset,
@@ -23,7 +25,6 @@ from ..theory import (
     mse,
     trajectory,
 )
-from ..theory.tracing import Scalar, is_concrete
 from .minimization import Minimum, minimize, spread_starts
 from .objectives import AbstractObjective, MeanError, Measure
 

@@ -12,9 +12,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from crossfeed.errors import InvalidInput
 from crossfeed.random_keys import pinned_generator, seeded_key
 
+from ..formulas.ecosystem import check_finite
+from ..formulas.shapes import Scalar
 from ..theory import PAPER, Dataset, Ecosystem, Weights, Workflow, joint_law
-from ..theory.ecosystem import check_all_present, check_finite
-from ..theory.tracing import Scalar
+from ..theory.ecosystem import check_all_present
 from .likelihood import log_likelihood
 
 LEVEL = 0.9

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import ndtri
 
+from ..formulas.measures import joint_covariance, mean_error
+from ..formulas.workflow import PAPER, Workflow
 from ..theory.consensus import trajectory
 from ..theory.ecosystem import Dataset, Ecosystem
-from ..theory.measures import joint_covariance, mean_error
 from ..theory.weights import Weights
-from ..theory.workflow import PAPER, Workflow
 from .monte_carlo import Simulation
 from .samplers import truths
 

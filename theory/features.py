@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
 
-from .ecosystem import Ecosystem, as_array, check_finite, ecosystem_from_grams
+from ..formulas.ecosystem import check_finite
+from .ecosystem import Ecosystem, as_array, ecosystem_from_grams
 from .linear_algebra import factor
 
 

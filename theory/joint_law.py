@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ..formulas.law import Law
+from ..formulas.measures import mean_error
+from ..formulas.state_space import transition
+from ..formulas.workflow import PAPER, Workflow
 from .consensus import trajectory
 from .ecosystem import Ecosystem
-from .law import Law
-from .measures import mean_error
-from .state_space import transition
 from .weights import Weights
-from .workflow import PAPER, Workflow
 
 
 class JointLaw(eqx.Module):

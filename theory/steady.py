@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .ecosystem import Ecosystem
-from .estimators import Fit
-from .measures import NEGLIGIBLE_BIAS
-from .state_space import Exchange, Transition, transition
+from ..formulas.ecosystem import Ecosystem
+from ..formulas.estimators import Fit
+from ..formulas.measures import NEGLIGIBLE_BIAS
+from ..formulas.state_space import Exchange, Transition, transition
 
 
 class _Moments(eqx.Module):

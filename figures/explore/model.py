@@ -14,16 +14,16 @@ from jaxtyping import Array, Float, Int
 from crossfeed.errors import InvalidInput
 from crossfeed.random_keys import seeded_key
 
+from ...formulas.measures import minimum_variance
+from ...formulas.memories import Accumulate
+from ...formulas.pools import Network
+from ...formulas.stein import UNIT_ROOT_TOLERANCE, has_limit
+from ...formulas.workflow import PAPER, Workflow
 from ...sim.sharding import sharded_grid
 from ...sim.sweep.quantities import QUANTITIES, Point
 from ...theory.ecosystem import Dataset, Ecosystem
-from ...theory.measures import minimum_variance
-from ...theory.memories import Accumulate
-from ...theory.pools import Network
 from ...theory.stability import universal_bound
-from ...theory.stein import UNIT_ROOT_TOLERANCE, has_limit
 from ...theory.weights import Weights
-from ...theory.workflow import PAPER, Workflow
 
 MOST_ENTITIES = 50
 FEATURES = 8

@@ -7,7 +7,7 @@ from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting.contour import contour_data
 from scipy.ndimage import distance_transform_edt
 
-from ...theory.stein import UNIT_ROOT_TOLERANCE
+from ...formulas.stein import UNIT_ROOT_TOLERANCE
 from .canvas import INK, PAPER, canvas, heat_scale, image, rounded_up
 from .model import GRID, Diagram, Setting, best_weights
 

@@ -13,12 +13,12 @@ from scipy.optimize import curve_fit
 
 from crossfeed.random_keys import seeded_key
 
+from ...formulas.shapes import Scalar
 from ...sim.regression import Bernoulli, Gaussian, Poisson, Regression, fisher_ecosystem, simulate_regression
 from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.regression import Run, begin, proceed
 from ...sim.sharding import sharded_vmap
 from ...theory import Features, Weights, baselines, mse, trajectory
-from ...theory.tracing import Scalar
 from ..report import Report, Request, save
 from ..style import COLORS, DASHES, MARKERS, grid_of_axes, line, points, styled, wide_line
 from .programs import COMPILER_OPTIONS

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
 
-from ...theory.tracing import is_concrete
+from ...formulas.arrays import is_concrete
 from .labels import AbstractLabels
 
 

@@ -10,9 +10,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
 
+from ...formulas.arrays import is_concrete
+from ...formulas.shapes import Scalar
 from ...theory.ecosystem import Ecosystem, ecosystem_from_grams
 from ...theory.features import Features
-from ...theory.tracing import Scalar, is_concrete
 
 Rows = Float[Array, "*rows"]
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
 
-from ...theory.memories import Replace
+from ...formulas.memories import Replace
 from ...theory.weights import Weights
 from ..sharding import sharded_vmap
 from .fitting import FITS

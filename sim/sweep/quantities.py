@@ -7,13 +7,15 @@ from functools import cached_property
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from ...theory.consensus import limit, trajectory
+from ...formulas.homogenization import homogenization
+from ...formulas.law import Law
+from ...formulas.limit import limit
+from ...formulas.measures import mse, mspe, relative_efficiency
+from ...formulas.reasons import reason
+from ...formulas.results import RESULTS
+from ...formulas.workflow import PAPER, Workflow
+from ...theory.consensus import trajectory
 from ...theory.ecosystem import Ecosystem
-from ...theory.homogenization import homogenization
-from ...theory.law import Law
-from ...theory.measures import mse, mspe, relative_efficiency
-from ...theory.reasons import reason
-from ...theory.results import RESULTS
 from ...theory.stability import (
     anchor_bound,
     common_prompts,
@@ -25,7 +27,6 @@ from ...theory.stability import (
 )
 from ...theory.transfer import transfer
 from ...theory.weights import Weights
-from ...theory.workflow import PAPER, Workflow
 from ..monte_carlo import Simulation, simulate
 from ..samplers import make_moment_sampler
 

@@ -12,9 +12,9 @@ from crossfeed.errors import InvalidInput
 from crossfeed.reading import read_text_file
 from crossfeed.toml_reader import TomlReader, parse_toml
 
-from ...theory.memories import Forget
-from ...theory.workflow import Workflow
-from ...theory.workflow_file import PARTS, make_part
+from ...formulas.memories import Forget
+from ...formulas.workflow import Workflow
+from ...formulas.workflow_file import PARTS, make_part
 from ..real_data import DATASETS
 from .given_file import description
 from .quantities import OF_INTERPOLATION, QUANTITIES

@@ -5,12 +5,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from ...formulas.estimators import LeastSquares, Ridge
+from ...formulas.linear_algebra import RANK_TOLERANCE, kernel_projector
+from ...formulas.shapes import Scalar
+from ...formulas.workflow import Workflow
 from ..ecosystem import Ecosystem
-from ..estimators import LeastSquares, Ridge
-from ..linear_algebra import RANK_TOLERANCE, kernel_projector
-from ..tracing import Scalar
 from ..weights import Weights
-from ..workflow import Workflow
 
 _SAME_READERS = 1e-12  # largest difference of two rows of W that counts as rounding
 

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
 
+from ...formulas.arrays import is_concrete
 from ..ecosystem import Ecosystem, ecosystem_from_grams
-from ..tracing import is_concrete
 
 _NODES = 4096
 _BISECTIONS = 200

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ...formulas.linear_algebra import kernel_projector
 from ..ecosystem import Ecosystem
-from ..linear_algebra import kernel_projector
 from .conditions import publishes
 
 
