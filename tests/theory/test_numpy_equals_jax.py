@@ -1,0 +1,104 @@
+"""The formulas in NumPy's arrays give the same numbers as in JAX's, compiled: with any ranks, laws that do not exist among them."""
+
+import equinox as eqx
+import numpy as np
+import pytest
+from crossfeed.formulas.ecosystem import Dataset, Ecosystem
+from crossfeed.formulas.trajectory import trajectory
+from crossfeed.formulas.weights import Weights
+from hypothesis import given, settings
+
+from crossfeed import theory
+
+from .ecosystems import SEEDS, random_gram, random_shares, relative_gap
+from .test_workflows import WORKFLOWS
+
+ENTITIES, SIZE, GENERATIONS = 3, 4, 3
+TOLERANCE = 1e-12
+QUICK = ("the paper", "all at once")
+CASES = [
+    pytest.param(name, known, marks=() if name in QUICK and known == (name != "the paper") else pytest.mark.long)
+    for name in WORKFLOWS
+    for known in (False, True)
+]
+
+
+def random_ecosystem(rng, known: bool) -> Ecosystem:
+    """Data of any rank, also none, and of unequal noise and truths."""
+    grams = [random_gram(rng, SIZE, rng.integers(0, SIZE + 1)) for _ in range(2 * ENTITIES + 1)]
+    truths = rng.normal(size=(ENTITIES + 1, SIZE)) * (rng.random() < 0.5) + rng.normal(size=SIZE)
+    return Ecosystem(
+        private=Dataset(np.stack(grams[:ENTITIES]), rng.uniform(0.5, 2, ENTITIES), truths[1:] if known else None),
+        public=Dataset(grams[-1], 0.7, truths[0] if known else None),
+        synthetic=Dataset(np.stack(grams[ENTITIES:-1]), rng.uniform(0.5, 2, ENTITIES)),
+        shares=random_shares(rng, ENTITIES),
+    )
+
+
+def random_weights(rng) -> Weights:
+    """Weights of every entity, now and then 0 or 1, with which there may be no limit."""
+    inside, corner = rng.uniform(0.05, 0.95, (2, ENTITIES)), rng.integers(0, 2, (2, ENTITIES)).astype(float)
+    return Weights(*np.where(rng.random((2, 1)) < 0.2, corner, inside))
+
+
+def errors(law: theory.Law):
+    return {
+        "mse": theory.mse(law),
+        "mspe": theory.mspe(law),
+        "relative efficiency": theory.relative_efficiency(law),
+        "homogenization": theory.homogenization(law),
+        "bias": theory.bias_map(law),
+        "reason": theory.reason(law),
+    }
+
+
+def of_limit(ecosystem, weights, workflow):
+    law = theory.limit(ecosystem, weights, workflow, throw=False)
+    return errors(law) | {"spectral radius": law.spectral_radius}
+
+
+def assert_same(found, expected, tolerance: float) -> None:
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        one, other = np.asarray(found[name], float), np.asarray(values, float)
+        assert one.shape == other.shape, name
+        assert (np.isnan(one) == np.isnan(other)).all(), name
+        assert (np.isinf(one) == np.isinf(other)).all(), name
+        finite = np.isfinite(one)
+        assert relative_gap(one[finite], other[finite]) < tolerance if finite.any() else True, name
+
+
+@pytest.mark.parametrize(("name", "known"), [case for case in CASES if "accumulation" not in case.values[0]])
+def test_limits_agree(name, known):
+    compiled = eqx.filter_jit(of_limit)
+
+    @given(SEEDS)
+    @settings(max_examples=40)
+    def check(seed):
+        rng = np.random.default_rng(seed)
+        arguments = random_ecosystem(rng, known), random_weights(rng), WORKFLOWS[name](rng, ENTITIES)
+        expected = compiled(*arguments)
+        with np.errstate(all="ignore"):
+            found = of_limit(*arguments)
+        distance = max(1 - float(found["spectral radius"]), 1e-10)
+        assert_same(found, expected, TOLERANCE / distance**2)
+
+    check()
+
+
+@pytest.mark.parametrize(("name", "known"), CASES)
+def test_trajectories_agree(name, known):
+    compiled = eqx.filter_jit(theory.trajectory)
+
+    @given(SEEDS)
+    @settings(max_examples=40)
+    def check(seed):
+        rng = np.random.default_rng(seed)
+        arguments = random_ecosystem(rng, known), random_weights(rng), GENERATIONS, errors
+        workflow = WORKFLOWS[name](rng, ENTITIES)
+        expected = compiled(*arguments, workflow)
+        with np.errstate(all="ignore"):
+            found = trajectory(*arguments, workflow)
+        assert_same(found, expected, TOLERANCE)
+
+    check()
