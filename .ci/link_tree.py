@@ -10,5 +10,5 @@ TREE = ROOT / "build" / "tree"
 shutil.rmtree(TREE, ignore_errors=True)
 unwanted = shutil.ignore_patterns("__pycache__")
 shutil.copytree(ROOT / "crossfeed", TREE / "crossfeed", ignore=unwanted, copy_function=os.symlink)
-for room in ("formulas", "theory", "sim", "decide", "proofs_check", "figures", "cli"):
+for room in ("theory", "sim", "decide", "proofs_check", "figures", "cli"):
     shutil.copytree(ROOT / room, TREE / "crossfeed" / room, ignore=unwanted, copy_function=os.symlink)

@@ -110,7 +110,7 @@ def build(folder: Path) -> Path:
     quietly([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder / "dist"), str(source)])
     (wheel,) = (folder / "dist").glob("*.whl")
     packed = {name.removeprefix("crossfeed/") for name in zipfile.ZipFile(wheel).namelist()}
-    for room in ("crossfeed", "formulas", "theory", "sim", "decide", "proofs_check", "figures", "cli"):
+    for room in ("crossfeed", "theory", "sim", "decide", "proofs_check", "figures", "cli"):
         for file in source.joinpath(room).rglob("*"):
             name = str(file.relative_to(source)).removeprefix("crossfeed/")
             if file.is_file() and name not in packed:
