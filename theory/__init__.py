@@ -88,7 +88,10 @@ from .stability import KnowledgeBound as KnowledgeBound
 from .stability import Lemma1 as Lemma1
 from .stability import Lemma1Beyond as Lemma1Beyond
 from .stability import Lemma1Extended as Lemma1Extended
+from .stability import PaperStatements as PaperStatements
 from .stability import PromptBound as PromptBound
+from .stability import StabilityBound as StabilityBound
+from .stability import StabilitySummary as StabilitySummary
 from .stability import anchor_bound as anchor_bound
 from .stability import common_prompts as common_prompts
 from .stability import knowledge_bound as knowledge_bound
@@ -101,6 +104,7 @@ from .stability import random_growth as random_growth
 from .stability import random_misaligned as random_misaligned
 from .stability import random_threshold as random_threshold
 from .stability import sharp_knowledge_bound as sharp_knowledge_bound
+from .stability import summarize_stability as summarize_stability
 from .stability import universal_bound as universal_bound
 from .stability import worst_private_data as worst_private_data
 from .stein import SteinSolution as SteinSolution

@@ -35,6 +35,7 @@ class CONDITIONS(eqx.Enumeration):
     no_private_weight = "private data have no weight, β = 0"
     private_weight = "private data have more weight than among the prompts, β > λ"
     different_prompts = "entities publish labels for different inputs"
+    workflow = "the theorem is about the paper's workflow"
 
 
 def publishes(ecosystem: Ecosystem, shares: Float[Array, " entity"]) -> Bool[Array, " entity"]:
