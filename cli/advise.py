@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .arguments import EcosystemFile, EntityWeights, WorkflowFile, load_workflow, parse_weights
-from .folder import make_folder
+from .folder import output_folder
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class AdviseCommand:
         ecosystem = load_ecosystem(self.eco)
         weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
         workflow = load_workflow(self.workflow)
-        report = draw_advice(Request(make_folder(self.out)), ecosystem, weights, workflow, str(self.eco))
+        with output_folder(self.out) as folder:
+            report = draw_advice(Request(folder), ecosystem, weights, workflow, str(self.eco))
         print(report.says.replace(". ", ".\n"))
         print("\n".join(str(self.out / name) for name in report.files))
