@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .arguments import EcosystemFile, EntityWeights, WorkflowFile
-from .folder import make_folder
+from .folder import output_folder
 from .inputs import load_workflow, parse_weights
 
 
@@ -36,6 +36,7 @@ class AdviseCommand:
         ecosystem = load_ecosystem(self.eco)
         weights = Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities))
         workflow = load_workflow(self.workflow)
-        report = draw_advice(Request(make_folder(self.out)), ecosystem, weights, workflow, str(self.eco))
+        with output_folder(self.out) as folder:
+            report = draw_advice(Request(folder), ecosystem, weights, workflow, str(self.eco))
         print(report.says.replace(". ", ".\n"))
         print("\n".join(str(self.out / name) for name in report.files))

@@ -3,12 +3,12 @@
 import equinox as eqx
 import numpy as np
 import pytest
-from crossfeed.formulas.ecosystem import Dataset, Ecosystem
-from crossfeed.formulas.trajectory import trajectory
-from crossfeed.formulas.weights import Weights
 from hypothesis import given, settings
 
 from crossfeed import theory
+from crossfeed.formulas.ecosystem import Dataset, Ecosystem
+from crossfeed.formulas.trajectory import trajectory
+from crossfeed.formulas.weights import Weights
 
 from .ecosystems import SEEDS, random_gram, random_shares, relative_gap
 from .test_workflows import WORKFLOWS

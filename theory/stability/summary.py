@@ -5,10 +5,10 @@ from typing import NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from ..consensus import spectral_radius
+from ...formulas.limit import spectral_radius
+from ...formulas.workflow import PAPER, Workflow
 from ..ecosystem import Ecosystem
 from ..weights import Weights
-from ..workflow import PAPER, Workflow
 from .anchor import AnchorBound, anchor_bound
 from .common_prompts import CommonPrompts, common_prompts
 from .conditions import CONDITIONS
