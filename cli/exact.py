@@ -12,11 +12,11 @@ from .output import biased_notes, print_errors, print_json, print_notes, print_t
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..formulas.ecosystem import Ecosystem
-    from ..formulas.law import Law
-    from ..formulas.shapes import Array
-    from ..formulas.weights import Weights
-    from ..formulas.workflow import Workflow
+    from crossfeed.formulas.ecosystem import Ecosystem
+    from crossfeed.formulas.law import Law
+    from crossfeed.formulas.shapes import Array
+    from crossfeed.formulas.weights import Weights
+    from crossfeed.formulas.workflow import Workflow
 
 _MOST_OPERATIONS = 10**8  # in NumPy a second or two, which JAX takes to start and compile
 _PER_GENERATION = 10**5  # what calls of NumPy take, in operations
@@ -31,8 +31,8 @@ def print_limit(
     json: bool = False,
 ) -> None:
     """Print the errors of every entity in the limit; the arguments are those of `crossfeed limit`."""
-    from ..formulas.ecosystem_file import read_ecosystem
-    from ..formulas.weights import Weights
+    from crossfeed.formulas.ecosystem_file import read_ecosystem
+    from crossfeed.formulas.weights import Weights
 
     ecosystem = read_ecosystem(eco)
     weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
@@ -73,9 +73,9 @@ def print_trajectory(
     json: bool = False,
 ) -> None:
     """Print the errors of every entity at generations 0..T; the arguments are those of `crossfeed trajectory`."""
-    from ..formulas.ecosystem_file import read_ecosystem
-    from ..formulas.trajectory import trajectory
-    from ..formulas.weights import Weights
+    from crossfeed.formulas.ecosystem_file import read_ecosystem
+    from crossfeed.formulas.trajectory import trajectory
+    from crossfeed.formulas.weights import Weights
 
     generations = checked_count("generations", generations, MOST_GENERATIONS, 0)
     ecosystem = read_ecosystem(eco)
@@ -154,10 +154,10 @@ def _state_size(ecosystem: Ecosystem, workflow: Workflow) -> int:
 
 def _limit_errors(ecosystem: Ecosystem, weights: Weights, workflow: Workflow) -> dict[str, Array]:
     """What `print_limit` prints, and the reason why numbers are missing, in the arrays of NumPy or of JAX."""
-    from ..formulas.homogenization import homogenization
-    from ..formulas.limit import limit
-    from ..formulas.measures import mse, mspe, relative_efficiency
-    from ..formulas.reasons import reason
+    from crossfeed.formulas.homogenization import homogenization
+    from crossfeed.formulas.limit import limit
+    from crossfeed.formulas.measures import mse, mspe, relative_efficiency
+    from crossfeed.formulas.reasons import reason
 
     law = limit(ecosystem, weights, workflow, throw=False)
     assert law.spectral_radius is not None
@@ -176,7 +176,7 @@ def _limit_notes(why: int, result: Mapping[str, np.ndarray], path: Path) -> list
     """Reason why numbers are missing, if any are."""
     import numpy as np
 
-    from ..formulas.results import RESULTS
+    from crossfeed.formulas.results import RESULTS
 
     if why == RESULTS.successful:
         return []
@@ -191,7 +191,7 @@ def _limit_notes(why: int, result: Mapping[str, np.ndarray], path: Path) -> list
 
 def _errors(law: Law) -> dict[str, Array]:
     """What `print_trajectory` prints of one generation, in the arrays of NumPy or of JAX."""
-    from ..formulas.measures import bias, bias_map_norm, mse, mspe
+    from crossfeed.formulas.measures import bias, bias_map_norm, mse, mspe
 
     return {
         "mse": mse(law),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..formulas.workflow import Workflow
+    from crossfeed.formulas.workflow import Workflow
 
 MOST_GENERATIONS = 10**6  # results hold all of them
 MOST_REPLICATES = 10**10
@@ -22,10 +22,10 @@ def load_workflow(path: Path | None) -> Workflow:
         InvalidInput: the file cannot be read, or an entry is wrong.
     """
     if path is None:
-        from ..formulas.workflow import PAPER
+        from crossfeed.formulas.workflow import PAPER
 
         return PAPER
-    from ..formulas.workflow_file import read_workflow
+    from crossfeed.formulas.workflow_file import read_workflow
 
     return read_workflow(path)
 

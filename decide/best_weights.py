@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
+from crossfeed.formulas.arrays import is_concrete
+from crossfeed.formulas.shapes import Scalar
 from crossfeed.random_keys import pinned_generator, seeded_key
 
-from ..formulas.arrays import is_concrete
-from ..formulas.shapes import Scalar
 from ..theory import (
     PAPER,
     Dataset,

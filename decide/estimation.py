@@ -10,10 +10,10 @@ import optimistix as optx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.ecosystem import check_finite
+from crossfeed.formulas.shapes import Scalar
 from crossfeed.random_keys import pinned_generator, seeded_key
 
-from ..formulas.ecosystem import check_finite
-from ..formulas.shapes import Scalar
 from ..theory import PAPER, Dataset, Ecosystem, Weights, Workflow, joint_law
 from ..theory.ecosystem import check_all_present
 from .likelihood import log_likelihood

@@ -5,10 +5,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..formulas.estimators import Fit
-from ..formulas.law import law_of_generation
-from ..formulas.shapes import Scalar
-from ..formulas.state_space import Exchange, exchange, nothing_published, transition
+from crossfeed.formulas.estimators import Fit
+from crossfeed.formulas.law import law_of_generation
+from crossfeed.formulas.shapes import Scalar
+from crossfeed.formulas.state_space import Exchange, exchange, nothing_published, transition
+
 from ..theory import Ecosystem, Weights, Workflow
 from ..theory.schedule import fits_of_generations
 

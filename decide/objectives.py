@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..formulas.shapes import Scalar
+from crossfeed.formulas.shapes import Scalar
+
 from ..theory import Law, homogenization, mse, mspe, relative_efficiency
 
 _SHARPNESS = (30.0, 1e3, 1e5)

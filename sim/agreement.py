@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import ndtri
 
-from ..formulas.measures import joint_covariance, mean_error
-from ..formulas.workflow import PAPER, Workflow
+from crossfeed.formulas.measures import joint_covariance, mean_error
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..theory.consensus import trajectory
 from ..theory.ecosystem import Dataset, Ecosystem
 from ..theory.weights import Weights

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.ecosystem import check_shares
+from crossfeed.formulas.memories import Memory, Replace
 
-from ..formulas.ecosystem import check_shares
-from ..formulas.memories import Memory, Replace
 from ..theory.ecosystem import as_array, equal_shares
 from .sharding import sharded_vmap
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.measures import biased
 
-from ..formulas.measures import biased
 from ..theory.consensus import trajectory
 from ..theory.schedule import Schedule
 from ..theory.weights import Weights

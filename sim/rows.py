@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.arrays import is_concrete, is_zero
+from crossfeed.formulas.estimators import GradientSteps, Ridge
+from crossfeed.formulas.shapes import Scalar
+from crossfeed.formulas.workflow import PAPER, Workflow
 
-from ..formulas.arrays import is_concrete, is_zero
-from ..formulas.estimators import GradientSteps, Ridge
-from ..formulas.shapes import Scalar
-from ..formulas.workflow import PAPER, Workflow
 from ..theory.ecosystem import Ecosystem
 from ..theory.features import Features, smallest_features
 from ..theory.linear_algebra import pseudo_inverse_of_rows

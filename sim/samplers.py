@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from ..formulas.estimators import Fit
-from ..formulas.state_space import Exchange, exchange
-from ..formulas.workflow import PAPER, Workflow
+from crossfeed.formulas.estimators import Fit
+from crossfeed.formulas.state_space import Exchange, exchange
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..theory.ecosystem import Ecosystem
 from ..theory.linear_algebra import factor
 from ..theory.schedule import Schedule, fits_of_generations

@@ -6,13 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from ..formulas.ecosystem import Ecosystem
-from ..formulas.estimators import Fit
-from ..formulas.law import Law, law_of_generation
-from ..formulas.measures import mse
-from ..formulas.state_space import State, advance, exchange, nothing_published, transition
-from ..formulas.weights import Weights
-from ..formulas.workflow import PAPER, Workflow
+from crossfeed.formulas.ecosystem import Ecosystem
+from crossfeed.formulas.estimators import Fit
+from crossfeed.formulas.law import Law, law_of_generation
+from crossfeed.formulas.measures import mse
+from crossfeed.formulas.state_space import State, advance, exchange, nothing_published, transition
+from crossfeed.formulas.weights import Weights
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from .schedule import fits_of_generations
 from .steady import steady_mse
 

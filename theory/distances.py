@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..formulas.law import Law
-from ..formulas.measures import covariance, joint_covariance, mean_error
+from crossfeed.formulas.law import Law
+from crossfeed.formulas.measures import covariance, joint_covariance, mean_error
+
 from .linear_algebra import singular_values, square_root
 
 

@@ -9,11 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput, naming
-
-from ..formulas import arrays
-from ..formulas import ecosystem as formulas
-from ..formulas.arrays import is_concrete
-from ..formulas.shapes import Numbers
+from crossfeed.formulas import arrays
+from crossfeed.formulas import ecosystem as formulas
+from crossfeed.formulas.arrays import is_concrete
+from crossfeed.formulas.shapes import Numbers
 
 
 def as_array(value: Any) -> Array:

@@ -5,8 +5,8 @@ import os
 import numpy as np
 
 from crossfeed.atomic_write import atomic_write
+from crossfeed.formulas.ecosystem_file import read_ecosystem
 
-from ..formulas.ecosystem_file import read_ecosystem
 from .ecosystem import Dataset, Ecosystem
 
 

@@ -5,10 +5,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ..formulas.law import Law
-from ..formulas.measures import mean_error
-from ..formulas.state_space import transition
-from ..formulas.workflow import PAPER, Workflow
+from crossfeed.formulas.law import Law
+from crossfeed.formulas.measures import mean_error
+from crossfeed.formulas.state_space import transition
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from .consensus import trajectory
 from .ecosystem import Ecosystem
 from .weights import Weights

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
-from ..formulas.kernels import kernels_of, may_lack_data, training_kernels
-from ..formulas.linear_algebra import RANK_TOLERANCE
-from ..formulas.state_space import missed, published_bias
+from crossfeed.formulas.kernels import kernels_of, may_lack_data, training_kernels
+from crossfeed.formulas.linear_algebra import RANK_TOLERANCE
+from crossfeed.formulas.state_space import missed, published_bias
+
 from .pytrees import for_jax
 
 # Every set of data that an entity may train on, as ones for (private, public, synthetic): the bits of 1 to 7.

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..formulas.estimators import GradientSteps, Ridge
-from ..formulas.workflow import Workflow
+from crossfeed.formulas.estimators import GradientSteps, Ridge
+from crossfeed.formulas.workflow import Workflow
+
 from .ecosystem import Ecosystem
 from .linear_algebra import pseudo_inverse
 from .weights import Weights

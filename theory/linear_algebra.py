@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Float
 
-from ..formulas.linear_algebra import (
+from crossfeed.formulas.linear_algebra import (
     RANK_TOLERANCE,
     first_power,
     goes_on,
@@ -22,6 +22,7 @@ from ..formulas.linear_algebra import (
     square,
     unit_sizes,
 )
+
 from .pytrees import for_jax
 
 

@@ -4,13 +4,14 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
-from ..formulas.ecosystem import Dataset, Ecosystem
-from ..formulas.estimators import Estimator, GradientSteps, LeastSquares, Ridge, Solution, solve_entities
-from ..formulas.memories import Accumulate, Forget, Memory, Replace
-from ..formulas.pools import Network, Pool, Shared
-from ..formulas.shapes import Scalar
-from ..formulas.weights import Weights
-from ..formulas.workflow import Workflow
+from crossfeed.formulas.ecosystem import Dataset, Ecosystem
+from crossfeed.formulas.estimators import Estimator, GradientSteps, LeastSquares, Ridge, Solution, solve_entities
+from crossfeed.formulas.memories import Accumulate, Forget, Memory, Replace
+from crossfeed.formulas.pools import Network, Pool, Shared
+from crossfeed.formulas.shapes import Scalar
+from crossfeed.formulas.weights import Weights
+from crossfeed.formulas.workflow import Workflow
+
 from .pytrees import for_jax, register_pytree
 
 

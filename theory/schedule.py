@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ..formulas.arrays import is_zero
-from ..formulas.estimators import Fit
-from ..formulas.shapes import Scalar
-from ..formulas.state_space import Exchange, fit_entities
-from ..formulas.weights import Weights
-from ..formulas.workflow import Workflow
+from crossfeed.formulas.arrays import is_zero
+from crossfeed.formulas.estimators import Fit
+from crossfeed.formulas.shapes import Scalar
+from crossfeed.formulas.state_space import Exchange, fit_entities
+from crossfeed.formulas.weights import Weights
+from crossfeed.formulas.workflow import Workflow
 
 _Carry = TypeVar("_Carry")
 Solver = Callable[[Float[Array, " entity"], Float[Array, " entity"], Scalar, bool], Any]

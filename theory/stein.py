@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
-from ..formulas.linear_algebra import spectral_radius_of
-from ..formulas.stein import DOUBLINGS_PER_CHECK, double, goes_on, has_limit, refuse_unit_root, stable_stein
+from crossfeed.formulas.linear_algebra import spectral_radius_of
+from crossfeed.formulas.stein import DOUBLINGS_PER_CHECK, double, goes_on, has_limit, refuse_unit_root, stable_stein
+
 from .pytrees import for_jax
 
 

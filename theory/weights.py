@@ -6,8 +6,8 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from ..formulas import weights as formulas
-from ..formulas.shapes import Numbers
+from crossfeed.formulas import weights as formulas
+from crossfeed.formulas.shapes import Numbers
 
 
 class Weights(formulas.Weights, eqx.Module):

@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.measures import minimum_variance
+from crossfeed.formulas.memories import Accumulate
+from crossfeed.formulas.pools import Network
+from crossfeed.formulas.stein import UNIT_ROOT_TOLERANCE, has_limit
+from crossfeed.formulas.workflow import PAPER, Workflow
 from crossfeed.random_keys import seeded_key
 
-from ...formulas.measures import minimum_variance
-from ...formulas.memories import Accumulate
-from ...formulas.pools import Network
-from ...formulas.stein import UNIT_ROOT_TOLERANCE, has_limit
-from ...formulas.workflow import PAPER, Workflow
 from ...sim.sharding import sharded_grid
 from ...sim.sweep.quantities import QUANTITIES, Point
 from ...theory.ecosystem import Ecosystem

@@ -7,7 +7,8 @@ from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting.contour import contour_data
 from scipy.ndimage import distance_transform_edt
 
-from ...formulas.stein import UNIT_ROOT_TOLERANCE
+from crossfeed.formulas.stein import UNIT_ROOT_TOLERANCE
+
 from .canvas import INK, PAPER, canvas, heat_scale, image, rounded_up
 from .family import Setting
 from .model import Diagram, best_weights, with_limits

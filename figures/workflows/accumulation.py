@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...formulas.memories import Memory
+from crossfeed.formulas.memories import Memory
+
 from ...theory import (
     Accumulate,
     Dataset,

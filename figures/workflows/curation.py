@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.formulas.memories import Memory
 from crossfeed.random_keys import seeded_key
 
-from ...formulas.memories import Memory
 from ...sim.regression import AbstractCuration, Gaussian, KeepAll, KeepBest, Regression, simulate_regression
 from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.simulation import NO_EXACT_LAW

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
+from crossfeed.formulas.shapes import Scalar
 from crossfeed.random_keys import seeded_key
 
-from ...formulas.shapes import Scalar
 from ...sim.regression import Bernoulli, Gaussian, Poisson, Regression, fisher_ecosystem, simulate_regression
 from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.regression import Run, begin, proceed

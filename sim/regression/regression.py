@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.arrays import is_concrete, require_float64
+from crossfeed.formulas.ecosystem import check_finite, check_shares
+from crossfeed.formulas.memories import Memory, Replace
 
-from ...formulas.arrays import is_concrete, require_float64
-from ...formulas.ecosystem import check_finite, check_shares
-from ...formulas.memories import Memory, Replace
 from ...theory.ecosystem import as_array, equal_shares
 from ...theory.features import Features
 from .curation import AbstractCuration, KeepAll

@@ -7,13 +7,14 @@ from functools import cached_property
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from ...formulas.homogenization import homogenization
-from ...formulas.law import Law
-from ...formulas.limit import limit
-from ...formulas.measures import mse, mspe, relative_efficiency
-from ...formulas.reasons import reason
-from ...formulas.results import RESULTS
-from ...formulas.workflow import PAPER, Workflow
+from crossfeed.formulas.homogenization import homogenization
+from crossfeed.formulas.law import Law
+from crossfeed.formulas.limit import limit
+from crossfeed.formulas.measures import mse, mspe, relative_efficiency
+from crossfeed.formulas.reasons import reason
+from crossfeed.formulas.results import RESULTS
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ...theory.consensus import trajectory
 from ...theory.ecosystem import Ecosystem
 from ...theory.stability import (

@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ...formulas.linear_algebra import RANK_TOLERANCE, kernel_projector
+from crossfeed.formulas.linear_algebra import RANK_TOLERANCE, kernel_projector
+
 from ..ecosystem import Ecosystem
 from ..linear_algebra import range_projector
 from ..weights import Weights

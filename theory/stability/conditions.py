@@ -5,10 +5,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ...formulas.estimators import LeastSquares, Ridge
-from ...formulas.linear_algebra import RANK_TOLERANCE, kernel_projector
-from ...formulas.shapes import Scalar
-from ...formulas.workflow import Workflow
+from crossfeed.formulas.estimators import LeastSquares, Ridge
+from crossfeed.formulas.linear_algebra import RANK_TOLERANCE, kernel_projector
+from crossfeed.formulas.shapes import Scalar
+from crossfeed.formulas.workflow import Workflow
+
 from ..ecosystem import Ecosystem
 from ..weights import Weights
 

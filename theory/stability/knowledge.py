@@ -5,8 +5,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ...formulas.linear_algebra import kernel_projector, spectral_radius_of, whitener
-from ...formulas.workflow import PAPER, Workflow
+from crossfeed.formulas.linear_algebra import kernel_projector, spectral_radius_of, whitener
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..ecosystem import Ecosystem
 from ..weights import Weights
 from .conditions import CONDITIONS, Knowledge, Reading, kernel_of, knowledge, reading

@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ...formulas.linear_algebra import kernel_projector
+from crossfeed.formulas.linear_algebra import kernel_projector
+
 from ..ecosystem import Ecosystem
 from ..linear_algebra import pseudo_inverse, square_root
 from ..weights import Weights

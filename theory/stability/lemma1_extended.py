@@ -5,8 +5,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ...formulas.linear_algebra import kernel_projector, whitener
-from ...formulas.workflow import PAPER, Workflow
+from crossfeed.formulas.linear_algebra import kernel_projector, whitener
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..ecosystem import Ecosystem
 from ..weights import Weights
 from .conditions import CONDITIONS, Knowledge, knowledge, publishes, reading

@@ -4,7 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ...formulas.workflow import PAPER, Workflow
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..ecosystem import Dataset, Ecosystem
 from .conditions import CONDITIONS, reading
 from .norms import largest_sum_of_norms

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from ...formulas.limit import spectral_radius
-from ...formulas.workflow import PAPER, Workflow
+from crossfeed.formulas.limit import spectral_radius
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..ecosystem import Ecosystem
 from ..weights import Weights
 from .anchor import AnchorBound, anchor_bound

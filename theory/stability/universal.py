@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...formulas.linear_algebra import kernel_projector
+from crossfeed.formulas.linear_algebra import kernel_projector
+
 from ..ecosystem import Ecosystem
 from .conditions import publishes
 

@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...formulas.linear_algebra import kernel_projector, whitener
-from ...formulas.state_space import exchange, fit_entities
-from ...formulas.workflow import Workflow
+from crossfeed.formulas.linear_algebra import kernel_projector, whitener
+from crossfeed.formulas.state_space import exchange, fit_entities
+from crossfeed.formulas.workflow import Workflow
+
 from ..ecosystem import Ecosystem
 from ..weights import Weights
 from .conditions import Knowledge, Reading, publishes, scaled
