@@ -243,7 +243,7 @@ def test_an_own_ecosystem_without_truth_or_efficiency_is_shown_with_what_is_know
     assert "depend on θ" in said["about_errors"]
     assert "there is no efficiency" in said["about_weights"]
     assert drawn(page.diagram.plot, Scatter, marker="diamond")[0]["x"] == []
-    assert "misalignment" not in page.sliders.data
+    assert "misalignment" not in dict(page.sliders.data)
 
 
 def test_an_answer_reaches_all_pictures_and_words_of_the_page():
