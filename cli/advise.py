@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .arguments import EcosystemFile, EntityWeights, WorkflowFile, load_workflow, parse_weights
-from .folder import make_folder
+from .arguments import EcosystemFile, EntityWeights, WorkflowFile
+from .folder import output_folder
+from .inputs import load_workflow, parse_weights
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,12 @@ class AdviseCommand:
         """Compute, write the page, and print what it says."""
         from ..figures.advice import draw_advice
         from ..figures.report import Request
-        from ..theory import load_ecosystem
+        from ..theory import Weights, load_ecosystem
 
         ecosystem = load_ecosystem(self.eco)
-        weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
+        weights = Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities))
         workflow = load_workflow(self.workflow)
-        report = draw_advice(Request(make_folder(self.out)), ecosystem, weights, workflow, str(self.eco))
+        with output_folder(self.out) as folder:
+            report = draw_advice(Request(folder), ecosystem, weights, workflow, str(self.eco))
         print(report.says.replace(". ", ".\n"))
         print("\n".join(str(self.out / name) for name in report.files))

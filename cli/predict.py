@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .arguments import EcosystemFile
-from .folder import make_folder
+from .folder import output_folder
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class PredictCommand:
         from ..theory import load_ecosystem
 
         ecosystem = load_ecosystem(self.eco)
-        request = Request(make_folder(self.out), self.quick)
-        report = draw_ecosystem(request, ecosystem, "predicted_error", str(self.eco))
+        with output_folder(self.out) as folder:
+            report = draw_ecosystem(Request(folder, self.quick), ecosystem, "predicted_error", str(self.eco))
         print(report.says)
         print(report.setting)
         print("\n".join(str(self.out / name) for name in report.files))

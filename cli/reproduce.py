@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import checked_seed
-from .folder import make_folder
+from .folder import output_folder
+from .inputs import checked_seed
 
 if TYPE_CHECKING:
     from ..figures.report import Report
@@ -30,8 +30,9 @@ class ReproduceCommand:
         from ..figures.report import Request
         from ..figures.reproduce import STAGES, reproduce
 
-        request = Request(make_folder(self.out), self.quick, checked_seed(self.seed))
-        _make(list(STAGES), reproduce(request), self.out)
+        seed = checked_seed(self.seed)
+        with output_folder(self.out) as folder:
+            _make(list(STAGES), reproduce(Request(folder, self.quick, seed)), self.out)
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class FiguresCommand:
         from ..figures.report import Request
         from ..figures.sweeps import GALLERY, draw_gallery
 
-        request = Request(make_folder(self.out), self.quick, checked_seed(self.seed))
-        _make(list(GALLERY), draw_gallery(request), self.out)
+        seed = checked_seed(self.seed)
+        with output_folder(self.out) as folder:
+            _make(list(GALLERY), draw_gallery(Request(folder, self.quick, seed)), self.out)
 
 
 def _make(names: list[str], figures: Iterator[tuple[str, Report]], out: Path) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .arguments import (
+from .arguments import EcosystemFile, EntityWeights, WorkflowFile
+from .inputs import (
     MOST_GENERATIONS,
     MOST_REPLICATES,
-    EcosystemFile,
-    EntityWeights,
-    WorkflowFile,
     blaming,
     checked_count,
     checked_seed,
@@ -51,12 +49,12 @@ class SimulateCommand:
         """Simulate, with progress on stderr, and print the errors."""
         import numpy as np
 
-        from ..theory import load_ecosystem
+        from ..theory import Weights, load_ecosystem
 
         checked_count("generations", self.generations, MOST_GENERATIONS, 0)
         checked_count("replicates", self.replicates, MOST_REPLICATES, 2)  # one has no standard error
         ecosystem = load_ecosystem(self.eco)
-        drawn = self._draw(ecosystem, parse_weights(self.alpha, self.beta, ecosystem.entities))
+        drawn = self._draw(ecosystem, Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities)))
         result = {name: np.asarray(getattr(drawn, name)) for name in ("mse", "mse_se", "mspe", "mspe_se")}
         notes = biased_notes(result["mse"], self.eco)
         if self.json:

@@ -14,8 +14,6 @@ class Sizes:
         region_draws: random ecosystems of the regions of stability.
         region_points: values of β, and of λ, of the regions of stability.
         volumes: values of the volume c.
-        volume_betas: values of β at each volume.
-        volume_alphas: values of α at each volume.
     """
 
     plane_draws: int
@@ -24,8 +22,6 @@ class Sizes:
     region_draws: int
     region_points: int
     volumes: int
-    volume_betas: int
-    volume_alphas: int
 
 
 FULL = Sizes(
@@ -35,8 +31,6 @@ FULL = Sizes(
     region_draws=40,
     region_points=41,
     volumes=33,
-    volume_betas=201,
-    volume_alphas=240,
 )
 QUICK = Sizes(
     plane_draws=2,
@@ -45,6 +39,4 @@ QUICK = Sizes(
     region_draws=20,
     region_points=21,
     volumes=17,
-    volume_betas=41,
-    volume_alphas=80,
 )

@@ -11,6 +11,8 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.formulas.memories import Memory
+
 from ...theory import (
     Accumulate,
     Dataset,
@@ -24,7 +26,6 @@ from ...theory import (
     trajectory,
     worst_case,
 )
-from ...theory.memories import AbstractMemory
 from ..report import Report, Request, save
 from ..style import COLORS, DASHES, crosses, grid_of_axes, line, styled, wide_line
 from .table import table_of_panels
@@ -70,7 +71,7 @@ def _padded(shares: tuple[float, ...]) -> list[float]:
     return [*shares, *[0.0] * (_ROOM - len(shares))]
 
 
-def _errors(alpha: float, memory: AbstractMemory) -> Callable[[Array], Array]:
+def _errors(alpha: float, memory: Memory) -> Callable[[Array], Array]:
     """Program for the MSE by generation and entity of several shares, with equal features and no public data.
 
     One feature is enough: in units of V, errors do not depend on d.
@@ -86,7 +87,7 @@ def _errors(alpha: float, memory: AbstractMemory) -> Callable[[Array], Array]:
     return jax.jit(jax.vmap(error))
 
 
-def _growth(memory: AbstractMemory) -> Float[np.ndarray, "ratio generation"]:
+def _growth(memory: Memory) -> Float[np.ndarray, "ratio generation"]:
     """How much of an error of the first estimates, which all entities share, is in the average of what is remembered.
 
     The first estimates are fitted to public data alone, and later ones to private data and pools. So the public data's part in

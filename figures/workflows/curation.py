@@ -11,12 +11,13 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.formulas.memories import Memory
 from crossfeed.random_keys import seeded_key
 
 from ...sim.regression import AbstractCuration, Gaussian, KeepAll, KeepBest, Regression, simulate_regression
 from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.simulation import NO_EXACT_LAW
-from ...theory import AbstractMemory, Accumulate, Features, Replace, Weights
+from ...theory import Accumulate, Features, Replace, Weights
 from ..report import Report, Request, save
 from ..style import COLORS, DASHES, MARKERS, grid_of_axes, line, points, styled
 from .programs import COMPILER_OPTIONS
@@ -26,7 +27,7 @@ GENERATIONS, ROWS, FRACTION = 20, 10, 0.5
 ALPHA, BETA = 0.9, 0.5
 TRUTH, POINT = (1.0, -0.5), (2.0, 0.5)
 JUDGES = ("none", "reader", "oracle", "point")
-MEMORIES: dict[str, AbstractMemory] = {"replace": Replace(), "accumulate": Accumulate()}
+MEMORIES: dict[str, Memory] = {"replace": Replace(), "accumulate": Accumulate()}
 
 _MARKED = np.array([0, 1, 2, 3, 5, 7, 10, 15, 20])  # generations with error bars
 _QUANTILES = 20  # of the noise, of labels whose variance is measured
@@ -102,7 +103,7 @@ def compute(seed: int, replicates: int) -> Curation:
     found: dict[str, list[np.ndarray]] = {}
     for name, memory in MEMORIES.items():
 
-        def of_judge(which: Array, memory: AbstractMemory = memory) -> tuple[Array, ...]:
+        def of_judge(which: Array, memory: Memory = memory) -> tuple[Array, ...]:
             return _simulated(features, memory, OneOf(which), replicates, key)
 
         program = jax.jit(of_judge, compiler_options=COMPILER_OPTIONS)
@@ -117,7 +118,7 @@ def compute(seed: int, replicates: int) -> Curation:
 
 def _simulated(
     features: Features,
-    memory: AbstractMemory,
+    memory: Memory,
     curation: AbstractCuration,
     replicates: int,
     key: PRNGKeyArray,

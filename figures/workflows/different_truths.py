@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...decide.minimization import minimize, spread_starts
 from ...sim import sharded_grid
 from ...theory import Dataset, Ecosystem, Weights, baselines, limit, mean_error, mse, symmetric, worst_case
 from ..report import Report, Request, save
@@ -20,6 +21,7 @@ ENTITIES, ALPHAS = 10, (0.0, 0.3, 0.6, 0.9)  # of the first panel
 SIZES = (2, 4, 10, 50)  # of the second
 STRENGTH = 1000.0  # of private data in the third
 TRUTHS = ((1.0, -1.0), (-1.0, 1.0))
+_STARTS = 4  # of the search for the best α
 ANCHORS = (3.0, 1.5, 1.0, 0.8, 0.7, 0.6, 0.55, 0.5, 0.48, 0.46, 0.45, 0.4392)  # s, the size of the public data
 TOLD = (2, 7, 9, 11)  # places of the anchors whose ρ(Q) is written
 
@@ -48,10 +50,15 @@ class DifferentTruths:
 def compute(quick: bool) -> DifferentTruths:
     """Exact numbers of all panels."""
     distance = jnp.linspace(0, 2.5, 26 if quick else 51)
-    grid = jnp.linspace(0, 0.98, 50 if quick else 197)
 
     def error(entities: Float[Array, ""], alpha: Float[Array, ""], distance: Float[Array, ""]) -> Float[Array, ""]:
         return mse(limit(_opposed(entities, distance), Weights(alpha, 1.0), throw=False))[0]
+
+    def best(entities: Float[Array, ""], distance: Float[Array, ""]) -> Float[Array, ""]:
+        def log_error(point: Float[Array, "1"]) -> tuple[Float[Array, ""], None]:
+            return jnp.log(error(entities, point[0], distance)), None
+
+        return minimize(log_error, spread_starts(_STARTS, 1)).point[0]
 
     def means(anchor: Float[Array, ""]) -> tuple[Float[Array, "2 2"], Float[Array, ""]]:
         law = limit(anchored(anchor), Weights(0.5, 0.5), throw=False)
@@ -60,9 +67,9 @@ def compute(quick: bool) -> DifferentTruths:
 
     over_grid = jax.jit(lambda *axes: sharded_grid(error, *axes, tile=512))
     errors = over_grid(jnp.array([ENTITIES], float), jnp.array(ALPHAS), distance)[0]
-    best = grid[over_grid(jnp.array(SIZES, float), grid, distance).argmin(1)]
+    best_alpha = jax.jit(jax.vmap(jax.vmap(best, (None, 0)), (0, None)))(jnp.array(SIZES, float), distance)
     mean, radius = jax.jit(jax.vmap(means))(jnp.array(ANCHORS))
-    return DifferentTruths(*map(np.asarray, (distance, errors, best, mean, radius)))
+    return DifferentTruths(*map(np.asarray, (distance, errors, best_alpha, mean, radius)))
 
 
 def _opposed(entities: Float[Array, ""], distance: Float[Array, ""]) -> Ecosystem:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
+from crossfeed.formulas.shapes import Scalar
 from crossfeed.random_keys import seeded_key
 
 from ...sim.regression import Bernoulli, Gaussian, Poisson, Regression, fisher_ecosystem, simulate_regression
@@ -18,7 +19,6 @@ from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.regression import Run, begin, proceed
 from ...sim.sharding import sharded_vmap
 from ...theory import Features, Weights, baselines, mse, trajectory
-from ...theory.tracing import Scalar
 from ..report import Report, Request, save
 from ..style import COLORS, DASHES, MARKERS, grid_of_axes, line, points, styled, wide_line
 from .programs import COMPILER_OPTIONS
