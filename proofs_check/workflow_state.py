@@ -1,6 +1,6 @@
 """The state-space form of any workflow in rational arithmetic, with each of its laws replaceable.
 
-`theory.state_space` computes it in floats. A check runs it with the laws as stated, and with altered ones.
+`formulas.state_space` computes it in floats. A check runs it with the laws as stated, and with altered ones.
 """
 
 from collections.abc import Callable, Iterator

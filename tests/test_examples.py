@@ -10,7 +10,7 @@ import pytest
 import crossfeed
 
 FACE = ("array_archive", "atomic_write", "differences", "errors", "multihost", "random_keys", "reading", "toml_reader")
-PACKAGES = ("theory", "sim", "decide")
+PACKAGES = ("formulas", "theory", "sim", "decide")
 COMPLETE = ("theory", "sim", "decide", *FACE)
 
 

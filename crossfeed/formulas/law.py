@@ -25,7 +25,7 @@ class Law(NamedTuple):
     Example:
         >>> import jax.numpy as jnp
         >>> from crossfeed.theory import Weights, limit, symmetric_ecosystem
-        >>> law = limit(symmetric_ecosystem(2, xp.eye(3)), Weights(0.5, 0.5))
+        >>> law = limit(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5))
         >>> print(law.exists, f"{law.spectral_radius:.4f}")
         True 0.5000
     """
