@@ -84,7 +84,7 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
         reads = (alpha > RANK_TOLERANCE).astype(float)
         return reads * range_projector(published @ unknown @ published, _ROUNDING)
 
-    published = jnp.eye(ecosystem.dimension) - kernel_projector(pool)
+    published: Float[Array, "d d"] = jnp.eye(ecosystem.dimension) - kernel_projector(pool)
     lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private.gram)
     learned = jnp.where(publishing[:, None, None], published[None] - lost, 0).sum(0)
     rank = jnp.trace(range_projector(learned, _ROUNDING))

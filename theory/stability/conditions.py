@@ -85,6 +85,7 @@ class Reading(eqx.Module):
         return self.kept + (1 - self.kept) * self.model * bound
 
 
+@eqx.filter_jit  # so that a program with several bounds traces it once
 def reading(ecosystem: Ecosystem, workflow: Workflow) -> Reading:
     """Who reads whom, and whether the workflow is one that theorems cover."""
     readers = jnp.maximum(workflow.pool.read(ecosystem) @ workflow.pool.write(ecosystem), 0)
@@ -122,6 +123,7 @@ class Knowledge(eqx.Module):
     penalty: Scalar
 
 
+@eqx.filter_jit  # so that a program with several bounds traces it once
 def knowledge(ecosystem: Ecosystem, weights: Weights, workflow: Workflow) -> Knowledge:
     """What entities really know, for weights that are constant over generations.
 

@@ -82,7 +82,9 @@ def knowledge_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
     """
     reads, known = reading(ecosystem, workflow), knowledge(ecosystem, weights, workflow)
     published = ecosystem.synthetic.gram
-    inverse = jax.vmap(_inverse_kappa)(known.real, known.kernel, published, known.synthetic_weight)
+    inverse: Float[Array, " entity"] = jax.vmap(_inverse_kappa)(
+        known.real, known.kernel, published, known.synthetic_weight
+    )
     heard = (reads.readers > 0).any(0)
     inverse = jnp.where(heard, inverse, 0.0)
     finite = jnp.isfinite(inverse).all()
@@ -106,6 +108,7 @@ def knowledge_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
     )
 
 
+@jax.jit  # so that a program that calls it often traces it once
 def sharp_knowledge_bound(
     kappa: Float[Array, " entity"], shares: Float[Array, " entity"], anchor: Float[Array, ""]
 ) -> Float[Array, ""]:
@@ -159,6 +162,7 @@ def sharp_knowledge_bound(
     return (terms.sum() + multiplier * (jnp.minimum(count, 1) - e.sum())) / (2 * (1 + anchor))
 
 
+@jax.jit  # so that a program that calls it often traces it once
 def _inverse_kappa(
     real: Float[Array, "d d"], kernel: Float[Array, "d d"], published: Float[Array, "d d"], weight: Float[Array, ""]
 ) -> Float[Array, ""]:
@@ -200,7 +204,9 @@ def _sharp(
     kernels = jax.vmap(lambda p, gram: kernel_of(p, none, gram, ecosystem.public.gram))(
         known.private_weight, ecosystem.private.gram
     )
-    privately = jax.vmap(_inverse_kappa)(own, kernels, ecosystem.synthetic.gram, known.synthetic_weight)
+    privately: Float[Array, " entity"] = jax.vmap(_inverse_kappa)(
+        own, kernels, ecosystem.synthetic.gram, known.synthetic_weight
+    )
     kappa = jnp.where(privately > 0, 1 / jnp.where(privately > 0, privately, 1.0), jnp.inf)
     apart = sharp_knowledge_bound(kappa, reads.shares, anchor_of(beside_common(ecosystem, reads, known)))
     return jnp.minimum(together, apart)

@@ -1,5 +1,6 @@
 """Coordinates in which the pool is the identity: H is similar to Σ_j A_j T_j with Σ_j A_j = I (`docs/theory.md`, section 3)."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -43,6 +44,7 @@ def weights_of_pool(ecosystem: Ecosystem, weights: Weights, workflow: Workflow) 
     return (alpha * pools)[:, None, None] * whiten(seen, gain)
 
 
+@eqx.filter_jit  # so that a program with several bounds traces it once
 def beside_common(ecosystem: Ecosystem, reads: Reading, known: Knowledge) -> Float[Array, "entity d d"]:
     """B_j = (S̲ + C)^{-1/2} w_jS_j (S̲ + C)^{-1/2}, up to a rotation, with C the part of what all know that is the same for all.
 
