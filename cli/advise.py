@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .arguments import EcosystemFile, EntityWeights, WorkflowFile, load_workflow, parse_weights
 from .folder import make_folder
+from .look import FolderLookOptions
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class AdviseCommand:
     """β in [0, 1] in use, weight of private against public data: one value for all entities, or one per entity."""
     workflow: WorkflowFile = None
     """TOML file with the tables [estimator], [pool] and [memory]: how entities train, what they read and what they remember."""
+    look: FolderLookOptions = field(default_factory=FolderLookOptions)
 
     def run(self) -> None:
         """Compute, write the page, and print what it says."""
@@ -35,6 +37,8 @@ class AdviseCommand:
         ecosystem = load_ecosystem(self.eco)
         weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
         workflow = load_workflow(self.workflow)
-        report = draw_advice(Request(make_folder(self.out)), ecosystem, weights, workflow, str(self.eco))
+        request = Request(make_folder(self.out))
+        with self.look.looking_in_folder(page=True):
+            report = draw_advice(request, ecosystem, weights, workflow, str(self.eco))
         print(report.says.replace(". ", ".\n"))
         print("\n".join(str(self.out / name) for name in report.files))

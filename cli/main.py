@@ -17,6 +17,7 @@ from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
 from .estimate import EstimateCommand
 from .explore import ExploreCommand
 from .extras import missing_extra
+from .figure import FigureCommand, FiguresCommand, ReproduceCommand
 from .interruption import leave_at_once
 from .jax_setup import missing_device, set_up_jax
 from .limit import LimitCommand
@@ -26,7 +27,6 @@ from .old_spellings import current_spelling
 from .parsing import parse
 from .plot import PlotCommand
 from .predict import PredictCommand
-from .reproduce import FiguresCommand, ReproduceCommand
 from .simulate import SimulateCommand
 from .stability import StabilityCommand
 from .sweep import SweepCompare, SweepRun, SweepStatus
@@ -70,6 +70,7 @@ LanguageModels = Annotated[
 Command = (
     Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
     | Annotated[FiguresCommand, tyro.conf.subcommand("figures")]
+    | Annotated[FigureCommand, tyro.conf.subcommand("figure")]
     | Annotated[LimitCommand, tyro.conf.subcommand("limit")]
     | Annotated[StabilityCommand, tyro.conf.subcommand("stability")]
     | Annotated[TrajectoryCommand, tyro.conf.subcommand("trajectory")]

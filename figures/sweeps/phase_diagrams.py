@@ -1,5 +1,8 @@
 """α-β phase diagrams of ρ(Q), efficiency, homogenization and transfer for many K, and the best weights against K."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,10 +12,10 @@ from matplotlib.figure import Figure
 
 from ...decide import MeanEfficiency, best_weights
 from ...theory import Dataset, Ecosystem
-from ..report import Report, Request, save
-from ..style import grid_of_axes, line, points, styled
+from ..report import Report, Request, save, save_table
+from ..settings import Dimension, Draws, Points, Seed, Within, check_rank
+from ..style import MARKERS, color, grid_of_axes, line, points, styled
 from ..sweep_plot import mean_over_draws, plot_sweep
-from .sizes import Sizes
 from .stores import swept
 
 _SPEC = """
@@ -22,24 +25,42 @@ seed = {seed}
 [ecosystem]
 draws = {draws}
 [axes]
-entities = [1, 2, 4, 10, 20, 50]
+entities = {entities}
+dimension = {dimension}
+rank = {rank}
 alpha = {{ from = 0.01, to = 0.99, points = {points} }}
 beta = {{ from = 0.01, to = 0.99, points = {points} }}
 """
-_SETTING = "private features of rank 5 in d = 15, S = S~, {} random ecosystems, {} × {} grid; exact limit"
 _ROUNDING = 1e-9
 
 
-def _data(request: Request, sizes: Sizes) -> tuple[xr.Dataset, str]:
+@dataclass(frozen=True)
+class Settings:
+    """Settings of these figures; phase_diagrams.toml says what they are and holds the shipped ones."""
+
+    seed: Seed
+    entities: Annotated[tuple[int, ...], Within(1, 200, longest=12)]
+    dimension: Dimension
+    rank: Dimension
+    draws: Draws
+    points: Points
+
+    def __post_init__(self) -> None:
+        check_rank(self.rank, self.dimension)
+
+
+def _data(request: Request, settings: Settings) -> tuple[xr.Dataset, str]:
     """The sweep, and its setting in words."""
-    draws, count = sizes.plane_draws, sizes.plane_points
-    data = swept(request, "phase_diagrams", _SPEC.format(seed=request.seed, draws=draws, points=count))
-    return data, _SETTING.format(draws, count, count)
+    data = swept(request, "phase_diagrams", _SPEC.format(**vars(settings) | {"entities": list(settings.entities)}))
+    return data, (
+        f"private features of rank {settings.rank} in d = {settings.dimension}, S = S~, {settings.draws} random ecosystems, "
+        f"{settings.points} × {settings.points} grid; exact limit"
+    )
 
 
-def draw(request: Request, sizes: Sizes, variable: str) -> Report:
+def draw(request: Request, settings: Settings, variable: str) -> Report:
     """Write heat maps of one variable for every K, averaged over random ecosystems."""
-    data, setting = _data(request, sizes)
+    data, setting = _data(request, settings)
     figure = plot_sweep(data, variable, {}, "alpha", "beta")
     mean = mean_over_draws(data[variable])
     report = Report(
@@ -71,24 +92,31 @@ def _extremes(mean: xr.DataArray, name: str) -> str:
     return f"{name[0].upper()}{name[1:]}: {'; '.join(parts)}."
 
 
-def draw_optimum(request: Request, sizes: Sizes) -> Report:
+def draw_optimum(request: Request, settings: Settings) -> Report:
     """Write the best α, the best β and the efficiency there against K: random ecosystems, and the symmetric closed form."""
-    data, setting = _data(request, sizes)
+    data, setting = _data(request, settings)
     found = _optima(data)
     alpha, efficiency = (found[name].mean("draw") for name in ("alpha", "efficiency"))
-    first, last = (float(alpha.sel(entities=k)) for k in (2, 50))
-    most, least = (float(efficiency.sel(entities=k)) for k in (2, 50))
+    several = [count for count in settings.entities if count > 1] or settings.entities  # a lone model's best α is 0
+    few, many = min(several), max(several)
+    first, last = (float(alpha.sel(entities=k)) for k in (few, many))
+    most, least = (float(efficiency.sel(entities=k)) for k in (few, many))
+    why = ": the more entities share the pool, the less of what all real data allows does each reach" * (most > least)
     report = Report(
         "optimum",
         "Best constant weights against K",
-        f"On average the best α is {first:.2f} at K = 2 and {last:.2f} at K = 50, where the relative efficiency is {most:.2f} and "
-        f"{least:.2f}: the more entities share the pool, the less of what all real data allows does each reach.",
+        f"On average the best α is {first:.2f} at K = {few} and {last:.2f} at K = {many}, where the relative efficiency is "
+        f"{most:.2f} and {least:.2f}{why}.",
         setting + "; bars: two standard errors over ecosystems; resolution: that of the grid.",
-        {"best_alpha_at_2": first, "best_alpha_at_50": last},
+        {f"best_alpha_at_{few}": first, f"best_alpha_at_{many}": last},
     )
     columns = {"entities": data.entities.values[:, None], "draw": data.draw.values}
     columns |= {name: values.transpose("entities", "draw").values for name, values in found.items()}
-    return save(request, report, _optimum_figure(found), columns)
+    fine = np.unique(np.geomspace(1, max(2, *settings.entities), 40).astype(int))
+    closed = dict(zip(found, symmetric_optima(fine).T, strict=True))
+    save_table(request.folder / "optimum_closed_form.csv", {"entities": fine, **closed})
+    report.files.append("optimum_closed_form.csv")
+    return save(request, report, _optimum_figure(found, fine, closed), columns)
 
 
 def _optima(data: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -98,22 +126,23 @@ def _optima(data: xr.Dataset) -> dict[str, xr.DataArray]:
     return {"alpha": best.alpha, "beta": best.beta, "efficiency": best}
 
 
-def _optimum_figure(found: dict[str, xr.DataArray]) -> Figure:
+def _optimum_figure(
+    found: dict[str, xr.DataArray], fine: Int[np.ndarray, " size"], closed: dict[str, Float[np.ndarray, " size"]]
+) -> Figure:
     """One panel per quantity: means over random ecosystems, and the closed form."""
     counts = found["efficiency"].entities.values
-    fine = np.unique(np.geomspace(1, 50, 40).astype(int))
-    closed = symmetric_optima(fine)
     labels = {"alpha": "best α", "beta": "best β", "efficiency": "relative efficiency there"}
     with styled():
         figure, (axes,) = grid_of_axes(1, 3, (9.5, 3))
-        for column, (panel, (name, values)) in enumerate(zip(axes, found.items(), strict=True)):
-            line(panel, 0, fine, closed[:, column], "all entities alike (closed form)")
+        for panel, (name, values) in zip(axes, found.items(), strict=True):
+            line(panel, 0, fine, closed[name], "all entities alike (closed form)")
             error = values.std("draw", ddof=1) / np.sqrt(values.sizes["draw"])
             points(panel, 1, counts, values.mean("draw"), error)
             panel.set(xlabel="number of entities K", ylabel=labels[name], xscale="log", ylim=(0, 1.02))
             panel.set_xticks(counts, [str(k) for k in counts])
             panel.minorticks_off()
-        axes[0].plot([], [], "s", color="#2f6fb0", markerfacecolor="white", label="random ecosystems, mean ± 2 SE")
+        label = "random ecosystems, mean ± 2 SE"
+        axes[0].plot([], [], MARKERS[1], color=color(1), markerfacecolor="white", label=label)
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 

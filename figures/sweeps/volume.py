@@ -1,12 +1,17 @@
 """Relative efficiency against the volume of synthetic data."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from crossfeed.errors import InvalidInput
+
 from ..report import Report, Request, save
+from ..settings import EntitySeries, Points, Within
 from ..style import grid_of_axes, line, styled
-from .sizes import Sizes
 from .stores import swept
 
 # One feature is enough: for any d and any common S, both errors of the ratio are tr(S⁻¹) times a number without d and S.
@@ -16,28 +21,59 @@ quantities = ["mean_relative_efficiency"]
 [ecosystem]
 family = "symmetric"
 [axes]
-entities = [2, 4, 10, 50]
+entities = {entities}
 dimension = 1
-volume = {{ from = 0.01, to = 1e6, points = {volumes}, scale = "log" }}
+volume = {{ from = {volume_from}, to = {volume_to}, points = {volumes}, scale = "log" }}
 beta = {{ from = 0.0, to = 1.0, points = {betas} }}
 alpha = {{ from = 1e-8, to = 0.999999, points = {alphas}, scale = "log" }}
 """
 
 
-def draw(request: Request, sizes: Sizes) -> Report:
+_NUMBERS = {4: "four"}
+_TOLD = 4  # K whose efficiency is told, or the nearest one
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the figure; volume.toml says what they are and holds the shipped ones."""
+
+    entities: EntitySeries
+    volume_from: Annotated[float, Within(1e-6, 1e12)]
+    volume_to: Annotated[float, Within(1e-6, 1e12)]
+    volumes: Points
+    betas: Points
+    alphas: Points
+
+    def __post_init__(self) -> None:
+        if self.volume_from >= self.volume_to:
+            raise InvalidInput(f"volume_from is {self.volume_from:g}, but must be below volume_to, {self.volume_to:g}")
+
+
+def draw(request: Request, settings: Settings) -> Report:
     """Write the best efficiency over α and β against the volume c."""
-    spec = _SPEC.format(volumes=sizes.volumes, betas=sizes.volume_betas, alphas=sizes.volume_alphas)
-    data = swept(request, "volume", spec)
+    data = swept(request, "volume", _SPEC.format(**vars(settings) | {"entities": list(settings.entities)}))
     best = data.mean_relative_efficiency.max(("alpha", "beta"))
-    four = best.sel(entities=4)
-    plain, most = float(four.sel(volume=1, method="nearest")), float(four.isel(volume=-1))
+    count = min(settings.entities, key=lambda entities: abs(entities - _TOLD))
+    told = best.sel(entities=count)
+    plain, most = float(told.sel(volume=1, method="nearest")), float(told.isel(volume=-1))
+    who = _NUMBERS.get(count, str(count))
+    times = "a million" if settings.volume_to == 1e6 else f"{settings.volume_to:g}"
+    if request.changed:
+        says = (
+            f"{who.capitalize()} models reach a relative efficiency of {plain:.2f} at best at the volume nearest to 1, "
+            f"and {most:.3f} at {settings.volume_to:g}."
+        )
+    else:
+        says = (
+            f"With as much synthetic as real data, {who} models reach a relative efficiency of {plain:.2f} at best; with {times} "
+            f"times as much they reach {most:.3f}, as good as one estimator that sees all private rows, although no row is shared."
+        )
     report = Report(
         "volume",
         "Efficiency against the volume of synthetic data",
-        f"With as much synthetic as real data, four models reach a relative efficiency of {plain:.2f} at best; with a million "
-        f"times as much they reach {most:.3f}, as good as one estimator that sees all private rows, although no row is shared.",
+        says,
         "All entities alike (S = S~ = S_*), any d, published data scaled by c; best over the grid of α and β; exact limit.",
-        {"efficiency_at_1": plain, "efficiency_at_1e6": most},
+        {"efficiency_at_1": plain, f"efficiency_at_{settings.volume_to:g}": most},
     )
     columns = {
         "entities": data.entities.values[:, None],
