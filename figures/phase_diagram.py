@@ -96,7 +96,7 @@ def _figure(found: Plane) -> Figure:
             alpha, beta, "*", color="white", markersize=11, markeredgecolor="black", label="best constant weights"
         )
         axes[1].plot(0.5, 0.5, "o", color="white", markersize=6, markeredgecolor="black", label="α = β = 0.5")
-        figure.legend(loc="outside lower right", ncols=2)
+        figure.legend(loc="outside upper right", ncols=2)
         for panel in axes:
             panel.set(
                 xlabel="α, weight of synthetic data", ylabel="β, weight of private data", xlim=(0, 1), ylim=(0, 1)

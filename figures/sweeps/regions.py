@@ -111,7 +111,7 @@ def _figure(worst: xr.DataArray, promised: dict[str, xr.DataArray]) -> Figure:
     beta, mixing, highest = worst.beta.values, worst.mixing.values, float(worst.max())
     count = worst.sizes["misalignment"]
     with styled():
-        figure, (axes,) = grid_of_axes(1, count, (max(3.2 * count + 0.9, 5), 3.8), sharey=True)
+        figure, (axes,) = grid_of_axes(1, count, (max(3.2 * count + 0.9, 7.5), 3.8), sharey=True)
         for panel, misalignment in zip(axes, worst.misalignment.values, strict=True):
             at = {"misalignment": misalignment}
             heat_map(panel, beta, mixing, worst.sel(at), [0.8, 0.9, 1 + 1e-9, 1.05], vmin=_LOWEST, vmax=highest)

@@ -10,6 +10,8 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.errors import InvalidInput
+
 from ...sim import sharded_grid
 from ...theory import Dataset, Ecosystem, Weights, baselines, limit, mean_error, mse, symmetric, worst_case
 from ..report import Report, Request, save
@@ -35,6 +37,13 @@ class Settings:
     alpha_points: Points
     strength: Positive
     public_sizes: Annotated[tuple[float, ...], Within(1e-6, 1e6, longest=50)]
+
+    def __post_init__(self) -> None:
+        for name, counts in (("entities", (self.entities,)), ("sizes", self.sizes)):
+            if odd := [count for count in counts if count % 2]:
+                raise InvalidInput(
+                    f"{name} holds {odd[0]}, but must be even, since half of the entities have the opposite truth"
+                )
 
     @property
     def room(self) -> int:
