@@ -1,7 +1,8 @@
 """Run benchmarks: `python benchmarks/run.py [NAME…]`. Results go to results/benchmarks.
 
 Without a name, run all benchmarks of the exact theory and its simulation. `training_step` and `language_generation`
-are benchmarks of language models; the latter needs the dependency group `parity`. `accelerator` is for GPUs.
+are benchmarks of language models; the latter needs the dependency group `parity`. `accelerator` is for GPUs, and
+`compiled_loops` needs the dependency group `bench`.
 """
 
 import argparse
@@ -18,9 +19,10 @@ NAMES = [
     "linear_in_entities",
     "moment_simulator",
     "sweep_grid",
+    "fine_diagrams",
     "lemma1_trials",
 ]
-OPTIONAL = ["accelerator"]
+OPTIONAL = ["accelerator", "compiled_loops"]
 LANGUAGE = ["training_step", "language_generation"]
 
 

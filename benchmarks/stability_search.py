@@ -31,14 +31,13 @@ _KAPPA, _PUBLIC = 0.05, 0.1  # of the ascents
 
 
 def _grams(key: PRNGKeyArray, count: int, size: int) -> Float[Array, "entity d d"]:
-    """Random Gram matrices of any rank and of sizes over six orders of magnitude."""
+    """Random Gram matrices of any rank, of sizes over six orders of magnitude: over more, float64 cannot decide all ranks."""
     rows, scale, rank = jax.random.split(key, 3)
     features = jax.random.normal(rows, (count, size, size), dtype=float)
     used = jnp.arange(size)[None] < jax.random.randint(rank, (count, 1), 1, size + 1)
-    features = (
-        features * used.astype(float)[..., None] * jnp.exp(3 * jax.random.normal(scale, (count, 1, 1), dtype=float))
-    )
-    return features.mT @ features
+    features = features * used.astype(float)[..., None]
+    sizes = 10 ** jax.random.uniform(scale, (count, 1, 1), minval=-3, maxval=3, dtype=float)
+    return sizes * (features.mT @ features)
 
 
 def _random(key: PRNGKeyArray, count: int, size: int) -> tuple[Ecosystem, Weights, Float[Array, "entity entity"]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .arguments import EcosystemFile, EntityWeights, WorkflowFile, load_workflow, parse_weights
-from .folder import make_folder
+from .arguments import EcosystemFile, EntityWeights, WorkflowFile
+from .folder import output_folder
+from .inputs import load_workflow, parse_weights
 from .look import FolderLookOptions
 
 
@@ -32,13 +33,12 @@ class AdviseCommand:
         """Compute, write the page, and print what it says."""
         from ..figures.advice import draw_advice
         from ..figures.report import Request
-        from ..theory import load_ecosystem
+        from ..theory import Weights, load_ecosystem
 
         ecosystem = load_ecosystem(self.eco)
-        weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
+        weights = Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities))
         workflow = load_workflow(self.workflow)
-        request = Request(make_folder(self.out))
-        with self.look.looking_in_folder(page=True):
-            report = draw_advice(request, ecosystem, weights, workflow, str(self.eco))
+        with self.look.looking_in_folder(page=True), output_folder(self.out) as folder:
+            report = draw_advice(Request(folder), ecosystem, weights, workflow, str(self.eco))
         print(report.says.replace(". ", ".\n"))
         print("\n".join(str(self.out / name) for name in report.files))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from .arguments import EcosystemFile, checked_count, checked_seed
+from .arguments import EcosystemFile
+from .inputs import checked_count, checked_seed
 
 if TYPE_CHECKING:
     from ..theory import Ecosystem

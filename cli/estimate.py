@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from .arguments import EcosystemFile, WorkflowFile, load_workflow
+from .arguments import EcosystemFile, WorkflowFile
+from .inputs import load_workflow
 from .output import print_json, print_notes, print_table
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from .arguments import checked_seed
-from .folder import make_folder
+from .folder import output_folder
+from .inputs import checked_seed
 from .look import FolderLookOptions
 
 if TYPE_CHECKING:
@@ -71,10 +71,8 @@ class FigureCommand:
             return
         out = self.out or Path("results", self.name)
         changes = _changes(self.spec, self.changes)
-        with self.look.looking_in_folder():
-            drawn = draw_all({self.name: FIGURES[self.name]}, out, self.quick, changes)
-            make_folder(out)  # after the settings have been checked
-            report = next(drawn).report
+        with self.look.looking_in_folder(), output_folder(out) as folder:
+            report = next(draw_all({self.name: FIGURES[self.name]}, folder, self.quick, changes)).report
         print(report.says)
         print(report.setting)
         print("\n".join(str(out / name) for name in report.files))
@@ -100,8 +98,8 @@ class ReproduceCommand:
 
         changes = _changes(None, self.changes, self.seed)
         titles = [drawing.title for drawing in STAGES.values()]
-        with self.look.looking_in_folder(page=True):
-            _make(titles, reproduce(self.out, self.quick, changes), self.out)
+        with self.look.looking_in_folder(page=True), output_folder(self.out) as folder:
+            _make(titles, reproduce(folder, self.quick, changes), folder)
 
 
 @dataclass(frozen=True)
@@ -124,8 +122,8 @@ class FiguresCommand:
 
         changes = _changes(None, self.changes, self.seed)
         titles = [drawing.title for drawing in GALLERY.values()]
-        with self.look.looking_in_folder(page=True):
-            _make(titles, draw_gallery(self.out, self.quick, changes), self.out)
+        with self.look.looking_in_folder(page=True), output_folder(self.out) as folder:
+            _make(titles, draw_gallery(folder, self.quick, changes), folder)
 
 
 def _changes(spec: Path | None, words: list[str], seed: int | None = None) -> list[Changes]:
@@ -137,10 +135,9 @@ def _changes(spec: Path | None, words: list[str], seed: int | None = None) -> li
 
 
 def _make(titles: list[str], figures: Iterable[Drawn], out: Path) -> None:
-    """Make the figures one by one, and print the conclusion of each; their settings have been checked."""
+    """Make the figures one by one, and print the conclusion of each."""
     from .progress import progress_bar
 
-    make_folder(out)
     with progress_bar() as progress:
         task = progress.add_task(titles[0], total=len(titles))
         for done, one in enumerate(figures, 1):

@@ -1,11 +1,16 @@
 """Output folders."""
 
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
 
-def make_folder(path: Path) -> Path:
-    """Create the folder if it is missing, and check that files can be written to it.
+@contextmanager
+def output_folder(path: Path) -> Generator[Path]:
+    """Context manager that creates the folder if it is missing, and checks that files can be written to it.
+
+    When the block raises, folders that were created and are still empty are removed.
 
     Raises:
         InvalidInput: it cannot be created or written.
@@ -13,10 +18,17 @@ def make_folder(path: Path) -> Path:
     from crossfeed.atomic_write import why_unwritable
     from crossfeed.errors import InvalidInput
 
+    created = [place for place in (path, *path.parents) if not place.exists()]
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise InvalidInput(f"cannot write to the folder {path}: {why_unwritable(path, error)}") from error
-    return path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=path):
+                pass
+        except OSError as error:
+            raise InvalidInput(f"cannot write to the folder {path}: {why_unwritable(path, error)}") from error
+        yield path
+    except BaseException:
+        with suppress(OSError):  # one that is not empty stays, and so do those above it
+            for place in created:
+                place.rmdir()
+        raise

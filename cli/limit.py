@@ -1,20 +1,9 @@
 """`crossfeed limit`: exact errors in the limit."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from .arguments import EcosystemFile, EntityWeights, WorkflowFile, blaming, load_workflow, parse_weights
-from .output import print_json, print_notes, print_table, shown
-
-if TYPE_CHECKING:
-    import numpy as np
-    from jax import Array
-
-    from ..theory import RESULTS, Ecosystem, Weights, Workflow
+from .arguments import EcosystemFile, EntityWeights, WorkflowFile
+from .exact import print_limit
 
 
 @dataclass(frozen=True)
@@ -38,60 +27,4 @@ class LimitCommand:
 
     def run(self) -> None:
         """Compute the errors and print them."""
-        import equinox as eqx
-        import numpy as np
-
-        from ..theory import homogenization, limit, load_ecosystem, mse, mspe, reason, relative_efficiency
-
-        ecosystem = load_ecosystem(self.eco)
-        weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
-        workflow = load_workflow(self.workflow)
-
-        @eqx.filter_jit
-        def measure(
-            ecosystem: Ecosystem, weights: Weights, workflow: Workflow
-        ) -> tuple[dict[str, Array | None], RESULTS]:
-            law = limit(ecosystem, weights, workflow, throw=False)
-            return {
-                "spectral_radius": law.spectral_radius,
-                "converged": law.exists,
-                "mse": mse(law),
-                "mspe": mspe(law),
-                "relative_efficiency": relative_efficiency(law),
-                "homogenization": homogenization(law),
-            }, reason(law)
-
-        with blaming(self.workflow):
-            found, why = measure(ecosystem, weights, workflow)
-        result = {name: np.asarray(value) for name, value in found.items()}
-        notes = _notes(why, result, self.eco)
-        if self.json:
-            print_json(result | ({"notes": notes} if notes else {}))
-            return
-        radius, correlation = result["spectral_radius"], result["homogenization"]
-        print_table(
-            f"limit: spectral radius {shown(radius)}, homogenization {shown(correlation)}",
-            ["entity", "MSE", "efficiency", *(f"MSPE task {m + 1}" for m in range(ecosystem.entities))],
-            (
-                (k + 1, result["mse"][k], result["relative_efficiency"][k], *result["mspe"][k])
-                for k in range(ecosystem.entities)
-            ),
-        )
-        print_notes(notes)
-
-
-def _notes(why: RESULTS, result: Mapping[str, np.ndarray], path: Path) -> list[str]:
-    """Reason why numbers are missing, if any are."""
-    import numpy as np
-
-    from ..theory import RESULTS
-
-    if why == RESULTS.successful:
-        return []
-    if why == RESULTS.no_limit:
-        radius = result["spectral_radius"]
-        return [f"there is no limit: the spectral radius is {radius:.12g}, and a limit needs a value below 1"]
-    if why == RESULTS.depends_on_truth:
-        entity = np.flatnonzero(np.isnan(result["mse"]))[0] + 1
-        return [f"the limit of entity {entity} is biased, so its error depends on theta, which {path} does not hold"]
-    return [RESULTS[why]]
+        print_limit(self.eco, self.alpha, self.beta, self.workflow, self.json)

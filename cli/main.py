@@ -4,107 +4,31 @@ import io
 import os
 import signal
 import sys
-from typing import Annotated, Any, NoReturn
-
-import tyro
+from typing import Any, NoReturn
 
 from crossfeed import __version__
 from crossfeed.errors import CrossfeedError, one_line
 
-from .advise import AdviseCommand
-from .baseline import BaselineCommand, mark_options
-from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
-from .estimate import EstimateCommand
-from .explore import ExploreCommand
 from .extras import missing_extra
-from .figure import FigureCommand, FiguresCommand, ReproduceCommand
 from .interruption import leave_at_once
 from .jax_setup import missing_device, set_up_jax
-from .limit import LimitCommand
-from .lm import LmEvaluate, LmFigure, LmGenerate, LmRun, LmTable
-from .measure import MeasureCommand
-from .old_spellings import current_spelling
-from .parsing import parse
-from .plot import PlotCommand
-from .predict import PredictCommand
-from .simulate import SimulateCommand
-from .stability import StabilityCommand
-from .sweep import SweepCompare, SweepRun, SweepStatus
-from .trajectory import TrajectoryCommand
-from .verify import VerifyLedger
-from .verify_lemma1 import VerifyLemma1
-
-Ecosystem = Annotated[
-    Annotated[RandomEcosystem, tyro.conf.subcommand("random")]
-    | Annotated[DatasetEcosystem, tyro.conf.subcommand("dataset")]
-    | Annotated[FileEcosystem, tyro.conf.subcommand("files")],
-    tyro.conf.subcommand(
-        "ecosystem", description="Make an ecosystem file: random, from a real data set, or from files."
-    ),
-]
-Sweep = Annotated[
-    Annotated[SweepRun, tyro.conf.subcommand("run")]
-    | Annotated[SweepStatus, tyro.conf.subcommand("status")]
-    | Annotated[SweepCompare, tyro.conf.subcommand("compare")],
-    tyro.conf.subcommand(
-        "sweep", description="Sweep grids of weights and ecosystems: run a sweep, show its progress, or compare two."
-    ),
-]
-Verify = Annotated[
-    Annotated[VerifyLedger, tyro.conf.subcommand("ledger")] | Annotated[VerifyLemma1, tyro.conf.subcommand("lemma1")],
-    tyro.conf.subcommand(
-        "verify", description="Decide the claims of the ledger by running code, or test Lemma 1 on random ecosystems."
-    ),
-]
-LanguageModels = Annotated[
-    Annotated[LmRun, tyro.conf.subcommand("run")]
-    | Annotated[LmEvaluate, tyro.conf.subcommand("evaluate")]
-    | Annotated[LmGenerate, tyro.conf.subcommand("generate")]
-    | Annotated[LmTable, tyro.conf.subcommand("table")]
-    | Annotated[LmFigure, tyro.conf.subcommand("figure")],
-    tyro.conf.subcommand(
-        "lm",
-        description="Language models that train on each other's text: run studies, use the models, show the results.",
-    ),
-]
-Command = (
-    Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
-    | Annotated[FiguresCommand, tyro.conf.subcommand("figures")]
-    | Annotated[FigureCommand, tyro.conf.subcommand("figure")]
-    | Annotated[LimitCommand, tyro.conf.subcommand("limit")]
-    | Annotated[StabilityCommand, tyro.conf.subcommand("stability")]
-    | Annotated[TrajectoryCommand, tyro.conf.subcommand("trajectory")]
-    | Annotated[SimulateCommand, tyro.conf.subcommand("simulate")]
-    | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
-    | Annotated[BaselineCommand, tyro.conf.subcommand("baseline")]
-    | Sweep
-    | Annotated[PlotCommand, tyro.conf.subcommand("plot")]
-    | Annotated[ExploreCommand, tyro.conf.subcommand("explore")]
-    | Annotated[AdviseCommand, tyro.conf.subcommand("advise")]
-    | Annotated[EstimateCommand, tyro.conf.subcommand("estimate")]
-    | Annotated[MeasureCommand, tyro.conf.subcommand("measure")]
-    | Verify
-    | Ecosystem
-    | LanguageModels
-)
-
-_DESCRIPTION = (
-    "What happens when generative models train recursively on each other's outputs: exact results for linear models, "
-    "simulations, and language models. --version prints the version."
-)
+from .quick import quick_command
 
 
 def main() -> None:
     """Run the command line, and exit with 2 on bad input."""
     _make_streams_safe()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: matrices are small
     command = None
     try:
         try:
             if sys.argv[1:] == ["--version"]:
                 print(f"crossfeed {__version__}")
                 return
-            command = _command()
-            command.run()
+            if (run := quick_command(sys.argv[1:])) is None:
+                command = _command()
+                run = command.run
+            run()
         finally:
             sys.stdout.flush()  # also of help, which ends the process: Python's own flush would fail without a sentence
     except CrossfeedError as error:
@@ -140,22 +64,16 @@ def _make_streams_safe() -> None:
 
 
 def _command() -> Any:
-    """The command that the arguments ask for, after JAX has been set up for it."""
+    """The command that the arguments ask for, after JAX has been set up if it needs that."""
     handler = signal.getsignal(signal.SIGINT)
     if handler is not signal.SIG_IGN:
         leave_at_once(lambda: False)  # during imports an exception would end in a traceback, or be swallowed
     try:
-        command = parse(
-            Command,
-            mark_options(current_spelling(sys.argv[1:])),
-            "crossfeed",
-            _DESCRIPTION,
-            (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-        )
-        set_up_jax(
-            small_matrices=not isinstance(command, LmRun | LmEvaluate | LmGenerate),
-            run_once=isinstance(command, LimitCommand | TrajectoryCommand),
-        )
+        from .commands import read_command, starts_without_jax, works_on_small_matrices
+
+        command = read_command(sys.argv[1:])
+        if not starts_without_jax(command):
+            set_up_jax(small_matrices=works_on_small_matrices(command))
     finally:
         signal.signal(signal.SIGINT, handler)
     return command

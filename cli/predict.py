@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .arguments import EcosystemFile
-from .folder import make_folder
+from .folder import output_folder
 from .look import FolderLookOptions
 
 
@@ -32,9 +32,8 @@ class PredictCommand:
 
         ecosystem = load_ecosystem(self.eco)
         points = read_settings(Settings, self.quick).points
-        request = Request(make_folder(self.out))
-        with self.look.looking_in_folder():
-            report = draw_ecosystem(request, ecosystem, "predicted_error", str(self.eco), points)
+        with self.look.looking_in_folder(), output_folder(self.out) as folder:
+            report = draw_ecosystem(Request(folder), ecosystem, "predicted_error", str(self.eco), points)
         print(report.says)
         print(report.setting)
         print("\n".join(str(self.out / name) for name in report.files))

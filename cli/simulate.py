@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .arguments import (
+from .arguments import EcosystemFile, EntityWeights, WorkflowFile
+from .inputs import (
     MOST_GENERATIONS,
     MOST_REPLICATES,
-    EcosystemFile,
-    EntityWeights,
-    WorkflowFile,
     blaming,
     checked_count,
     checked_seed,
@@ -51,13 +49,13 @@ class SimulateCommand:
 
     def run(self) -> None:
         """Simulate, with progress on stderr, and print the errors."""
-        from ..theory import load_ecosystem
+        from ..theory import Weights, load_ecosystem
 
         checked_count("generations", self.generations, MOST_GENERATIONS, 0)
         checked_count("replicates", self.replicates, MOST_REPLICATES, 2)  # one has no standard error
         checked_seed(self.seed)
         ecosystem = load_ecosystem(self.eco)
-        result = self._errors(ecosystem, parse_weights(self.alpha, self.beta, ecosystem.entities))
+        result = self._errors(ecosystem, Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities)))
         notes = biased_notes(result["mse"], self.eco)
         if self.json:
             print_json({"replicates": self.replicates, **result} | ({"notes": notes} if notes else {}))

@@ -1,26 +1,9 @@
 """`crossfeed trajectory`: exact errors generation by generation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .arguments import (
-    MOST_GENERATIONS,
-    EcosystemFile,
-    EntityWeights,
-    WorkflowFile,
-    blaming,
-    checked_count,
-    load_workflow,
-    parse_weights,
-)
-from .output import biased_notes, print_errors, print_json, print_notes
-
-if TYPE_CHECKING:
-    from jax import Array
-
-    from ..theory import Law
+from .arguments import EcosystemFile, EntityWeights, WorkflowFile
+from .exact import print_trajectory
 
 
 @dataclass(frozen=True)
@@ -45,31 +28,4 @@ class TrajectoryCommand:
 
     def run(self) -> None:
         """Compute the errors and print them."""
-        import equinox as eqx
-        import jax.numpy as jnp
-        import numpy as np
-
-        from ..theory import bias, bias_map_norm, load_ecosystem, mse, mspe, trajectory
-
-        generations = checked_count("generations", self.generations, MOST_GENERATIONS, 0)
-        ecosystem = load_ecosystem(self.eco)
-        weights = parse_weights(self.alpha, self.beta, ecosystem.entities)
-
-        def measure(law: Law) -> dict[str, Array]:
-            return {
-                "mse": mse(law),
-                "mspe": mspe(law),
-                "bias_norm": jnp.linalg.norm(bias(law), axis=-1),
-                "bias_map_norm": bias_map_norm(law),
-            }
-
-        workflow = load_workflow(self.workflow)
-        with blaming(self.workflow):
-            found = eqx.filter_jit(trajectory)(ecosystem, weights, generations, measure, workflow)
-        result = {name: np.asarray(value) for name, value in found.items()}
-        notes = biased_notes(result["mse"], self.eco)
-        if self.json:
-            print_json(result | ({"notes": notes} if notes else {}))
-            return
-        print_errors("exact", result["mse"], result["mspe"])
-        print_notes(notes)
+        print_trajectory(self.eco, self.alpha, self.beta, self.generations, self.workflow, self.json)

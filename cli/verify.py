@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from .folder import make_folder
+from .folder import output_folder
 from .output import print_json
 
 if TYPE_CHECKING:
@@ -59,14 +60,14 @@ class VerifyLedger:
             return
         whole = not self.claims and not self.quick
         out = self.out or (_RESULTS if whole else None)
-        folder = make_folder(out) if out else None
-        outcomes = _decide(statements, formal=not self.quick)
-        if self.json:
-            print_json(content(outcomes))
-        else:
-            _print_outcomes(outcomes, summary(outcomes))
-        for path in write_ledger(folder, outcomes) if folder else []:
-            print(path, file=sys.stderr)
+        with output_folder(out) if out else nullcontext() as folder:
+            outcomes = _decide(statements, formal=not self.quick)
+            if self.json:
+                print_json(content(outcomes))
+            else:
+                _print_outcomes(outcomes, summary(outcomes))
+            for path in write_ledger(folder, outcomes) if folder else []:
+                print(path, file=sys.stderr)
         wrong = [outcome for outcome in outcomes if outcome.complaint]
         for outcome in wrong:
             print(f"crossfeed: {outcome.statement.id} {outcome.complaint}", file=sys.stderr)

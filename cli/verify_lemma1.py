@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .arguments import checked_count, checked_seed
-from .folder import make_folder
+from .folder import output_folder
+from .inputs import checked_count, checked_seed
 from .look import FolderLookOptions
 from .output import print_json, print_table
 
@@ -47,11 +47,11 @@ class VerifyLemma1:
         checked_count("trials", self.trials, MOST_TRIALS, 1)
         checked_count("entities-max", self.entities_max, _MOST_ENTITIES, 1)
         checked_count("features-max", self.features_max, _MOST_FEATURES, 1)
-        request, seed = Request(make_folder(self.out)), checked_seed(self.seed)
-        with progress_bar() as progress, self.look.looking_in_folder():
+        seed = checked_seed(self.seed)
+        with self.look.looking_in_folder(), output_folder(self.out) as folder, progress_bar() as progress:
             task = progress.add_task("ecosystems", total=2 * self.trials)
             found = run_trials(
-                request,
+                Request(folder),
                 seed,
                 self.trials,
                 Sizes(1, self.entities_max, 1, self.features_max),

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from crossfeed.errors import DependsOnTheta, NoLimit
+from crossfeed.formulas.ecosystem import Dataset
 
-from ..theory import PAPER, Dataset, Ecosystem, Weights, Workflow, limit, mse
+from ..theory import PAPER, Ecosystem, Weights, Workflow, limit, mse
 from ..theory.ecosystem import check_all_present
 from .best_weights import Best, best_weights, can_merge, redesigned
 from .games import Equilibrium, equilibria

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
+from crossfeed.formulas.arrays import is_concrete
+from crossfeed.formulas.shapes import Scalar
 from crossfeed.random_keys import pinned_generator, seeded_key
 
 from ..theory import (
@@ -23,7 +25,6 @@ from ..theory import (
     mse,
     trajectory,
 )
-from ..theory.tracing import Scalar, is_concrete
 from .minimization import Minimum, minimize, spread_starts
 from .objectives import AbstractObjective, MeanError, Measure
 

@@ -10,11 +10,12 @@ import optimistix as optx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.ecosystem import check_finite
+from crossfeed.formulas.shapes import Scalar
 from crossfeed.random_keys import pinned_generator, seeded_key
 
 from ..theory import PAPER, Dataset, Ecosystem, Weights, Workflow, joint_law
-from ..theory.ecosystem import check_all_present, check_finite
-from ..theory.tracing import Scalar
+from ..theory.ecosystem import check_all_present
 from .likelihood import log_likelihood
 
 LEVEL = 0.9

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from crossfeed.errors import InvalidInput, NoLimit
+from crossfeed.formulas.arrays import is_concrete
+from crossfeed.formulas.linear_algebra import spectral_radius_of
 from crossfeed.random_keys import pinned_generator, seeded_key
 
 from ..theory import PAPER, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
 from ..theory.ecosystem import check_all_present
-from ..theory.linear_algebra import spectral_radius_of
-from ..theory.tracing import is_concrete
 from .best_weights import best_weights
 from .minimization import minimize, spread_starts
 from .objectives import AbstractObjective

@@ -5,10 +5,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..theory import RESULTS, Ecosystem, Law, Weights, Workflow
-from ..theory.estimators import Fit
-from ..theory.state_space import Exchange, exchange, fits_of_generations, nothing_published, transition
-from ..theory.tracing import Scalar
+from crossfeed.formulas.estimators import Fit
+from crossfeed.formulas.law import law_of_generation
+from crossfeed.formulas.shapes import Scalar
+from crossfeed.formulas.state_space import Exchange, exchange, nothing_published, transition
+
+from ..theory import Ecosystem, Weights, Workflow
+from ..theory.schedule import fits_of_generations
 
 _DIFFUSE = 100.0  # standard deviation of the prior of θ, in units of the size of the estimates
 
@@ -73,7 +76,7 @@ def _see(
     workflow: Workflow,
 ) -> tuple[Float[Array, ""], _Hidden]:
     """Log density of one generation's estimates given the earlier ones, and what is then known."""
-    law = Law(shared, fitted, nothing_published(workflow, shared), None, RESULTS.successful)
+    law = law_of_generation(shared, fitted, nothing_published(workflow, shared))
     entities, size = seen.shape
     own = jnp.einsum("kl,kab->kalb", jnp.eye(entities), law.from_own).reshape(entities, size, -1)
     truth = jnp.eye(size)[None] - fitted.unseen

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from crossfeed.formulas.shapes import Scalar
+
 from ..theory import Law, homogenization, mse, mspe, relative_efficiency
-from ..theory.tracing import Scalar
 
 _SHARPNESS = (30.0, 1e3, 1e5)
 

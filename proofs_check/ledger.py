@@ -34,6 +34,7 @@ class Statement:
         assumptions: conditions under which the claim is made.
         printed: the published form that fails, where the verdict is "false as printed".
         rests_on: ids of the claims that its proof uses.
+        implemented_by: full name of the public function of `theory` that computes what is claimed; empty if there is none.
         family: heading under which the claim is listed.
     """
 
@@ -45,6 +46,7 @@ class Statement:
     assumptions: str = ""
     printed: str = ""
     rests_on: tuple[str, ...] = ()
+    implemented_by: str = ""
 
 
 @dataclass(frozen=True)

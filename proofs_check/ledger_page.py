@@ -42,6 +42,9 @@ ecosystems drawn; its general proof is given in words, or by the claims that it 
 - *certified*: ball arithmetic with rigorous error bounds, which proves the statement for the stated ecosystems only.
 - *searched*: no proof; a search for counterexamples found none.
 
+Where a function of `crossfeed.theory` computes what a claim states, the claim names it, and a test evaluates both at random \
+rational points.
+
 """
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #111; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -93,6 +96,8 @@ def section(outcome: Outcome) -> str:
         lines.append(f"- **Wrong**: {_cell(outcome.complaint)}")
     if statement.rests_on:
         lines.append("- Rests on: " + ", ".join(f"[{id}](#{anchor(id)})" for id in statement.rests_on))
+    if statement.implemented_by:
+        lines.append(f"- Implemented by: `{statement.implemented_by}`")
     if check:
         if outcome.formal:
             lines.append(f"- Formal proof: {_cell(outcome.formal.place)}. {_cell(outcome.formal.says)}.")
@@ -148,6 +153,7 @@ def _entry(outcome: Outcome) -> dict[str, object]:
         "assumptions": statement.assumptions,
         "printed": statement.printed,
         "rests_on": list(statement.rests_on),
+        "implemented_by": statement.implemented_by,
         "recorded": statement.verdict,
         "verdict": outcome.verdict,
         "kind": outcome.kind,

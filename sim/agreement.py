@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import ndtri
 
+from crossfeed.formulas.measures import joint_covariance, mean_error
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..theory.consensus import trajectory
 from ..theory.ecosystem import Dataset, Ecosystem
-from ..theory.measures import joint_covariance, mean_error
 from ..theory.weights import Weights
-from ..theory.workflow import PAPER, Workflow
 from .monte_carlo import Simulation
 from .samplers import truths
 

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.ecosystem import check_shares
+from crossfeed.formulas.memories import Memory, Replace
 
-from ..theory.ecosystem import as_array, check_shares, equal_shares
-from ..theory.memories import AbstractMemory, Replace
+from ..theory.ecosystem import as_array, equal_shares
 from .sharding import sharded_vmap
 
 
@@ -46,7 +47,7 @@ def simulate_gaussian_fitting(
     replicates: int,
     entities: int = 1,
     shares: Float[Array, " entity"] | None = None,
-    memory: AbstractMemory | None = None,
+    memory: Memory | None = None,
     unbiased: bool = False,
 ) -> GaussianFits:
     """Monte Carlo of recursive Gaussian fitting from a standard normal truth.
@@ -105,7 +106,7 @@ def _replicates(
     shares: Float[Array, " entity"],
     samples: int,
     generations: int,
-    memory: AbstractMemory,
+    memory: Memory,
     unbiased: bool,
 ) -> tuple[Float[Array, "replicate generation entity"], Float[Array, "replicate generation entity"]]:
     """Fitted means and variances of every replicate; compiled once for all of one shape."""
@@ -117,7 +118,7 @@ def _replicate(
     shares: Float[Array, " entity"],
     samples: int,
     generations: int,
-    memory: AbstractMemory,
+    memory: Memory,
     unbiased: bool,
 ) -> tuple[Float[Array, "generation entity"], Float[Array, "generation entity"]]:
     """Fitted means and variances of one replicate, from the weights, sums and squares of all that is remembered."""

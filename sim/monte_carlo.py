@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.measures import biased
 
 from ..theory.consensus import trajectory
-from ..theory.measures import biased
 from ..theory.schedule import Schedule
 from ..theory.weights import Weights
 from .running_moments import RunningMoments, batch_moments, empty_like, merge_moment_stack, merge_moments

@@ -8,15 +8,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.arrays import is_concrete, is_zero
+from crossfeed.formulas.estimators import GradientSteps, Ridge
+from crossfeed.formulas.shapes import Scalar
+from crossfeed.formulas.workflow import PAPER, Workflow
 
 from ..theory.ecosystem import Ecosystem
-from ..theory.estimators import GradientSteps, Ridge
 from ..theory.features import Features, smallest_features
 from ..theory.linear_algebra import pseudo_inverse_of_rows
 from ..theory.schedule import Schedule, make_schedule
-from ..theory.tracing import Scalar, is_concrete, is_zero
 from ..theory.weights import Weights
-from ..theory.workflow import PAPER, Workflow
 from .samplers import Estimates, Sampler, normal, truths
 
 _SAME_GRAM = 1e-9  # relative: two ways to sum one Gram matrix differ by rounding only

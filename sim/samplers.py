@@ -12,13 +12,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from ..theory.ecosystem import Dataset, Ecosystem
-from ..theory.estimators import Fit
+from crossfeed.formulas.estimators import Fit
+from crossfeed.formulas.state_space import Exchange, exchange
+from crossfeed.formulas.workflow import PAPER, Workflow
+
+from ..theory.ecosystem import Ecosystem
 from ..theory.linear_algebra import factor
-from ..theory.schedule import Schedule
-from ..theory.state_space import Exchange, exchange, fits_of_generations
+from ..theory.schedule import Schedule, fits_of_generations
 from ..theory.weights import Weights
-from ..theory.workflow import PAPER, Workflow
 
 Estimates = Float[Array, "entity d replicate"]
 
@@ -165,15 +166,16 @@ def make_moment_sampler(ecosystem: Ecosystem, workflow: Workflow = PAPER) -> Mom
     """
     shared = exchange(ecosystem, workflow)
 
-    def root(data: Dataset) -> Float[Array, "d d"]:
-        return jnp.sqrt(data.noise_variance) * factor(data.gram)
+    def root(noise_variance: Float[Array, ""], gram: Float[Array, "d d"]) -> Float[Array, "d d"]:
+        return jnp.sqrt(noise_variance) * factor(gram)
 
+    private, public = ecosystem.private, ecosystem.public
     return MomentSampler(
         ecosystem,
         workflow,
         shared,
-        jax.vmap(root)(Dataset(ecosystem.private.gram, ecosystem.private.noise_variance)),
-        root(ecosystem.public),
+        jax.vmap(root)(private.noise_variance, private.gram),
+        root(public.noise_variance, public.gram),
         factor(shared.channel_noise),
     )
 

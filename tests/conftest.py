@@ -27,7 +27,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 install_import_hook(
-    ["crossfeed.theory", "crossfeed.sim", "crossfeed.decide", "crossfeed.proofs_check"], "beartype.beartype"
+    ["crossfeed.formulas", "crossfeed.theory", "crossfeed.sim", "crossfeed.decide", "crossfeed.proofs_check"],
+    "beartype.beartype",
 )
 
 settings.register_profile(

@@ -1,23 +1,13 @@
 """Files of ecosystems: `.npz` archives whose arrays have the names of the attributes of `Ecosystem`."""
 
 import os
-from collections.abc import Iterable, Mapping
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from crossfeed.array_archive import Header, read_arrays
 from crossfeed.atomic_write import atomic_write
-from crossfeed.errors import InvalidInput, naming
+from crossfeed.formulas.ecosystem_file import read_ecosystem
 
-from .ecosystem import Dataset, Ecosystem, check_finite, check_noise_variance
-
-_GRAMS = ("private", "public", "synthetic")
-_NOISE = ("private_noise", "public_noise", "synthetic_noise")
-_TRUTHS = ("private_theta", "public_theta")
-_FOR_ALL = ("noise_variance", "theta")
-_KNOWN = (*_GRAMS, "shares", *_FOR_ALL, *_NOISE, *_TRUTHS)
+from .ecosystem import Dataset, Ecosystem
 
 
 def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
@@ -43,34 +33,7 @@ def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
         >>> ecosystem.entities, ecosystem.dimension
         (2, 3)
     """
-    fields = read_arrays(Path(path), partial(_check_headers, path))
-    try:
-        _check_attributes(fields)
-        return _ecosystem(fields)
-    except InvalidInput as error:
-        raise InvalidInput(f"{path}: {error}") from error
-
-
-def _check_attributes(fields: dict[str, np.ndarray]) -> None:
-    """Refuse noise variances and truths by the names they have in the file."""
-    for name in (*_FOR_ALL, *_NOISE, *_TRUTHS):
-        if name in fields:
-            (check_finite if name.endswith("theta") else check_noise_variance)(name, fields[name])
-
-
-def _ecosystem(fields: dict[str, np.ndarray]) -> Ecosystem:
-    def dataset(name: str) -> Dataset:
-        noise = fields.get(f"{name}_noise", fields.get("noise_variance", np.array(1.0)))
-        truth = fields.get(f"{name}_theta", fields.get("theta"))
-        with naming(name):
-            return Dataset(fields[name], noise, None if name == "synthetic" else truth)
-
-    return Ecosystem(
-        private=dataset("private"),
-        public=dataset("public"),
-        synthetic=dataset("synthetic"),
-        shares=fields.get("shares"),
-    )
+    return read_ecosystem(path, Ecosystem, Dataset)
 
 
 def save_ecosystem(ecosystem: Ecosystem, path: str | os.PathLike[str]) -> None:
@@ -119,43 +82,3 @@ def _one_for_all(name: str, values: dict[str, np.ndarray]) -> dict[str, np.ndarr
     one = values[next(key for key in values if key.startswith("public"))]
     same = all((value == one).all() for value in values.values())
     return {name: one} if same else values
-
-
-def _check_headers(path: str | os.PathLike[str], headers: Mapping[str, Header]) -> None:
-    """Refuse names and shapes that no ecosystem can have."""
-    for name in _GRAMS:
-        if name not in headers:
-            raise InvalidInput(f"{path} has no key '{name}': it holds {_listing(headers)}")
-    for name in headers:
-        if name not in _KNOWN:
-            raise InvalidInput(f"{path} has an unknown key '{name}': an ecosystem holds {_listing(_KNOWN)}")
-    for one, others in ((_FOR_ALL[0], _NOISE), (_FOR_ALL[1], _TRUTHS)):
-        if one in headers and (both := [name for name in others if name in headers]):
-            raise InvalidInput(f"{path} has the keys '{one}' and '{both[0]}': '{one}' is that of all data")
-    for several in (_NOISE, _TRUTHS):
-        given = [name for name in several if name in headers]
-        if given and (missing := [name for name in several if name not in headers]):
-            raise InvalidInput(f"{path} has the key '{given[0]}', so it needs {_listing(missing)} too")
-    shape = headers["private"].shape
-    if len(shape) != 3 or shape[1] != shape[2] or 0 in shape:
-        raise InvalidInput(f"{path}: private must have shape (K, d, d) with K ≥ 1 and d ≥ 1, but has shape {shape}")
-    stack, size = shape[:1], shape[1:2]
-    wanted = {
-        "private": shape,
-        "public": shape[1:],
-        "synthetic": shape,
-        "shares": stack,
-        "theta": size,
-        "noise_variance": (),
-    }
-    wanted |= {"private_noise": stack, "public_noise": (), "synthetic_noise": stack}
-    wanted |= {"private_theta": stack + size, "public_theta": size}
-    for name, header in headers.items():
-        if header.shape != wanted[name]:
-            raise InvalidInput(
-                f"{path}: {name} must have shape {wanted[name]} where private has {shape}, but has shape {header.shape}"
-            )
-
-
-def _listing(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing"

@@ -9,8 +9,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.ecosystem import check_finite
 
-from .ecosystem import Ecosystem, as_array, check_finite, ecosystem_from_grams
+from .ecosystem import Ecosystem, as_array, ecosystem_from_grams
 from .linear_algebra import factor
 
 

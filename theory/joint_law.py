@@ -5,13 +5,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from crossfeed.formulas.law import Law
+from crossfeed.formulas.measures import mean_error
+from crossfeed.formulas.state_space import transition
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from .consensus import trajectory
 from .ecosystem import Ecosystem
-from .law import Law
-from .measures import mean_error
-from .state_space import transition
 from .weights import Weights
-from .workflow import PAPER, Workflow
 
 
 class JointLaw(eqx.Module):

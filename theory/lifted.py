@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from crossfeed.formulas.estimators import GradientSteps, Ridge
+from crossfeed.formulas.workflow import Workflow
+
 from .ecosystem import Ecosystem
-from .estimators import GradientSteps, Ridge
 from .linear_algebra import pseudo_inverse
 from .weights import Weights
-from .workflow import Workflow
 
 
 class Operators(eqx.Module):

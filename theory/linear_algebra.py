@@ -5,18 +5,25 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float
 
-RANK_TOLERANCE = 1e-12
-"""Largest eigenvalue that counts as zero, relative to the largest one; and the largest weight that does.
+from crossfeed.formulas.linear_algebra import (
+    RANK_TOLERANCE,
+    first_power,
+    goes_on,
+    inverse_beside_kernel,
+    inverse_on_range,
+    inverse_root,
+    normalized,
+    orthonormal,
+    radius_by_eigenvalues,
+    radius_from,
+    spectral_radius_of,
+    square,
+    unit_sizes,
+)
 
-Gram matrices carry rounding errors of about 1e-15, which leaves eigenvalues below 1e-12 without meaning."""
-
-_SQUARINGS_PER_STEP, _SQUARING_STEPS = 6, 8
-_LOSS_PER_STEP = 1e-126
-"""Norm of a product of 64 factors of norm one below which too many digits are lost: two per multiplication."""
-_RANK_ONE = 1e-13
-"""Largest ‖P² - tr(P) P‖, relative to |tr P| ‖P‖, at which a power P of a matrix counts as having rank one."""
+from .pytrees import for_jax
 
 
 def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float[Array, "d d"]:
@@ -31,34 +38,10 @@ def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float
     return (vectors * kept.astype(vectors.dtype)[None, :]) @ vectors.T
 
 
-def kernel_projector(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """Orthogonal projector onto the kernel of a symmetric positive semi-definite matrix; exactly zero at full rank.
-
-    The unit of a feature says nothing about ranks: features are scaled to one size, and the kernel's basis is scaled back.
-    """
-    unit = _unit_sizes(matrix)
-    values, vectors = jnp.linalg.eigh(unit[:, None] * matrix * unit[None])
-    dropped = (values <= RANK_TOLERANCE * jnp.maximum(values[-1], 0)).astype(vectors.dtype)
-    basis = _orthonormal(unit[:, None] * vectors * dropped[None], dropped)
-    return basis @ basis.T
-
-
 def factor(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
     """Matrix R with R R' = A for a symmetric positive semi-definite A; the unit of a feature does not matter."""
-    unit = _unit_sizes(matrix)
+    unit = unit_sizes(matrix)
     return square_root(unit[:, None] * matrix * unit[None]) / unit[:, None]
-
-
-def _unit_sizes(matrix: Float[Array, "d d"]) -> Float[Array, " d"]:
-    """One over the root of each diagonal entry; one where that is zero."""
-    sizes = jnp.sqrt(jnp.maximum(jnp.diagonal(matrix), 0))
-    return 1 / jnp.where(sizes > 0, sizes, 1)
-
-
-def _orthonormal(basis: Float[Array, "d n"], kept: Float[Array, " n"]) -> Float[Array, "d n"]:
-    """Orthonormal basis of the span of the kept columns, which come first; zero for the others."""
-    lengths = jnp.sqrt((basis**2).sum(0))
-    return jnp.linalg.qr(basis / jnp.where(lengths > 0, lengths, 1)[None, :])[0] * kept[None, :]
 
 
 def square_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -94,55 +77,36 @@ def pseudo_inverse_of_rows(matrix: Float[Array, "rows d"]) -> Float[Array, "d ro
     )
     kept = values > RANK_TOLERANCE**0.5 * values[0]
     inverse = (right.T * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)[None, :]) @ left.T / lengths[:, None]
-    rows = _orthonormal(lengths[:, None] * right.T * kept.astype(float)[None, :], kept.astype(float))
+    rows = orthonormal(lengths[:, None] * right.T * kept.astype(float)[None, :], kept.astype(float))
     return rows @ (rows.T @ inverse)  # of minimum norm: within the span of the rows
-
-
-def whitener(matrix: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> tuple[Float[Array, "d d"], Float[Array, ""]]:
-    """Matrix B for which B'(A + cN)B is the identity, and c > 0, of a symmetric positive semi-definite A with kernel N.
-
-    B'AB is an orthogonal projector, and B'MB has the nonzero eigenvalues of A^{+/2} M A^{+/2} for every M ⪰ 0 within the range
-    of A. Unlike A^{+/2}, B is differentiable at repeated eigenvalues.
-
-    Args:
-        matrix: the matrix A.
-        kernel: orthogonal projector N onto its kernel.
-    """
-    size = matrix.shape[-1]
-    trace = jnp.trace(matrix)
-    scale = jnp.where(trace > 0, trace / size, 1.0)
-    factor = jax.lax.linalg.cholesky(matrix + scale * kernel, symmetrize_input=False)
-    # Solved from the right, so that the transposed matrix is the second factor of an inverse, which costs nothing.
-    return jax.lax.linalg.triangular_solve(factor, jnp.eye(size), lower=True, transpose_a=True), scale
 
 
 _TwoMatrices = tuple[Float[Array, "d d"], Float[Array, "d d"]]
 
 
+@for_jax(inverse_root)
+def _inverse_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
+    # Solved from the right, so that the transposed matrix is the second factor of an inverse, which costs nothing.
+    return jax.lax.linalg.triangular_solve(factor, jnp.eye(len(matrix)), lower=True, transpose_a=True)
+
+
+@for_jax(inverse_on_range)
 @jax.custom_jvp
-def inverse_on_range(
+def _inverse_on_range(
     matrix: Float[Array, "d d"], kernel: Float[Array, "d d"]
 ) -> tuple[Float[Array, "d d"], Float[Array, "d d"]]:
-    """Pseudo-inverse of a symmetric positive semi-definite matrix whose kernel is known, and the kernel's projector.
+    """Pseudo-inverse and kernel, whose derivatives are those at constant rank (Golub and Pereyra 1973).
 
-    An ordinary inverse of the matrix plus a multiple of the projector: several times faster than an eigenvalue
-    decomposition and, unlike it, differentiable at repeated eigenvalues. Derivatives are those at constant rank (Golub
-    and Pereyra 1973), since the rank is a property of the data and does not change with the weights.
-
-    Args:
-        matrix: the matrix.
-        kernel: orthogonal projector onto its kernel.
-
-    Returns:
-        The pseudo-inverse, and `kernel`, whose derivative is that of the kernel's projector.
+    The rank is a property of the data and does not change with the weights. Unlike an eigenvalue decomposition, this is
+    differentiable at repeated eigenvalues; the derivative of `kernel` is that of the kernel's projector.
     """
-    root, scale = whitener(matrix, kernel)
-    return root @ root.T - kernel / scale, kernel
+    return inverse_beside_kernel(matrix, kernel), kernel
 
 
-@inverse_on_range.defjvp
+@_inverse_on_range.defjvp
 def _inverse_on_range_jvp(primals: _TwoMatrices, tangents: _TwoMatrices) -> tuple[_TwoMatrices, _TwoMatrices]:
-    inverse, kernel = inverse_on_range(*primals)
+    inverse, kernel = _inverse_on_range(*primals)
     change = tangents[0]
     turned = inverse @ inverse @ change @ kernel
     turning = inverse @ change @ kernel
@@ -150,66 +114,30 @@ def _inverse_on_range_jvp(primals: _TwoMatrices, tangents: _TwoMatrices) -> tupl
     return (inverse, kernel), (d_inverse, -turning - turning.T)
 
 
+@for_jax(spectral_radius_of)
 @jax.custom_jvp
-def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
-    """Spectral radius of a square matrix A, its largest absolute eigenvalue, by repeated squaring.
+def _spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
+    """Spectral radius with the derivative of the dominant eigenvalue; at A = 0 there is none.
 
-    The powers are Aⁿ for n = 2⁶, 2¹², …, 2⁴⁸. Where one eigenvalue λ dominates, Aⁿ tends to a multiple of its
-    projector, and λ = tr(Aⁿ A) / tr(Aⁿ). Where none does, Gelfand's formula ρ = lim ‖Aⁿ‖^(1/n) is used at the largest
-    n: the factor between ‖Aⁿ‖ and ρⁿ then adds its logarithm over n, about 1e-14. Matrix products alone are several
-    times faster than a batch of eigenvalue decompositions, which replace them for the whole batch if squaring one of
-    its matrices would lose digits. The derivative is that of the dominant eigenvalue; at A = 0 there is none.
+    Eigenvalues replace squares for a whole batch if squaring one of its matrices would lose digits.
     """
     return _spectral_radius(matrix)
 
 
-@spectral_radius_of.defjvp
+@_spectral_radius_of.defjvp
 def _spectral_radius_jvp(
     primals: tuple[Float[Array, "d d"]], tangents: tuple[Float[Array, "d d"]]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    _, tangent = jax.jvp(_by_eigenvalues, primals, tangents)
-    return spectral_radius_of(*primals), tangent
-
-
-# Step, power of the matrix at norm one, log norm per factor, least norm, whether rank one is reached, its eigenvalue.
-_Squaring = tuple[
-    Int[Array, ""] | int,
-    Float[Array, "*batch d d"],
-    Float[Array, "*batch"],
-    Float[Array, "*batch"],
-    Bool[Array, "*batch"],
-    Float[Array, "*batch"],
-]
+    _, tangent = jax.jvp(radius_by_eigenvalues, primals, tangents)
+    return _spectral_radius_of(*primals), tangent
 
 
 @custom_vmap
 def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
-    unit, size = _normalized(matrix)
-
-    def going(state: _Squaring) -> Bool[Array, ""]:
-        step, _, _, _, alone, _ = state
-        return (step < _SQUARING_STEPS) & ~alone.all()
-
-    def square(state: _Squaring) -> _Squaring:
-        step, power, logarithm, lowest, alone, dominant = state
-        for _ in range(_SQUARINGS_PER_STEP - 1):
-            power = power @ power
-        squared = power @ power
-        trace = jnp.trace(power, axis1=-2, axis2=-1)
-        rest = _norm(squared - trace[..., None, None] * power)
-        found = ~alone & (rest < _RANK_ONE * jnp.abs(trace) * _norm(power))
-        quotient = jnp.abs((power * unit.mT).sum((-2, -1)) / jnp.where(found, trace, 1))
-        power, loss = _normalized(squared)
-        logarithm = logarithm + jnp.log(loss) * 0.5 ** (_SQUARINGS_PER_STEP * (step + 1.0))
-        lowest, dominant = jnp.minimum(lowest, loss), jax.lax.select(found, quotient, dominant)
-        return step + 1, power, logarithm, lowest, alone | found, dominant
-
-    zero = jnp.zeros_like(size)
-    start = 0, unit, zero, zero + 1, size == 0, zero
-    _, _, logarithm, lowest, alone, dominant = jax.lax.while_loop(going, square, start)
-    careful = ((lowest < _LOSS_PER_STEP) & (size > 0)).any()
-    radius = size * jnp.where(alone, dominant, jnp.exp(logarithm))
-    return jax.lax.cond(careful, lambda: _by_eigenvalues(matrix), lambda: radius)
+    unit, size = normalized(matrix)
+    now = jax.lax.while_loop(goes_on, lambda now: square(unit, now), first_power(unit, size))
+    careful, radius = radius_from(now, size)
+    return jax.lax.cond(careful, lambda: radius_by_eigenvalues(matrix), lambda: radius)
 
 
 @_spectral_radius.def_vmap
@@ -217,18 +145,3 @@ def _spectral_radius_batch(
     size: int, batched: Sequence[bool], matrix: Float[Array, "*batch d d"]
 ) -> tuple[Float[Array, "*batch"], bool]:
     return _spectral_radius(matrix), True
-
-
-def _by_eigenvalues(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
-    return jnp.abs(jnp.linalg.eigvals(matrix)).max(-1)
-
-
-def _norm(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
-    """Frobenius norm divided by √d, so that the identity has norm one."""
-    return jnp.sqrt((matrix * matrix).sum((-2, -1)) / matrix.shape[-1])
-
-
-def _normalized(matrix: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch"]]:
-    """Matrix divided by its norm, and that norm; a zero matrix stays as it is."""
-    size = _norm(matrix)
-    return matrix / jnp.where(size > 0, size, 1)[..., None, None], size

@@ -8,9 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from .tracing import Scalar, is_zero
-from .weights import Weights
-from .workflow import Workflow
+from crossfeed.formulas.arrays import is_zero
+from crossfeed.formulas.estimators import Fit
+from crossfeed.formulas.shapes import Scalar
+from crossfeed.formulas.state_space import Exchange, fit_entities
+from crossfeed.formulas.weights import Weights
+from crossfeed.formulas.workflow import Workflow
 
 _Carry = TypeVar("_Carry")
 Solver = Callable[[Float[Array, " entity"], Float[Array, " entity"], Scalar, bool], Any]
@@ -74,3 +77,16 @@ def _pools_held(kept: Scalar, generations: int) -> Float[Array, " generation"]:
         return held, held
 
     return jax.lax.scan(remember, jnp.zeros(()), length=generations)[1]
+
+
+def fits_of_generations(workflow: Workflow, shared: Exchange, weights: Weights, generations: int) -> Schedule:
+    """Estimates of all entities at generations 0..T.
+
+    Raises:
+        InvalidInput: T is negative, or the shape of the weights does not fit K or T.
+    """
+
+    def solve(alpha: Float[Array, " entity"], beta: Float[Array, " entity"], pools: Scalar, first: bool) -> Fit:
+        return fit_entities(workflow, shared, alpha, beta, pools, first)
+
+    return make_schedule(workflow, weights, shared.ecosystem.entities, generations, solve)

@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .ecosystem import Ecosystem
-from .estimators import Fit
-from .measures import NEGLIGIBLE_BIAS
-from .state_space import Exchange, Transition, transition
+from crossfeed.formulas.ecosystem import Ecosystem
+from crossfeed.formulas.estimators import Fit
+from crossfeed.formulas.measures import NEGLIGIBLE_BIAS
+from crossfeed.formulas.state_space import Exchange, Transition, transition
 
 
 class _Moments(eqx.Module):

@@ -8,17 +8,10 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
-from crossfeed.errors import CrossfeedError, NoLimit
+from crossfeed.formulas.linear_algebra import spectral_radius_of
+from crossfeed.formulas.stein import DOUBLINGS_PER_CHECK, double, goes_on, has_limit, refuse_unit_root, stable_stein
 
-from .linear_algebra import spectral_radius_of
-from .tracing import is_concrete
-
-UNIT_ROOT_TOLERANCE = 1e-10
-"""Smallest distance of a spectral radius from one at which float64 can tell that it is below one."""
-
-_DOUBLINGS = 40  # 2**40 terms of the series, enough for a spectral radius of 1 - 1e-10
-_DOUBLINGS_PER_CHECK = 2
-_NEGLIGIBLE = 1e-10  # it enters squared, so that the terms left out are below rounding
+from .pytrees import for_jax
 
 
 class SteinSolution(eqx.Module):
@@ -40,33 +33,6 @@ class SteinSolution(eqx.Module):
     value: Float[Array, "d d"]
     spectral_radius: Float[Array, ""]
     converged: Bool[Array, ""]
-
-
-def has_limit(spectral_radius: Float[Array, ""]) -> Bool[Array, ""]:
-    """Whether the powers of a matrix with this spectral radius tend to zero, as far as float64 can tell."""
-    return spectral_radius < 1 - UNIT_ROOT_TOLERANCE
-
-
-def refuse_unit_root(spectral_radius: Float[Array, ""]) -> None:
-    """Refuse a spectral radius that is not below one, unless it is traced.
-
-    Args:
-        spectral_radius: ρ(H) of the recursion; NaN if it could not be computed.
-
-    Raises:
-        NoLimit: it is not below one, as far as float64 can tell.
-        CrossfeedError: it is NaN.
-    """
-    if not is_concrete(spectral_radius) or has_limit(spectral_radius):
-        return
-    if jnp.isnan(spectral_radius):
-        raise CrossfeedError(
-            "the training data of an entity are too ill-conditioned for float64, so there is no result: rescale the "
-            "features, or drop those that are nearly linear combinations of others"
-        )
-    raise NoLimit(
-        f"there is no limit: the spectral radius is {float(spectral_radius):.12g}, and a limit needs a value below 1"
-    )
 
 
 def solve_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> SteinSolution:
@@ -100,7 +66,8 @@ def solve_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) ->
     return SteinSolution(jnp.where(converged, solution, jnp.inf), radius, converged)
 
 
-def stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> Float[Array, "d d"]:
+@for_jax(stable_stein)
+def _stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> Float[Array, "d d"]:
     """Solution X of X = H X Hᵀ + N for symmetric N and a matrix H whose spectral radius is known to be below one."""
     solution = jax.lax.custom_linear_solve(
         lambda x: x - contraction @ x @ contraction.T,
@@ -125,15 +92,13 @@ def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*bat
 
     def going(state: _Doubling) -> Bool[Array, ""]:
         power, _, step = state
-        return (jnp.abs(power).max() > _NEGLIGIBLE) & (step < _DOUBLINGS)
+        return goes_on(power, step)
 
-    def double(state: _Doubling) -> _Doubling:
+    def doubled(state: _Doubling) -> _Doubling:
         power, total, step = state
-        for _ in range(_DOUBLINGS_PER_CHECK):
-            power, total = power @ power, total + power @ total @ power.mT
-        return power, total, step + _DOUBLINGS_PER_CHECK
+        return *double(power, total), step + DOUBLINGS_PER_CHECK
 
-    return jax.lax.while_loop(going, double, (contraction, noise, 0))[1]
+    return jax.lax.while_loop(going, doubled, (contraction, noise, 0))[1]
 
 
 @_doubling.def_vmap

@@ -1,55 +1,27 @@
-"""Computations of `crossfeed explore`: a family of ecosystems with sliders, at one setting and over the (α, β) plane.
-
-Entity j publishes labels for inputs along its topic e_j. The direction of its private data turns with the misalignment, from
-e_j itself (S_j ∝ S~_j, where Lemma 1 proves stability) to u_j ∝ e_j - 1/√m, where at β = 1 the family is that of Theorem U
-(`theory.worst_case`). All values are traced, K included, so that moving a slider compiles nothing.
-"""
+"""Computations of `crossfeed explore`: an ecosystem at one setting of the sliders, and over the (α, β) plane."""
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.measures import minimum_variance
+from crossfeed.formulas.memories import Accumulate
+from crossfeed.formulas.pools import Network
+from crossfeed.formulas.stein import UNIT_ROOT_TOLERANCE, has_limit
+from crossfeed.formulas.workflow import PAPER, Workflow
 from crossfeed.random_keys import seeded_key
 
 from ...sim.sharding import sharded_grid
 from ...sim.sweep.quantities import QUANTITIES, Point
-from ...theory.ecosystem import Dataset, Ecosystem
-from ...theory.measures import minimum_variance
-from ...theory.memories import Accumulate
-from ...theory.pools import Network
-from ...theory.stability import universal_bound
-from ...theory.stein import UNIT_ROOT_TOLERANCE, has_limit
+from ...theory.ecosystem import Ecosystem
+from ...theory.stability import summarize_stability
 from ...theory.weights import Weights
-from ...theory.workflow import PAPER, Workflow
+from .family import TOPICS, Family, Setting, turn
 
-MOST_ENTITIES = 50
-FEATURES = 8
 GENERATIONS = 50
-GRID = 41
-PUBLIC_STRENGTH = 2.0
-LEAST_STRENGTH, MOST_STRENGTH = 2.0, 50.0
-_GOLDEN = 0.618033988749895  # any number of its multiples modulo 1 fill (0, 1) evenly
-
-
-class Setting(NamedTuple):
-    """Values of the sliders.
-
-    Attributes:
-        alpha: α in [0, 1], weight of synthetic data.
-        beta: β in [0, 1], weight of private against public data.
-        entities: K from 1 to `MOST_ENTITIES`.
-        volume: c > 0, synthetic over private data of an entity.
-        misalignment: angle between an entity's private data and its topic, over `worst_angle`; in [0, 1].
-    """
-
-    alpha: float
-    beta: float
-    entities: int
-    volume: float
-    misalignment: float
 
 
 class Prediction(NamedTuple):
@@ -58,6 +30,9 @@ class Prediction(NamedTuple):
     Attributes:
         spectral_radius: ρ(Q).
         universal_bound: Theorem U's bound on ρ(Q) for all weights; NaN if the workflow is not the paper's.
+        kappa: κ of the entity that knows least of what it publishes; at least 1/4 excludes growth (Theorem K).
+        knowledge_change: factor of all real data from which on Theorem K excludes growth; NaN where it gives none.
+        public_change: factor of public data from which on growth is excluded whatever entities know; NaN where there is none.
         minimum_variance: MSE of the best unbiased estimator that sees all real data.
         mse: MSE of every entity at generations 0..T.
         mean_mse: mean of `mse` over entities.
@@ -65,11 +40,14 @@ class Prediction(NamedTuple):
         efficiency: mean relative efficiency in the limit.
         homogenization: mean correlation of two entities' errors in the limit; NaN for a single entity.
         transfer: tr(M_kj)/d in the limit, the weight that entity k puts on dataset j; the public one is last.
-        turn: angle between an entity's private data and its topic, in radians.
+        turn: angle between an entity's private data and its topic, in radians; NaN if the ecosystem is one's own.
     """
 
     spectral_radius: Float[Array, ""]
     universal_bound: Float[Array, ""]
+    kappa: Float[Array, ""]
+    knowledge_change: Float[Array, ""]
+    public_change: Float[Array, ""]
     minimum_variance: Float[Array, ""]
     mse: Float[Array, "generation entity"]
     mean_mse: Float[Array, " generation"]
@@ -81,7 +59,7 @@ class Prediction(NamedTuple):
 
 
 class Diagram(NamedTuple):
-    """Phase diagrams over the plane of weights, for `GRID` values of α and of β from 0 to 1.
+    """Phase diagrams over the plane of weights, for equally spaced values of α and of β from 0 to 1.
 
     Attributes:
         spectral_radius: ρ(Q).
@@ -92,53 +70,21 @@ class Diagram(NamedTuple):
     efficiency: Float[Array, "beta alpha"]
 
 
-def turned_ecosystem(setting: Setting) -> Ecosystem:
-    """Ecosystem of a setting, padded to `MOST_ENTITIES`.
-
-    With m = min(K, d) topics, at least two, entity j has topic j mod m. S_j = c L_j e e', S~_j = L_j v v', and S_* is a
-    multiple of the identity; v is e turned toward u ∝ e - 1/√m. The strengths L_j are spread evenly over a logarithmic range,
-    so that entities differ in the size of their data; the shares w_j ∝ 1/L_j give all w_j S_j the same size. σ² = 1 and
-    θ = (1, …, 1).
-    """
-    everyone = jnp.arange(MOST_ENTITIES)
-    topics = jnp.clip(setting.entities, 2, FEATURES)
-    topic = jnp.eye(FEATURES)[everyone % topics]
-    common = jnp.where(jnp.arange(FEATURES) < topics, 1 / jnp.sqrt(topics), 0.0)
-    angle = setting.misalignment * worst_angle(topics)
-    away = topic / jnp.sqrt(topics) - common[None, :]  # orthogonal to the topic
-    away = away / jnp.linalg.norm(away, axis=1, keepdims=True)
-    known = jnp.cos(angle) * topic + jnp.sin(angle) * away
-    present = everyone < setting.entities
-    counted = present.astype(float)
-    strength = LEAST_STRENGTH * (MOST_STRENGTH / LEAST_STRENGTH) ** ((everyone + 1).astype(float) * _GOLDEN % 1)
-    size = (strength * counted)[:, None, None]
-    shares = counted / strength
-    truth = jnp.ones(FEATURES)
-    return Ecosystem(
-        private=Dataset(size * known[:, :, None] * known[:, None, :], truth=truth),
-        public=Dataset(PUBLIC_STRENGTH * jnp.eye(FEATURES), truth=truth),
-        synthetic=Dataset(setting.volume * size * topic[:, :, None] * topic[:, None, :]),
-        shares=shares / shares.sum(),
-        present=present,
-    )
-
-
-def worst_angle(topics: Int[Array, ""] | int) -> Float[Array, ""]:
-    """Angle in radians between e_j and u_j ∝ e_j - 1/√m, at which growth is fastest."""
-    return jnp.arccos(jnp.sqrt((1 - 1 / jnp.sqrt(topics)) / 2))
-
-
-def predict(setting: Setting, workflow: Workflow = PAPER) -> Prediction:
+def predict(setting: Setting, workflow: Workflow = PAPER, family: Family = TOPICS) -> Prediction:
     """Exact results at one setting, to be jitted."""
-    ecosystem = turned_ecosystem(setting)
+    ecosystem = family.ecosystem(setting)
     point = _point(ecosystem, setting.alpha, setting.beta, workflow)
+    stability = summarize_stability(ecosystem, point.weights, workflow)
 
     def found(name: str) -> Array:
         return QUANTITIES[name].compute(point)
 
     return Prediction(
         spectral_radius=found("spectral_radius"),
-        universal_bound=universal_bound(ecosystem) if workflow == PAPER else jnp.asarray(jnp.nan),
+        universal_bound=jnp.asarray(jnp.nan) if stability.paper is None else stability.paper.universal,
+        kappa=stability.knowledge.kappa.min(),
+        knowledge_change=stability.knowledge.change,
+        public_change=stability.anchor.change,
         minimum_variance=minimum_variance(ecosystem),
         mse=found("mse_trajectory"),
         mean_mse=found("mean_mse_trajectory"),
@@ -146,34 +92,44 @@ def predict(setting: Setting, workflow: Workflow = PAPER) -> Prediction:
         efficiency=found("mean_relative_efficiency"),
         homogenization=found("homogenization"),
         transfer=found("transfer"),
-        turn=setting.misalignment * worst_angle(jnp.clip(setting.entities, 2, FEATURES)),
+        turn=turn(setting),
     )
 
 
-def scan_weights(setting: Setting, workflow: Workflow = PAPER) -> Diagram:
+def scan_weights(setting: Setting, workflow: Workflow = PAPER, family: Family = TOPICS) -> Diagram:
     """Phase diagram of a setting, whose own weights it does not depend on; to be jitted."""
-    ecosystem = turned_ecosystem(setting)
+    ecosystem = family.ecosystem(setting)
 
     def at(beta: Float[Array, ""], alpha: Float[Array, ""]) -> Diagram:
         point = _point(ecosystem, alpha, beta, workflow)
         names = ("spectral_radius", "mean_relative_efficiency")
         return Diagram(*(QUANTITIES[name].compute(point) for name in names))
 
-    axis = jnp.linspace(0.0, 1.0, GRID)
-    return sharded_grid(at, axis, axis)
+    axis = jnp.linspace(0.0, 1.0, family.grid)
+    return sharded_grid(at, axis, axis, tile=family.tile)
 
 
 def state(prediction: Prediction) -> str:
-    """`converges`, `diverges`, or `drifts` where ρ(Q) cannot be told from one."""
+    """`converges`, `diverges`, `drifts` where ρ(Q) cannot be told from one, or `unknown` where it cannot be computed."""
+    if np.isnan(prediction.spectral_radius):
+        return "unknown"
     if has_limit(prediction.spectral_radius):
         return "converges"
     return "drifts" if prediction.spectral_radius <= 1 + UNIT_ROOT_TOLERANCE else "diverges"
 
 
-def best_weights(diagram: Diagram) -> tuple[float, float, float]:
-    """(β, α, mean relative efficiency) where the efficiency is highest."""
+def with_limits(diagram: Diagram) -> np.ndarray:
+    """Where on the plane of weights training has a limit, as `has_limit`."""
+    return np.asarray(diagram.spectral_radius) < 1 - UNIT_ROOT_TOLERANCE
+
+
+def best_weights(diagram: Diagram) -> tuple[float, float, float] | None:
+    """(β, α, mean relative efficiency) where the efficiency is highest; None if it is defined nowhere."""
+    if np.isnan(diagram.efficiency).all():
+        return None
     row, column = np.unravel_index(np.nanargmax(diagram.efficiency), diagram.efficiency.shape)
-    return row / (GRID - 1), column / (GRID - 1), float(diagram.efficiency[row, column])
+    last = len(diagram.efficiency) - 1
+    return row / last, column / last, float(diagram.efficiency[row, column])
 
 
 def weight_shares(setting: Setting, prediction: Prediction) -> tuple[float, float, float]:
@@ -184,13 +140,13 @@ def weight_shares(setting: Setting, prediction: Prediction) -> tuple[float, floa
     return own, private.sum() / setting.entities - own, weights[:, -1].mean()
 
 
-def check_workflow(workflow: Workflow) -> None:
+def check_workflow(workflow: Workflow, family: Family = TOPICS) -> None:
     """Refuse a workflow that the page cannot show at every setting.
 
     Raises:
-        InvalidInput: it is for a fixed number of entities, has no limit, or carries all estimates from one generation to the next.
+        InvalidInput: it is for another number of entities, has no limit, or carries all estimates from one generation to the next.
     """
-    if isinstance(workflow.pool, Network):
+    if isinstance(workflow.pool, Network) and not family.source:
         raise InvalidInput(
             "pool.kind is 'network', which is for a fixed number of entities, but here a slider moves it"
         )

@@ -1,5 +1,6 @@
 """Page of one browser tab: sliders, and pictures that follow them."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,26 +10,28 @@ from bokeh.events import ConnectionLost, DocumentReady, Pan, Tap
 from bokeh.models import ColumnDataSource, CustomJS
 
 from . import words
-from .latest_only import LatestOnly
-from .model import (
+from .family import (
     FEATURES,
-    GENERATIONS,
-    GRID,
     LEAST_STRENGTH,
     MOST_ENTITIES,
     MOST_STRENGTH,
     PUBLIC_STRENGTH,
-    Diagram,
-    Prediction,
+    TOPICS,
+    Family,
     Setting,
-    state,
 )
+from .latest_only import LatestOnly
+from .model import GENERATIONS, Diagram, Prediction, state
 from .phase_diagram import PhaseDiagram
 from .trajectories import Trajectories
 from .transfer_matrix import TransferMatrix
 
-# Initial values of the sliders. They are one row of a data source, which both Bokeh and the browser may change.
-_SLIDERS = {"alpha": 0.5, "beta": 0.7, "entities": 8, "log_volume": 0.0, "misalignment": 0.4, "diagram": "efficiency"}
+
+def sliders_of(setting: Setting) -> dict[str, Any]:
+    """Values of the sliders. They are one row of a data source, which both Bokeh and the browser may change."""
+    volume = {"log_volume": math.log10(setting.volume)}
+    values = {name: value for name, value in setting._asdict().items() if name != "volume" and value is not None}
+    return values | volume | {"diagram": "efficiency"}
 
 
 def setting_of(sliders: Mapping[str, Any]) -> Setting:
@@ -41,22 +44,24 @@ def setting_of(sliders: Mapping[str, Any]) -> Setting:
         float(sliders["beta"]),
         int(sliders["entities"]),
         10.0 ** sliders["log_volume"],
-        float(sliders["misalignment"]),
+        float(sliders["misalignment"]) if "misalignment" in sliders else None,
     )
-
-
-DEFAULT = setting_of(_SLIDERS)
 
 
 class Page:
     """Content of the document of one browser tab."""
 
     def __init__(
-        self, document: Document, predict: Callable[[Setting], Prediction], scan: Callable[[Setting], Diagram]
+        self,
+        document: Document,
+        predict: Callable[[Setting], Prediction],
+        scan: Callable[[Setting], Diagram],
+        family: Family = TOPICS,
     ) -> None:
-        self.document = document
-        self.sliders, self.said = ColumnDataSource(_one_row(_SLIDERS)), ColumnDataSource({})
-        self.trajectories, self.diagram, self.transfer = Trajectories(), PhaseDiagram(), TransferMatrix()
+        self.document, self.family = document, family
+        self.sliders, self.said = ColumnDataSource(_one_row(sliders_of(family.start))), ColumnDataSource({})
+        self.trajectories = Trajectories(words.unit(family.start))
+        self.diagram, self.transfer = PhaseDiagram(family.grid), TransferMatrix()
         self.here = LatestOnly(document, predict, self.show_here)
         self.plane = LatestOnly(document, scan, self.show_plane)
         self.last_here: tuple[Setting, Prediction] | None = None
@@ -79,7 +84,9 @@ class Page:
         self.document.js_on_event(ConnectionLost, CustomJS(code="lostServer()"))
         self.document.title = "crossfeed explore"
         self.document.template = _read("page.html")  # pyright: ignore[reportAttributeAccessIssue]
-        self.document.template_variables.update(_FIXED | {"style": _read("page.css"), "script": _read("page.js")})
+        shown = {"source": self.family.source, "grid": self.family.grid, "unit": words.unit(self.family.start)}
+        self.document.template_variables.update(_FIXED | shown)
+        self.document.template_variables.update({"style": _read("page.css"), "script": _read("page.js")})
         self.ask()
 
     def ask(self) -> None:
@@ -121,9 +128,10 @@ class Page:
             "caption": words.caption(setting),
             "state": state(here),
             "verdict": words.verdict(here),
-            "about_errors": words.about_errors(here),
+            "about_errors": words.about_errors(setting, here),
             "about_transfer": words.about_transfer(setting, here),
             "about_turn": words.about_turn(setting, here),
+            "about_safety": words.about_safety(here),
         }
         if self.last_plane is not None and self.last_plane[0] == _without_weights(setting):
             texts["about_weights"] = words.about_weights(here, self.last_plane[1])
@@ -135,7 +143,6 @@ _FIXED = {
     "most_entities": MOST_ENTITIES,
     "features": FEATURES,
     "generations": GENERATIONS,
-    "grid": GRID,
     "least": LEAST_STRENGTH,
     "most": MOST_STRENGTH,
     "public": PUBLIC_STRENGTH,

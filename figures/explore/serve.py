@@ -1,38 +1,44 @@
 """Server of the page: one process, reachable from this machine only."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import jax
 import numpy as np
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
+from bokeh.document import Document
 from bokeh.server.server import Server
 
 from crossfeed.errors import InvalidInput
 
 from ...theory import PAPER, Workflow
-from .model import Diagram, Prediction, Setting, check_workflow, predict, scan_weights
-from .page import DEFAULT, Page
+from .family import TOPICS, Family, Setting
+from .model import Diagram, Prediction, check_workflow, predict, scan_weights
+from .page import Page
 
 
 class Programs:
     """Functions of `figures.explore.model` for one workflow, compiled once for all settings, with results in NumPy.
 
+    Attributes:
+        family: the ecosystems that the sliders choose from.
+
     Raises:
         InvalidInput: `check_workflow` refuses the workflow.
     """
 
-    def __init__(self, workflow: Workflow = PAPER) -> None:
-        check_workflow(workflow)
-        self._predict = jax.jit(lambda setting: predict(setting, workflow))
-        self._scan = jax.jit(lambda setting: scan_weights(setting, workflow))
+    def __init__(self, workflow: Workflow = PAPER, family: Family = TOPICS) -> None:
+        check_workflow(workflow, family)
+        self.family = family
+        self._predict = jax.jit(lambda setting: predict(setting, workflow, family))
+        self._scan = jax.jit(lambda setting: scan_weights(setting, workflow, family))
 
     def compile(self) -> Iterator[int]:
         """Compile all functions in parallel, and yield the number of finished ones."""
         with ThreadPoolExecutor() as threads:
-            waiting = [threads.submit(program, DEFAULT) for program in (self.predict, self.scan)]
+            waiting = [threads.submit(program, self.family.start) for program in (self.predict, self.scan)]
             for done, one in enumerate(as_completed(waiting), 1):
                 one.result()
                 yield done
@@ -44,6 +50,11 @@ class Programs:
     def scan(self, setting: Setting) -> Diagram:
         """Phase diagram of a setting, as `model.scan_weights`."""
         return jax.tree.map(np.asarray, self._scan(setting))
+
+
+def _page(programs: Programs) -> Callable[[Document], None]:
+    """What fills the document of a new tab."""
+    return lambda document: Page(document, programs.predict, programs.scan, programs.family).open()
 
 
 def make_server(port: int, programs: Programs) -> Server:
@@ -58,7 +69,7 @@ def make_server(port: int, programs: Programs) -> Server:
     """
     if not 0 <= port <= 65535:
         raise InvalidInput(f"port is {port}, but must lie in 0..65535")
-    application = Application(FunctionHandler(lambda document: Page(document, programs.predict, programs.scan).open()))
+    application = Application(FunctionHandler(_page(programs)))
     try:
         return Server({"/": application}, port=port, address="127.0.0.1")
     except OSError as error:

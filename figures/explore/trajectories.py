@@ -8,7 +8,8 @@ from bokeh.models import ColumnDataSource, HoverTool, LogTickFormatter, Range1d
 
 from ..style import COLORS, DASHES
 from .canvas import canvas
-from .model import GENERATIONS, Prediction, Setting, state
+from .family import Setting
+from .model import GENERATIONS, Prediction, state
 
 _DASHES = {"-": "solid", "--": "dashed", "-.": "dashdot", ":": "dotted"}
 _STEPS = 5  # steps of the axis' ends per decade, so that it does not change with every small move of a slider
@@ -18,10 +19,10 @@ _MARGIN = 0.02  # decades
 class Trajectories:
     """Plot of the trajectories, updated with new numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str) -> None:
         self.range = Range1d(start=1, end=10)
         axes = {"y_axis_type": "log", "x_range": (0, GENERATIONS), "y_range": self.range}
-        self.plot = canvas("generation", "MSE (units of σ²)", **axes)
+        self.plot = canvas("generation", f"MSE (units of {unit})", **axes)
         self.plot.yaxis.formatter = LogTickFormatter(min_exponent=3)  # powers of ten only beyond a thousand
         self.each = ColumnDataSource({"xs": [], "ys": [], "name": []})
         self.mean = ColumnDataSource({"x": [], "y": []})
@@ -48,8 +49,12 @@ class Trajectories:
         self.each.data = {"xs": [generations] * len(curves), "ys": curves, "name": names}
         self.mean.data = {"x": generations, "y": np.asarray(here.mean_mse)}
         levels = [float(here.limit_mse)] if state(here) == "converges" else [], [float(here.minimum_variance)]
+        levels = [[value for value in level if np.isfinite(value)] for level in levels]
         for source, level in zip(self.levels, levels, strict=True):
             source.data = {"x": [0, GENERATIONS] * len(level), "y": level * 2}
         seen = np.log10(np.concatenate([*curves, *levels]))
+        seen = seen[np.isfinite(seen)]  # errors that depend on an unknown truth are NaN
+        if not seen.size:
+            return
         low, high = math.floor(_STEPS * (seen.min() - _MARGIN)), math.ceil(_STEPS * (seen.max() + _MARGIN))
         self.range.update(start=10 ** (low / _STEPS), end=10 ** (high / _STEPS))

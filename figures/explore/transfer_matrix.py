@@ -6,7 +6,8 @@ import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
 from .canvas import INK, PAPER, canvas, heat_scale, image
-from .model import Prediction, Setting, state
+from .family import Setting
+from .model import Prediction, state
 
 _MOST_ENTITIES_WITH_NUMBERS = 10
 _MOST_TICKS = 10

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import xarray as xr
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from crossfeed.errors import InvalidInput
@@ -12,22 +12,7 @@ from crossfeed.errors import InvalidInput
 from ..report import Report, Request, save
 from ..settings import EntitySeries, Points, Within
 from ..style import grid_of_axes, line, styled
-from .stores import swept
-
-# One feature is enough: for any d and any common S, both errors of the ratio are tr(S⁻¹) times a number without d and S.
-_SPEC = """
-[sweep]
-quantities = ["mean_relative_efficiency"]
-[ecosystem]
-family = "symmetric"
-[axes]
-entities = {entities}
-dimension = 1
-volume = {{ from = {volume_from}, to = {volume_to}, points = {volumes}, scale = "log" }}
-beta = {{ from = 0.0, to = 1.0, points = {betas} }}
-alpha = {{ from = 1e-8, to = 0.999999, points = {alphas}, scale = "log" }}
-"""
-
+from .phase_diagrams import symmetric_optima
 
 _NUMBERS = {4: "four"}
 _TOLD = 4  # K whose efficiency is told, or the nearest one
@@ -41,8 +26,6 @@ class Settings:
     volume_from: Annotated[float, Within(1e-6, 1e12)]
     volume_to: Annotated[float, Within(1e-6, 1e12)]
     volumes: Points
-    betas: Points
-    alphas: Points
 
     def __post_init__(self) -> None:
         if self.volume_from >= self.volume_to:
@@ -51,44 +34,47 @@ class Settings:
 
 def draw(request: Request, settings: Settings) -> Report:
     """Write the best efficiency over α and β against the volume c."""
-    data = swept(request, "volume", _SPEC.format(**vars(settings) | {"entities": list(settings.entities)}))
-    best = data.mean_relative_efficiency.max(("alpha", "beta"))
+    volumes = np.geomspace(settings.volume_from, settings.volume_to, settings.volumes)
+    found = symmetric_optima(np.array(settings.entities)[:, None], volumes)
+    best = found[..., 2]
     count = min(settings.entities, key=lambda entities: abs(entities - _TOLD))
-    told = best.sel(entities=count)
-    plain, most = float(told.sel(volume=1, method="nearest")), float(told.isel(volume=-1))
+    plain, most = float(symmetric_optima(count, 1.0)[2]), float(best[settings.entities.index(count), -1])
     who = _NUMBERS.get(count, str(count))
-    times = "a million" if settings.volume_to == 1e6 else f"{settings.volume_to:g}"
     if request.changed:
         says = (
-            f"{who.capitalize()} models reach a relative efficiency of {plain:.2f} at best at the volume nearest to 1, "
-            f"and {most:.3f} at {settings.volume_to:g}."
+            f"With as much synthetic as real data, {who} models reach a relative efficiency of {plain:.2f} at best, and with "
+            f"{settings.volume_to:g} times as much {most:.3f}."
         )
     else:
         says = (
-            f"With as much synthetic as real data, {who} models reach a relative efficiency of {plain:.2f} at best; with {times} "
+            f"With as much synthetic as real data, {who} models reach a relative efficiency of {plain:.2f} at best; with a million "
             f"times as much they reach {most:.3f}, as good as one estimator that sees all private rows, although no row is shared."
         )
     report = Report(
         "volume",
         "Efficiency against the volume of synthetic data",
         says,
-        "All entities alike (S = S~ = S_*), any d, published data scaled by c; best over the grid of α and β; exact limit.",
+        "All entities alike (S = S~ = S_*), any d, published data scaled by c; best α and β by gradients through the exact limit.",
         {"efficiency_at_1": plain, f"efficiency_at_{settings.volume_to:g}": most},
     )
     columns = {
-        "entities": data.entities.values[:, None],
-        "volume": data.volume.values,
-        "best_relative_efficiency": np.asarray(best.transpose("entities", "volume")),
+        "entities": np.array(settings.entities)[:, None],
+        "volume": volumes,
+        "best_alpha": found[..., 0],
+        "best_beta": found[..., 1],
+        "best_relative_efficiency": best,
     }
-    return save(request, report, _figure(best), columns)
+    return save(request, report, _figure(settings, volumes, best), columns)
 
 
-def _figure(best: xr.DataArray) -> Figure:
+def _figure(
+    settings: Settings, volumes: Float[np.ndarray, " volume"], best: Float[np.ndarray, "size volume"]
+) -> Figure:
     """One line per K."""
     with styled():
         figure, ((panel,),) = grid_of_axes(1, 1, (5.5, 3.4))
-        for number, entities in enumerate(best.entities.values):
-            line(panel, number, best.volume, best.sel(entities=entities), f"K = {entities}")
+        for number, entities in enumerate(settings.entities):
+            line(panel, number, volumes, best[number], f"K = {entities}")
         panel.axvline(1, color="#888888", linewidth=0.8)
         panel.set(
             xscale="log",

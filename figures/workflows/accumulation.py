@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.memories import Memory
 
 from ...theory import (
     Accumulate,
@@ -27,7 +28,6 @@ from ...theory import (
     trajectory,
     worst_case,
 )
-from ...theory.memories import AbstractMemory
 from ..report import Report, Request, save
 from ..settings import EntitySeries, Within
 from ..style import DASHES, SERIES, color, crosses, grid_of_axes, line, styled, wide_line
@@ -103,7 +103,7 @@ def compute(settings: Settings) -> Accumulation:
     )
 
 
-def _errors(alpha: float, memory: AbstractMemory, generations: int) -> Callable[[Array], Array]:
+def _errors(alpha: float, memory: Memory, generations: int) -> Callable[[Array], Array]:
     """Program for the MSE by generation and entity of several shares, with equal features and no public data.
 
     One feature is enough: in units of V, errors do not depend on d.
@@ -119,7 +119,7 @@ def _errors(alpha: float, memory: AbstractMemory, generations: int) -> Callable[
     return jax.jit(jax.vmap(error))
 
 
-def _growth(memory: AbstractMemory, settings: Settings) -> Float[np.ndarray, "ratio generation"]:
+def _growth(memory: Memory, settings: Settings) -> Float[np.ndarray, "ratio generation"]:
     """How much of an error of the first estimates, which all entities share, is in the average of what is remembered.
 
     The first estimates are fitted to public data alone, and later ones to private data and pools. So the public data's part in

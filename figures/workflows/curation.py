@@ -13,12 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.memories import Memory
 from crossfeed.random_keys import seeded_key
 
 from ...sim.regression import AbstractCuration, Gaussian, KeepAll, KeepBest, Regression, simulate_regression
 from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.simulation import NO_EXACT_LAW
-from ...theory import AbstractMemory, Accumulate, Features, Replace, Weights
+from ...theory import Accumulate, Features, Replace, Weights
 from ..report import Report, Request, save
 from ..settings import Replicates, Seed, Weight, Within
 from ..style import DASHES, MARKERS, color, grid_of_axes, line, points, styled
@@ -26,7 +27,7 @@ from .programs import COMPILER_OPTIONS
 from .table import table_of_panels
 
 JUDGES = ("none", "reader", "oracle", "point")
-MEMORIES: dict[str, AbstractMemory] = {"replace": Replace(), "accumulate": Accumulate()}
+MEMORIES: dict[str, Memory] = {"replace": Replace(), "accumulate": Accumulate()}
 
 _MARKED = np.array([0, 1, 2, 3, 5, 7, 10, 15, 20])  # generations with error bars
 _QUANTILES = 20  # of the noise, of labels whose variance is measured
@@ -130,7 +131,7 @@ def compute(settings: Settings) -> Curation:
     found: dict[str, list[np.ndarray]] = {}
     for name, memory in MEMORIES.items():
 
-        def of_judge(which: Array, memory: AbstractMemory = memory) -> tuple[Array, ...]:
+        def of_judge(which: Array, memory: Memory = memory) -> tuple[Array, ...]:
             return _simulated(features, memory, OneOf(which, settings), settings)
 
         program = jax.jit(of_judge, compiler_options=COMPILER_OPTIONS)
@@ -145,7 +146,7 @@ def compute(settings: Settings) -> Curation:
 
 def _simulated(
     features: Features,
-    memory: AbstractMemory,
+    memory: Memory,
     curation: AbstractCuration,
     settings: Settings,
 ) -> tuple[Array, ...]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from crossfeed.errors import InvalidInput
 
+from ...decide.minimization import minimize, spread_starts
 from ...sim import sharded_grid
 from ...theory import Dataset, Ecosystem, Weights, baselines, limit, mean_error, mse, symmetric, worst_case
 from ..report import Report, Request, save
@@ -23,6 +24,7 @@ TRUTHS = ((1.0, -1.0), (-1.0, 1.0))  # of the third panel
 
 _ALONE = 1.0  # error of an entity that reads no pool, in units of V
 _MARKED = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 2.5])  # distances with the closed form
+_STARTS = 4  # of the search for the best α
 _TOLD = (2, 7, 9, 11)  # places of the sizes of public data whose ρ(Q) is written
 
 
@@ -34,7 +36,6 @@ class Settings:
     alpha: WeightSeries
     sizes: EntitySeries
     points: Points
-    alpha_points: Points
     strength: Positive
     public_sizes: Annotated[tuple[float, ...], Within(1e-6, 1e6, longest=50)]
 
@@ -73,10 +74,15 @@ class DifferentTruths:
 def compute(settings: Settings) -> DifferentTruths:
     """Exact numbers of all panels."""
     distance = jnp.linspace(0, 2.5, settings.points)
-    grid = jnp.linspace(0, 0.98, settings.alpha_points)
 
     def error(entities: Float[Array, ""], alpha: Float[Array, ""], distance: Float[Array, ""]) -> Float[Array, ""]:
         return mse(limit(_opposed(settings.room, entities, distance), Weights(alpha, 1.0), throw=False))[0]
+
+    def best(entities: Float[Array, ""], distance: Float[Array, ""]) -> Float[Array, ""]:
+        def log_error(point: Float[Array, "1"]) -> tuple[Float[Array, ""], None]:
+            return jnp.log(error(entities, point[0], distance)), None
+
+        return minimize(log_error, spread_starts(_STARTS, 1)).point[0]
 
     def means(anchor: Float[Array, ""]) -> tuple[Float[Array, "2 2"], Float[Array, ""]]:
         law = limit(anchored(anchor, settings.strength), Weights(0.5, 0.5), throw=False)
@@ -85,9 +91,10 @@ def compute(settings: Settings) -> DifferentTruths:
 
     over_grid = jax.jit(lambda *axes: sharded_grid(error, *axes, tile=512))
     errors = over_grid(jnp.array([settings.entities], float), jnp.array(settings.alpha), distance)[0]
-    best = grid[over_grid(jnp.array(settings.sizes, float), grid, distance).argmin(1)]
+    over_sizes = jax.jit(jax.vmap(jax.vmap(best, (None, 0)), (0, None)))
+    best_alpha = over_sizes(jnp.array(settings.sizes, float), distance)
     mean, radius = jax.jit(jax.vmap(means))(jnp.array(settings.public_sizes))
-    return DifferentTruths(*map(np.asarray, (distance, errors, best, mean, radius)))
+    return DifferentTruths(*map(np.asarray, (distance, errors, best_alpha, mean, radius)))
 
 
 def _opposed(room: int, entities: Float[Array, ""], distance: Float[Array, ""]) -> Ecosystem:

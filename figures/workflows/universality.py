@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.shapes import Scalar
 from crossfeed.random_keys import seeded_key
 
 from ...sim.regression import Bernoulli, Gaussian, Poisson, Regression, fisher_ecosystem, simulate_regression
@@ -19,7 +20,6 @@ from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.regression import Run, begin, proceed
 from ...sim.sharding import sharded_vmap
 from ...theory import Features, Weights, baselines, mse, trajectory
-from ...theory.tracing import Scalar
 from ..report import Report, Request, save
 from ..settings import Replicates, Seed, Weight, Within
 from ..style import DASHES, MARKERS, color, grid_of_axes, line, points, styled, wide_line

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.arrays import is_concrete
 
-from ...theory.tracing import is_concrete
 from .labels import AbstractLabels
 
 

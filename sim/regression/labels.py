@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.arrays import is_concrete
+from crossfeed.formulas.shapes import Scalar
 
 from ...theory.ecosystem import Ecosystem, ecosystem_from_grams
 from ...theory.features import Features
-from ...theory.tracing import Scalar, is_concrete
 
 Rows = Float[Array, "*rows"]
 

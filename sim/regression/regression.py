@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.arrays import is_concrete, require_float64
+from crossfeed.formulas.ecosystem import check_finite, check_shares
+from crossfeed.formulas.memories import Memory, Replace
 
-from ...theory.ecosystem import as_array, check_finite, check_shares, equal_shares, require_float64
+from ...theory.ecosystem import as_array, equal_shares
 from ...theory.features import Features
-from ...theory.memories import AbstractMemory, Replace
-from ...theory.tracing import is_concrete
 from .curation import AbstractCuration, KeepAll
 from .fitting import FITS, AbstractFitting, MaximumLikelihood
 from .labels import AbstractLabels, Gaussian
@@ -56,7 +57,7 @@ class Regression(eqx.Module):
     fitting: AbstractFitting
     curation: AbstractCuration
     shares: Float[Array, " entity"]
-    memory: AbstractMemory
+    memory: Memory
     inputs: Literal["fixed", "fresh"] = eqx.field(static=True)
     real: Literal["kept", "fresh"] = eqx.field(static=True)
     human: float = eqx.field(static=True)
@@ -72,7 +73,7 @@ class Regression(eqx.Module):
         fitting: AbstractFitting | None = None,
         curation: AbstractCuration | None = None,
         shares: Float[Array, " entity"] | None = None,
-        memory: AbstractMemory | None = None,
+        memory: Memory | None = None,
         inputs: Literal["fixed", "fresh"] = "fixed",
         real: Literal["kept", "fresh"] = "kept",
         human: float = 0.0,

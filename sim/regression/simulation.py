@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.memories import Replace
 
-from ...theory.memories import Replace
 from ...theory.weights import Weights
 from ..sharding import sharded_vmap
 from .fitting import FITS

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from crossfeed.random_keys import seeded_key
+
 from ...theory.ecosystem import Dataset, Ecosystem
 from ..real_data import bundled_ecosystem
 from .given_file import load_described
@@ -28,6 +30,12 @@ def given_ecosystem(spec: Spec) -> Ecosystem:
     if spec.family == "file":
         return load_described(spec.options["path"], spec.options["sha256"])
     return bundled_ecosystem(spec.options["name"], spec.values("entities")[0])
+
+
+def sweep_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+    """Keys of a sweep's random ecosystems and of its simulations."""
+    key_family, key_simulation = jax.random.split(seeded_key(seed))
+    return key_family, key_simulation
 
 
 def make_family(spec: Spec, dimension: int, key: PRNGKeyArray) -> Callable[[dict[str, Any]], Ecosystem]:

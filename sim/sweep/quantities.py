@@ -7,13 +7,16 @@ from functools import cached_property
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from ...theory.consensus import limit, trajectory
+from crossfeed.formulas.homogenization import homogenization
+from crossfeed.formulas.law import Law
+from crossfeed.formulas.limit import limit
+from crossfeed.formulas.measures import mse, mspe, relative_efficiency
+from crossfeed.formulas.reasons import reason
+from crossfeed.formulas.results import RESULTS
+from crossfeed.formulas.workflow import PAPER, Workflow
+
+from ...theory.consensus import trajectory
 from ...theory.ecosystem import Ecosystem
-from ...theory.homogenization import homogenization
-from ...theory.law import Law
-from ...theory.measures import mse, mspe, relative_efficiency
-from ...theory.reasons import reason
-from ...theory.results import RESULTS
 from ...theory.stability import (
     anchor_bound,
     common_prompts,
@@ -25,7 +28,6 @@ from ...theory.stability import (
 )
 from ...theory.transfer import transfer
 from ...theory.weights import Weights
-from ...theory.workflow import PAPER, Workflow
 from ..monte_carlo import Simulation, simulate
 from ..samplers import make_moment_sampler
 

@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
-from crossfeed.random_keys import pinned_generator, seeded_key
+from crossfeed.random_keys import pinned_generator
 
 from ...theory.weights import Weights
 from ..sharding import over_devices
 from .extension import Kept
-from .families import make_family
+from .families import make_family, sweep_keys
 from .interpolation import POINTS, Evaluate, Values, interpolated_plane
 from .plan import Plan
 from .quantities import OF_INTERPOLATION, QUANTITIES, Point
@@ -206,7 +206,7 @@ def _program(
 ) -> Callable[..., dict[str, Array]]:
     """Compiled function of the tiles' parameters: every device computes one tile, in groups of points that fit the memory."""
     spec = plan.spec
-    key_family, key_simulation = jax.random.split(seeded_key(spec.seed))
+    key_family, key_simulation = sweep_keys(spec.seed)
     family = make_family(spec, dimension, key_family)
 
     def tile(

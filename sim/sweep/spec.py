@@ -9,12 +9,12 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.memories import Forget
+from crossfeed.formulas.workflow import Workflow
+from crossfeed.formulas.workflow_file import PARTS, make_part
 from crossfeed.reading import read_text_file
 from crossfeed.toml_reader import TomlReader, parse_toml
 
-from ...theory.memories import Forget
-from ...theory.workflow import Workflow
-from ...theory.workflow_file import PARTS, make_part
 from ..real_data import DATASETS
 from .given_file import description
 from .quantities import OF_INTERPOLATION, QUANTITIES

@@ -128,7 +128,7 @@ def test_a_figure_that_there_is_not(monkeypatch, capsys, tmp_path):
             ("fig2", "--spec", tmp_path / "none.toml"),
             f"cannot read {tmp_path / 'none.toml'}: No such file or directory",
         ),
-        (("fig2", "--format", "gif"), "--format cannot be read"),
+        (("fig2", "--format", "gif"), "invalid choice 'gif' for argument '--format'"),
     ):
         out = tmp_path / "out"
         assert fail(monkeypatch, capsys, "figure", *arguments, "--out", out).startswith(f"crossfeed: {says}")

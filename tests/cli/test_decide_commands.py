@@ -55,6 +55,15 @@ def test_advice_on_an_unstable_ecosystem(folder, monkeypatch, capsys):
     assert "Training is unstable" in capsys.readouterr().out
 
 
+def test_refused_advice_leaves_no_folder(folder, monkeypatch, capsys):
+    (folder / "ridge.toml").write_text('[estimator]\nkind = "ridge"\npenalty = 0.1\n')
+    (folder / "kept").mkdir()
+    for out in ("kept/deep/advice", "kept"):
+        said = refused(monkeypatch, capsys, "advise", "eco.npz", "--out", out, "--workflow", "ridge.toml")
+        assert "theta, which is not given" in said
+    assert not list((folder / "kept").iterdir())
+
+
 def test_estimates_are_printed(folder, monkeypatch, capsys):
     np.savez("seen.npz", estimates=np.array([[[0.3], [-0.2]]]), probe_noise=0.01)
     run(monkeypatch, "estimate", "eco.npz", "seen.npz", "--json")

@@ -12,7 +12,8 @@ import jax
 import numpy as np
 import pytest
 from crossfeed.cli.main import main
-from crossfeed.figures.explore.model import GENERATIONS, Setting, turned_ecosystem
+from crossfeed.figures.explore.family import Setting, turned_ecosystem
+from crossfeed.figures.explore.model import GENERATIONS
 
 from crossfeed import theory
 
@@ -176,6 +177,53 @@ def test_a_narrow_window_needs_no_sideways_scrolling(browser):
     browser.until("document.documentElement.scrollWidth <= 390", seconds=20)
     browser.resize(1280, 900)
     browser.until("document.documentElement.scrollWidth <= 1280", seconds=20)
+
+
+@pytest.mark.long
+def test_an_own_ecosystem_is_shown_with_sliders_for_what_is_free(tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: the interactive page was not tested in a browser")
+    path, ecosystem = tmp_path / "mine.npz", theory.random_gaussian(jax.random.key(2), entities=3, dimension=4, rank=2)
+    theory.save_ecosystem(ecosystem, path)
+    server = subprocess.Popen([*COMMAND, str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    try:
+        with Chromium() as tab:
+            tab.open(server.stdout.readline().split()[0])
+            tab.until("window.Bokeh && Bokeh.documents.length > 0 && " + SAID.format("plane_caption"))
+            assert tab.evaluate("[...document.querySelectorAll('#sliders input')].map(x => x.id).join()") == (
+                "alpha,beta,log_volume"
+            )
+            move(tab, "alpha", 0.7)
+            tab.until(f"{SAID.format('caption')} === 'α = 0.70, β = 0.50, K = 3, c = 1'")
+            expected = theory.summarize_stability(ecosystem, theory.Weights(0.7, 0.5))
+            found = {"spectral_radius": expected.spectral_radius, "public_change": expected.anchor.change}
+            for name, value in found.items():
+                assert float(tab.evaluate(SAID.format(name))) == pytest.approx(float(value), rel=1e-4), name
+            assert tab.errors == []
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("workflow", "message"),
+    [
+        ('[memory]\nkind = "accumulate"\n', "memory.kind is 'accumulate', with which there is no limit to show"),
+        ('[pool]\nkind = "network"\nreaders = [[1.0]]\n', "workflow.toml: "),
+    ],
+)
+def test_a_workflow_that_does_not_fit_an_own_ecosystem_is_refused(workflow, message, tmp_path, monkeypatch, capsys):
+    path, toml = tmp_path / "mine.npz", tmp_path / "workflow.toml"
+    theory.save_ecosystem(theory.symmetric_ecosystem(2, jax.numpy.eye(1)), path)
+    toml.write_text(workflow)
+    command = ["crossfeed", "explore", str(path), "--port=0", "--no-browser", "--workflow", str(toml)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    out, err = capsys.readouterr()
+    assert (exit_.value.code, out, err.count("crossfeed: ")) == (2, "", 1)
+    assert message in err
 
 
 @pytest.mark.parametrize("port", [70000, -1])

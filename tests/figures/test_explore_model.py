@@ -4,19 +4,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.figures.explore import model as explore
-from crossfeed.figures.explore.model import (
-    GRID,
+from crossfeed.figures.explore.family import (
+    FEATURES,
     MOST_ENTITIES,
+    TOPICS,
     Setting,
-    check_workflow,
-    predict,
-    scan_weights,
+    own_family,
     turned_ecosystem,
+    worst_angle,
 )
+from crossfeed.figures.explore.model import GENERATIONS, check_workflow, predict, scan_weights
 
 from crossfeed import theory
 
+GRID = TOPICS.grid
 EASY = Setting(alpha=0.4, beta=0.6, entities=3, volume=2.0, misalignment=0.3)
 
 
@@ -57,7 +58,7 @@ def test_what_is_shown_is_the_theory_of_the_ecosystem_without_padding(see):
         law = theory.limit(ecosystem, weights)
         return {
             "spectral_radius": law.spectral_radius,
-            "mse": theory.trajectory(ecosystem, weights, explore.GENERATIONS, theory.mse),
+            "mse": theory.trajectory(ecosystem, weights, GENERATIONS, theory.mse),
             "limit_mse": theory.mse(law).mean(),
             "efficiency": theory.relative_efficiency(law).mean(),
             "homogenization": theory.homogenization(law),
@@ -66,11 +67,16 @@ def test_what_is_shown_is_the_theory_of_the_ecosystem_without_padding(see):
         }
 
     count = EASY.entities
-    wanted = expected(ecosystem, theory.Weights(EASY.alpha, EASY.beta)) | {"turn": 0.3 * explore.worst_angle(count)}
+    wanted = expected(ecosystem, theory.Weights(EASY.alpha, EASY.beta)) | {"turn": 0.3 * worst_angle(count)}
     cut = {"mse": here.mse[:, :count], "transfer": here.transfer[:count][:, [*range(count), -1]]}
     for name, value in wanted.items():
         np.testing.assert_allclose(cut.get(name, getattr(here, name)), value, rtol=1e-9, atol=1e-12, err_msg=name)
     np.testing.assert_allclose(here.mean_mse, wanted["mse"].mean(1), rtol=1e-9)
+    weights = theory.Weights(EASY.alpha, EASY.beta)
+    known, anchor = theory.knowledge_bound(ecosystem, weights), theory.anchor_bound(ecosystem, weights)
+    distance = (here.kappa, here.knowledge_change, here.public_change, here.universal_bound)
+    expected_distance = (known.kappa.min(), known.change, anchor.change, theory.universal_bound(ecosystem))
+    np.testing.assert_allclose(distance, expected_distance, rtol=1e-9)
     assert np.isnan(here.mse[:, count:]).all()
     assert np.isnan(here.transfer[count:]).all()
 
@@ -81,7 +87,7 @@ def test_without_misalignment_entities_publish_about_what_they_know_and_lemma_1_
     assert jax.jit(theory.lemma1)(ecosystem, theory.Weights(EASY.alpha, EASY.beta)).applies
 
 
-@pytest.mark.parametrize("entities", [2, 5, explore.FEATURES])
+@pytest.mark.parametrize("entities", [2, 5, FEATURES])
 def test_full_misalignment_is_the_worst_case_of_theorem_u(entities):
     def shapes(grams):
         return grams / jnp.trace(grams, axis1=1, axis2=2)[:, None, None]
@@ -96,9 +102,9 @@ def test_full_misalignment_is_the_worst_case_of_theorem_u(entities):
 def test_growth_rises_with_misalignment_to_the_closed_form(see):
     """β = 1 and little published: ρ → (1 - cos 2φ + √(m-1) sin 2φ)/2, φ the angle between known and published."""
     turns = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    made = [see(Setting(0.5, 1.0, explore.FEATURES, 1e-6, turn)) for turn in turns]
-    angle = np.array(turns) * float(explore.worst_angle(explore.FEATURES))
-    closed = (1 - np.cos(2 * angle) + np.sqrt(explore.FEATURES - 1) * np.sin(2 * angle)) / 2
+    made = [see(Setting(0.5, 1.0, FEATURES, 1e-6, turn)) for turn in turns]
+    angle = np.array(turns) * float(worst_angle(FEATURES))
+    closed = (1 - np.cos(2 * angle) + np.sqrt(FEATURES - 1) * np.sin(2 * angle)) / 2
     found = np.array([here.spectral_radius for here in made])
     np.testing.assert_allclose(found, closed, atol=1e-4)
     assert (np.diff(found) > 0).all()
@@ -154,3 +160,30 @@ def test_another_workflow_is_shown_without_the_bound_of_the_papers():
 def test_workflows_that_no_slider_fits_are_refused(workflow, message):
     with pytest.raises(theory.InvalidInput, match=message):
         check_workflow(workflow)
+
+
+def test_an_own_ecosystem_is_shown_as_it_is_with_a_volume():
+    ecosystem = alone(EASY)
+    family = own_family(ecosystem, "mine.npz")
+    setting = family.start._replace(alpha=EASY.alpha, beta=EASY.beta)
+    here, topics = predict(setting, family=family), predict(EASY)
+    for name in ("spectral_radius", "limit_mse", "efficiency", "kappa", "public_change"):
+        assert float(getattr(here, name)) == pytest.approx(float(getattr(topics, name)), rel=1e-9), name
+    assert np.isnan(here.turn)
+    more = family.ecosystem(setting._replace(volume=3.0))
+    np.testing.assert_allclose(more.synthetic.gram, 3 * ecosystem.synthetic.gram)
+    np.testing.assert_array_equal(more.private.gram, ecosystem.private.gram)
+
+
+def test_the_phase_diagram_of_a_large_ecosystem_has_fewer_points():
+    small, large = (own_family(theory.symmetric_ecosystem(2, jnp.eye(size)), "") for size in (2, 200))
+    assert (small.grid, large.grid) == (GRID, 11)
+
+
+def test_a_network_of_its_own_entities_is_shown():
+    family = own_family(alone(EASY), "mine.npz")
+    workflow = theory.Workflow(pool=theory.Network(np.eye(3)))
+    check_workflow(workflow, family)
+    found = predict(family.start, workflow, family).spectral_radius
+    expected = theory.spectral_radius(alone(EASY), theory.Weights(0.5, 0.5), workflow)
+    assert float(found) == pytest.approx(float(expected), rel=1e-9)

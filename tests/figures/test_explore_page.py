@@ -10,21 +10,15 @@ import pytest
 from bokeh.document import Document
 from bokeh.models import HoverTool, Image, Line, MultiLine, Scatter, Text
 from crossfeed.figures.explore import words
-from crossfeed.figures.explore.model import (
-    GENERATIONS,
-    GRID,
-    MOST_ENTITIES,
-    Diagram,
-    Prediction,
-    Setting,
-    best_weights,
-    weight_shares,
-)
-from crossfeed.figures.explore.page import Page, setting_of
+from crossfeed.figures.explore.family import MOST_ENTITIES, TOPICS, Setting, own_family
+from crossfeed.figures.explore.model import GENERATIONS, Diagram, Prediction, best_weights, weight_shares
+from crossfeed.figures.explore.page import Page, setting_of, sliders_of
 from crossfeed.figures.explore.phase_diagram import PhaseDiagram
 from crossfeed.figures.explore.trajectories import Trajectories
 from crossfeed.figures.explore.transfer_matrix import TransferMatrix
+from crossfeed.theory import symmetric_ecosystem
 
+GRID = TOPICS.grid
 AXIS = np.linspace(0, 1, GRID)
 BETA, ALPHA = np.meshgrid(AXIS, AXIS, indexing="ij")
 SETTING = Setting(alpha=0.2, beta=0.9, entities=3, volume=10.0, misalignment=0.4)
@@ -55,6 +49,9 @@ def prediction(radius: float = 0.5) -> Prediction:
     found = Prediction(
         spectral_radius=jnp.asarray(radius),
         universal_bound=jnp.asarray(1.3),
+        kappa=jnp.asarray(0.2),
+        knowledge_change=jnp.asarray(1.25),
+        public_change=jnp.asarray(0.9),
         minimum_variance=jnp.asarray(1.5),
         mse=padded(ERRORS),
         mean_mse=jnp.asarray(ERRORS.mean(1)),
@@ -106,7 +103,7 @@ def test_best_weights_are_a_row_and_a_column():
 
 @pytest.mark.parametrize("variable", ["efficiency", "spectral_radius"])
 def test_the_phase_diagram_has_alpha_to_the_right_and_beta_upwards(variable):
-    diagram, picture = plane(), PhaseDiagram()
+    diagram, picture = plane(), PhaseDiagram(GRID)
     picture.show(diagram, variable)
     picture.mark(SETTING)
     plot = picture.plot
@@ -133,7 +130,7 @@ def test_the_phase_diagram_has_alpha_to_the_right_and_beta_upwards(variable):
 
 
 def test_a_cell_of_the_phase_diagram_lies_around_its_weights():
-    picture = PhaseDiagram()
+    picture = PhaseDiagram(GRID)
     picture.show(plane(), "efficiency")
     glyph = image_of(picture.plot)
     half = 0.5 / (GRID - 1)
@@ -141,7 +138,7 @@ def test_a_cell_of_the_phase_diagram_lies_around_its_weights():
 
 
 def test_trajectories_name_their_entity_and_their_levels():
-    picture = Trajectories()
+    picture = Trajectories("σ²")
     picture.show(SETTING, prediction())
     (each,) = drawn(picture.plot, MultiLine)
     assert each["name"] == ["entity 1", "entity 2", "entity 3"]
@@ -186,6 +183,10 @@ def test_shares_of_weight_are_own_others_and_public():
 def test_numbers_stand_under_their_names():
     assert words.numbers(SETTING, prediction()) == {
         "spectral_radius": "0.5",
+        "margin": "0.5",
+        "kappa": "0.2",
+        "knowledge_change": "1.25",
+        "public_change": "0.9",
         "limit_mse": "7.25",
         "minimum_variance": "1.5",
         "efficiency": "0.61",
@@ -203,9 +204,8 @@ def test_words_say_the_numbers():
     assert "halves every 1 generations" in words.verdict(here)
     assert "halves every 2 generations" in words.verdict(prediction(math.sqrt(0.5)))
     assert "grow by 20 %" in words.verdict(prediction(1.2))
-    assert "6 σ² at generation 0 and 7 σ² at generation 50, 16.7 % more. Its limit is 7.25 σ²" in words.about_errors(
-        here
-    )
+    errors = words.about_errors(SETTING, here)
+    assert "6 σ² at generation 0 and 7 σ² at generation 50, 16.7 % more. Its limit is 7.25 σ²" in errors
     said = words.about_transfer(SETTING, here)
     assert "50 % on its own private data, 17.7 % on others', 30 % on public data" in said
     assert "leaves 2.33 % unlearned" in said
@@ -216,6 +216,34 @@ def test_words_say_the_numbers():
 def test_sliders_are_a_setting_in_the_units_of_the_theory():
     sliders = {"alpha": 0.2, "beta": 0.9, "entities": 3, "log_volume": 1, "misalignment": 0.4, "diagram": "efficiency"}
     assert setting_of(sliders) == SETTING
+    assert setting_of(sliders_of(SETTING)) == SETTING
+
+
+def test_the_distance_to_safety_is_told_for_real_and_public_data():
+    here = prediction()
+    assert words.about_safety(here) == (
+        "Distance to safety: growth is excluded by at least 1.25 times the real data there are (Theorem K), or by at least 0.9 "
+        "times the public data, whatever entities know."
+    )
+    unknown = here._replace(knowledge_change=jnp.asarray(np.nan), public_change=jnp.asarray(np.inf))
+    assert words.about_safety(unknown).startswith("No amount of public data excludes growth")
+    assert "nothing can grow" in words.about_safety(here._replace(public_change=jnp.asarray(0.0)))
+
+
+def test_an_own_ecosystem_without_truth_or_efficiency_is_shown_with_what_is_known():
+    family = own_family(symmetric_ecosystem(3, jnp.eye(2)), "mine.npz")
+    nothing = plane()._replace(efficiency=np.full((GRID, GRID), np.nan))
+    here = prediction()._replace(mse=np.full((GENERATIONS + 1, 3), np.nan), mean_mse=np.full(GENERATIONS + 1, np.nan))
+    page = Page(Document(), lambda setting: here, lambda setting: nothing, family)
+    page.open()
+    page.show_here(family.start, here)
+    page.show_plane(family.start._replace(alpha=0.0, beta=0.0), nothing)
+    said = words_on(page)
+    assert said["caption"] == "α = 0.50, β = 0.50, K = 3, c = 1"
+    assert "depend on θ" in said["about_errors"]
+    assert "there is no efficiency" in said["about_weights"]
+    assert drawn(page.diagram.plot, Scatter, marker="diamond")[0]["x"] == []
+    assert "misalignment" not in dict(page.sliders.data)
 
 
 def test_an_answer_reaches_all_pictures_and_words_of_the_page():

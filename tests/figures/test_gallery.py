@@ -13,7 +13,7 @@ from crossfeed.figures.sweeps import GALLERY, draw_gallery
 pytestmark = pytest.mark.long
 
 SEED = 2
-TINY = ["points=3", "draws=2", "volumes=3", "betas=3", "alphas=4", f"seed={SEED}"]
+TINY = ["points=3", "draws=2", "volumes=3", f"seed={SEED}"]
 
 
 @pytest.fixture(scope="module")
@@ -61,25 +61,37 @@ def test_phase_diagrams_hold_the_mean_over_draws(folder, reports, name):
     assert reports[f"phase_{name}"].numbers["largest"] == pytest.approx(np.nanmax(expected))
 
 
-def test_best_weights_are_the_best_of_the_store(folder, reports):
+def test_no_point_of_the_store_is_better_than_the_best_weights(folder, reports):
     stored = open_sweep(folder / "phase_diagrams.zarr").mean_relative_efficiency
-    expected = stored.max(("alpha", "beta")).transpose("entities", "draw").values
-    np.testing.assert_allclose(column(folder, "optimum", "efficiency"), expected.ravel())
-    alpha, beta = (column(folder, "optimum", name) for name in ("alpha", "beta"))
-    entities, draws = (column(folder, "optimum", name).astype(int) for name in ("entities", "draw"))
-    places = zip(alpha, beta, entities, draws, strict=True)
-    there = [float(stored.sel(alpha=a, beta=b, entities=k, draw=j)) for a, b, k, j in places]
-    np.testing.assert_allclose(there, expected.ravel())
+    on_grid = stored.max(("alpha", "beta")).transpose("entities", "draw").values.ravel()
+    efficiency, entities = (column(folder, "optimum", name) for name in ("efficiency", "entities"))
+    assert (efficiency > on_grid - 1e-9).all()
+    assert (efficiency < 1 + 1e-9).all()
+    assert (efficiency - on_grid)[entities == 2].max() < 0.1  # of the same ecosystems: draws differ by more
 
 
-def test_trajectories_volume_and_regions_hold_what_is_stored(folder, reports):
+def test_nothing_is_better_than_the_best_weights_of_a_volume(folder, reports):
+    """By the closed form of the symmetric case, where c scales the ratio α/(1-α), and the noise of synthetic data by 1/c."""
+    names = ("entities", "volume", "best_alpha", "best_beta", "best_relative_efficiency")
+    entities, volume, alpha, beta, best = (column(folder, "volume", name) for name in names)
+
+    def efficiency(pooled, beta):
+        transfer = (1 - pooled) ** 2 * beta**2 * (1 - 1 / entities)
+        noise = pooled**2 / (volume * entities * (1 - pooled**2))
+        return 1 / (entities + 1) / ((1 - beta) ** 2 + beta**2 / entities + transfer + noise)
+
+    np.testing.assert_allclose(efficiency(volume * alpha / (1 - alpha + volume * alpha), beta), best)
+    fractions = np.linspace(0, 0.999, 200)[:, None]
+    on_grid = efficiency(fractions, fractions[:, None]).max((0, 1))
+    assert (best >= on_grid).all()
+    np.testing.assert_allclose(best, on_grid, rtol=2e-3)
+
+
+def test_trajectories_and_regions_hold_what_is_stored(folder, reports):
     errors = open_sweep(folder / "trajectories.zarr").mean_mse_trajectory.mean("draw")
     expected = errors.transpose("entities", "alpha", "generation").values
     np.testing.assert_allclose(column(folder, "mse_to_100", "mean_mse"), expected.ravel())
     np.testing.assert_array_equal(column(folder, "mse_to_100", "generation")[:101], np.arange(101))
-    best = open_sweep(folder / "volume.zarr").mean_relative_efficiency.max(("alpha", "beta"))
-    expected = best.transpose("entities", "volume").values
-    np.testing.assert_allclose(column(folder, "volume", "best_relative_efficiency"), expected.ravel())
     radii = open_sweep(folder / "regions.zarr").spectral_radius.max("draw").transpose("misalignment", "mixing", "beta")
     np.testing.assert_allclose(column(folder, "regions", "largest_spectral_radius"), radii.values.ravel())
 
@@ -115,10 +127,6 @@ NUMBERS = {"True": "1", "False": "0"}
             for name in ("spectral_radius", "mean_relative_efficiency", "mean_transfer", "homogenization")
         ),
         ("mse_to_100", "mean_mse", PATHS, "trajectories", "mean_mse_trajectory", {"draw": "mean"}),
-        (
-            *("volume", "best_relative_efficiency", ("entities", "volume"), "volume", "mean_relative_efficiency"),
-            {"alpha": "max", "beta": "max"},
-        ),
         ("regions", "largest_spectral_radius", REGIONS, "regions", "spectral_radius", {"draw": "max"}),
         ("regions", "lemma1_applies", REGIONS, "regions", "lemma1_applies", {"draw": "min"}),
         ("regions", "common_prompts_stable", REGIONS, "regions", "common_prompts_stable", {"draw": "min"}),
@@ -162,12 +170,14 @@ def test_lines_show_what_their_labels_say(folder, reports, figures):
         line = curve(panels[f"K = {int(part.entities)}"], f"α = {float(part.alpha)}")
         np.testing.assert_allclose(line.get_ydata(), part)
         np.testing.assert_array_equal(line.get_xdata(), part.generation)
-    best = open_sweep(folder / "volume.zarr").mean_relative_efficiency.max(("alpha", "beta"))
     (panel,) = figures["volume"].axes
-    for entities in best.entities.values:
-        line = curve(panel, f"K = {entities}")
-        np.testing.assert_allclose(line.get_ydata(), best.sel(entities=entities))
-        np.testing.assert_allclose(line.get_xdata(), best.volume)
+    entities, volumes, best = (
+        column(folder, "volume", name) for name in ("entities", "volume", "best_relative_efficiency")
+    )
+    for count in np.unique(entities):
+        line = curve(panel, f"K = {int(count)}")
+        np.testing.assert_allclose(line.get_ydata(), best[entities == count])
+        np.testing.assert_allclose(line.get_xdata(), volumes[entities == count])
     (panel,) = figures["worst_case"].axes
     table = list(labeled(folder, "worst_case", "spectral_radius", ("entities", "strength")))
     for entities in (2, 3, 5, 9):

@@ -296,4 +296,4 @@ def test_files_have_known_suffixes(data, tmp_path):
 
 def test_symmetric_optima_are_those_of_the_table():
     table = [(0.2177, 0.5537, 0.7075), (0.8226, 0.9516, 0.2173)]
-    np.testing.assert_allclose(symmetric_optima(np.array([2, 50])), table, atol=5.1e-5)
+    np.testing.assert_allclose(symmetric_optima([2, 50], 1.0), table, atol=5.1e-5)

@@ -21,4 +21,8 @@ from .prompts import worst_private_data as worst_private_data
 from .random_ecosystems import random_growth as random_growth
 from .random_ecosystems import random_misaligned as random_misaligned
 from .random_ecosystems import random_threshold as random_threshold
+from .summary import PaperStatements as PaperStatements
+from .summary import StabilityBound as StabilityBound
+from .summary import StabilitySummary as StabilitySummary
+from .summary import summarize_stability as summarize_stability
 from .universal import universal_bound as universal_bound

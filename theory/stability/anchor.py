@@ -4,9 +4,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..ecosystem import Ecosystem
 from ..weights import Weights
-from ..workflow import PAPER, Workflow
 from .conditions import CONDITIONS, knowledge, publishes, reading
 from .norms import largest_sum_of_norms
 from .whitening import anchor_of, beside_common, published_parts, weights_of_pool, whiten, whitening_root

@@ -5,8 +5,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from crossfeed.formulas.linear_algebra import RANK_TOLERANCE, kernel_projector
+
 from ..ecosystem import Ecosystem
-from ..linear_algebra import RANK_TOLERANCE, kernel_projector, range_projector
+from ..linear_algebra import range_projector
 from ..weights import Weights
 from .conditions import CONDITIONS, kernel_of, publishes
 from .lemma1 import PROPORTIONALITY_TOLERANCE

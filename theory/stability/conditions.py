@@ -5,12 +5,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from crossfeed.formulas.estimators import LeastSquares, Ridge
+from crossfeed.formulas.linear_algebra import RANK_TOLERANCE, kernel_projector
+from crossfeed.formulas.shapes import Scalar
+from crossfeed.formulas.workflow import Workflow
+
 from ..ecosystem import Ecosystem
-from ..estimators import LeastSquares, Ridge
-from ..linear_algebra import RANK_TOLERANCE, kernel_projector
-from ..tracing import Scalar
 from ..weights import Weights
-from ..workflow import Workflow
 
 _SAME_READERS = 1e-12  # largest difference of two rows of W that counts as rounding
 
@@ -35,6 +36,7 @@ class CONDITIONS(eqx.Enumeration):
     no_private_weight = "private data have no weight, β = 0"
     private_weight = "private data have more weight than among the prompts, β > λ"
     different_prompts = "entities publish labels for different inputs"
+    workflow = "the theorem is about the paper's workflow"
 
 
 def publishes(ecosystem: Ecosystem, shares: Float[Array, " entity"]) -> Bool[Array, " entity"]:

@@ -5,10 +5,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from crossfeed.formulas.linear_algebra import kernel_projector, spectral_radius_of, whitener
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..ecosystem import Ecosystem
-from ..linear_algebra import kernel_projector, spectral_radius_of, whitener
 from ..weights import Weights
-from ..workflow import PAPER, Workflow
 from .conditions import CONDITIONS, Knowledge, Reading, kernel_of, knowledge, reading
 from .whitening import anchor_of, beside_common
 

@@ -5,8 +5,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from crossfeed.formulas.linear_algebra import kernel_projector
+
 from ..ecosystem import Ecosystem
-from ..linear_algebra import kernel_projector, pseudo_inverse, square_root
+from ..linear_algebra import pseudo_inverse, square_root
 from ..weights import Weights
 from .conditions import CONDITIONS, publishes
 

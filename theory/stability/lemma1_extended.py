@@ -5,10 +5,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from crossfeed.formulas.linear_algebra import kernel_projector, whitener
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..ecosystem import Ecosystem
-from ..linear_algebra import kernel_projector, whitener
 from ..weights import Weights
-from ..workflow import PAPER, Workflow
 from .conditions import CONDITIONS, Knowledge, knowledge, publishes, reading
 from .lemma1 import PROPORTIONALITY_TOLERANCE
 

@@ -4,8 +4,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from crossfeed.formulas.workflow import PAPER, Workflow
+
 from ..ecosystem import Dataset, Ecosystem
-from ..workflow import PAPER, Workflow
 from .conditions import CONDITIONS, reading
 from .norms import largest_sum_of_norms
 from .whitening import published_parts, whiten, whitening_root

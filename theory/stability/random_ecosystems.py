@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.arrays import is_concrete
 
 from ..ecosystem import Ecosystem, ecosystem_from_grams
-from ..tracing import is_concrete
 
 _NODES = 4096
 _BISECTIONS = 200

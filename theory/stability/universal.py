@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from crossfeed.formulas.linear_algebra import kernel_projector
+
 from ..ecosystem import Ecosystem
-from ..linear_algebra import kernel_projector
 from .conditions import publishes
 
 

@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from crossfeed.formulas.linear_algebra import kernel_projector, whitener
+from crossfeed.formulas.state_space import exchange, fit_entities
+from crossfeed.formulas.workflow import Workflow
+
 from ..ecosystem import Ecosystem
-from ..linear_algebra import kernel_projector, whitener
-from ..state_space import exchange, fit_entities
 from ..weights import Weights
-from ..workflow import Workflow
 from .conditions import Knowledge, Reading, publishes, scaled
 
 

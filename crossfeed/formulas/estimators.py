@@ -1,20 +1,19 @@
 """Estimators: how an entity turns the moments X'y of its data into an estimate, as linear maps."""
 
-from abc import abstractmethod
-from typing import ClassVar
-
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import singledispatch
+from math import inf
+from typing import ClassVar, NamedTuple
 
 from crossfeed.errors import InvalidInput
 
-from .linear_algebra import inverse_on_range
-from .tracing import Scalar, is_concrete
+from .arrays import is_concrete, namespace
+from .linear_algebra import identity_like, inverse_on_range
+from .shapes import Array, Float, Scalar
 
 
-class Solution(eqx.Module):
+class Solution(NamedTuple):
     """An estimate as a linear map: θ̂ = gain @ moment + carry @ θ̂_previous.
 
     Attributes:
@@ -29,24 +28,18 @@ class Solution(eqx.Module):
         True
     """
 
-    gain: Float[Array, "d d"]
-    unseen: Float[Array, "d d"]
-    carry: Float[Array, "d d"] | None
+    gain: Float[Array, "*entity d d"]
+    unseen: Float[Array, "*entity d d"]
+    carry: Float[Array, "*entity d d"] | None
 
 
-class AbstractEstimator(eqx.Module):
-    """Base class of estimators. An estimator of one's own needs `solve`, and `carries` if it starts from the previous estimate.
-
-    Example:
-        >>> from crossfeed.theory import AbstractEstimator, Ridge
-        >>> issubclass(Ridge, AbstractEstimator), Ridge.carries
-        (True, False)
-    """
+class Estimator(ABC):
+    """How one entity, or each of a stack of them, turns moments into an estimate; the base class of all estimators."""
 
     carries: ClassVar[bool] = False
 
     @abstractmethod
-    def solve(self, gram: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> Solution:
+    def solve(self, gram: Float[Array, "*entity d d"], kernel: Float[Array, "*entity d d"]) -> Solution:
         """Estimate of one entity at one generation.
 
         Args:
@@ -55,12 +48,21 @@ class AbstractEstimator(eqx.Module):
         """
 
     @property
-    def first(self) -> "AbstractEstimator":
+    def first(self) -> "Estimator":
         """The estimator of generation 0, which has no previous estimate."""
         return self
 
 
-class LeastSquares(AbstractEstimator):
+@singledispatch
+def solve_entities(
+    gram: Float[Array, "entity d d"], kernel: Float[Array, "entity d d"], estimator: Estimator
+) -> Solution:
+    """Estimates of all entities."""
+    return estimator.solve(gram, kernel)
+
+
+@dataclass(frozen=True)
+class LeastSquares(Estimator):
     """Weighted least squares of minimum norm, the paper's estimator (§5): θ̂ = G⁺ moment.
 
     Example:
@@ -71,13 +73,14 @@ class LeastSquares(AbstractEstimator):
          [0.  0.5]]
     """
 
-    def solve(self, gram: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> Solution:
+    def solve(self, gram: Float[Array, "*entity d d"], kernel: Float[Array, "*entity d d"]) -> Solution:
         """G⁺; what it misses is the kernel of G."""
         inverse, kernel = inverse_on_range(gram, kernel)
         return Solution(inverse, kernel, None)
 
 
-class Ridge(AbstractEstimator):
+@dataclass(frozen=True)
+class Ridge(Estimator):
     """Ridge regression: θ̂ = (G + μI)⁻¹ moment. At μ = 0 it is least squares.
 
     Attributes:
@@ -96,19 +99,21 @@ class Ridge(AbstractEstimator):
 
     penalty: Scalar
 
-    def __check_init__(self) -> None:
-        if is_concrete(self.penalty) and not 0 <= self.penalty < jnp.inf:
+    def __post_init__(self) -> None:
+        if is_concrete(self.penalty) and not 0 <= self.penalty < inf:
             raise InvalidInput(f"penalty is {float(self.penalty):.6g}, but must be at least 0 and finite")
 
-    def solve(self, gram: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> Solution:
+    def solve(self, gram: Float[Array, "*entity d d"], kernel: Float[Array, "*entity d d"]) -> Solution:
         """(G + μI)⁻¹; what it misses is μ (G + μI)⁻¹."""
-        penalized = jnp.asarray(self.penalty > 0)
-        kernel = jnp.where(penalized, 0.0, kernel)
-        inverse, kernel = inverse_on_range(gram + self.penalty * jnp.eye(len(gram)), kernel)
-        return Solution(inverse, jnp.where(penalized, self.penalty * inverse, kernel), None)
+        xp, identity = namespace(gram), identity_like(gram)
+        penalized = xp.asarray(self.penalty > 0)
+        kernel = xp.where(penalized, 0.0, kernel)
+        inverse, kernel = inverse_on_range(gram + self.penalty * identity, kernel)
+        return Solution(inverse, xp.where(penalized, self.penalty * inverse, kernel), None)
 
 
-class GradientSteps(AbstractEstimator):
+@dataclass(frozen=True)
+class GradientSteps(Estimator):
     """Gradient descent on the weighted squared loss, from the entity's previous estimate; generation 0 is fitted exactly.
 
     After n steps of size η, θ̂ = (I - F) G⁺ moment + F θ̂_previous with F = (I - ηG)ⁿ.
@@ -130,15 +135,15 @@ class GradientSteps(AbstractEstimator):
 
     carries: ClassVar[bool] = True
 
-    steps: int = eqx.field(static=True)
+    steps: int = field(metadata={"static": True})  # as `eqx.field(static=True)` does
     rate: Scalar
 
-    def __check_init__(self) -> None:
+    def __post_init__(self) -> None:
         if self.steps % 1 != 0:
             raise InvalidInput(f"steps is {self.steps}, but must be a whole number")
         if self.steps < 1:
             raise InvalidInput(f"steps is {self.steps}, but must be at least 1")
-        if is_concrete(self.rate) and not 0 < self.rate < jnp.inf:
+        if is_concrete(self.rate) and not 0 < self.rate < inf:
             raise InvalidInput(f"rate is {float(self.rate):.6g}, but must be positive and finite")
 
     @property
@@ -146,19 +151,19 @@ class GradientSteps(AbstractEstimator):
         """Least squares."""
         return LeastSquares()
 
-    def solve(self, gram: Float[Array, "d d"], kernel: Float[Array, "d d"]) -> Solution:
+    def solve(self, gram: Float[Array, "*entity d d"], kernel: Float[Array, "*entity d d"]) -> Solution:
         """η Σ_{s<n} (I - ηG)ˢ, which is (I - F) G⁺ on the range of G, and F, by as many products as n has binary digits."""
-        identity = jnp.eye(len(gram))
+        xp, identity = namespace(gram), identity_like(gram)
         shrink, reach = identity - self.rate * gram, self.rate * identity
-        carry, gain = identity, jnp.zeros_like(gram)
+        carry, gain = identity, xp.zeros_like(gram)
         for digit in bin(self.steps)[:1:-1]:
             if digit == "1":
                 carry, gain = carry @ shrink, gain + carry @ reach
             shrink, reach = shrink @ shrink, reach + shrink @ reach
-        return Solution(gain, jnp.zeros_like(gram), carry)
+        return Solution(gain, xp.zeros_like(gram), carry)
 
 
-class Fit(eqx.Module):
+class Fit(NamedTuple):
     """Estimates of all entities at one generation: θ̂_k = gain_k (p_k u_k + q_k u_* + α_k m_k) + carry_k θ̂_{t-1,k}.
 
     u_k = X~_k'ỹ_k and u_* are the moments of the real data, m_k that of what entity k reads of the pool.
@@ -181,7 +186,7 @@ class Fit(eqx.Module):
 
 
 def fit(
-    estimator: AbstractEstimator,
+    estimator: Estimator,
     grams: tuple[Float[Array, "entity d d"], Float[Array, "d d"], Float[Array, "entity d d"]],
     weights: Float[Array, "entity 3"],
     kernels: Float[Array, "entity d d"],
@@ -196,5 +201,5 @@ def fit(
     """
     private, public, pool = grams
     p, q, alpha = (weight[:, None, None] for weight in weights.T)
-    solutions = jax.vmap(estimator.solve)(p * private + q * public[None] + alpha * pool, kernels)
+    solutions = solve_entities(p * private + q * public[None] + alpha * pool, kernels, estimator)
     return Fit(solutions.gain, solutions.unseen, solutions.carry, *weights.T)

@@ -1,15 +1,16 @@
 """The workflow: how entities fit, what they read, and what they remember."""
 
-import equinox as eqx
+from dataclasses import dataclass
 
 from crossfeed.errors import InvalidInput
 
-from .estimators import AbstractEstimator, GradientSteps, LeastSquares
-from .memories import AbstractMemory, Accumulate, Replace
-from .pools import AbstractPool, Shared
+from .estimators import Estimator, GradientSteps, LeastSquares
+from .memories import Accumulate, Memory, Replace
+from .pools import Pool, Shared
 
 
-class Workflow(eqx.Module):
+@dataclass(frozen=True)
+class Workflow:
     """One generation of recursive training, made of parts; the default of each is the paper's.
 
     Attributes:
@@ -27,14 +28,14 @@ class Workflow(eqx.Module):
         Ridge(penalty=0.1) Accumulate()
     """
 
-    estimator: AbstractEstimator = LeastSquares()
-    pool: AbstractPool = Shared()
-    memory: AbstractMemory = Replace()
+    estimator: Estimator = LeastSquares()  # noqa: RUF009, none of the parts can change
+    pool: Pool = Shared()  # noqa: RUF009
+    memory: Memory = Replace()  # noqa: RUF009
 
-    def __check_init__(self) -> None:
-        for name, kind in (("estimator", AbstractEstimator), ("pool", AbstractPool), ("memory", AbstractMemory)):
+    def __post_init__(self) -> None:
+        for name, kind in (("estimator", Estimator), ("pool", Pool), ("memory", Memory)):
             if not isinstance(getattr(self, name), kind):
-                raise InvalidInput(f"{name} is {getattr(self, name)}, but must be an {kind.__name__}")
+                raise InvalidInput(f"{name} is {getattr(self, name)}, but must be an Abstract{kind.__name__}")
         if isinstance(self.estimator, GradientSteps) and isinstance(self.memory, Accumulate):
             raise InvalidInput(
                 f"estimator is {self.estimator}, whose steps are too long sooner or later for data that grow with memory "

@@ -1,23 +1,16 @@
 """Memories: what entities keep of the pools of earlier generations."""
 
-from abc import abstractmethod
-
-import equinox as eqx
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from crossfeed.errors import InvalidInput
 
-from .tracing import Scalar, is_concrete
+from .arrays import is_concrete
+from .shapes import Scalar
 
 
-class AbstractMemory(eqx.Module):
-    """Base class of memories. What is read at generation t is the sum of all pools so far, of which those of earlier
-    generations have been multiplied by `kept` once per generation: m̄_t = kept m̄_{t-1} + m_t.
-
-    Example:
-        >>> from crossfeed.theory import AbstractMemory, Forget
-        >>> isinstance(Forget(0.5), AbstractMemory)
-        True
-    """
+class Memory(ABC):
+    """What is kept of earlier pools, m̄_t = kept m̄_{t-1} + m_t; the base class of all memories."""
 
     @property
     @abstractmethod
@@ -25,7 +18,8 @@ class AbstractMemory(eqx.Module):
         """The factor, in [0, 1]: 0 forgets all, 1 keeps all."""
 
 
-class Replace(AbstractMemory):
+@dataclass(frozen=True)
+class Replace(Memory):
     """Entities read the newest pool alone: the paper's memory (§4).
 
     Example:
@@ -40,7 +34,8 @@ class Replace(AbstractMemory):
         return 0.0
 
 
-class Accumulate(AbstractMemory):
+@dataclass(frozen=True)
+class Accumulate(Memory):
     """Entities read all pools so far, each with weight α (Gerstgrasser et al. 2024, arXiv 2404.01413).
 
     The synthetic data that an entity reads grow with the generations, and no limit has a fixed feedback.
@@ -57,7 +52,8 @@ class Accumulate(AbstractMemory):
         return 1.0
 
 
-class Forget(AbstractMemory):
+@dataclass(frozen=True)
+class Forget(Memory):
     """Entities read all pools so far, and weigh those of earlier generations less: between `Replace` and `Accumulate`.
 
     Attributes:
@@ -74,7 +70,7 @@ class Forget(AbstractMemory):
 
     rate: Scalar
 
-    def __check_init__(self) -> None:
+    def __post_init__(self) -> None:
         if is_concrete(self.rate) and not 0 <= self.rate <= 1:
             raise InvalidInput(f"rate is {float(self.rate):.6g}, but must lie in [0, 1]")
 

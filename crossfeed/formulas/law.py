@@ -1,16 +1,16 @@
 """The joint law of all entities' estimates, which measures turn into means, covariances and errors."""
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from typing import NamedTuple
 
+from .arrays import einsum, namespace
 from .ecosystem import Ecosystem
 from .estimators import Fit
 from .results import RESULTS
+from .shapes import Array, Bool, Float, Int
 from .state_space import Exchange, State
 
 
-class Law(eqx.Module):
+class Law(NamedTuple):
     """Joint law of all entities' estimates, at one generation or in the limit.
 
     The argument of `mse`, `covariance`, `homogenization`, `transfer` and the other measures.
@@ -20,12 +20,12 @@ class Law(eqx.Module):
         fit: the estimates as linear maps of real moments and of the state.
         state: the law of what entities read.
         spectral_radius: ρ of the recursion, for a limit; None for the law at one generation.
-        result: whether there is such a law.
+        result: code in `RESULTS` of whether there is such a law.
 
     Example:
         >>> import jax.numpy as jnp
         >>> from crossfeed.theory import Weights, limit, symmetric_ecosystem
-        >>> law = limit(symmetric_ecosystem(2, jnp.eye(3)), Weights(0.5, 0.5))
+        >>> law = limit(symmetric_ecosystem(2, xp.eye(3)), Weights(0.5, 0.5))
         >>> print(law.exists, f"{law.spectral_radius:.4f}")
         True 0.5000
     """
@@ -34,7 +34,7 @@ class Law(eqx.Module):
     fit: Fit
     state: State
     spectral_radius: Float[Array, ""] | None
-    result: RESULTS
+    result: Int[Array, ""] | int
 
     @property
     def ecosystem(self) -> Ecosystem:
@@ -44,26 +44,26 @@ class Law(eqx.Module):
     @property
     def exists(self) -> Bool[Array, ""]:
         """Whether there is such a law: False for a limit where the spectral radius is not below 1."""
-        return jnp.asarray(self.result == RESULTS.successful)
+        return namespace(self.fit.gain).asarray(self.result == RESULTS.successful)
 
     @property
     def settled(self) -> Bool[Array, " entity"]:
         """Which entities' estimates have a law: all where there is one, else those that read nothing of the pool."""
         if self.fit.carry is not None:
-            return jnp.broadcast_to(self.exists, self.fit.synthetic_weight.shape)
+            return namespace(self.fit.gain).broadcast_to(self.exists, self.fit.synthetic_weight.shape)
         alone = (self.fit.synthetic_weight == 0) & (self.result == RESULTS.no_limit)
         return self.exists | alone
 
     @property
     def from_state(self) -> Float[Array, "entity d state"]:
         """Maps from the state to the estimates."""
-        fit, entities = self.fit, self.ecosystem.entities
-        channels = jnp.einsum("k,kc,kab->kacb", fit.synthetic_weight, self.exchange.read, fit.gain)
+        fit, entities, xp = self.fit, self.ecosystem.entities, namespace(self.fit.gain)
+        channels = einsum("k,kc,kab->kacb", fit.synthetic_weight, self.exchange.read, fit.gain)
         channels = channels.reshape(entities, self.ecosystem.dimension, -1)
         if fit.carry is None:
             return channels
-        carry = jnp.einsum("kl,kab->kalb", jnp.eye(entities), fit.carry)
-        return jnp.concatenate([channels, carry.reshape(*channels.shape[:2], -1)], axis=2)
+        carry = einsum("kl,kab->kalb", xp.eye(entities), fit.carry)
+        return xp.concatenate([channels, carry.reshape(*channels.shape[:2], -1)], axis=2)
 
     @property
     def from_own(self) -> Float[Array, "entity d d"]:
@@ -74,3 +74,8 @@ class Law(eqx.Module):
     def from_public(self) -> Float[Array, "entity d d"]:
         """Maps from the moment of the public data to the estimates, apart from what comes back from the state."""
         return self.fit.public_weight[:, None, None] * self.fit.gain
+
+
+def law_of_generation(shared: Exchange, fitted: Fit, state: State) -> Law:
+    """Law of the estimates at one generation, which always exists."""
+    return Law(shared, fitted, state, None, RESULTS.successful)

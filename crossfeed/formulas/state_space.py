@@ -8,25 +8,19 @@ estimator that starts from its previous estimate adds these K d numbers to the s
     z_{t+1,c} = kept z_{t,c} + Σ_j write[c, j] ((1 - f) S_j e_{t,j} + n_{t,j}),      n_{t,j} ~ N(0, S_j ((1-f) σ_j² + f σ_*²))
 """
 
-from collections.abc import Sequence
+from functools import singledispatch
+from typing import NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jax.custom_batching import custom_vmap
-from jaxtyping import Array, Float
-
+from .arrays import einsum, namespace
 from .ecosystem import Ecosystem
 from .estimators import Fit, fit
 from .kernels import training_kernels
 from .linear_algebra import RANK_TOLERANCE
-from .schedule import Schedule, make_schedule
-from .tracing import Scalar
-from .weights import Weights
+from .shapes import Array, Float, Scalar
 from .workflow import Workflow
 
 
-class State(eqx.Module):
+class State(NamedTuple):
     """Law of what entities read at one generation: s = Σ_j L_j u_j + L_* u_* + F θ_* + ζ.
 
     The first C d of its numbers are the moments of the channels, the others previous estimates, if the estimator carries them.
@@ -44,7 +38,7 @@ class State(eqx.Module):
     sampling_covariance: Float[Array, "state state"]
 
 
-class Exchange(eqx.Module):
+class Exchange(NamedTuple):
     """What the workflow makes of the ecosystem, whatever the weights.
 
     Attributes:
@@ -68,11 +62,11 @@ class Exchange(eqx.Module):
 
 def exchange(ecosystem: Ecosystem, workflow: Workflow) -> Exchange:
     """What of the workflow does not depend on the weights."""
-    write, read = workflow.pool.write(ecosystem), workflow.pool.read(ecosystem)
+    _xp, write, read = namespace(ecosystem.shares), workflow.pool.write(ecosystem), workflow.pool.read(ecosystem)
     fresh = workflow.pool.fresh
-    channels = jnp.einsum("cj,jab->cab", write, ecosystem.synthetic.gram)
+    channels = einsum("cj,jab->cab", write, ecosystem.synthetic.gram)
     noise = (1 - fresh) * ecosystem.synthetic.noise_variance + fresh * ecosystem.public.noise_variance
-    joint = jnp.einsum("cj,ej,j,jab->caeb", write, write, noise, ecosystem.synthetic.gram)
+    joint = einsum("cj,ej,j,jab->caeb", write, write, noise, ecosystem.synthetic.gram)
     size = len(write) * ecosystem.dimension
     return Exchange(
         ecosystem,
@@ -80,7 +74,7 @@ def exchange(ecosystem: Ecosystem, workflow: Workflow) -> Exchange:
         read,
         workflow.memory.kept,
         fresh,
-        jnp.einsum("kc,cab->kab", read, channels),
+        einsum("kc,cab->kab", read, channels),
         joint.reshape(size, size),
     )
 
@@ -103,40 +97,27 @@ def fit_entities(
         pools: Σ_s keptˢ over the pools so far: how many times one generation's Gram matrix the memory holds.
         first: whether this is generation 0.
     """
-    weights = jnp.stack([(1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha], axis=1)
+    xp, estimator = namespace(alpha), workflow.estimator
+    weights = xp.stack([(1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha], axis=1)
     ecosystem = shared.ecosystem
     kernels = training_kernels(ecosystem.private.gram, ecosystem.public.gram, shared.pool_gram, weights)
     grams = (ecosystem.private.gram, ecosystem.public.gram, pools * shared.pool_gram)
-    return fit(workflow.estimator.first if first else workflow.estimator, grams, weights, kernels)
-
-
-def fits_of_generations(workflow: Workflow, shared: Exchange, weights: Weights, generations: int) -> Schedule:
-    """Estimates of all entities at generations 0..T.
-
-    Raises:
-        InvalidInput: T is negative, or the shape of the weights does not fit K or T.
-    """
-
-    def solve(alpha: Float[Array, " entity"], beta: Float[Array, " entity"], pools: Scalar, first: bool) -> Fit:
-        fitted = fit_entities(workflow, shared, alpha, beta, pools, first)
-        if (
-            fitted.carry is None and workflow.estimator.carries
-        ):  # generation 0 carries nothing, but the state has room for it
-            return eqx.tree_at(lambda f: f.carry, fitted, jnp.zeros_like(fitted.gain), is_leaf=lambda x: x is None)
-        return fitted
-
-    return make_schedule(workflow, weights, shared.ecosystem.entities, generations, solve)
+    fitted = fit(estimator.first if first else estimator, grams, weights, kernels)
+    if fitted.carry is None and estimator.carries:  # generation 0 carries nothing, but the state has room for it
+        return fitted._replace(carry=xp.zeros_like(fitted.gain))
+    return fitted
 
 
 def nothing_published(workflow: Workflow, shared: Exchange) -> State:
     """The state of generation 0."""
     entities, size = shared.ecosystem.entities, shared.ecosystem.dimension
     states = (len(shared.write) + (entities if workflow.estimator.carries else 0)) * size
-    empty = jnp.zeros((states, size))
-    return State(jnp.zeros((entities, states, size)), empty, empty, jnp.zeros((states, states)))
+    xp = namespace(shared.ecosystem.shares)
+    empty = xp.zeros((states, size))
+    return State(xp.zeros((entities, states, size)), empty, empty, xp.zeros((states, states)))
 
 
-class Transition(eqx.Module):
+class Transition(NamedTuple):
     """One generation of the state: s' = feedback @ s + Σ_j private_j u_j + public u_* + truth θ_* + n, n ~ N(0, noise)."""
 
     feedback: Float[Array, "state state"]
@@ -148,14 +129,14 @@ class Transition(eqx.Module):
 
 def transition(shared: Exchange, fitted: Fit) -> Transition:
     """The recursion's matrices for entities that fit like this and then publish."""
-    channels, size = len(shared.write), shared.ecosystem.dimension
+    channels, size, xp = len(shared.write), shared.ecosystem.dimension, namespace(fitted.gain)
     model = (1 - shared.fresh) * shared.ecosystem.synthetic.gram
     published = model @ fitted.gain
-    feedback = jnp.einsum("cj,j,je,jab->caeb", shared.write, fitted.synthetic_weight, shared.read, published)
-    feedback = feedback.reshape(channels * size, channels * size) + shared.kept * jnp.eye(channels * size)
-    private = jnp.einsum("cj,j,jab->jcab", shared.write, fitted.private_weight, published)
-    public = jnp.einsum("cj,j,jab->cab", shared.write, fitted.public_weight, published)
-    truth = -jnp.einsum("cj,jab->cab", shared.write, _published_bias(model, fitted.unseen))
+    feedback = einsum("cj,j,je,jab->caeb", shared.write, fitted.synthetic_weight, shared.read, published)
+    feedback = feedback.reshape(channels * size, channels * size) + shared.kept * xp.eye(channels * size)
+    private = einsum("cj,j,jab->jcab", shared.write, fitted.private_weight, published)
+    public = einsum("cj,j,jab->cab", shared.write, fitted.public_weight, published)
+    truth = -einsum("cj,jab->cab", shared.write, published_bias(model, fitted.unseen))
     of_channels = Transition(
         feedback,
         private.reshape(len(private), -1, size),
@@ -169,41 +150,19 @@ def transition(shared: Exchange, fitted: Fit) -> Transition:
 _PerEntity = Float[Array, "*batch entity d d"]
 
 
-@jax.custom_jvp
-def _published_bias(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
+@singledispatch
+def published_bias(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
     """What published labels miss of the truth: model @ unseen, which costs nothing where no entity has a kernel."""
-    return _missed_if_any(model, unseen)
+    return missed(model, unseen) if (unseen != 0).any() else namespace(unseen).zeros_like(unseen)
 
 
-@_published_bias.defjvp
-def _published_bias_jvp(
-    primals: tuple[_PerEntity, _PerEntity], tangents: tuple[_PerEntity, _PerEntity]
-) -> tuple[_PerEntity, _PerEntity]:
-    _, tangent = jax.jvp(_missed, primals, tangents)
-    return _published_bias(*primals), tangent
-
-
-@custom_vmap
-def _missed_if_any(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
-    return jax.lax.cond((unseen != 0).any(), lambda: _missed(model, unseen), lambda: jnp.zeros_like(unseen))
-
-
-@_missed_if_any.def_vmap
-def _missed_if_any_batch(
-    size: int, batched: Sequence[bool], model: Float[Array, "... d d"], unseen: Float[Array, "... d d"]
-) -> tuple[Float[Array, "... d d"], bool]:
-    stacked = (
-        x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
-        for x, is_batched in zip((model, unseen), batched, strict=True)
-    )
-    return _missed_if_any(*stacked), True
-
-
-def _missed(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
+def missed(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
+    """What published labels miss of the truth."""
+    xp = namespace(model)
     product = model @ unseen
     # Most entities have data on all directions they publish labels for; the rounding left there must not count as bias.
-    norms = [jnp.sqrt((matrices**2).sum((-2, -1), keepdims=True)) for matrices in (product, model)]
-    return jnp.where(norms[0] <= RANK_TOLERANCE * norms[1], 0, product)
+    norms = [xp.sqrt((matrices**2).sum((-2, -1), keepdims=True)) for matrices in (product, model)]
+    return xp.where(norms[0] <= RANK_TOLERANCE * norms[1], 0, product)
 
 
 def _with_estimates(
@@ -211,20 +170,20 @@ def _with_estimates(
 ) -> Transition:
     """The state with all estimates behind the channels: what carries from one to the next is published too."""
     assert fitted.carry is not None
-    entities, size = model.shape[:2]
-    everyone = jnp.eye(entities)
-    read = jnp.einsum("k,kc,kab->kacb", fitted.synthetic_weight, shared.read, fitted.gain)
-    carry = jnp.einsum("kl,kab->kalb", everyone, fitted.carry).reshape(entities * size, -1)
-    carried = jnp.einsum("cj,jab->cajb", shared.write, model @ fitted.carry).reshape(-1, entities * size)
-    own = jnp.einsum("kl,k,kab->lkab", everyone, fitted.private_weight, fitted.gain)
+    xp, (entities, size) = namespace(model), model.shape[:2]
+    everyone = xp.eye(entities)
+    read = einsum("k,kc,kab->kacb", fitted.synthetic_weight, shared.read, fitted.gain)
+    carry = einsum("kl,kab->kalb", everyone, fitted.carry).reshape(entities * size, -1)
+    carried = einsum("cj,jab->cajb", shared.write, model @ fitted.carry).reshape(-1, entities * size)
+    own = einsum("kl,k,kab->lkab", everyone, fitted.private_weight, fitted.gain)
     common = fitted.public_weight[:, None, None] * fitted.gain
     total = len(channels.feedback) + entities * size
-    noise = jnp.zeros((total, total)).at[: len(channels.noise), : len(channels.noise)].set(channels.noise)
+    noise = xp.pad(channels.noise, (0, total - len(channels.noise)))
     return Transition(
-        jnp.block([[channels.feedback, carried], [read.reshape(entities * size, -1), carry]]),
-        jnp.concatenate([channels.private, own.reshape(entities, -1, size)], axis=1),
-        jnp.concatenate([channels.public, common.reshape(-1, size)]),
-        jnp.concatenate([channels.truth, -fitted.unseen.reshape(-1, size)]),
+        xp.block([[channels.feedback, carried], [read.reshape(entities * size, -1), carry]]),
+        xp.concatenate([channels.private, own.reshape(entities, -1, size)], axis=1),
+        xp.concatenate([channels.public, common.reshape(-1, size)]),
+        xp.concatenate([channels.truth, -fitted.unseen.reshape(-1, size)]),
         noise,
     )
 

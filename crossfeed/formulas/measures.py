@@ -1,14 +1,14 @@
 """Means, covariances and errors of a law of the estimates (Theorems 1-3 and the error measures of §5)."""
 
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from math import inf, nan
 
 from crossfeed.errors import CrossfeedError, DependsOnTheta
 
+from .arrays import einsum, is_refused, namespace
 from .ecosystem import Ecosystem
 from .law import Law
 from .linear_algebra import kernel_projector
-from .tracing import is_concrete
+from .shapes import Array, Bool, Float
 
 NEGLIGIBLE_BIAS = 1e-12
 """Largest Frobenius norm of a bias map that counts as rounding, so that the estimate counts as unbiased."""
@@ -36,13 +36,13 @@ def mean_map(law: Law) -> Float[Array, "entity dataset d d"]:
         >>> print(blocks.shape, f"{blocks[0, 0, 0, 0]:.4f}")
         (2, 3, 3, 3) 0.3750
     """
-    entities = law.ecosystem.entities
-    private = jnp.einsum("kas,jsc,jcd->kjad", law.from_state, law.state.from_private, law.ecosystem.private.gram)
-    everyone = jnp.arange(entities)
-    private = private.at[everyone, everyone].add(law.from_own @ law.ecosystem.private.gram)
+    entities, xp = law.ecosystem.entities, namespace(law.fit.gain)
+    private = einsum("kas,jsc,jcd->kjad", law.from_state, law.state.from_private, law.ecosystem.private.gram)
+    everyone = xp.eye(entities)[..., None, None]
+    private = private + everyone * (law.from_own @ law.ecosystem.private.gram)[:, None]
     known = law.from_public + law.from_state @ law.state.from_public
-    blocks = jnp.concatenate([private, (known @ law.ecosystem.public.gram)[:, None]], axis=1)
-    return _where_settled(law, blocks, jnp.nan)
+    blocks = xp.concatenate([private, (known @ law.ecosystem.public.gram)[:, None]], axis=1)
+    return _where_settled(law, blocks, nan)
 
 
 def bias_map(law: Law) -> Float[Array, "entity d d"]:
@@ -61,7 +61,7 @@ def bias_map(law: Law) -> Float[Array, "entity d d"]:
         >>> print(bias_map(law).shape, f"{abs(bias_map(law)).max():.4f}")
         (2, 3, 3) 0.0000
     """
-    return _where_settled(law, law.from_state @ law.state.from_truth - law.fit.unseen, jnp.nan)
+    return _where_settled(law, law.from_state @ law.state.from_truth - law.fit.unseen, nan)
 
 
 def bias_map_norm(law: Law) -> Float[Array, " entity"]:
@@ -80,8 +80,8 @@ def bias_map_norm(law: Law) -> Float[Array, " entity"]:
         >>> print(f"{bias_map_norm(law)[0]:.4f}")
         0.0000
     """
-    maps = bias_map(law)
-    return jnp.sqrt(jnp.linalg.eigvalsh(maps @ maps.mT)[..., -1])
+    maps, xp = bias_map(law), namespace(law.fit.gain)
+    return xp.sqrt(xp.linalg.eigvalsh(maps @ maps.mT)[..., -1])
 
 
 def biased(law: Law) -> Bool[Array, " entity"]:
@@ -100,7 +100,7 @@ def biased(law: Law) -> Bool[Array, " entity"]:
         >>> print(biased(law))
         [False False]
     """
-    return jnp.linalg.norm(bias_map(law), axis=(-2, -1)) > NEGLIGIBLE_BIAS
+    return namespace(law.fit.gain).linalg.norm(bias_map(law), axis=(-2, -1)) > NEGLIGIBLE_BIAS
 
 
 def mean_error(law: Law) -> Float[Array, "entity d"]:
@@ -122,18 +122,18 @@ def mean_error(law: Law) -> Float[Array, "entity d"]:
         >>> print(errors.shape, f"{jnp.abs(errors).max():.4f}")
         (2, 3) 0.0000
     """
-    ecosystem = law.ecosystem
+    ecosystem, xp = law.ecosystem, namespace(law.fit.gain)
     if (truth := ecosystem.public.truth) is None:
         unknown = biased(law)
-        if is_concrete(unknown) and unknown.any():
+        if is_refused(unknown.any()):
             raise DependsOnTheta(
-                f"the estimate of entity {int(jnp.argmax(unknown))} is biased, so its error depends on theta, which is not given"
+                f"the estimate of entity {int(xp.argmax(unknown))} is biased, so its error depends on theta, which is not given"
             )
-        return jnp.where(unknown[:, None], jnp.nan, jnp.zeros_like(law.fit.gain[..., 0]))
-    moments = jnp.einsum("jab,jb->ja", ecosystem.private.gram, ecosystem.deviations)
-    state = law.state.from_truth @ truth + jnp.einsum("jsa,ja->s", law.state.from_private, moments)
-    own = jnp.einsum("kab,kb->ka", law.from_own, moments)
-    return _where_settled(law, law.from_state @ state + own - law.fit.unseen @ truth, jnp.nan)
+        return xp.where(unknown[:, None], nan, xp.zeros_like(law.fit.gain[..., 0]))
+    moments = einsum("jab,jb->ja", ecosystem.private.gram, ecosystem.deviations)
+    state = law.state.from_truth @ truth + einsum("jsa,ja->s", law.state.from_private, moments)
+    own = einsum("kab,kb->ka", law.from_own, moments)
+    return _where_settled(law, law.from_state @ state + own - law.fit.unseen @ truth, nan)
 
 
 def bias(law: Law) -> Float[Array, "entity d"]:
@@ -177,7 +177,7 @@ def conditional_covariance(law: Law) -> Float[Array, "entity d d"]:
         0.1667
     """
     maps = law.from_state
-    return _where_settled(law, maps @ law.state.sampling_covariance @ maps.mT, jnp.inf)
+    return _where_settled(law, maps @ law.state.sampling_covariance @ maps.mT, inf)
 
 
 def covariance(law: Law) -> Float[Array, "entity d d"]:
@@ -202,7 +202,7 @@ def covariance(law: Law) -> Float[Array, "entity d d"]:
         crossed, previous = _carried(law)
         mixed = gain @ crossed @ law.fit.carry.mT
         spread = spread + mixed + mixed.mT + law.fit.carry @ previous @ law.fit.carry.mT
-    return _where_settled(law, spread, jnp.inf)
+    return _where_settled(law, spread, inf)
 
 
 def joint_covariance(law: Law) -> Float[Array, "entity entity d d"]:
@@ -221,16 +221,16 @@ def joint_covariance(law: Law) -> Float[Array, "entity entity d d"]:
         >>> print(joint_covariance(law).shape, f"{joint_covariance(law)[0, 1, 0, 0]:.4f}")
         (2, 2, 3, 3) 0.5104
     """
-    ecosystem, maps = law.ecosystem, law.from_state
+    ecosystem, maps, xp = law.ecosystem, law.from_state, namespace(law.fit.gain)
     own, common, received = _state_moments(law)
     crossed = law.from_own @ own.mT + law.from_public @ common.T[None]  # Cov(own real data's part, state)
-    mixed = jnp.einsum("kas,lbs->klab", crossed, maps)
-    public = jnp.einsum("kab,bc,ldc->klad", law.from_public, ecosystem.public.moment_covariance, law.from_public)
-    joint = public + mixed + mixed.swapaxes(0, 1).mT + jnp.einsum("kas,st,lbt->klab", maps, received, maps)
-    everyone = jnp.arange(ecosystem.entities)
+    mixed = einsum("kas,lbs->klab", crossed, maps)
+    public = einsum("kab,bc,ldc->klad", law.from_public, ecosystem.public.moment_covariance, law.from_public)
+    joint = public + mixed + mixed.swapaxes(0, 1).mT + einsum("kas,st,lbt->klab", maps, received, maps)
     private = law.from_own @ ecosystem.private.moment_covariance @ law.from_own.mT
+    joint = joint + xp.eye(ecosystem.entities)[..., None, None] * private[:, None]
     pairs = law.settled[:, None] & law.settled[None]
-    return jnp.where(pairs[..., None, None], joint.at[everyone, everyone].add(private), jnp.inf)
+    return xp.where(pairs[..., None, None], joint, inf)
 
 
 def mse(law: Law) -> Float[Array, " entity"]:
@@ -256,8 +256,8 @@ def mse(law: Law) -> Float[Array, " entity"]:
     if law.fit.carry is None:
         spread = (law.fit.gain @ law.fit.gain * _moment_covariance(law)).sum((-2, -1))
     else:
-        spread = jnp.trace(covariance(law), axis1=-2, axis2=-1)
-    return _where_settled(law, spread + (bias(law) ** 2).sum(-1), jnp.inf)
+        spread = namespace(law.fit.gain).trace(covariance(law), axis1=-2, axis2=-1)
+    return _where_settled(law, spread + (bias(law) ** 2).sum(-1), inf)
 
 
 def mspe(law: Law) -> Float[Array, "entity task"]:
@@ -280,10 +280,10 @@ def mspe(law: Law) -> Float[Array, "entity task"]:
         >>> print(mspe(law).shape, f"{mspe(law)[0, 1]:.4f}")
         (2, 2) 1.7188
     """
-    ecosystem = law.ecosystem
-    spread = jnp.einsum("mab,kab->km", ecosystem.private.gram, covariance(law))
+    ecosystem, _xp = law.ecosystem, namespace(law.fit.gain)
+    spread = einsum("mab,kab->km", ecosystem.private.gram, covariance(law))
     offset = mean_error(law)[:, None] - ecosystem.deviations[None]
-    return _where_settled(law, spread + jnp.einsum("kma,mab,kmb->km", offset, ecosystem.private.gram, offset), jnp.inf)
+    return _where_settled(law, spread + einsum("kma,mab,kmb->km", offset, ecosystem.private.gram, offset), inf)
 
 
 def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
@@ -305,22 +305,20 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
         >>> print(f"{minimum_variance(symmetric_ecosystem(2, jnp.eye(3))):.4f}")
         1.0000
     """
+    xp = namespace(ecosystem.private.gram)
     counted = ecosystem.present.astype(float) / ecosystem.private.noise_variance
-    total = jnp.einsum("k,kab->ab", counted, ecosystem.private.gram)
+    total = einsum("k,kab->ab", counted, ecosystem.private.gram)
     total = total + ecosystem.public.gram / ecosystem.public.noise_variance
-    unseen = jnp.trace(kernel_projector(total)) > 0.5
+    unseen = xp.trace(kernel_projector(total)) > 0.5
     differ = (ecosystem.present[:, None] & (ecosystem.deviations != 0)).any()
-    if is_concrete(unseen, differ):
-        if differ:
-            raise CrossfeedError(
-                "the truths of the data differ, so no estimator from all of them is unbiased for every entity"
-            )
-        if unseen:
-            raise CrossfeedError(
-                "private and public data together do not span all features: no unbiased estimator exists"
-            )
-    inverse = jnp.linalg.inv(jnp.where(unseen, jnp.eye(ecosystem.dimension), total))
-    return jnp.where(unseen | differ, jnp.nan, jnp.trace(inverse))
+    if is_refused(differ):
+        raise CrossfeedError(
+            "the truths of the data differ, so no estimator from all of them is unbiased for every entity"
+        )
+    if is_refused(unseen):
+        raise CrossfeedError("private and public data together do not span all features: no unbiased estimator exists")
+    inverse = xp.linalg.inv(xp.where(unseen, xp.eye(ecosystem.dimension), total))
+    return xp.where(unseen | differ, nan, xp.trace(inverse))
 
 
 def relative_efficiency(law: Law) -> Float[Array, " entity"]:
@@ -344,46 +342,44 @@ def relative_efficiency(law: Law) -> Float[Array, " entity"]:
         >>> print(f"{relative_efficiency(law)[0]:.4f}")
         0.5818
     """
-    return _where_settled(law, minimum_variance(law.ecosystem) / mse(law), jnp.nan)
+    return _where_settled(law, minimum_variance(law.ecosystem) / mse(law), nan)
 
 
 def _state_moments(
     law: Law,
 ) -> tuple[Float[Array, "entity state d"], Float[Array, "state d"], Float[Array, "state state"]]:
     """Covariances Cov(s, u_k), Cov(s, u_*) and Cov(s) of the state s with the moments of real data."""
-    ecosystem, state = law.ecosystem, law.state
+    ecosystem, state, _xp = law.ecosystem, law.state, namespace(law.fit.gain)
     own = state.from_private @ ecosystem.private.moment_covariance
     common = state.from_public @ ecosystem.public.moment_covariance
-    received = (
-        jnp.einsum("jsb,jtb->st", own, state.from_private) + common @ state.from_public.T + state.sampling_covariance
-    )
+    received = einsum("jsb,jtb->st", own, state.from_private) + common @ state.from_public.T + state.sampling_covariance
     return own, common, received
 
 
 def _moment_covariance(law: Law) -> Float[Array, "entity d d"]:
     """Covariance of the weighted moment of each entity's training data, p_k u_k + q_k u_* + α_k Σ_c read[k, c] z_c."""
-    ecosystem, fit, read = law.ecosystem, law.fit, law.exchange.read
+    ecosystem, fit, read, _xp = law.ecosystem, law.fit, law.exchange.read, namespace(law.fit.gain)
     private, public, synthetic = (
         weight[:, None, None] for weight in (fit.private_weight, fit.public_weight, fit.synthetic_weight)
     )
     own, common, received = _state_moments(law)
     channels, size = read.shape[1], ecosystem.dimension
     of_channels = own[:, : channels * size].reshape(-1, channels, size, size)
-    crossed = private * jnp.einsum("kc,kcab->kab", read, of_channels)
-    crossed = crossed + public * jnp.einsum("kc,cab->kab", read, common[: channels * size].reshape(-1, size, size))
+    crossed = private * einsum("kc,kcab->kab", read, of_channels)
+    crossed = crossed + public * einsum("kc,cab->kab", read, common[: channels * size].reshape(-1, size, size))
     joint = received[: channels * size, : channels * size].reshape(channels, size, channels, size)
-    pool = jnp.einsum("kc,caeb,ke->kab", read, joint, read)
+    pool = einsum("kc,caeb,ke->kab", read, joint, read)
     real = private**2 * ecosystem.private.moment_covariance + public**2 * ecosystem.public.moment_covariance[None]
     return real + synthetic * (crossed + crossed.mT) + synthetic**2 * pool
 
 
 def _carried(law: Law) -> tuple[Float[Array, "entity d d"], Float[Array, "entity d d"]]:
     """Covariance of each entity's weighted moment with its previous estimate, and of the latter."""
-    ecosystem, fit, read = law.ecosystem, law.fit, law.exchange.read
+    ecosystem, fit, read, xp = law.ecosystem, law.fit, law.exchange.read, namespace(law.fit.gain)
     own, common, received = _state_moments(law)
     entities, size = ecosystem.entities, ecosystem.dimension
     first = read.shape[1] * size
-    everyone = jnp.arange(entities)
+    everyone = xp.arange(entities)
     with_own = own[:, first:].reshape(entities, entities, size, size)[everyone, everyone]
     with_public = common[first:].reshape(entities, size, size)
     with_channels = received[:first, first:].reshape(-1, size, entities, size)
@@ -391,10 +387,10 @@ def _carried(law: Law) -> tuple[Float[Array, "entity d d"], Float[Array, "entity
     private, public, synthetic = (
         weight[:, None, None] for weight in (fit.private_weight, fit.public_weight, fit.synthetic_weight)
     )
-    pool = jnp.einsum("kc,cakb->kab", read, with_channels)
+    pool = einsum("kc,cakb->kab", read, with_channels)
     return private * with_own.mT + public * with_public.mT + synthetic * pool, previous
 
 
 def _where_settled(law: Law, value: Array, otherwise: float) -> Array:
     """The value, whose leading axis is that of the entities, where these have a law."""
-    return jnp.where(law.settled.reshape(-1, *[1] * (value.ndim - 1)), value, otherwise)
+    return namespace(value).where(law.settled.reshape(-1, *[1] * (value.ndim - 1)), value, otherwise)

@@ -1,34 +1,27 @@
 """Pools: what of the published data each entity reads."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from crossfeed.errors import InvalidInput
 
-from .ecosystem import SHARE_TOLERANCE, Ecosystem, Numbers, as_array, require_float64
-from .tracing import Scalar, is_concrete
+from .arrays import as_array, is_concrete, namespace, require_float64
+from .ecosystem import SHARE_TOLERANCE, Ecosystem
+from .shapes import Array, Float, Numbers, Scalar
 
 _RANK_TOLERANCE = 1e-12  # of readers, relative to the largest singular value
 
 
-class AbstractPool(eqx.Module):
-    """Base class of pools. Entities write into channels and read from them: entity k reads the moment Σ_c read[k, c] m_c with
-    m_c = Σ_j write[c, j] X_j'y_j. A pool of one's own needs `write` and `read`.
+class Pool(ABC):
+    """Channels that entities write into and read from; the base class of all pools.
 
     Attributes:
         fresh: fraction of everybody's published rows whose labels come from people instead of models, in [0, 1].
-
-    Example:
-        >>> from crossfeed.theory import AbstractPool, Shared
-        >>> isinstance(Shared(), AbstractPool), Shared().fresh
-        (True, 0.0)
     """
 
-    fresh: eqx.AbstractVar[Scalar]
+    fresh: Scalar
 
     @abstractmethod
     def write(self, ecosystem: Ecosystem) -> Float[Array, "channel entity"]:
@@ -39,7 +32,8 @@ class AbstractPool(eqx.Module):
         """Weight of every channel in what every entity reads."""
 
 
-class Shared(AbstractPool):
+@dataclass(frozen=True)
+class Shared(Pool):
     """One pool, of which all entities read the same: the paper's, with the ecosystem's shares (§4).
 
     Attributes:
@@ -57,7 +51,7 @@ class Shared(AbstractPool):
 
     fresh: Scalar = 0.0
 
-    def __check_init__(self) -> None:
+    def __post_init__(self) -> None:
         _check_fraction("fresh", self.fresh)
 
     def write(self, ecosystem: Ecosystem) -> Float[Array, "channel entity"]:
@@ -66,10 +60,11 @@ class Shared(AbstractPool):
 
     def read(self, ecosystem: Ecosystem) -> Float[Array, "entity channel"]:
         """Ones."""
-        return jnp.ones((ecosystem.entities, 1))
+        return namespace(ecosystem.shares).ones((ecosystem.entities, 1))
 
 
-class Network(AbstractPool):
+@dataclass(frozen=True, init=False)
+class Network(Pool):
     """Who reads whom: entity k reads W[k, j] of what entity j publishes. Shares of the ecosystem play no part.
 
     Readers of one entity see the same labels. A matrix W of rank r < K takes r channels instead of K, which is as many times
@@ -95,18 +90,21 @@ class Network(AbstractPool):
     _read: Float[Array, "entity channel"]
 
     def __init__(self, readers: Numbers, fresh: Scalar = 0.0):
-        self.fresh, matrix = fresh, as_array(readers)
+        matrix = as_array(readers)
         require_float64("readers", matrix)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise InvalidInput(f"readers must have shape (K, K), but has shape {matrix.shape}")
-        self._read, self._write = matrix, jnp.eye(len(matrix))
+        read, write = matrix, np.eye(len(matrix))
         if is_concrete(matrix):
             _check_readers(np.asarray(matrix))
             left, values, right = np.linalg.svd(np.asarray(matrix))
             rank = int((values > _RANK_TOLERANCE * values[0]).sum())
             if rank < len(matrix):
-                self._read, self._write = jnp.asarray(left[:, :rank] * values[:rank]), jnp.asarray(right[:rank])
-        _check_fraction("fresh", self.fresh)
+                read, write = left[:, :rank] * values[:rank], right[:rank]
+        _check_fraction("fresh", fresh)
+        xp = namespace(matrix)
+        for name, value in (("fresh", fresh), ("_read", xp.asarray(read)), ("_write", xp.asarray(write))):
+            object.__setattr__(self, name, value)
 
     @property
     def channels(self) -> int:

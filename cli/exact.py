@@ -1,0 +1,201 @@
+"""Exact errors of one ecosystem: by NumPy, which need not start and compile, or by JAX where that is faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .inputs import MOST_GENERATIONS, blaming, checked_count, load_workflow, parse_weights
+from .output import biased_notes, print_errors, print_json, print_notes, print_table, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from crossfeed.formulas.ecosystem import Ecosystem
+    from crossfeed.formulas.law import Law
+    from crossfeed.formulas.shapes import Array
+    from crossfeed.formulas.weights import Weights
+    from crossfeed.formulas.workflow import Workflow
+
+_MOST_OPERATIONS = 10**8  # in NumPy a second or two, which JAX takes to start and compile
+_PER_GENERATION = 10**5  # what calls of NumPy take, in operations
+_PRODUCTS_FOR_LIMIT = 100  # of the state's matrix, for spectral radius and Stein equation
+
+
+def print_limit(
+    eco: Path,
+    alpha: tuple[float, ...],
+    beta: tuple[float, ...],
+    workflow_file: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Print the errors of every entity in the limit; the arguments are those of `crossfeed limit`."""
+    from crossfeed.formulas.ecosystem_file import read_ecosystem
+    from crossfeed.formulas.weights import Weights
+
+    ecosystem = read_ecosystem(eco)
+    weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
+    workflow = load_workflow(workflow_file)
+
+    def by_jax() -> dict[str, Array]:
+        import equinox as eqx
+
+        from .. import theory as _  # noqa: F401, makes the records pytrees
+
+        return eqx.filter_jit(_limit_errors)(ecosystem, weights, workflow)
+
+    with blaming(workflow_file):
+        operations = _operations_of_limit(ecosystem, workflow)
+        result = _numbers(lambda: _limit_errors(ecosystem, weights, workflow), by_jax, operations)
+    notes = _limit_notes(int(result.pop("reason")), result, eco)
+    if json:
+        print_json(result | ({"notes": notes} if notes else {}))
+        return
+    radius, correlation = result["spectral_radius"], result["homogenization"]
+    print_table(
+        f"limit: spectral radius {shown(radius)}, homogenization {shown(correlation)}",
+        ["entity", "MSE", "efficiency", *(f"MSPE task {m + 1}" for m in range(ecosystem.entities))],
+        (
+            (k + 1, result["mse"][k], result["relative_efficiency"][k], *result["mspe"][k])
+            for k in range(ecosystem.entities)
+        ),
+    )
+    print_notes(notes)
+
+
+def print_trajectory(
+    eco: Path,
+    alpha: tuple[float, ...],
+    beta: tuple[float, ...],
+    generations: int,
+    workflow_file: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Print the errors of every entity at generations 0..T; the arguments are those of `crossfeed trajectory`."""
+    from crossfeed.formulas.ecosystem_file import read_ecosystem
+    from crossfeed.formulas.trajectory import trajectory
+    from crossfeed.formulas.weights import Weights
+
+    generations = checked_count("generations", generations, MOST_GENERATIONS, 0)
+    ecosystem = read_ecosystem(eco)
+    weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
+    workflow = load_workflow(workflow_file)
+    arguments = ecosystem, weights, generations, _errors, workflow
+
+    def by_jax() -> dict[str, Array]:
+        import equinox as eqx
+
+        from ..theory import trajectory
+
+        return eqx.filter_jit(trajectory)(*arguments)
+
+    with blaming(workflow_file):
+        operations = _operations_of_trajectory(ecosystem, workflow, generations)
+        result = _numbers(lambda: trajectory(*arguments), by_jax, operations)
+    notes = biased_notes(result["mse"], eco)
+    if json:
+        print_json(result | ({"notes": notes} if notes else {}))
+        return
+    print_errors("exact", result["mse"], result["mspe"])
+    print_notes(notes)
+
+
+def _numbers(
+    by_numpy: Callable[[], Mapping[str, Any]], by_jax: Callable[[], Mapping[str, Any]], operations: int
+) -> dict[str, np.ndarray]:
+    """Arrays by name, from a function that computes with NumPy or one that does the same with JAX.
+
+    Args:
+        by_numpy: function that does without JAX.
+        by_jax: function that may import JAX, which is set up for programs that run once.
+        operations: how many operations it takes.
+    """
+    import numpy as np
+
+    if operations <= _MOST_OPERATIONS:
+        try:
+            with np.errstate(all="ignore"):
+                return _arrays(by_numpy())
+        except np.linalg.LinAlgError:  # no eigenvalues of what exceeds float64, where JAX has NaN
+            pass
+    from .jax_setup import set_up_jax
+
+    set_up_jax(run_once=True)
+    return _arrays(by_jax())
+
+
+def _arrays(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """NumPy's arrays in the order of their names, in which compiled programs return them."""
+    import numpy as np
+
+    return {name: np.asarray(found[name]) for name in sorted(found)}
+
+
+def _operations_of_limit(ecosystem: Ecosystem, workflow: Workflow) -> int:
+    """Operations that the limit and its errors take, roughly."""
+    return _of_measures(ecosystem) + _PRODUCTS_FOR_LIMIT * _state_size(ecosystem, workflow) ** 3
+
+
+def _operations_of_trajectory(ecosystem: Ecosystem, workflow: Workflow, generations: int) -> int:
+    """Operations that the errors of generations 0..T take, roughly."""
+    each = _PER_GENERATION + _of_measures(ecosystem) + 2 * _state_size(ecosystem, workflow) ** 3
+    return (generations + 1) * each
+
+
+def _of_measures(ecosystem: Ecosystem) -> int:
+    return (ecosystem.entities * ecosystem.dimension) ** 2 + ecosystem.entities * ecosystem.dimension**3
+
+
+def _state_size(ecosystem: Ecosystem, workflow: Workflow) -> int:
+    carried = ecosystem.entities if workflow.estimator.carries else 0
+    return (len(workflow.pool.write(ecosystem)) + carried) * ecosystem.dimension
+
+
+def _limit_errors(ecosystem: Ecosystem, weights: Weights, workflow: Workflow) -> dict[str, Array]:
+    """What `print_limit` prints, and the reason why numbers are missing, in the arrays of NumPy or of JAX."""
+    from crossfeed.formulas.homogenization import homogenization
+    from crossfeed.formulas.limit import limit
+    from crossfeed.formulas.measures import mse, mspe, relative_efficiency
+    from crossfeed.formulas.reasons import reason
+
+    law = limit(ecosystem, weights, workflow, throw=False)
+    assert law.spectral_radius is not None
+    return {
+        "spectral_radius": law.spectral_radius,
+        "converged": law.exists,
+        "mse": mse(law),
+        "mspe": mspe(law),
+        "relative_efficiency": relative_efficiency(law),
+        "homogenization": homogenization(law),
+        "reason": reason(law),
+    }
+
+
+def _limit_notes(why: int, result: Mapping[str, np.ndarray], path: Path) -> list[str]:
+    """Reason why numbers are missing, if any are."""
+    import numpy as np
+
+    from crossfeed.formulas.results import RESULTS
+
+    if why == RESULTS.successful:
+        return []
+    if why == RESULTS.no_limit:
+        radius = result["spectral_radius"]
+        return [f"there is no limit: the spectral radius is {radius:.12g}, and a limit needs a value below 1"]
+    if why == RESULTS.depends_on_truth:
+        entity = np.flatnonzero(np.isnan(result["mse"]))[0] + 1
+        return [f"the limit of entity {entity} is biased, so its error depends on theta, which {path} does not hold"]
+    return [RESULTS[why]]
+
+
+def _errors(law: Law) -> dict[str, Array]:
+    """What `print_trajectory` prints of one generation, in the arrays of NumPy or of JAX."""
+    from crossfeed.formulas.measures import bias, bias_map_norm, mse, mspe
+
+    return {
+        "mse": mse(law),
+        "mspe": mspe(law),
+        "bias_norm": (bias(law) ** 2).sum(-1) ** 0.5,
+        "bias_map_norm": bias_map_norm(law),
+    }

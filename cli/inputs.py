@@ -1,0 +1,83 @@
+"""Values of arguments that several commands share: checks, and what files hold."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from crossfeed.formulas.workflow import Workflow
+
+MOST_GENERATIONS = 10**6  # results hold all of them
+MOST_REPLICATES = 10**10
+
+
+def load_workflow(path: Path | None) -> Workflow:
+    """The workflow of a file; the paper's if there is none.
+
+    Raises:
+        InvalidInput: the file cannot be read, or an entry is wrong.
+    """
+    if path is None:
+        from crossfeed.formulas.workflow import PAPER
+
+        return PAPER
+    from crossfeed.formulas.workflow_file import read_workflow
+
+    return read_workflow(path)
+
+
+def blaming(path: Path | None) -> AbstractContextManager[None]:
+    """Context manager that puts the name of a workflow's file, if there is one, in front of what does not fit the ecosystem."""
+    from crossfeed.errors import naming
+
+    return nullcontext() if path is None else naming(str(path))
+
+
+def checked_count(name: str, value: int, most: int, least: int | None = None) -> int:
+    """The value, which must lie between `least`, if given, and `most`.
+
+    Raises:
+        InvalidInput: it does not.
+    """
+    from crossfeed.errors import InvalidInput
+
+    if least is not None and not least <= value <= most:
+        raise InvalidInput(f"{name} is {value}, but must lie between {least} and {most}")
+    if value > most:
+        raise InvalidInput(f"{name} is {value}, but must be at most {most}")
+    return value
+
+
+def checked_seed(seed: int) -> int:
+    """The seed, which must fit 64 bits.
+
+    Raises:
+        InvalidInput: it does not.
+    """
+    from crossfeed.errors import InvalidInput
+
+    if not -(2**63) <= seed < 2**63:
+        raise InvalidInput(f"seed is {seed}, but must lie between -2**63 and 2**63 - 1")
+    return seed
+
+
+def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...], entities: int) -> tuple[np.ndarray, np.ndarray]:
+    """Arguments of `Weights` from one value for all entities, or one per entity.
+
+    Raises:
+        InvalidInput: the number of values is neither 1 nor the number of entities.
+    """
+    import numpy as np
+
+    from crossfeed.errors import InvalidInput
+
+    for name, values in (("alpha", alpha), ("beta", beta)):
+        if len(values) not in (1, entities):
+            raise InvalidInput(
+                f"{name} has {len(values)} values, but needs one for all, or one for each of the {entities} entities"
+            )
+    return np.squeeze(np.array(alpha)), np.squeeze(np.array(beta))

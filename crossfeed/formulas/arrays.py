@@ -1,0 +1,88 @@
+"""Arrays of NumPy or JAX: the library that an array belongs to, and whether its values are known while a function runs."""
+
+import math
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from crossfeed.errors import InvalidInput
+
+from .shapes import Array, Scalar
+
+_MANY_PRODUCTS = 10**5
+
+
+def namespace(array: Any) -> Any:
+    """The library of an array: `numpy`, or `jax.numpy` if it is JAX's or traced by it."""
+    return array.__array_namespace__()
+
+
+def einsum(formula: str, *operands: Any) -> Array:
+    """Sum of products in Einstein's notation, without ellipsis; JAX's if one operand is.
+
+    NumPy looks for the cheapest order of many products only, as the search takes longer than few of them; JAX always does.
+    """
+    library = next((namespace(operand) for operand in operands if not isinstance(operand, np.ndarray)), np)
+    if library is not np:
+        return library.einsum(formula, *operands)
+    indices = "".join(formula.partition("->")[0].split(","))
+    sizes = dict(zip(indices, (size for operand in operands for size in operand.shape), strict=True))
+    return np.einsum(formula, *operands, optimize=math.prod(sizes.values()) > _MANY_PRODUCTS)
+
+
+def is_concrete(*values: Any) -> bool:
+    """Whether no array in any of the values, which may be pytrees, is traced by jit, vmap or grad."""
+    jax = sys.modules.get("jax")  # nothing is traced by a library that nobody has imported
+    return jax is None or not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def is_refused(condition: Any) -> bool:
+    """Whether a condition that calls for an error is known to hold.
+
+    Never in NumPy's arrays, where values are missing as in traced ones, and `reason` says why.
+    """
+    return is_concrete(condition) and not isinstance(condition, np.ndarray | np.generic) and bool(condition)
+
+
+def is_zero(value: Scalar) -> bool:
+    """Whether a number is the Python number 0, which leaves a part out of the compiled program."""
+    return isinstance(value, (int, float)) and value == 0
+
+
+def as_array(value: Any, library: ModuleType | Any = None) -> Array:
+    """Array of numbers, of which integers become floats.
+
+    Args:
+        value: a number, an array, or nested sequences of numbers.
+        library: `numpy` or `jax.numpy`; if None, that of the arrays in `value`.
+
+    Raises:
+        InvalidInput: it is none of these, such as text or a ragged list.
+    """
+    xp = library or _library_of(value)
+    try:
+        array = xp.asarray(value)
+        if array.dtype.kind in "bUSO":
+            raise TypeError
+        kind = float if array.dtype.kind in "iu" else array.dtype
+        return xp.asarray(array, dtype=kind)  # without dtype, JAX types a Python number weakly: one more compilation
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput(f"expected an array of numbers, got {value!r}") from error
+
+
+def require_float64(name: str, array: Array) -> None:
+    """Refuse an array of another type than float64, with a message that says how to get that type."""
+    if array.dtype != np.float64:
+        raise InvalidInput(
+            f"{name} has type {array.dtype}, but the exact theory needs float64: give floating-point numbers, and call "
+            "jax.config.update('jax_enable_x64', True) before making arrays"
+        )
+
+
+def _library_of(value: Any) -> Any:
+    jax = sys.modules.get("jax")
+    if jax is not None and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(value)):
+        return jax.numpy
+    return np

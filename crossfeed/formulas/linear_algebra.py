@@ -1,0 +1,199 @@
+"""Projectors, inverses and spectral radii of small matrices: the steps that NumPy and JAX share, and the loops of NumPy."""
+
+from functools import singledispatch
+from typing import NamedTuple
+
+import numpy as np
+
+from .arrays import namespace
+from .shapes import Array, Bool, Float, Int
+
+RANK_TOLERANCE = 1e-12
+"""Largest eigenvalue that counts as zero, relative to the largest one; and the largest weight that does.
+
+Gram matrices carry rounding errors of about 1e-15, which leaves eigenvalues below 1e-12 without meaning."""
+
+_SQUARINGS_PER_STEP, _SQUARING_STEPS = 6, 8
+_LOSS_PER_STEP = 1e-126
+"""Norm of a product of 64 factors of norm one below which too many digits are lost: two per multiplication."""
+_RANK_ONE = 1e-13
+"""Largest ‖P² - tr(P) P‖, relative to |tr P| ‖P‖, at which a power P of a matrix counts as having rank one."""
+
+
+def identity_like(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """Identity matrices of the shape of a stack of matrices."""
+    xp = namespace(matrix)
+    return xp.broadcast_to(xp.eye(matrix.shape[-1]), matrix.shape)
+
+
+def kernel_projector(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """Orthogonal projector onto the kernel of a symmetric positive semi-definite matrix; exactly zero at full rank.
+
+    The unit of a feature says nothing about ranks: features are scaled to one size, and the kernel's basis is scaled back.
+    """
+    xp, unit = namespace(matrix), unit_sizes(matrix)
+    values, vectors = xp.linalg.eigh(unit[..., None] * matrix * unit[..., None, :])
+    dropped = (values <= RANK_TOLERANCE * xp.maximum(values[..., -1:], 0)).astype(vectors.dtype)
+    basis = orthonormal(unit[..., None] * vectors * dropped[..., None, :], dropped)
+    return basis @ basis.mT
+
+
+def unit_sizes(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d"]:
+    """One over the root of each diagonal entry; one where that is zero."""
+    xp = namespace(matrix)
+    sizes = xp.sqrt(xp.maximum(xp.diagonal(matrix, axis1=-2, axis2=-1), 0))
+    return 1 / xp.where(sizes > 0, sizes, 1)
+
+
+def orthonormal(basis: Float[Array, "*batch d n"], kept: Float[Array, "*batch n"]) -> Float[Array, "*batch d n"]:
+    """Orthonormal basis of the span of the kept columns, which come first; zero for the others."""
+    xp = namespace(basis)
+    lengths = xp.sqrt((basis**2).sum(-2))
+    return xp.linalg.qr(basis / xp.where(lengths > 0, lengths, 1)[..., None, :])[0] * kept[..., None, :]
+
+
+@singledispatch
+def inverse_root(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """Triangular matrix B with B B' = A⁻¹ for a positive definite A; NaN where A is not positive definite."""
+    xp = namespace(matrix)
+    try:
+        root = xp.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:  # one of them is not, and NumPy does not say which
+        if matrix.ndim == 2:
+            return xp.full_like(matrix, xp.nan)
+        return xp.stack([inverse_root(one) for one in matrix])
+    return xp.linalg.inv(root).mT
+
+
+def whitener(
+    matrix: Float[Array, "*batch d d"], kernel: Float[Array, "*batch d d"]
+) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch"]]:
+    """Matrix B for which B'(A + cN)B is the identity, and c > 0, of a symmetric positive semi-definite A with kernel N.
+
+    B'AB is an orthogonal projector, and B'MB has the nonzero eigenvalues of A^{+/2} M A^{+/2} for every M ⪰ 0 within the range
+    of A. Unlike A^{+/2}, B is differentiable at repeated eigenvalues.
+
+    Args:
+        matrix: the matrix A.
+        kernel: orthogonal projector N onto its kernel.
+    """
+    xp, size = namespace(matrix), matrix.shape[-1]
+    trace = xp.trace(matrix, axis1=-2, axis2=-1)
+    scale = xp.where(trace > 0, trace / size, 1.0)
+    return inverse_root(matrix + scale[..., None, None] * kernel), scale
+
+
+@singledispatch
+def inverse_on_range(
+    matrix: Float[Array, "*batch d d"], kernel: Float[Array, "*batch d d"]
+) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch d d"]]:
+    """Pseudo-inverse of a symmetric positive semi-definite matrix whose kernel is known, and the kernel's projector.
+
+    An ordinary inverse of the matrix plus a multiple of the projector: several times faster than an eigenvalue decomposition.
+
+    Args:
+        matrix: the matrix.
+        kernel: orthogonal projector onto its kernel.
+    """
+    return inverse_beside_kernel(matrix, kernel), kernel
+
+
+def inverse_beside_kernel(
+    matrix: Float[Array, "*batch d d"], kernel: Float[Array, "*batch d d"]
+) -> Float[Array, "*batch d d"]:
+    """Pseudo-inverse of a symmetric positive semi-definite matrix, from the orthogonal projector onto its kernel."""
+    root, scale = whitener(matrix, kernel)
+    return root @ root.mT - kernel / scale[..., None, None]
+
+
+@singledispatch
+def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
+    """Spectral radius of a square matrix A, its largest absolute eigenvalue, by repeated squaring.
+
+    The powers are Aⁿ for n = 2⁶, 2¹², …, 2⁴⁸. Where one eigenvalue λ dominates, Aⁿ tends to a multiple of its
+    projector, and λ = tr(Aⁿ A) / tr(Aⁿ). Where none does, Gelfand's formula ρ = lim ‖Aⁿ‖^(1/n) is used at the largest
+    n: the factor between ‖Aⁿ‖ and ρⁿ then adds its logarithm over n, about 1e-14. Matrix products alone are several
+    times faster than eigenvalue decompositions, which replace them if squaring would lose digits.
+    """
+    unit, size = normalized(matrix)
+    now = first_power(unit, size)
+    while goes_on(now):
+        now = square(unit, now)
+    careful, radius = radius_from(now, size)
+    return radius_by_eigenvalues(matrix) if careful else radius
+
+
+class Squaring(NamedTuple):
+    """Where repeated squaring of a matrix, or of each of a batch, has got to.
+
+    Attributes:
+        step: how often 6 squarings have been done.
+        power: power of the matrix, at norm one.
+        logarithm: log norm per factor.
+        lowest: least norm of a product of 64 factors of norm one so far.
+        alone: whether the power has rank one.
+        dominant: the eigenvalue of the matrix that is left then.
+    """
+
+    step: Int[Array, ""] | int
+    power: Float[Array, "*batch d d"]
+    logarithm: Float[Array, "*batch"]
+    lowest: Float[Array, "*batch"]
+    alone: Bool[Array, "*batch"]
+    dominant: Float[Array, "*batch"]
+
+
+def first_power(unit: Float[Array, "*batch d d"], size: Float[Array, "*batch"]) -> Squaring:
+    """The matrix itself, from its `normalized` form."""
+    zero = namespace(unit).zeros_like(size)
+    return Squaring(0, unit, zero, zero + 1, size == 0, zero)
+
+
+def goes_on(now: Squaring) -> Bool[Array, ""]:
+    """Whether squaring once more says more about the spectral radius."""
+    return (now.step < _SQUARING_STEPS) & ~now.alone.all()
+
+
+def square(unit: Float[Array, "*batch d d"], now: Squaring) -> Squaring:
+    """Six squarings."""
+    xp, power = namespace(unit), now.power
+    for _ in range(_SQUARINGS_PER_STEP - 1):
+        power = power @ power
+    squared = power @ power
+    trace = xp.trace(power, axis1=-2, axis2=-1)
+    rest = _norm(squared - trace[..., None, None] * power)
+    found = ~now.alone & (rest < _RANK_ONE * xp.abs(trace) * _norm(power))
+    quotient = xp.abs((power * unit.mT).sum((-2, -1)) / xp.where(found, trace, 1))
+    power, loss = normalized(squared)
+    return Squaring(
+        now.step + 1,
+        power,
+        now.logarithm + xp.log(loss) * 0.5 ** (_SQUARINGS_PER_STEP * (now.step + 1.0)),
+        xp.minimum(now.lowest, loss),
+        now.alone | found,
+        xp.where(found, quotient, now.dominant),
+    )
+
+
+def radius_from(now: Squaring, size: Float[Array, "*batch"]) -> tuple[Bool[Array, ""], Float[Array, "*batch"]]:
+    """Whether squaring lost digits, so that eigenvalues are needed; and the spectral radius if it did not."""
+    xp = namespace(now.power)
+    careful = ((now.lowest < _LOSS_PER_STEP) & (size > 0)).any()
+    return careful, size * xp.where(now.alone, now.dominant, xp.exp(now.logarithm))
+
+
+def radius_by_eigenvalues(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
+    """Spectral radius from all eigenvalues."""
+    xp = namespace(matrix)
+    return xp.abs(xp.linalg.eigvals(matrix)).max(-1)
+
+
+def _norm(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
+    """Frobenius norm divided by √d, so that the identity has norm one."""
+    return namespace(matrix).sqrt((matrix * matrix).sum((-2, -1)) / matrix.shape[-1])
+
+
+def normalized(matrix: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch"]]:
+    """Matrix divided by its norm, and that norm; a zero matrix stays as it is."""
+    xp, size = namespace(matrix), namespace(matrix).asarray(_norm(matrix))
+    return matrix / xp.where(size > 0, size, 1)[..., None, None], size

@@ -1,0 +1,70 @@
+"""All theorems at once are the theorems one by one, and verdicts are what the numbers prove."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from crossfeed.theory import (
+    PAPER,
+    Network,
+    Weights,
+    Workflow,
+    anchor_bound,
+    knowledge_bound,
+    lemma1_extended,
+    prompt_bound,
+    random_gaussian,
+    spectral_radius,
+    summarize_stability,
+    symmetric_ecosystem,
+    universal_bound,
+    worst_case,
+)
+
+WEIGHTS = Weights(jnp.array([0.3, 0.5, 0.7]), 0.4)
+NETWORK = Workflow(pool=Network(np.eye(3)))
+
+
+def everyone(alpha: float, beta: float) -> Weights:
+    """The same weights for all, in the shape of `WEIGHTS`, so that one program serves all tests."""
+    return Weights(jnp.full(3, alpha), beta)
+
+
+@pytest.mark.parametrize("workflow", [PAPER, NETWORK])
+def test_every_number_is_that_of_its_theorem(workflow):
+    ecosystem = random_gaussian(jax.random.key(3), entities=3, dimension=3, rank=2)
+    summary = summarize_stability(ecosystem, WEIGHTS, workflow)
+    bounds = summary.bounds()
+    anchor, known = anchor_bound(ecosystem, WEIGHTS, workflow), knowledge_bound(ecosystem, WEIGHTS, workflow)
+    alone = {
+        "prompts": prompt_bound(ecosystem, workflow).bound,
+        "public_data": anchor.bound_any_private,
+        "trust": anchor.bound,
+        "knowledge": known.bound,
+        "knowledge_refined": known.refined,
+        "knowledge_sharp": known.sharp,
+        "lemma1_extended": lemma1_extended(ecosystem, WEIGHTS, workflow).bound,
+        "universal": universal_bound(ecosystem) if workflow == PAPER else np.nan,
+    }
+    for name, value in alone.items():
+        np.testing.assert_allclose(bounds[name].value, value, rtol=1e-12, err_msg=name)
+    np.testing.assert_allclose(summary.spectral_radius, spectral_radius(ecosystem, WEIGHTS, workflow), rtol=1e-12)
+    np.testing.assert_allclose(summary.anchor.change, anchor.change, rtol=1e-12)
+    np.testing.assert_allclose(summary.knowledge.change, known.change, rtol=1e-12)
+
+
+def test_verdicts_are_what_bounds_prove_and_reasons_where_there_is_none():
+    common = symmetric_ecosystem(3, jnp.eye(3))
+    verdicts = {name: bound.verdict for name, bound in summarize_stability(common, everyone(0.5, 0.5)).bounds().items()}
+    assert verdicts["lemma1"] == verdicts["common_prompts"] == "stable"
+    assert verdicts["prompts"] == "no exponential growth"
+    assert verdicts["universal"] == "leaves divergence open"
+    worst = summarize_stability(worst_case(3, 10.0), everyone(0.5, 1.0)).bounds()
+    assert worst["knowledge"] == (pytest.approx(np.nan, nan_ok=True), False, worst["knowledge"].verdict)
+    assert worst["knowledge"].verdict == "an entity publishes about directions that its real data do not cover"
+    other = summarize_stability(common, everyone(0.5, 0.5), NETWORK)
+    assert other.paper is None
+    assert other.bounds()["lemma1"].verdict == "the theorem is about the paper's workflow"
+    assert not other.bounds()["common_prompts"].applies
+    unlearned = summarize_stability(common, everyone(1.0, 0.5)).bounds()["common_prompts"]
+    assert unlearned.verdict == "real data do not jointly span: errors never die out"

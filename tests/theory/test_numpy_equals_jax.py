@@ -1,0 +1,117 @@
+"""The formulas in NumPy's arrays give the same numbers as in JAX's, compiled: with any ranks, laws that do not exist among them."""
+
+import equinox as eqx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from crossfeed import theory
+from crossfeed.formulas.ecosystem import Dataset, Ecosystem
+from crossfeed.formulas.trajectory import trajectory
+from crossfeed.formulas.weights import Weights
+
+from .ecosystems import SEEDS, random_gram, random_shares
+from .test_workflows import WORKFLOWS
+
+ENTITIES, SIZE, GENERATIONS = 3, 4, 3
+TOLERANCE = 1e-12
+QUICK = {"the paper": False, "all at once": True}
+LONG = {name: "forg" in name for name in WORKFLOWS if name not in QUICK}
+OTHERS = [*LONG.items(), *((name, not known) for name, known in QUICK.items())]
+CASES = [*QUICK.items(), *(pytest.param(*case, marks=pytest.mark.long) for case in OTHERS)]
+WITH_LIMITS = [
+    *(case for case in QUICK.items() if "accumulation" not in case[0]),
+    *(pytest.param(*case, marks=pytest.mark.long) for case in OTHERS if "accumulation" not in case[0]),
+]
+
+
+def random_ecosystem(rng, known: bool) -> Ecosystem:
+    """Data of any rank, also none, and of unequal noise and truths.
+
+    Data that do not span share a basis, since the kernel that nearly dependent data have is known to few digits.
+    """
+    basis = np.linalg.qr(rng.normal(size=(SIZE, SIZE)))[0]
+    grams = [random_gram(rng, SIZE, SIZE) for _ in range(2 * ENTITIES + 1)]
+    for low in np.flatnonzero(rng.random(len(grams)) < 0.7):
+        grams[low] = basis * rng.uniform(0.5, 3, SIZE) * rng.integers(0, 2, SIZE) @ basis.T
+        grams[low] = (grams[low] + grams[low].T) / 2
+    truths = rng.normal(size=(ENTITIES + 1, SIZE)) * (rng.random() < 0.5) + rng.normal(size=SIZE)
+    return Ecosystem(
+        private=Dataset(np.stack(grams[:ENTITIES]), rng.uniform(0.5, 2, ENTITIES), truths[1:] if known else None),
+        public=Dataset(grams[-1], 0.7, truths[0] if known else None),
+        synthetic=Dataset(np.stack(grams[ENTITIES:-1]), rng.uniform(0.5, 2, ENTITIES)),
+        shares=random_shares(rng, ENTITIES),
+    )
+
+
+def random_weights(rng) -> Weights:
+    """Weights of every entity, now and then all of them 0 or 1, with which there may be no limit."""
+    inside, corner = rng.uniform(0.05, 0.95, (2, ENTITIES)), rng.integers(0, 2, (2, ENTITIES)).astype(float)
+    return Weights(*np.where(rng.random((2, 1)) < 0.2, corner, inside))
+
+
+def errors(law: theory.Law):
+    return {
+        "mse": theory.mse(law),
+        "mspe": theory.mspe(law),
+        "relative efficiency": theory.relative_efficiency(law),
+        "homogenization": theory.homogenization(law),
+        "bias": theory.bias_map(law),
+        "reason": theory.reason(law),
+        "gain": law.fit.gain,
+    }
+
+
+def of_limit(ecosystem, weights, workflow):
+    law = theory.limit(ecosystem, weights, workflow, throw=False)
+    assert law.spectral_radius is not None  # which every limit has
+    return errors(law) | {"spectral radius": law.spectral_radius}
+
+
+def assert_same(found, expected, tolerance: float) -> None:
+    """Equal up to rounding, which grows with the inverse of the data."""
+    assert found.keys() == expected.keys()
+    tolerance *= max(1, np.abs(expected["gain"]).max())
+    for name, values in expected.items():
+        one, other = np.asarray(found[name], float), np.asarray(values, float)
+        assert one.shape == other.shape, name
+        assert (np.isnan(one) == np.isnan(other)).all(), name
+        assert (np.isinf(one) == np.isinf(other)).all(), name
+        one, other = one[np.isfinite(one)], other[np.isfinite(one)]
+        assert np.abs(one - other).max(initial=0) <= tolerance * max(1, np.abs(one).max(initial=0)), name
+
+
+@pytest.mark.parametrize(("name", "known"), WITH_LIMITS)
+def test_limits_agree(name, known):
+    compiled = eqx.filter_jit(of_limit)
+
+    @given(SEEDS)
+    @settings(max_examples=40)
+    def check(seed):
+        rng = np.random.default_rng(seed)
+        arguments = random_ecosystem(rng, known), random_weights(rng), WORKFLOWS[name](rng, ENTITIES)
+        expected = compiled(*arguments)
+        with np.errstate(all="ignore"):
+            found = of_limit(*arguments)
+        distance = max(1 - float(found["spectral radius"]), 1e-10)
+        assert_same(found, expected, TOLERANCE / distance**2)
+
+    check()
+
+
+@pytest.mark.parametrize(("name", "known"), CASES)
+def test_trajectories_agree(name, known):
+    compiled = eqx.filter_jit(theory.trajectory)
+
+    @given(SEEDS)
+    @settings(max_examples=40)
+    def check(seed):
+        rng = np.random.default_rng(seed)
+        arguments = random_ecosystem(rng, known), random_weights(rng), GENERATIONS, errors
+        workflow = WORKFLOWS[name](rng, ENTITIES)
+        expected = compiled(*arguments, workflow)
+        with np.errstate(all="ignore"):
+            found = trajectory(*arguments, workflow)
+        assert_same(found, expected, TOLERANCE)
+
+    check()
