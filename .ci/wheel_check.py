@@ -76,6 +76,7 @@ COMMANDS = {
         "sweep run sweep.toml --out drawn.zarr",
         "plot drawn.zarr --variable mean_mse --out mean_mse.png",
         "predict eco.npz --out predicted --quick",
+        "figure worst_case --out worst_case --set entities=2 --format pdf",
         "advise eco.npz --out advice",
         "verify ledger E1",
         "reproduce --out reproduced --quick",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .arguments import EcosystemFile, EntityWeights, WorkflowFile
 from .folder import output_folder
 from .inputs import load_workflow, parse_weights
+from .look import FolderLookOptions
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class AdviseCommand:
     """β in [0, 1] in use, weight of private against public data: one value for all entities, or one per entity."""
     workflow: WorkflowFile = None
     """TOML file with the tables [estimator], [pool] and [memory]: how entities train, what they read and what they remember."""
+    look: FolderLookOptions = field(default_factory=FolderLookOptions)
 
     def run(self) -> None:
         """Compute, write the page, and print what it says."""
@@ -36,7 +38,7 @@ class AdviseCommand:
         ecosystem = load_ecosystem(self.eco)
         weights = Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities))
         workflow = load_workflow(self.workflow)
-        with output_folder(self.out) as folder:
+        with self.look.looking_in_folder(page=True), output_folder(self.out) as folder:
             report = draw_advice(Request(folder), ecosystem, weights, workflow, str(self.eco))
         print(report.says.replace(". ", ".\n"))
         print("\n".join(str(self.out / name) for name in report.files))

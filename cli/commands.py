@@ -10,6 +10,7 @@ from .baseline import BaselineCommand, mark_options
 from .ecosystem import DatasetEcosystem, FileEcosystem, RandomEcosystem
 from .estimate import EstimateCommand
 from .explore import ExploreCommand
+from .figure import FigureCommand, FiguresCommand, ReproduceCommand
 from .limit import LimitCommand
 from .lm import LmEvaluate, LmFigure, LmGenerate, LmRun, LmTable
 from .measure import MeasureCommand
@@ -17,7 +18,6 @@ from .old_spellings import current_spelling
 from .parsing import parse
 from .plot import PlotCommand
 from .predict import PredictCommand
-from .reproduce import FiguresCommand, ReproduceCommand
 from .simulate import SimulateCommand
 from .stability import StabilityCommand
 from .sweep import SweepCompare, SweepRun, SweepStatus
@@ -61,6 +61,7 @@ LanguageModels = Annotated[
 Command = (
     Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
     | Annotated[FiguresCommand, tyro.conf.subcommand("figures")]
+    | Annotated[FigureCommand, tyro.conf.subcommand("figure")]
     | Annotated[LimitCommand, tyro.conf.subcommand("limit")]
     | Annotated[StabilityCommand, tyro.conf.subcommand("stability")]
     | Annotated[TrajectoryCommand, tyro.conf.subcommand("trajectory")]

@@ -6,7 +6,7 @@ _OF_COMMANDS = {
     "sweep": "sweeps",
     "plot": "figures",
     "predict": "figures",
-    "reproduce": "figures",
+    "figure": "figures",
     "estimate": "decide",
     "explore": "explore",
     "measure": "decide",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from .interruption import leave_at_once
+from .look import LookOptions
 from .output import plain, print_json, print_table
 from .processes import Processes
 
@@ -189,18 +190,24 @@ class LmFigure:
     runs: _RunFolders
     """Folders of runs that differ in seeds, α and β only."""
     out: Path
-    """File to write: .png, .svg or .pdf."""
+    """File to write: .png, .svg or .pdf, or .csv for the numbers that would be drawn."""
     beta: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: draw the loss)")] = None
     """Draw the principal components of embeddings at this β, of the first seed that is finished there."""
+    look: LookOptions = field(default_factory=LookOptions)
 
     def run(self) -> None:
         """Draw the figure and write it."""
-        from ..figures.lm.plots import embedding_figure, loss_figure
+        from ..figures.lm.plots import embedding_figure, embedding_values, loss_figure, loss_values
         from ..figures.lm.runs import open_runs
-        from ..figures.report import write_figure
+        from ..figures.report import save_table, write_figure
 
         data = open_runs(self.runs)
-        write_figure(loss_figure(data) if self.beta is None else embedding_figure(data, self.beta), self.out)
+        if self.out.suffix.lower() == ".csv":
+            save_table(self.out, loss_values(data) if self.beta is None else embedding_values(data, self.beta))
+            print(self.out)
+            return
+        with self.look.looking():
+            write_figure(loss_figure(data) if self.beta is None else embedding_figure(data, self.beta), self.out)
         print(self.out)
 
 

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import tyro
 
+from .look import LookOptions
+
 
 @dataclass(frozen=True)
 class PlotCommand:
     """Draw one variable of a sweep: heat maps over (α, β) with contours, or lines; further axes become lines and panels.
 
-    Random ecosystems are averaged. An unfinished sweep can be plotted: points that are missing stay white, and a note says how
-    many are computed.
+    Random ecosystems are averaged, and so are more entities than lines can show, with a band; --y entity maps them instead. An
+    unfinished sweep can be plotted: points that are missing stay white, and a note says how many are computed.
     """
 
     store: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STORE")]]
@@ -31,6 +33,7 @@ class PlotCommand:
         default_factory=list
     )
     """Hold an axis at its value nearest to this one; repeat the option for more axes."""
+    look: LookOptions = field(default_factory=LookOptions)
 
     def run(self) -> None:
         """Draw the figure and write it."""
@@ -41,7 +44,8 @@ class PlotCommand:
         if self.out.suffix.lower() == ".csv":
             save_table(self.out, plotted_values(data, self.variable, held))
         else:
-            write_figure(plot_sweep(data, self.variable, held, self.x, self.y), self.out)
+            with self.look.looking():
+                write_figure(plot_sweep(data, self.variable, held, self.x, self.y), self.out)
         print(self.out)
 
 

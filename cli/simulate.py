@@ -18,7 +18,9 @@ from .inputs import (
 from .output import biased_notes, print_errors, print_json, print_notes, print_table
 
 if TYPE_CHECKING:
-    from ..sim import Simulation
+    import numpy as np
+
+    from ..sim import Sampler, Simulation
     from ..theory import Ecosystem, Weights
 
 
@@ -47,15 +49,13 @@ class SimulateCommand:
 
     def run(self) -> None:
         """Simulate, with progress on stderr, and print the errors."""
-        import numpy as np
-
         from ..theory import Weights, load_ecosystem
 
         checked_count("generations", self.generations, MOST_GENERATIONS, 0)
         checked_count("replicates", self.replicates, MOST_REPLICATES, 2)  # one has no standard error
+        checked_seed(self.seed)
         ecosystem = load_ecosystem(self.eco)
-        drawn = self._draw(ecosystem, Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities)))
-        result = {name: np.asarray(getattr(drawn, name)) for name in ("mse", "mse_se", "mspe", "mspe_se")}
+        result = self._errors(ecosystem, Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities)))
         notes = biased_notes(result["mse"], self.eco)
         if self.json:
             print_json({"replicates": self.replicates, **result} | ({"notes": notes} if notes else {}))
@@ -68,25 +68,37 @@ class SimulateCommand:
         )
         print_notes(notes)
 
-    def _draw(self, ecosystem: Ecosystem, weights: Weights) -> Simulation:
-        from crossfeed.random_keys import seeded_key
+    def _errors(self, ecosystem: Ecosystem, weights: Weights) -> dict[str, np.ndarray]:
+        """Errors and their standard errors; generations after the last one with a known error are not drawn, but NaN."""
+        import numpy as np
 
-        from ..sim import make_moment_sampler, make_row_sampler, simulate_on_devices
-        from .progress import progress_bar
+        from ..sim import make_moment_sampler, make_row_sampler, unknown_errors
 
         workflow = load_workflow(self.workflow)
         with blaming(self.workflow):
-            sampler = (make_moment_sampler if self.mode == "moments" else make_row_sampler)(
-                ecosystem, workflow=workflow
-            )
+            make = make_moment_sampler if self.mode == "moments" else make_row_sampler
+            sampler = make(ecosystem, workflow=workflow)
+            known = ~np.asarray(unknown_errors(sampler, weights, self.generations)).all(axis=1)
+        last = int(np.flatnonzero(known)[-1]) if known.any() else -1
+        drawn = self._draw(sampler, weights, last) if last >= 0 else None
+        errors = {}
+        for name, shape in (("mse", (ecosystem.entities,)), ("mspe", (ecosystem.entities,) * 2)):
+            for field in (name, f"{name}_se"):
+                errors[field] = np.full((self.generations + 1, *shape), np.nan)
+                if drawn is not None:
+                    errors[field][: last + 1] = getattr(drawn, field)
+        return errors
+
+    def _draw(self, sampler: Sampler, weights: Weights, last: int) -> Simulation:
+        """Replicates up to the generation `last`, with progress on stderr."""
+        from crossfeed.random_keys import seeded_key
+
+        from ..sim import simulate_on_devices
+        from .progress import progress_bar
+
         key = seeded_key(checked_seed(self.seed))
         with progress_bar() as progress, blaming(self.workflow):
             task = progress.add_task("replicates", total=self.replicates)
             return simulate_on_devices(
-                sampler,
-                weights,
-                self.generations,
-                self.replicates,
-                key,
-                lambda done: progress.update(task, completed=done),
+                sampler, weights, last, self.replicates, key, lambda done: progress.update(task, completed=done)
             )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .folder import output_folder
 from .inputs import checked_count, checked_seed
+from .look import FolderLookOptions
 from .output import print_json, print_table
 
 _MOST_ENTITIES, _MOST_FEATURES = 50, 50
@@ -34,6 +35,7 @@ class VerifyLemma1:
     """Print one JSON object."""
     out: Path = Path("results/lemma1")
     """Folder to write to."""
+    look: FolderLookOptions = field(default_factory=FolderLookOptions)
 
     def run(self) -> None:
         """Run the trials, with progress on stderr, print and write the results, and exit with 1 if one contradicts the lemma."""
@@ -46,10 +48,11 @@ class VerifyLemma1:
         checked_count("entities-max", self.entities_max, _MOST_ENTITIES, 1)
         checked_count("features-max", self.features_max, _MOST_FEATURES, 1)
         seed = checked_seed(self.seed)
-        with output_folder(self.out) as folder, progress_bar() as progress:
+        with self.look.looking_in_folder(), output_folder(self.out) as folder, progress_bar() as progress:
             task = progress.add_task("ecosystems", total=2 * self.trials)
             found = run_trials(
-                Request(folder, seed=seed),
+                Request(folder),
+                seed,
                 self.trials,
                 Sizes(1, self.entities_max, 1, self.features_max),
                 lambda done: progress.update(task, completed=done),

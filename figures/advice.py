@@ -13,7 +13,7 @@ from ..sim import cached_tile, sharded_grid
 from ..theory import Ecosystem, Weights, Workflow, limit, mse
 from .page import write_page
 from .report import Report, Request, save
-from .style import COLORS, MARKERS, grid_of_axes, heat_map, styled, wrapped
+from .style import MARKERS, color, grid_of_axes, heat_map, styled, wrapped
 from .workflows.table import table_of_panels
 
 _POINTS = 41
@@ -54,6 +54,10 @@ def draw_advice(request: Request, ecosystem: Ecosystem, weights: Weights, workfl
     panels = {
         "plane": {"beta": np.asarray(axis)[:, None], "alpha": np.asarray(axis), "mean_mse": plane},
         "entities": columns,
+        "changes": {
+            "change": [change.name for change in found.changes],
+            "mean_mse": [change.mse for change in found.changes],
+        },
     }
     save(request, report, _figure(found, plane), table_of_panels(panels))
     write_page(request.folder / "advice.html", [report], "Made by crossfeed advise.")
@@ -130,7 +134,7 @@ def _figure(found: Advice, plane: np.ndarray) -> Figure:
         for number, (name, weights) in enumerate(places.items(), 1):
             look: dict[str, Any] = {
                 "color": "white",
-                "markeredgecolor": COLORS[number],
+                "markeredgecolor": color(number),
                 "linestyle": "none",
                 "clip_on": False,
             }
@@ -141,14 +145,12 @@ def _figure(found: Advice, plane: np.ndarray) -> Figure:
         for number, (name, values) in enumerate(bars.items()):
             heights = np.where(np.isfinite(values), values, np.nan)[:entities]
             place = np.arange(1, entities + 1) + (number - (len(bars) - 1) / 2) * 0.8 / len(bars)
-            panels[1].bar(place, heights, 0.8 / len(bars), color=COLORS[number], label=f"error {name}")
+            panels[1].bar(place, heights, 0.8 / len(bars), color=color(number), label=f"error {name}")
         panels[1].set(xlabel="entity", ylabel="MSE", title="errors", xticks=np.arange(1, entities + 1))
         changes = found.changes[:8][::-1]
-        panels[2].barh(
-            [wrapped(change.name) for change in changes], [change.mse for change in changes], color=COLORS[1]
-        )
+        panels[2].barh([wrapped(change.name) for change in changes], [change.mse for change in changes], color=color(1))
         if np.isfinite(found.mse).all():
-            panels[2].axvline(found.mse.mean(), color=COLORS[0], linewidth=1)
+            panels[2].axvline(found.mse.mean(), color=color(0), linewidth=1)
         panels[2].set(xlabel="mean MSE (line: now)", title="single changes at the weights in use")
         for panel in panels[1:]:
             panel.set_axisbelow(True)

@@ -3,7 +3,7 @@
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import equinox as eqx
 import jax
@@ -16,13 +16,29 @@ from matplotlib.figure import Figure
 from crossfeed.random_keys import seeded_key
 
 from ..theory import Ecosystem, ecosystem_from_grams, save_ecosystem
-from .relative_efficiency import BETAS, DIMENSION, ENTITIES, RANK, efficiency_curves
-from .report import Report, Request, save
+from .relative_efficiency import efficiency_curves
+from .report import Report, Request, save, save_table
+from .settings import Dimension, Points, Seed, Within, check_rank
 from .style import grid_of_axes, line, points, styled
 
+ENTITIES, BETAS = 4, (0.1, 0.5, 0.9)
 ALPHAS = np.linspace(0.001, 0.99, 30)  # the published grid
 _READING = 0.0002  # accuracy to which the published plot can be read
-_PUBLIC_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the figure; calibration.toml says what they are and holds the shipped ones."""
+
+    seed: Seed
+    dimension: Dimension
+    rank: Dimension
+    public_rows: Dimension
+    steps: Annotated[int, Within(1, 10_000)]
+    points: Points
+
+    def __post_init__(self) -> None:
+        check_rank(self.rank, self.dimension)
 
 
 @dataclass(frozen=True)
@@ -67,13 +83,13 @@ def published_points() -> Float[np.ndarray, "beta alpha entity"]:
 
 
 def fit(
-    target: Float[Array, "beta alpha entity"], steps: int, seed: int
+    target: Float[Array, "beta alpha entity"], settings: Settings
 ) -> tuple[FeatureGuess, Float[Array, "beta alpha entity"]]:
     """Features whose exact efficiencies are closest to the target, by L-BFGS from a random start, and their residuals."""
-    key_private, key_public = jax.random.split(seeded_key(seed))
+    key_private, key_public = jax.random.split(seeded_key(settings.seed))
     start = FeatureGuess(
-        jax.random.normal(key_private, (ENTITIES, RANK, DIMENSION), dtype=float),
-        jax.random.normal(key_public, (_PUBLIC_ROWS, DIMENSION), dtype=float),
+        jax.random.normal(key_private, (ENTITIES, settings.rank, settings.dimension), dtype=float),
+        jax.random.normal(key_public, (settings.public_rows, settings.dimension), dtype=float),
     )
 
     def residuals(guess: FeatureGuess) -> Float[Array, "beta alpha entity"]:
@@ -94,24 +110,24 @@ def fit(
 
     @jax.jit
     def run(start: Any) -> tuple[FeatureGuess, Float[Array, "beta alpha entity"]]:
-        (guess, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=steps)
+        (guess, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=settings.steps)
         return guess, residuals(guess)
 
     return run(start)
 
 
-def compute(seed: int, steps: int, points: int) -> Calibration:
-    """Fit to the published points, with this number of L-BFGS steps and of points on the curves."""
+def compute(settings: Settings) -> Calibration:
+    """Fit to the published points."""
     published = published_points()
-    guess, residual = fit(jnp.asarray(published), steps, seed)
-    ecosystem, fine = guess.ecosystem(), jnp.linspace(0.001, 0.99, points)
+    guess, residual = fit(jnp.asarray(published), settings)
+    ecosystem, fine = guess.ecosystem(), jnp.linspace(0.001, 0.99, settings.points)
     curves = jax.jit(efficiency_curves)(ecosystem, fine, jnp.array(BETAS))
     return Calibration(ecosystem, published, np.asarray(residual), np.asarray(fine), np.asarray(curves))
 
 
-def draw(request: Request) -> Report:
+def draw(request: Request, settings: Settings) -> Report:
     """Compute and write the figure, and the fitted ecosystem."""
-    found = compute(request.seed, *((60, 100) if request.quick else (300, 300)))
+    found = compute(settings)
     save_ecosystem(found.ecosystem, request.folder / "fig2_calibrated_ecosystem.npz")
     columns = {
         "beta": np.array(BETAS)[:, None, None],
@@ -121,7 +137,9 @@ def draw(request: Request) -> Report:
         "fitted": found.published + found.residual,
         "residual": found.residual,
     }
-    return save(request, _report(found), _figure(found), columns)
+    curves = {"beta": columns["beta"], "alpha": found.fine[:, None], "model": columns["model"], "fitted": found.curves}
+    save_table(request.folder / "fig2_calibrated_curves.csv", curves)
+    return save(request, _report(found, settings), _figure(found), columns)
 
 
 def _figure(found: Calibration) -> Figure:
@@ -143,7 +161,7 @@ def _figure(found: Calibration) -> Figure:
     return figure
 
 
-def _report(found: Calibration) -> Report:
+def _report(found: Calibration, settings: Settings) -> Report:
     size = np.abs(found.residual)
     largest, rms = float(size.max()), float(np.sqrt((found.residual**2).mean()))
     return Report(
@@ -151,8 +169,8 @@ def _report(found: Calibration) -> Report:
         "Figure 2 calibrated to the published points",
         f"One ecosystem reproduces all {size.size} published points to within {largest:.4f}, with a root mean square error of "
         f"{rms:.5f}; {np.mean(size <= _READING):.0%} of them to within the ± {_READING} to which the plot can be read (gray band).",
-        f"K = {ENTITIES}, d = {DIMENSION}, rank {RANK}, S = S~; lines: exact theory of the fitted ecosystem; points: read off "
-        "Figure 2 of arXiv 2505.21677 v3.",
+        f"K = {ENTITIES}, d = {settings.dimension}, rank {settings.rank}, S = S~; lines: exact theory of "
+        "the fitted ecosystem; points: read off Figure 2 of arXiv 2505.21677 v3.",
         {"points": size.size, "largest_residual": largest, "rms_residual": rms},
-        ["fig2_calibrated_ecosystem.npz"],
+        ["fig2_calibrated_ecosystem.npz", "fig2_calibrated_curves.csv"],
     )

@@ -13,9 +13,23 @@ from crossfeed.random_keys import seeded_key
 from ..decide import MeanEfficiency, best_weights
 from ..sim import sharded_grid
 from ..theory import Weights, limit, random_gaussian, relative_efficiency
-from .relative_efficiency import DIMENSION, ENTITIES, RANK
 from .report import Report, Request, save
+from .settings import Dimension, Entities, Points, Seed, check_rank
 from .style import grid_of_axes, heat_map, styled
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the figure; phase_diagram.toml says what they are and holds the shipped ones."""
+
+    seed: Seed
+    entities: Entities
+    dimension: Dimension
+    rank: Dimension
+    points: Points
+
+    def __post_init__(self) -> None:
+        check_rank(self.rank, self.dimension)
 
 
 @dataclass(frozen=True)
@@ -37,10 +51,11 @@ class Plane:
     best: tuple[float, float, float]
 
 
-def compute(seed: int, points: int) -> Plane:
-    """Exact phase diagram of one random ecosystem, with this number of values of α and of β."""
-    ecosystem = random_gaussian(jax.random.split(seeded_key(seed))[0], ENTITIES, DIMENSION, RANK)
-    weights = jnp.linspace(0.005, 0.995, points)
+def compute(settings: Settings) -> Plane:
+    """Exact phase diagram of one random ecosystem."""
+    key = jax.random.split(seeded_key(settings.seed))[0]
+    ecosystem = random_gaussian(key, settings.entities, settings.dimension, settings.rank)
+    weights = jnp.linspace(0.005, 0.995, settings.points)
 
     def both(beta: Float[Array, ""], alpha: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         law = limit(ecosystem, Weights(alpha, beta))
@@ -55,16 +70,16 @@ def compute(seed: int, points: int) -> Plane:
     return Plane(np.asarray(weights), radius, efficiency, at_half, place)
 
 
-def draw(request: Request) -> Report:
+def draw(request: Request, settings: Settings) -> Report:
     """Compute and write the figure."""
-    found = compute(request.seed, 41 if request.quick else 101)
+    found = compute(settings)
     columns = {
         "beta": found.weights[:, None],
         "alpha": found.weights,
         "spectral_radius": found.spectral_radius,
         "mean_relative_efficiency": found.efficiency,
     }
-    return save(request, _report(found, request.seed), _figure(found), columns)
+    return save(request, _report(found, settings), _figure(found), columns)
 
 
 def _figure(found: Plane) -> Figure:
@@ -81,7 +96,7 @@ def _figure(found: Plane) -> Figure:
             alpha, beta, "*", color="white", markersize=11, markeredgecolor="black", label="best constant weights"
         )
         axes[1].plot(0.5, 0.5, "o", color="white", markersize=6, markeredgecolor="black", label="α = β = 0.5")
-        figure.legend(loc="outside lower right", ncols=2)
+        figure.legend(loc="outside upper right", ncols=2)
         for panel in axes:
             panel.set(
                 xlabel="α, weight of synthetic data", ylabel="β, weight of private data", xlim=(0, 1), ylim=(0, 1)
@@ -89,16 +104,15 @@ def _figure(found: Plane) -> Figure:
     return figure
 
 
-def _report(found: Plane, seed: int) -> Report:
-    points = len(found.weights)
+def _report(found: Plane, settings: Settings) -> Report:
     alpha, beta, efficiency = found.best
     return Report(
         "phase_diagram",
         "Phase diagram over α and β",
         f"The best constant weights are α = {alpha:.2f}, β = {beta:.2f} with mean relative efficiency {efficiency:.3f}; "
         f"α = β = 0.5 reaches {found.at_half:.3f}.",
-        f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, one random ecosystem (seed {seed}); "
-        f"{points} × {points} grid, exact.",
+        f"K = {settings.entities}, d = {settings.dimension}, private features of rank {settings.rank}, S = S~, one random "
+        f"ecosystem (seed {settings.seed}); {settings.points} × {settings.points} grid, exact.",
         {
             "best_alpha": alpha,
             "best_beta": beta,

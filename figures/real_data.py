@@ -1,6 +1,7 @@
 """Change of every entity's prediction error on every task by synthetic data, over α and β; by default on real data."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +13,27 @@ from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
 
 from ..decide import Measure, best_weights
 from ..sim import bundled_ecosystem, cached_tile, sharded_grid
+from ..sim.real_data import DATASETS
 from ..theory import Ecosystem, Weights, limit, mspe, save_ecosystem
 from .report import Report, Request, save
+from .settings import Points, Within
 from .style import grid_of_axes, heat_map, styled
 
-DATASET, ENTITIES = "diabetes", 3
 _SHOWN = 5  # entities and tasks drawn; the CSV holds all
 _LARGEST_CHANGE = 1.0  # end of the color scale, in powers of two
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the figure; real_data.toml says what they are and holds the shipped ones."""
+
+    dataset: str
+    entities: Annotated[int, Within(1, 100)]
+    points: Points
+
+    def __post_init__(self) -> None:
+        if self.dataset not in DATASETS:
+            raise InvalidInput(f"dataset is {self.dataset!r}, but must be one of {', '.join(DATASETS)}")
 
 
 @dataclass(frozen=True)
@@ -52,27 +67,28 @@ class TaskErrors:
         return np.log(errors[..., self.tasks]) - np.log(self.alone[self.best_alone, 0][:, self.tasks])
 
 
-def draw(request: Request) -> Report:
-    """Compute and write the figure of scikit-learn's diabetes data."""
-    ecosystem = bundled_ecosystem(DATASET, ENTITIES)
+def draw(request: Request, settings: Settings) -> Report:
+    """Compute and write the figure of a data set of scikit-learn's."""
+    ecosystem = bundled_ecosystem(settings.dataset, settings.entities)
     save_ecosystem(ecosystem, request.folder / "real_data_ecosystem.npz")
-    source = f"scikit-learn's {DATASET} data, {ENTITIES} entities that own different slices"
-    report = draw_ecosystem(request, ecosystem, "real_data", source)
+    source = f"scikit-learn's {settings.dataset} data, {settings.entities} entities that own different slices"
+    report = draw_ecosystem(request, ecosystem, "real_data", source, settings.points)
     report.files.append("real_data_ecosystem.npz")
     return report
 
 
-def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: str) -> Report:
+def draw_ecosystem(request: Request, ecosystem: Ecosystem, name: str, source: str, points: int) -> Report:
     """Compute and write heat maps over (α, β) of the change of every entity's MSPE on every task by synthetic data.
 
     Args:
         name: stem of the files.
         source: description of the ecosystem, for the figure and for error messages.
+        points: number of values of α, and of β.
 
     Raises:
         NoLimit, InvalidInput, DependsOnTheta: as `compute`.
     """
-    found = compute(ecosystem, source, 31 if request.quick else 61)
+    found = compute(ecosystem, source, points)
     everyone = np.arange(1, ecosystem.entities + 1)
     columns = {
         "beta": found.betas[:, None, None, None],

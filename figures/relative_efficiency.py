@@ -1,6 +1,7 @@
 """Figure 2: relative efficiency of every entity against α for three β, exact and by Monte Carlo."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +14,39 @@ from crossfeed.random_keys import seeded_key
 from ..sim import Decision, family_wise_test, make_moment_sampler, sharded_grid, simulate
 from ..theory import Ecosystem, Weights, limit, minimum_variance, mse, random_gaussian, relative_efficiency, trajectory
 from .report import Report, Request, save, save_table
-from .style import grid_of_axes, line, points, styled
+from .settings import (
+    Dimension,
+    Entities,
+    Generations,
+    Points,
+    Replicates,
+    Seed,
+    WeightSeries,
+    Within,
+    check_rank,
+)
+from .style import grid_of_axes, grid_of_panels, line, mean_and_band, name_axes, points, styled
 
-BETAS = (0.1, 0.5, 0.9)
-ENTITIES, DIMENSION, RANK = 4, 15, 5
-_SAMPLED = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)  # values of α with Monte Carlo points
-_GENERATIONS = 100  # of Monte Carlo, late enough to stand for the limit
+_NUMBERS = ("", "one", "two", "three", "four")
+_MOST_PANELS = 12  # entities with a panel of their own
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the figure; relative_efficiency.toml says what they are and holds the paper's."""
+
+    seed: Seed
+    entities: Entities
+    dimension: Dimension
+    rank: Dimension
+    beta: WeightSeries
+    points: Points
+    generations: Generations
+    replicates: Replicates
+    sampled_alpha: Annotated[tuple[float, ...], Within(0, 1, longest=50)]
+
+    def __post_init__(self) -> None:
+        check_rank(self.rank, self.dimension)
 
 
 @dataclass(frozen=True)
@@ -28,9 +56,8 @@ class Efficiencies:
     Attributes:
         alphas: values of α.
         exact: exact relative efficiencies in the limit.
-        estimate: Monte Carlo estimates at generation `_GENERATIONS`, for α in `_SAMPLED`.
+        estimate: Monte Carlo estimates at the last generation.
         standard_error: standard errors of `estimate`.
-        replicates: number of Monte Carlo replicates.
         agreement: test of the simulated MSE against the exact MSE of the same generation.
     """
 
@@ -38,7 +65,6 @@ class Efficiencies:
     exact: Float[np.ndarray, "beta alpha entity"]
     estimate: Float[np.ndarray, "beta sampled entity"]
     standard_error: Float[np.ndarray, "beta sampled entity"]
-    replicates: int
     agreement: Decision
 
 
@@ -53,11 +79,11 @@ def efficiency_curves(
     return jax.vmap(jax.vmap(efficiency, in_axes=(None, 0)), in_axes=(0, None))(betas, alphas)
 
 
-def compute(seed: int, points: int, replicates: int) -> Efficiencies:
-    """Exact and simulated relative efficiencies of one random ecosystem, with this number of values of α and of replicates."""
-    key_ecosystem, key_replicates = jax.random.split(seeded_key(seed))
-    ecosystem = random_gaussian(key_ecosystem, ENTITIES, DIMENSION, RANK)
-    betas, alphas = jnp.array(BETAS), jnp.linspace(0.001, 0.99, points)
+def compute(settings: Settings) -> Efficiencies:
+    """Exact and simulated relative efficiencies of one random ecosystem."""
+    key_ecosystem, key_replicates = jax.random.split(seeded_key(settings.seed))
+    ecosystem = random_gaussian(key_ecosystem, settings.entities, settings.dimension, settings.rank)
+    betas, alphas = jnp.array(settings.beta), jnp.linspace(0.001, 0.99, settings.points)
     curves = jax.jit(efficiency_curves)(ecosystem, alphas, betas)
     sampler = make_moment_sampler(ecosystem)
 
@@ -65,58 +91,88 @@ def compute(seed: int, points: int, replicates: int) -> Efficiencies:
         beta: Float[Array, ""], alpha: Float[Array, ""]
     ) -> tuple[Float[Array, " entity"], Float[Array, " entity"], Float[Array, " entity"]]:
         weights = Weights(alpha, beta)
-        drawn = simulate(sampler, weights, _GENERATIONS, replicates, key_replicates)
-        return drawn.mse[-1], drawn.mse_se[-1], trajectory(ecosystem, weights, _GENERATIONS, mse)[-1]
+        drawn = simulate(sampler, weights, settings.generations, settings.replicates, key_replicates)
+        return drawn.mse[-1], drawn.mse_se[-1], trajectory(ecosystem, weights, settings.generations, mse)[-1]
 
     over_grid = jax.jit(lambda *axes: sharded_grid(monte_carlo, *axes, tile=1))
-    error, error_se, exact = (np.asarray(x) for x in over_grid(betas, jnp.array(_SAMPLED)))
+    error, error_se, exact = (np.asarray(x) for x in over_grid(betas, jnp.array(settings.sampled_alpha)))
     best = float(minimum_variance(ecosystem))
     agreement = family_wise_test([(error - exact) / error_se])
-    return Efficiencies(
-        np.asarray(alphas), np.asarray(curves), best / error, best / error**2 * error_se, replicates, agreement
-    )
+    efficiency, efficiency_se = best / error, best / error**2 * error_se
+    return Efficiencies(np.asarray(alphas), np.asarray(curves), efficiency, efficiency_se, agreement)
 
 
-def draw(request: Request) -> Report:
+def draw(request: Request, settings: Settings) -> Report:
     """Compute and write the figure, with a table of its Monte Carlo points."""
-    found = compute(request.seed, *((30, 300) if request.quick else (200, 3000)))
-    axes = {"beta": np.array(BETAS)[:, None, None], "entity": np.arange(1, ENTITIES + 1)}
+    found = compute(settings)
+    axes = {"beta": np.array(settings.beta)[:, None, None], "entity": np.arange(1, settings.entities + 1)}
     exact = {"beta": axes["beta"], "alpha": found.alphas[:, None], "entity": axes["entity"]}
-    sampled = exact | {"alpha": np.array(_SAMPLED)[:, None]}
+    sampled = exact | {"alpha": np.array(settings.sampled_alpha)[:, None]}
     simulated = {"relative_efficiency": found.estimate, "standard_error": found.standard_error}
     save_table(request.folder / "fig2_monte_carlo.csv", sampled | simulated)
-    return save(request, _report(found, request.seed), _figure(found), exact | {"relative_efficiency": found.exact})
+    columns = exact | {"relative_efficiency": found.exact}
+    return save(request, _report(found, settings), _figure(found, settings), columns)
 
 
-def _figure(found: Efficiencies) -> Figure:
-    """One panel per entity, with a line and Monte Carlo points for each β."""
+def _figure(found: Efficiencies, settings: Settings) -> Figure:
+    """One panel per entity, or one for the mean of many, with a line and Monte Carlo points for each β."""
     with styled():
-        figure, axes = grid_of_axes(1, ENTITIES, (10, 2.8), sharey=True)
-        for entity, panel in enumerate(axes[0]):
-            for b, beta in enumerate(BETAS):
+        if settings.entities > _MOST_PANELS:
+            return _figure_of_mean(found, settings)
+        figure, panels = grid_of_panels(settings.entities, 2.25, 2.4)
+        for entity, panel in enumerate(panels):
+            for b, beta in enumerate(settings.beta):
                 line(panel, b, found.alphas, found.exact[b, :, entity], f"β = {beta}")
-                points(panel, b, _SAMPLED, found.estimate[b, :, entity], found.standard_error[b, :, entity])
-            panel.set(title=f"entity {entity + 1}", xlabel="α, weight of synthetic data", xlim=(0, 1))
-        axes[0][0].set(ylabel="relative efficiency", ylim=(0, None))  # last, since it fixes the upper end of all panels
-        axes[0][0].legend()
+                estimate, error = found.estimate[b, :, entity], found.standard_error[b, :, entity]
+                points(panel, b, settings.sampled_alpha, estimate, error)
+            panel.set(title=f"entity {entity + 1}", xlim=(0, 1))
+        name_axes(panels, "α, weight of synthetic data", "relative efficiency")
+        panels[0].set(ylim=(0, None))  # last, since it fixes the upper end of all panels
+        panels[0].legend()
     return figure
 
 
-def _report(found: Efficiencies, seed: int) -> Report:
+def _figure_of_mean(found: Efficiencies, settings: Settings) -> Figure:
+    """Mean over entities, with a band of the middle 80 %, and the mean of the Monte Carlo points."""
+    figure, ((panel,),) = grid_of_axes(1, 1, (6, 3.6))
+    for b, beta in enumerate(settings.beta):
+        mean_and_band(panel, b, found.alphas, found.exact[b], f"β = {beta}")
+        points(panel, b, settings.sampled_alpha, found.estimate[b].mean(axis=-1))
+    panel.set(title=f"mean of {settings.entities} entities, band: the middle 80 % of them", xlim=(0, 1))
+    panel.set(xlabel="α, weight of synthetic data", ylabel="relative efficiency", ylim=(0, None))
+    panel.legend()
+    return figure
+
+
+def _report(found: Efficiencies, settings: Settings) -> Report:
     mean = found.exact.mean(axis=2)
     top = np.unravel_index(mean.argmax(), mean.shape)
+    best, alpha = settings.beta[top[0]], float(found.alphas[top[1]])
+    several = len(settings.beta) > 1
+    of_these = f" of these {_NUMBERS[len(settings.beta)]}" if several else ""
+    depends = ", and the best α depends on β: here" if several else ":"
+    bars = "" if settings.entities > _MOST_PANELS else "; bars: two standard errors"
     return Report(
         "fig2",
         "Figure 2: relative efficiency against α",
-        "Every entity gains from some synthetic data and loses from too much, and the best α depends on β: "
-        f"here β = {BETAS[top[0]]} with α = {found.alphas[top[1]]:.2f} is best of these three on average.",
-        f"K = {ENTITIES}, d = {DIMENSION}, private features of rank {RANK}, S = S~, one random ecosystem (seed {seed}); lines: "
-        f"exact limit (t → ∞); points: {found.replicates} Monte Carlo replicates at t = {_GENERATIONS}; bars: two standard errors.",
+        f"{_who_gains(found)}{depends} β = {best} with α = {alpha:.2f} is best{of_these} on average.",
+        f"K = {settings.entities}, d = {settings.dimension}, private features of rank {settings.rank}, S = S~, one random "
+        f"ecosystem (seed {settings.seed}); lines: exact limit (t → ∞); points: {settings.replicates} Monte Carlo replicates at "
+        f"t = {settings.generations}{bars}.",
         {
             "best_mean_efficiency": float(mean[top]),
-            "at_alpha": float(found.alphas[top[1]]),
-            "at_beta": BETAS[top[0]],
+            "at_alpha": alpha,
+            "at_beta": best,
             "monte_carlo": vars(found.agreement),
         },
         ["fig2_monte_carlo.csv"],
     )
+
+
+def _who_gains(found: Efficiencies) -> str:
+    """How many entities do best at a weight α between the ends of the grid, for every β."""
+    best, entities = found.exact.argmax(axis=1), found.exact.shape[2]
+    gaining = int(((best > 0) & (best < len(found.alphas) - 1)).all(axis=0).sum())
+    who = "Every entity gains" if gaining == entities else f"{gaining} of {entities} entities gain"
+    loses = "loses" if gaining == entities else "lose"
+    return f"{who} from some synthetic data and {loses} from too much"

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +12,20 @@ from numpy.typing import ArrayLike
 from crossfeed.atomic_write import atomic_write
 from crossfeed.errors import InvalidInput
 
-from .style import note, styled
+from .style import current_look, note, styled
 
 
 @dataclass(frozen=True)
 class Request:
-    """Destination of a figure, and the effort it may take.
+    """Destination of a figure.
 
     Attributes:
         folder: an existing folder to write to.
-        quick: use coarser grids and fewer replicates.
-        seed: seed of all random numbers.
+        changed: settings that a user changed, in words for the figure; empty if there are none.
     """
 
     folder: Path
-    quick: bool = False
-    seed: int = 0
+    changed: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,20 +50,24 @@ class Report:
 
 
 def save(request: Request, report: Report, figure: Figure, columns: Mapping[str, ArrayLike]) -> Report:
-    """Write `name.svg`, `name.png` and `name.csv`, each whole or not at all, and return the report with these files.
+    """Write a figure and its data as `name.csv`, each file whole or not at all, and return the report with these files.
 
-    The setting goes below the picture unless there is a note already.
+    The picture is written in the formats of the look. The setting goes below it unless there is a note already, and so do
+    settings that a user changed.
 
     Args:
         columns: data of the figure, arrays that broadcast against each other.
     """
-    if not figure.get_supxlabel():
+    changed = f"\nChanged: {request.changed}." if request.changed else ""
+    report = replace(report, setting=report.setting + changed)
+    if changed or not figure.get_supxlabel():
         with styled():
-            note(figure, report.setting)
-    for suffix in ("svg", "png"):
-        write_figure(figure, request.folder / f"{report.name}.{suffix}")
+            note(figure, figure.get_supxlabel() + changed if figure.get_supxlabel() else report.setting)
+    names = [f"{report.name}.{suffix}" for suffix in current_look().formats]
+    for name in names:
+        write_figure(figure, request.folder / name)
     save_table(request.folder / f"{report.name}.csv", columns)
-    report.files.extend(f"{report.name}.{suffix}" for suffix in ("svg", "png", "csv"))
+    report.files.extend([*names, f"{report.name}.csv"])
     return report
 
 
@@ -80,7 +82,7 @@ def write_figure(figure: Figure, path: Path) -> None:
         raise InvalidInput(f"{path.name} must end in .png, .svg or .pdf")
     date = dates[path.suffix.lower()]
     with styled(), atomic_write(path) as part:
-        figure.savefig(part, dpi=150, metadata={date: None} if date else None)
+        figure.savefig(part, dpi=current_look().dpi, metadata={date: None} if date else None)
 
 
 def save_table(path: Path, columns: Mapping[str, ArrayLike]) -> None:

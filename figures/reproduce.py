@@ -4,47 +4,67 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 
 from crossfeed.atomic_write import atomic_write
 
 from . import calibration, lemma1, phase_diagram, prediction_error, real_data, relative_efficiency
+from .drawing import Drawing, Drawn, draw_all
 from .page import write_page
-from .report import Report, Request
+from .settings import Changes
 
-STAGES: dict[str, Callable[[Request], Report]] = {
-    "Figure 2": relative_efficiency.draw,
-    "Figure 2, calibrated": calibration.draw,
-    "Figure 4": prediction_error.draw,
-    "Lemma 1": lemma1.draw,
-    "phase diagram": phase_diagram.draw,
-    "real data": real_data.draw,
+STAGES = {
+    "fig2": Drawing("Figure 2", relative_efficiency.Settings, relative_efficiency.draw),
+    "fig2_calibrated": Drawing("Figure 2, calibrated", calibration.Settings, calibration.draw),
+    "fig4": Drawing("Figure 4", prediction_error.Settings, prediction_error.draw),
+    "lemma1": Drawing("Lemma 1", lemma1.Settings, lemma1.draw),
+    "phase_diagram": Drawing("phase diagram", phase_diagram.Settings, phase_diagram.draw),
+    "real_data": Drawing("real data", real_data.Settings, real_data.draw),
 }
 
 
-def reproduce(request: Request) -> Iterator[tuple[str, Report]]:
-    """Make all figures and yield name and report of each; `report.json` and `index.html` are written after the last."""
-    reports, seconds = [], {}
-    for name, draw in STAGES.items():
+def reproduce(folder: Path, quick: bool = False, changes: Sequence[Changes] = ()) -> Iterator[Drawn]:
+    """Iterator that makes all figures, one by one; `report.json` and `index.html` are written after the last.
+
+    Raises:
+        InvalidInput: as `draw_all`.
+    """
+    return _with_page(draw_all(STAGES, folder, quick, changes), folder, quick)
+
+
+def _with_page(figures: Iterator[Drawn], folder: Path, quick: bool) -> Iterator[Drawn]:
+    made, seconds = [], {}
+    start = time.perf_counter()
+    for one in figures:
+        made.append(one)
+        seconds[one.report.name] = round(time.perf_counter() - start, 2)
+        yield one
         start = time.perf_counter()
-        reports.append(draw(request))
-        seconds[reports[-1].name] = round(time.perf_counter() - start, 2)
-        yield name, reports[-1]
     versions = {name: version(name) for name in ("crossfeed", "jax", "jaxlib", "numpy", "equinox", "optax")}
     machine = f"{platform.machine()} with {os.cpu_count()} cores, Python {platform.python_version()}"
     content = {
-        "seed": request.seed,
-        "quick": request.quick,
+        "quick": quick,
         "machine": machine,
         "versions": versions,
         "seconds": seconds,
-        "figures": {
-            r.name: {"title": r.title, "says": r.says, "setting": r.setting, "numbers": r.numbers, "files": r.files}
-            for r in reports
-        },
+        "figures": {one.report.name: _described(one) for one in made},
     }
-    with atomic_write(request.folder / "report.json") as part:
+    with atomic_write(folder / "report.json") as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     stack = ", ".join(f"{name} {number}" for name, number in versions.items())
-    write_page(request.folder / "index.html", reports, f"Seed {request.seed}; {machine}; {stack}.")
+    write_page(folder / "index.html", [one.report for one in made], f"{machine}; {stack}.")
+
+
+def _described(one: Drawn) -> dict[str, object]:
+    report = one.report
+    return {
+        "title": report.title,
+        "says": report.says,
+        "setting": report.setting,
+        "settings": asdict(one.settings),
+        "numbers": report.numbers,
+        "files": report.files,
+    }

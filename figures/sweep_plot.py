@@ -16,12 +16,25 @@ from zarr.storage import LocalStore
 from crossfeed.errors import InvalidInput, reason_of
 
 from ..sim.sweep import finished_points
-from .style import COLORS, color_bar, color_scale, grid_of_axes, heat_map, line, note, styled, wrapped
+from .style import (
+    SERIES,
+    color_bar,
+    color_scale,
+    grid_of_panels,
+    heat_map,
+    line,
+    mean_and_band,
+    name_axes,
+    note,
+    styled,
+    wrapped,
+)
 
-_MOST_LINES = len(COLORS)
 _MOST_PANELS = 12
-_MOST_COLUMNS = 4
 _LEVELS = 7
+_ENTITY = "entity"
+_COUNTED = (_ENTITY, "task")  # axes whose values are names rather than sizes
+_MEAN = "; mean over entities, band: the middle 80 % of them"
 _SYMBOLS = {
     "entities": "K",
     "dimension": "d",
@@ -50,7 +63,8 @@ def open_sweep(path: Path) -> xr.Dataset:
 def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: str | None, y: str | None) -> Figure:
     """Figure of one variable of a sweep, averaged over random ecosystems.
 
-    Heat maps over x and y if y is given or both α and β are free, else lines over x. Further axes become lines, then panels.
+    Heat maps over x and y if y is given or both α and β are free, else lines over x. Further axes become lines, then panels. More
+    entities than lines can show become their mean, with a band that holds the middle 80 % of them.
 
     Args:
         data: from `open_sweep`.
@@ -65,13 +79,17 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: 
     """
     values, held, share = _drawn(data, variable, chosen)
     x, y, rest = _choose_axes(values, x, y)
+    averaged = y is None and _ENTITY in rest and values.sizes[_ENTITY] > SERIES
+    if averaged:
+        values = values.where((values != np.inf).all(_ENTITY))  # a mean of the others would not represent them
     finite = values.where(np.isfinite(values))
     if not finite.notnull().any():
         raise InvalidInput(f"{variable} has no finite value here: it has no limit, or is not defined")
     with styled():
-        figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest)
-        blank = bool((finite.isnull() & finite.finished).any())
-        note(figure, _setting(data, held, share, blank))
+        figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest, averaged)
+        missing = finite.isnull().all(_ENTITY) if averaged else finite.isnull()
+        blank = bool((missing & finite.finished).any())
+        note(figure, _setting(data, held, share, blank) + _MEAN * averaged)
         return figure
 
 
@@ -210,20 +228,9 @@ def _panels(values: xr.DataArray, over: list[str]) -> list[tuple[str, xr.DataArr
     return [(title, stacked.isel(panel=number)) for number, title in enumerate(titles)]
 
 
-def _grid(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Figure with this number of panels, of which `width` and `height` are in inches."""
-    rows = -(-count // _MOST_COLUMNS)
-    columns = -(-count // rows)
-    figure, axes = grid_of_axes(rows, columns, (width * columns + 1, height * rows + 0.4), sharex=True, sharey=True)
-    flat = [panel for row in axes for panel in row]
-    for empty in flat[count:]:
-        empty.set_axis_off()
-    return figure, flat[:count]
-
-
 def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
     panels = _panels(values, rest)
-    figure, axes = _grid(len(panels), 2.7, 2.4)
+    figure, axes = grid_of_panels(len(panels), 2.7, 2.4)
     low, high = np.nanpercentile(values, [0.5, 99.5])
     scale = color_scale(low, high)
     locator = LogLocator(subs=(1, 3)) if isinstance(scale, LogNorm) else MaxNLocator(_LEVELS)
@@ -238,18 +245,26 @@ def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
         if part.notnull().any():
             # Contours of a constant would trace its rounding.
             constant = float(part.max() - part.min()) <= 1e-9 * max(abs(low), abs(high))
-            heat_map(panel, part[x], part[y], part.values, [] if constant else levels, norm=scale)
+            heat_map(
+                panel,
+                part[x],
+                part[y],
+                part.values,
+                [] if constant or x in _COUNTED or y in _COUNTED else levels,
+                norm=scale,
+            )
         else:
             _say_why_empty(panel, part)
-    _name_axes(axes, _label(values[x]), _label(values[y]))
+    name_axes(axes, _label(values[x]), _label(values[y]))
     color_bar(figure, axes, values, scale, _label(values))
     return figure
 
 
-def _lines(values: xr.DataArray, x: str, rest: list[str]) -> Figure:
-    lines = next((name for name in reversed(rest) if values.sizes[name] <= _MOST_LINES), None)
+def _lines(values: xr.DataArray, x: str, rest: list[str], averaged: bool) -> Figure:
+    rest = [name for name in rest if not (averaged and name == _ENTITY)]
+    lines = next((name for name in reversed(rest) if values.sizes[name] <= SERIES), None)
     panels = _panels(values, [name for name in rest if name != lines])
-    figure, axes = _grid(len(panels), 3.0, 2.4)
+    figure, axes = grid_of_panels(len(panels), 3.0, 2.4)
     for panel, (title, part) in zip(axes, panels, strict=True):
         panel.set_title(wrapped(title))
         _scale(panel, "x", part[x])
@@ -259,8 +274,11 @@ def _lines(values: xr.DataArray, x: str, rest: list[str]) -> Figure:
         each = [(None, part)] if lines is None else [(value, part.sel({lines: value})) for value in part[lines].values]
         for number, (value, curve) in enumerate(each):
             label = None if value is None else _at(str(lines), value)
-            line(panel, number, curve[x], curve, label)
-    _name_axes(axes, _label(values[x]), _label(values))
+            if averaged:
+                mean_and_band(panel, number, curve[x], curve.transpose(x, _ENTITY), label)
+            else:
+                line(panel, number, curve[x], curve, label)
+    name_axes(axes, _label(values[x]), _label(values))
     if lines is not None:
         next(panel for panel in axes if panel.lines).legend()
     return figure
@@ -269,18 +287,6 @@ def _lines(values: xr.DataArray, x: str, rest: list[str]) -> Figure:
 def _say_why_empty(panel: Axes, part: xr.DataArray) -> None:
     words = "no value" if part.finished.any() else "not computed yet"
     panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center")
-
-
-def _name_axes(axes: list[Axes], x: str, y: str) -> None:
-    """Label the y axes of the first column, and the x axis of every panel without one below it."""
-    grid = axes[0].get_gridspec()
-    assert grid is not None  # panels of a figure always have one
-    for number, panel in enumerate(axes):
-        if number % grid.ncols == 0:
-            panel.set_ylabel(wrapped(y))
-        if number + grid.ncols >= len(axes):
-            panel.set_xlabel(wrapped(x))
-            panel.tick_params(labelbottom=True)
 
 
 def _scale(panel: Axes, direction: Literal["x", "y"], values: xr.DataArray) -> None:

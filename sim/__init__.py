@@ -12,6 +12,7 @@ from .monte_carlo import simulate as simulate
 from .monte_carlo import simulate_moments as simulate_moments
 from .monte_carlo import simulate_on_devices as simulate_on_devices
 from .monte_carlo import summarize_moments as summarize_moments
+from .monte_carlo import unknown_errors as unknown_errors
 from .real_data import DATASETS as DATASETS
 from .real_data import bundled_ecosystem as bundled_ecosystem
 from .rows import RowSampler as RowSampler

@@ -7,7 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
 from crossfeed.formulas.measures import biased
@@ -234,9 +234,7 @@ def summarize_moments(sampler: Sampler, weights: Weights, moments: RunningMoment
     generations = moments.mean.shape[0] - 1
     own = moments.scatter[:, everyone, everyone] if moments.joint else moments.scatter
     private_truth, _ = truths(ecosystem)
-    unknown = jnp.zeros((generations + 1, ecosystem.entities), bool)
-    if ecosystem.private.truth is None:
-        unknown = trajectory(ecosystem, weights, generations, biased, sampler.workflow)
+    unknown = unknown_errors(sampler, weights, generations)
     to_own = moments.mean - private_truth[None]
     mse, mse_se = _squared_error(count, to_own[:, :, None], own, jnp.eye(ecosystem.dimension)[None])
     to_all = moments.mean[:, :, None] - private_truth[None, None]
@@ -252,6 +250,33 @@ def summarize_moments(sampler: Sampler, weights: Weights, moments: RunningMoment
         jnp.where(unknown[..., None], jnp.nan, mspe),
         jnp.where(unknown[..., None], jnp.nan, mspe_se),
     )
+
+
+def unknown_errors(sampler: Sampler, weights: Weights, generations: int) -> Bool[Array, "generation entity"]:
+    """Whether the error of each entity at generations 0..T depends on a true parameter that the ecosystem does not hold.
+
+    Args:
+        sampler: as for `simulate`.
+        weights: as for `simulate`.
+        generations: T ≥ 0.
+
+    Returns:
+        Boolean array of shape (T+1, K), True where `Simulation.mse` is NaN for this reason.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.sim import make_moment_sampler, unknown_errors
+        >>> from crossfeed.theory import Weights, ecosystem_from_grams
+        >>> grams = jnp.array([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]])
+        >>> sampler = make_moment_sampler(ecosystem_from_grams(grams, jnp.zeros((2, 2)), grams))
+        >>> print(unknown_errors(sampler, Weights(0.5, 1.0), 1))
+        [[ True  True]
+         [False False]]
+    """
+    ecosystem = sampler.ecosystem
+    if ecosystem.private.truth is not None:
+        return jnp.zeros((generations + 1, ecosystem.entities), bool)
+    return trajectory(ecosystem, weights, generations, biased, sampler.workflow)
 
 
 def _refuse_few(replicates: int) -> None:

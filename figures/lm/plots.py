@@ -14,7 +14,8 @@ from sklearn.decomposition import PCA
 from crossfeed.errors import InvalidInput
 
 from ...sim.lm import SCRATCH, check_held, measured_study
-from ..style import COLORS, MARKERS, grid_of_axes, line, note, styled
+from ..style import MARKERS, color, grid_of_axes, line, note, styled
+from ..workflows.table import table_of_panels
 from .runs import over_seeds
 
 _MOST = 4  # values of α per figure
@@ -46,7 +47,7 @@ def loss_figure(data: xr.Dataset) -> Figure:
                     line(panel, number, data.generation, middle, f"α = {alpha:g}")
                     if band.notnull().any():
                         low, high = middle - band, middle + band
-                        panel.fill_between(data.generation, low, high, color=COLORS[number], alpha=0.2, linewidth=0)
+                        panel.fill_between(data.generation, low, high, color=color(number), alpha=0.2, linewidth=0)
                 if row is axes[0]:
                     panel.set_title(title)
                 if row is axes[-1]:
@@ -59,6 +60,20 @@ def loss_figure(data: xr.Dataset) -> Figure:
         means = f"means over {data.sizes['entity']} models; " if data.sizes["entity"] > 2 else ""
         note(figure, f"{means}{bands}{setting(data)}")
     return figure
+
+
+def loss_values(data: xr.Dataset) -> dict[str, np.ndarray]:
+    """Numbers behind `loss_figure`, as columns: mean over seeds and standard deviation of the loss in every panel and line.
+
+    Args:
+        data: as for `loss_figure`.
+    """
+    panels = {}
+    for title, loss in _loss_columns(data).items():
+        mean, deviation = (values.transpose("beta", "alpha", "generation").values for values in over_seeds(loss))
+        axes = {"beta": data.beta.values[:, None, None], "alpha": data.alpha.values[:, None]}
+        panels[title] = axes | {"generation": data.generation.values, "loss": mean, "standard_deviation": deviation}
+    return table_of_panels(panels)
 
 
 def _loss_columns(data: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -87,16 +102,12 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
     Raises:
         InvalidInput: no run has this β, or no seed is finished there.
     """
-    check_held("beta", beta, data.beta.values)
-    seed, drawn = _first_finished(data["coordinates"].sel(beta=beta))
-    shown = [("first", float(data.alpha[0]))] + [("last", float(alpha)) for alpha in data.alpha.values]
-    last = int(data.generation[-1])
-    titles = ["generation 0", *(f"generation {last}, α = {alpha:g}" for _, alpha in shown[1:])]
+    seed, planes = _planes(data, beta)
     with styled():
-        size = (2.1 * len(shown) + 0.6, 1.9 * data.sizes["dataset"] + 0.8)
-        figure, axes = grid_of_axes(data.sizes["dataset"], len(shown), size, sharex="row", sharey="row")
-        for row, dataset in zip(axes, data.dataset.values, strict=True):
-            plane = _plane(np.stack([drawn.sel(moment=m, alpha=a, dataset=dataset).values for m, a in shown]))
+        titles = _titles(data)
+        size = (2.1 * len(titles) + 0.6, 1.9 * data.sizes["dataset"] + 0.8)
+        figure, axes = grid_of_axes(data.sizes["dataset"], len(titles), size, sharex="row", sharey="row")
+        for row, (dataset, plane) in zip(axes, planes.items(), strict=True):
             for panel, values in zip(row, plane, strict=True):
                 _clouds(panel, values)
             row[0].set_ylabel(f"completions of {dataset}\n2nd component")
@@ -110,6 +121,47 @@ def embedding_figure(data: xr.Dataset, beta: float) -> Figure:
         which = f"models 1 to {len(MARKERS)} of {data.sizes['entity']}; " if left_out > 0 else ""
         note(figure, f"{which}β = {beta:g}; {setting(data.isel(seed=[seed]))}")
     return figure
+
+
+def embedding_values(data: xr.Dataset, beta: float) -> dict[str, np.ndarray]:
+    """Numbers behind `embedding_figure`, as columns: both components of every completion.
+
+    Args:
+        data: as for `embedding_figure`.
+        beta: as for `embedding_figure`.
+
+    Raises:
+        InvalidInput: as `embedding_figure`.
+    """
+    panels = {}
+    for dataset, plane in _planes(data, beta)[1].items():
+        for title, values in zip(_titles(data), plane, strict=True):
+            numbers = {
+                "model": np.arange(1, values.shape[0] + 1)[:, None],
+                "completion": np.arange(1, values.shape[1] + 1),
+            }
+            panels[f"{dataset}, {title}"] = numbers | {"component_1": values[..., 0], "component_2": values[..., 1]}
+    return table_of_panels(panels)
+
+
+def _shown(data: xr.Dataset) -> list[tuple[str, float]]:
+    """Moment and α of every column of embeddings."""
+    return [("first", float(data.alpha[0]))] + [("last", float(alpha)) for alpha in data.alpha.values]
+
+
+def _titles(data: xr.Dataset) -> list[str]:
+    last = int(data.generation[-1])
+    return ["generation 0", *(f"generation {last}, α = {alpha:g}" for _, alpha in _shown(data)[1:])]
+
+
+def _planes(data: xr.Dataset, beta: float) -> tuple[int, dict[str, Float[np.ndarray, "panel entity item component=2"]]]:
+    """Index of the seed that is shown, and the components of its completions by dataset."""
+    check_held("beta", beta, data.beta.values)
+    seed, drawn = _first_finished(data["coordinates"].sel(beta=beta))
+    return seed, {
+        dataset: _plane(np.stack([drawn.sel(moment=m, alpha=a, dataset=dataset).values for m, a in _shown(data)]))
+        for dataset in data.dataset.values
+    }
 
 
 def _first_finished(coordinates: xr.DataArray) -> tuple[int, xr.DataArray]:
@@ -131,7 +183,7 @@ def _plane(
 def _clouds(panel: Axes, values: Float[np.ndarray, "entity item component=2"]) -> None:
     """Draw the completions of each entity, and their mean."""
     for number, own in enumerate(values[: len(MARKERS)]):
-        look: dict[str, Any] = {"color": COLORS[number], "marker": MARKERS[number], "linestyle": "none"}
+        look: dict[str, Any] = {"color": color(number), "marker": MARKERS[number], "linestyle": "none"}
         panel.plot(*own.T, **look, markersize=2.5, alpha=0.5, label=f"model {number + 1}")
         panel.plot(*own.mean(axis=0), **look, markersize=9, markeredgecolor="white", label="its mean")
     panel.set(xticks=[], yticks=[])

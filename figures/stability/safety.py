@@ -1,6 +1,7 @@
 """What makes an ecosystem safe: knowledge, public data, and which theorem sees it."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -22,14 +23,26 @@ from ...theory import (
     worst_case,
 )
 from ..report import Report, Request, save
-from ..style import COLORS, DASHES, grid_of_axes, line, styled, wide_line
+from ..settings import Draws, Points, Positive, Seed, Within
+from ..style import DASHES, SERIES, color, grid_of_axes, line, small_font, styled, wide_line
 from ..workflows.table import table_of_panels
 
-COUNTS = (2, 4, 10, 1000)  # K of the first panel; the last stands for very many
-ENTITIES = 4  # of the random ecosystems and of the second panel
-SPREAD = 0.1  # of what random ecosystems know around the worst case
-KNOWN, MISALIGNED, PUBLIC = 0.5, 40.0, 0.5  # second panel: private data on prompts, elsewhere, and public data
 _BOUNDS = ("Theorem K", "Theorem K, sharp", "anchor", "anchor, any private data")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the figure; safety.toml says what they are and holds the shipped ones."""
+
+    seed: Seed
+    counts: Annotated[tuple[int, ...], Within(2, 10**6, longest=SERIES)]
+    entities: Annotated[int, Within(2, 50)]
+    draws: Draws
+    spread: Annotated[float, Within(0, 100)]
+    known: Annotated[float, Within(0, 1e6)]
+    misaligned: Positive
+    public: Positive
+    points: Points
 
 
 @dataclass(frozen=True)
@@ -78,20 +91,20 @@ def edge(entities: int, anchor: np.ndarray) -> Float[np.ndarray, " t"]:
     return np.asarray(jax.jit(jax.vmap(of))(jnp.asarray(anchor)))
 
 
-def plane_ecosystem() -> Ecosystem:
+def plane_ecosystem(settings: Settings) -> Ecosystem:
     """Entities that know a part of what they publish, much of what they do not, and some public data."""
-    worst = worst_case(ENTITIES, MISALIGNED)
-    identity = jnp.eye(ENTITIES)
+    worst = worst_case(settings.entities, settings.misaligned)
+    identity = jnp.eye(settings.entities)
     return ecosystem_from_grams(
-        worst.private.gram + KNOWN * worst.synthetic.gram, PUBLIC * identity, worst.synthetic.gram
+        worst.private.gram + settings.known * worst.synthetic.gram, settings.public * identity, worst.synthetic.gram
     )
 
 
-def compute(seed: int, quick: bool) -> Safety:
+def compute(settings: Settings) -> Safety:
     """Exact numbers of all panels."""
-    anchor, points = np.linspace(0, 0.6, 61), 25 if quick else 61
-    alpha, beta = np.linspace(0.02, 0.98, points), np.linspace(0.02, 1, points)
-    ecosystem = plane_ecosystem()
+    anchor = np.linspace(0, 0.6, 61)
+    alpha, beta = np.linspace(0.02, 0.98, settings.points), np.linspace(0.02, 1, settings.points)
+    ecosystem = plane_ecosystem(settings)
 
     def at(alpha: Float[Array, ""], beta: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, " bound"]]:
         weights = Weights(alpha, beta)
@@ -104,8 +117,8 @@ def compute(seed: int, quick: bool) -> Safety:
     entities = np.geomspace(2, 1000, 50)
     return Safety(
         anchor=anchor,
-        kappa=np.stack([edge(count, anchor) for count in COUNTS]),
-        random=_random(seed, 300 if quick else 2000),
+        kappa=np.stack([edge(count, anchor) for count in settings.counts]),
+        random=_random(settings),
         alpha=alpha,
         beta=beta,
         radius=np.asarray(radius),
@@ -115,28 +128,30 @@ def compute(seed: int, quick: bool) -> Safety:
     )
 
 
-def _random(seed: int, draws: int) -> Float[np.ndarray, "3 draw"]:
+def _random(settings: Settings) -> Float[np.ndarray, "3 draw"]:
     """t, κ and ρ(Q) of random ecosystems with disjoint prompts that know κ of them, public data, and a direction of their own."""
+
+    count = settings.entities
 
     def of(key: Array) -> Float[Array, " 3"]:
         first, second, third = jax.random.split(key, 3)
         t, kappa = 0.6 * jax.random.uniform(first, dtype=float), 0.3 * jax.random.uniform(second, dtype=float)
-        published = worst_case(ENTITIES, 1.0).synthetic.gram
-        worst = jnp.eye(ENTITIES) - 1 / np.sqrt(ENTITIES)
-        own = worst + SPREAD * jax.random.normal(third, (ENTITIES, ENTITIES), dtype=float)
+        published = worst_case(count, 1.0).synthetic.gram
+        worst = jnp.eye(count) - 1 / np.sqrt(count)
+        own = worst + settings.spread * jax.random.normal(third, (count, count), dtype=float)
         private = kappa * published + 1e4 * jnp.einsum("ki,kj->kij", own, own)
-        ecosystem = ecosystem_from_grams(private, t * jnp.eye(ENTITIES), published)
+        ecosystem = ecosystem_from_grams(private, t * jnp.eye(count), published)
         return jnp.stack([t, kappa, spectral_radius(ecosystem, Weights(1 / 3, 0.5))])  # ā/α · 1/2 = 1
 
-    return np.asarray(jax.jit(jax.vmap(of))(jax.random.split(seeded_key(seed), draws))).T
+    return np.asarray(jax.jit(jax.vmap(of))(jax.random.split(seeded_key(settings.seed), settings.draws))).T
 
 
-def draw(request: Request) -> Report:
+def draw(request: Request, settings: Settings) -> Report:
     """Write the phase diagram of knowledge and public data, the regions of all conditions, and the public weight against m."""
-    found = compute(request.seed, request.quick)
+    found = compute(settings)
     columns = table_of_panels(
         {
-            "edge": {"entities": np.array(COUNTS)[:, None], "anchor": found.anchor, "kappa": found.kappa},
+            "edge": {"entities": np.array(settings.counts)[:, None], "anchor": found.anchor, "kappa": found.kappa},
             "random": {"anchor": found.random[0], "kappa": found.random[1], "spectral_radius": found.random[2]},
             "plane": {
                 "alpha": found.alpha,
@@ -150,7 +165,7 @@ def draw(request: Request) -> Report:
     stable = found.radius < 1
     seen = {name: float((bound[stable] < 1).mean()) for name, bound in zip(_BOUNDS, found.bounds, strict=True)}
     wrong = int(sum(((bound < 1) & ~stable).sum() for bound in found.bounds))
-    beyond = found.random[1] > np.interp(found.random[0], found.anchor, found.kappa[COUNTS.index(ENTITIES)])
+    beyond = found.random[1] > np.interp(found.random[0], found.anchor, edge(settings.entities, found.anchor))
     report = Report(
         "stability_safety",
         "What makes an ecosystem safe",
@@ -159,18 +174,20 @@ def draw(request: Request) -> Report:
         f"{int((found.random[2][beyond] > 1).sum())} grow. In the plane, the theorems see "
         + ", ".join(f"{share:.0%} ({name})" for name, share in seen.items())
         + f" of the stable region, and are wrong {wrong} times.",
-        f"Exact. Left: R_j ⪰ κS_j + tS̲; random: K = {ENTITIES}, disjoint prompts, one direction near that of the worst case known "
-        f"very well (seed {request.seed}). Middle: K = d = {ENTITIES}, the worst case with private data of size {MISALIGNED:g}, "
-        f"{KNOWN:g} S_j and public data {PUBLIC:g} I. Right: t = āb̄s/α, supremum over prompts and private data.",
+        f"Exact. Left: R_j ⪰ κS_j + tS̲; random: K = {settings.entities}, disjoint prompts, one direction near "
+        f"that of the worst case known very well (seed {settings.seed}). Middle: K = d = {settings.entities}, the "
+        "worst case with private data of size "
+        f"{settings.misaligned:g}, {settings.known:g} S_j and public data {settings.public:g} I. Right: t = āb̄s/α, "
+        "supremum over prompts and private data.",
         {"share_of_stable_region": seen, "contradictions": wrong},
     )
-    return save(request, report, _figure(found), columns)
+    return save(request, report, _figure(found, settings), columns)
 
 
-def _figure(found: Safety) -> Figure:
+def _figure(found: Safety, settings: Settings) -> Figure:
     with styled():
         figure, ((edges, plane, public),) = grid_of_axes(1, 3, (11.5, 4.0))
-        _draw_edges(edges, found)
+        _draw_edges(edges, found, settings)
         _draw_plane(plane, found)
         line(public, 0, found.entities, found.public, "impossible above: (√m - 1)/2")
         public.fill_between(found.entities, found.public, 1e-1, color="#dddddd", label="some ecosystem diverges")
@@ -180,24 +197,24 @@ def _figure(found: Safety) -> Figure:
     return figure
 
 
-def _draw_edges(panel: Axes, found: Safety) -> None:
+def _draw_edges(panel: Axes, found: Safety, settings: Settings) -> None:
     """Curves of the sharp bound over t and κ, Theorem K, and random ecosystems."""
     t, kappa, radius = found.random
-    for grows, color, label in (
-        (False, "#bbbbbb", "random, K = 4: stable"),
-        (True, COLORS[2], "random, K = 4: growing"),
+    for grows, shade, label in (
+        (False, "#bbbbbb", f"random, K = {settings.entities}: stable"),
+        (True, color(2), f"random, K = {settings.entities}: growing"),
     ):
         chosen = (radius > 1) == grows
-        panel.plot(t[chosen], kappa[chosen], ".", color=color, markersize=2.5, label=label)
-    for number, (count, values) in enumerate(zip(COUNTS, found.kappa, strict=True)):
+        panel.plot(t[chosen], kappa[chosen], ".", color=shade, markersize=2.5, label=label)
+    for number, (count, values) in enumerate(zip(settings.counts, found.kappa, strict=True)):
         line(panel, number, found.anchor, values, f"sharp edge, K = {count}")
     panel.axhline(0.25, color="#888888", linewidth=0.8)
-    panel.text(0.59, 0.253, "Theorem K: κ = 1/4", ha="right", fontsize=7)
+    panel.text(0.59, 0.253, "Theorem K: κ = 1/4", ha="right", fontsize=small_font())
     panel.set(
         xlabel="t, public data all share", ylabel="κ, part known of what is published", ylim=(0, 0.3), xlim=(0, 0.6)
     )
     panel.set_title("no growth above the curve")
-    panel.legend(loc="upper right", bbox_to_anchor=(1, 0.84), fontsize=7, frameon=True, framealpha=0.85)
+    panel.legend(loc="upper right", bbox_to_anchor=(1, 0.84), fontsize=small_font(), frameon=True, framealpha=0.85)
 
 
 def _draw_plane(panel: Axes, found: Safety) -> None:
@@ -207,9 +224,9 @@ def _draw_plane(panel: Axes, found: Safety) -> None:
     panel.contour(found.alpha, found.beta, found.radius, levels=[1], colors="#bbbbbb", linewidths=4)
     for number, (name, bound) in enumerate(zip(_BOUNDS, found.bounds, strict=True)):
         panel.contour(
-            found.alpha, found.beta, bound, levels=[1], colors=COLORS[number], linestyles=DASHES[number], linewidths=1.4
+            found.alpha, found.beta, bound, levels=[1], colors=color(number), linestyles=DASHES[number], linewidths=1.4
         )
-        panel.plot([], [], DASHES[number], color=COLORS[number], label=name)
+        panel.plot([], [], DASHES[number], color=color(number), label=name)
     panel.set(xlabel="α, weight of synthetic data", ylabel="β, weight of private data")
     panel.set_title("stable left of each line")
-    panel.legend(loc="center right", bbox_to_anchor=(1.0, 0.62), fontsize=7, frameon=True, framealpha=0.85)
+    panel.legend(loc="center right", bbox_to_anchor=(1.0, 0.62), fontsize=small_font(), frameon=True, framealpha=0.85)

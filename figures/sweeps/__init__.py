@@ -2,4 +2,3 @@
 
 from .gallery import GALLERY as GALLERY
 from .gallery import draw_gallery as draw_gallery
-from .sizes import Sizes as Sizes

@@ -1,55 +1,60 @@
 """All figures made from sweeps and those of workflows, and the page that shows them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
+from ..drawing import Drawing, Drawn, draw_all
 from ..page import write_page
-from ..report import Report, Request
+from ..settings import Changes
 from ..stability import breaking, safety
 from ..workflows import accumulation, curation, different_truths, one_and_many, under_training, universality
-from . import phase_diagrams, stability, trajectories, volume
-from .sizes import FULL, QUICK, Sizes
+from . import phase_diagrams, regions, trajectories, volume, worst_case
 
 
-def _without_sweep(draw: Callable[[Request], Report]) -> Callable[[Request, Sizes], Report]:
-    """A figure that needs no sweep, called as the others."""
-    return lambda request, sizes: draw(request)
+def _phase_diagrams(title: str, variable: str) -> Drawing:
+    return Drawing(title, phase_diagrams.Settings, partial(phase_diagrams.draw, variable=variable))
 
 
-GALLERY: dict[str, Callable[[Request, Sizes], Report]] = {
-    "phase diagrams: ρ(Q)": partial(phase_diagrams.draw, variable="spectral_radius"),
-    "phase diagrams: efficiency": partial(phase_diagrams.draw, variable="mean_relative_efficiency"),
-    "phase diagrams: homogenization": partial(phase_diagrams.draw, variable="homogenization"),
-    "phase diagrams: transfer": partial(phase_diagrams.draw, variable="mean_transfer"),
-    "best weights against K": phase_diagrams.draw_optimum,
-    "MSE to generation 100": trajectories.draw,
-    "regions of stability": stability.draw_regions,
-    "worst case": stability.draw_worst_case,
-    "volume": volume.draw,
-    "one and many": _without_sweep(one_and_many.draw),
-    "accumulation": _without_sweep(accumulation.draw),
-    "different truths": _without_sweep(different_truths.draw),
-    "under-training": _without_sweep(under_training.draw),
-    "universality": _without_sweep(universality.draw),
-    "curation": _without_sweep(curation.draw),
-    "what makes an ecosystem safe": _without_sweep(safety.draw),
-    "what breaks an ecosystem": _without_sweep(breaking.draw),
+GALLERY = {
+    "phase_spectral_radius": _phase_diagrams("phase diagrams: ρ(Q)", "spectral_radius"),
+    "phase_mean_relative_efficiency": _phase_diagrams("phase diagrams: efficiency", "mean_relative_efficiency"),
+    "phase_homogenization": _phase_diagrams("phase diagrams: homogenization", "homogenization"),
+    "phase_mean_transfer": _phase_diagrams("phase diagrams: transfer", "mean_transfer"),
+    "optimum": Drawing("best weights against K", phase_diagrams.Settings, phase_diagrams.draw_optimum),
+    "mse_to_100": Drawing("MSE to generation 100", trajectories.Settings, trajectories.draw),
+    "regions": Drawing("regions of stability", regions.Settings, regions.draw),
+    "worst_case": Drawing("worst case", worst_case.Settings, worst_case.draw),
+    "volume": Drawing("volume", volume.Settings, volume.draw),
+    "one_and_many": Drawing("one and many", one_and_many.Settings, one_and_many.draw),
+    "accumulation": Drawing("accumulation", accumulation.Settings, accumulation.draw),
+    "different_truths": Drawing("different truths", different_truths.Settings, different_truths.draw),
+    "under_training": Drawing("under-training", under_training.Settings, under_training.draw),
+    "universality": Drawing("universality", universality.Settings, universality.draw),
+    "curation": Drawing("curation", curation.Settings, curation.draw),
+    "stability_safety": Drawing("what makes an ecosystem safe", safety.Settings, safety.draw),
+    "stability_breaking": Drawing("what breaks an ecosystem", breaking.Settings, breaking.draw),
 }
 
 
-def draw_gallery(request: Request, sizes: Sizes | None = None) -> Iterator[tuple[str, Report]]:
-    """Make all figures and yield name and report of each; `index.html` is written after the last.
+def draw_gallery(folder: Path, quick: bool = False, changes: Sequence[Changes] = ()) -> Iterator[Drawn]:
+    """Iterator that makes all figures, one by one; `index.html` is written after the last.
 
     Args:
-        sizes: of the sweeps; if None, those for a quick or a full request.
+        folder: an existing folder to write to.
+        quick: as for `draw_all`.
+        changes: as for `draw_all`.
+
+    Raises:
+        InvalidInput: as `draw_all`.
     """
-    sizes = sizes or (QUICK if request.quick else FULL)
-    reports = []
-    for name, draw in GALLERY.items():
-        reports.append(draw(request, sizes))
-        yield name, reports[-1]
-    write_page(
-        request.folder / "index.html",
-        reports,
-        f"Seed {request.seed}; the sweeps lie beside the figures as Zarr stores.",
-    )
+    return _with_page(draw_all(GALLERY, folder, quick, changes), folder)
+
+
+def _with_page(figures: Iterator[Drawn], folder: Path) -> Iterator[Drawn]:
+    made = []
+    for one in figures:
+        made.append(one)
+        yield one
+    reports = [one.report for one in made]
+    write_page(folder / "index.html", reports, "The sweeps lie beside the figures as Zarr stores.")

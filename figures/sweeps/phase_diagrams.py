@@ -1,10 +1,13 @@
 """α-β phase diagrams of ρ(Q), efficiency, homogenization and transfer for many K, and the best weights against K."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -14,10 +17,10 @@ from ...decide import MeanEfficiency, best_weights
 from ...sim.sweep import parse_spec
 from ...sim.sweep.families import make_family, sweep_keys
 from ...theory import Dataset, Ecosystem
-from ..report import Report, Request, save
-from ..style import grid_of_axes, line, points, styled
+from ..report import Report, Request, save, save_table
+from ..settings import Dimension, Draws, Points, Seed, Within, check_rank
+from ..style import MARKERS, color, grid_of_axes, line, points, styled
 from ..sweep_plot import mean_over_draws, plot_sweep
-from .sizes import Sizes
 from .stores import swept
 
 _SPEC = """
@@ -27,28 +30,50 @@ seed = {seed}
 [ecosystem]
 draws = {draws}
 [axes]
-entities = [1, 2, 4, 10, 20, 50]
+entities = {entities}
+dimension = {dimension}
+rank = {rank}
 alpha = {{ from = 0.01, to = 0.99, points = {points} }}
 beta = {{ from = 0.01, to = 0.99, points = {points} }}
 """
-_SETTING = "private features of rank 5 in d = 15, S = S~, {} random ecosystems"
 _ROUNDING = 1e-9
 
 
-def _spec(request: Request, sizes: Sizes) -> str:
-    return _SPEC.format(seed=request.seed, draws=sizes.plane_draws, points=sizes.plane_points)
+@dataclass(frozen=True)
+class Settings:
+    """Settings of these figures; phase_diagrams.toml says what they are and holds the shipped ones."""
+
+    seed: Seed
+    entities: Annotated[tuple[int, ...], Within(1, 200, longest=12)]
+    dimension: Dimension
+    rank: Dimension
+    draws: Draws
+    points: Points
+
+    def __post_init__(self) -> None:
+        check_rank(self.rank, self.dimension)
+
+    @property
+    def spec(self) -> str:
+        """The sweep."""
+        return _SPEC.format(**vars(self) | {"entities": list(self.entities)})
+
+    @property
+    def words(self) -> str:
+        """What the ecosystems are."""
+        return f"private features of rank {self.rank} in d = {self.dimension}, S = S~, {self.draws} random ecosystems"
 
 
-def draw(request: Request, sizes: Sizes, variable: str) -> Report:
+def draw(request: Request, settings: Settings, variable: str) -> Report:
     """Write heat maps of one variable for every K, averaged over random ecosystems."""
-    data, count = swept(request, "phase_diagrams", _spec(request, sizes)), sizes.plane_points
+    data, count = swept(request, "phase_diagrams", settings.spec), settings.points
     figure = plot_sweep(data, variable, {}, "alpha", "beta")
     mean = mean_over_draws(data[variable])
     report = Report(
         f"phase_{variable}",
         f"Phase diagrams: {data[variable].attrs['long_name']}",
         _extremes(mean, data[variable].attrs["long_name"]),
-        f"{_SETTING.format(sizes.plane_draws)}, {count} × {count} grid; exact limit",
+        f"{settings.words}, {count} × {count} grid; exact limit",
         {"largest": float(mean.where(np.isfinite(mean)).max()), "smallest": float(mean.where(np.isfinite(mean)).min())},
     )
     columns = {
@@ -73,24 +98,31 @@ def _extremes(mean: xr.DataArray, name: str) -> str:
     return f"{name[0].upper()}{name[1:]}: {'; '.join(parts)}."
 
 
-def draw_optimum(request: Request, sizes: Sizes) -> Report:
+def draw_optimum(request: Request, settings: Settings) -> Report:
     """Write the best α, the best β and the efficiency there against K: random ecosystems, and the symmetric closed form."""
-    found = _random_optima(_spec(request, sizes))
+    found = _random_optima(settings.spec)
     alpha, efficiency = found.alpha.mean("draw"), found.efficiency.mean("draw")
-    first, last = (float(alpha.sel(entities=k)) for k in (2, 50))
-    most, least = (float(efficiency.sel(entities=k)) for k in (2, 50))
+    several = [count for count in settings.entities if count > 1] or settings.entities  # a lone model's best α is 0
+    few, many = min(several), max(several)
+    first, last = (float(alpha.sel(entities=k)) for k in (few, many))
+    most, least = (float(efficiency.sel(entities=k)) for k in (few, many))
+    why = ": the more entities share the pool, the less of what all real data allows does each reach" * (most > least)
     report = Report(
         "optimum",
         "Best constant weights against K",
-        f"On average the best α is {first:.2f} at K = 2 and {last:.2f} at K = 50, where the relative efficiency is {most:.2f} and "
-        f"{least:.2f}: the more entities share the pool, the less of what all real data allows does each reach.",
-        f"{_SETTING.format(sizes.plane_draws)}; best weights of each by gradients through the exact limit; "
+        f"On average the best α is {first:.2f} at K = {few} and {last:.2f} at K = {many}, where the relative efficiency is "
+        f"{most:.2f} and {least:.2f}{why}.",
+        f"{settings.words}; best weights of each by gradients through the exact limit; "
         "bars: two standard errors over ecosystems.",
-        {"best_alpha_at_2": first, "best_alpha_at_50": last},
+        {f"best_alpha_at_{few}": first, f"best_alpha_at_{many}": last},
     )
     columns = {"entities": found.entities.values[:, None], "draw": found.draw.values}
     columns |= {str(name): values.values for name, values in found.items()}
-    return save(request, report, _optimum_figure(found), columns)
+    fine = np.unique(np.geomspace(1, max(2, *settings.entities), 40).astype(int))
+    closed = dict(zip(map(str, found), symmetric_optima(fine, 1.0).T, strict=True))
+    save_table(request.folder / "optimum_closed_form.csv", {"entities": fine, **closed})
+    report.files.append("optimum_closed_form.csv")
+    return save(request, report, _optimum_figure(found, fine, closed), columns)
 
 
 def _random_optima(text: str) -> xr.Dataset:
@@ -112,22 +144,23 @@ def _random_optima(text: str) -> xr.Dataset:
     return xr.Dataset({name: (tuple(axes), found[..., at]) for at, name in enumerate(names)}, axes)
 
 
-def _optimum_figure(found: xr.Dataset) -> Figure:
+def _optimum_figure(
+    found: xr.Dataset, fine: Int[np.ndarray, " size"], closed: dict[str, Float[np.ndarray, " size"]]
+) -> Figure:
     """One panel per quantity: means over random ecosystems, and the closed form."""
     counts = found.entities.values
-    fine = np.unique(np.geomspace(1, 50, 40).astype(int))
-    closed = symmetric_optima(fine, 1.0)
     labels = {"alpha": "best α", "beta": "best β", "efficiency": "relative efficiency there"}
     with styled():
         figure, (axes,) = grid_of_axes(1, 3, (9.5, 3))
-        for column, (panel, (name, values)) in enumerate(zip(axes, found.items(), strict=True)):
-            line(panel, 0, fine, closed[:, column], "all entities alike (closed form)")
+        for panel, (name, values) in zip(axes, found.items(), strict=True):
+            line(panel, 0, fine, closed[str(name)], "all entities alike (closed form)")
             error = values.std("draw", ddof=1) / np.sqrt(values.sizes["draw"])
             points(panel, 1, counts, values.mean("draw"), error)
             panel.set(xlabel="number of entities K", ylabel=labels[str(name)], xscale="log", ylim=(0, 1.02))
             panel.set_xticks(counts, [str(k) for k in counts])
             panel.minorticks_off()
-        axes[0].plot([], [], "s", color="#2f6fb0", markerfacecolor="white", label="random ecosystems, mean ± 2 SE")
+        label = "random ecosystems, mean ± 2 SE"
+        axes[0].plot([], [], MARKERS[1], color=color(1), markerfacecolor="white", label=label)
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crossfeed.errors import InvalidInput
 from crossfeed.formulas.memories import Memory
 from crossfeed.random_keys import seeded_key
 
@@ -19,19 +21,44 @@ from ...sim.regression.labels import AbstractLabels
 from ...sim.regression.simulation import NO_EXACT_LAW
 from ...theory import Accumulate, Features, Replace, Weights
 from ..report import Report, Request, save
-from ..style import COLORS, DASHES, MARKERS, grid_of_axes, line, points, styled
+from ..settings import Replicates, Seed, Weight, Within
+from ..style import DASHES, MARKERS, color, grid_of_axes, line, points, styled
 from .programs import COMPILER_OPTIONS
 from .table import table_of_panels
 
-GENERATIONS, ROWS, FRACTION = 20, 10, 0.5
-ALPHA, BETA = 0.9, 0.5
-TRUTH, POINT = (1.0, -0.5), (2.0, 0.5)
 JUDGES = ("none", "reader", "oracle", "point")
 MEMORIES: dict[str, Memory] = {"replace": Replace(), "accumulate": Accumulate()}
 
 _MARKED = np.array([0, 1, 2, 3, 5, 7, 10, 15, 20])  # generations with error bars
 _QUANTILES = 20  # of the noise, of labels whose variance is measured
 _NAMES = {"none": "none", "reader": "reader's own loss", "oracle": "oracle", "point": "biased point"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the figure; curation.toml says what they are and holds the shipped ones."""
+
+    seed: Seed
+    entities: Annotated[int, Within(2, 50)]
+    rows: Annotated[int, Within(1, 10_000)]
+    truth: Annotated[tuple[float, ...], Within(-1e6, 1e6, longest=100)]
+    point: Annotated[tuple[float, ...], Within(-1e6, 1e6, longest=100)]
+    fraction: Annotated[float, Within(0.01, 1)]
+    alpha: Weight
+    beta: Weight
+    generations: Annotated[int, Within(1, 1000)]
+    replicates: Replicates
+
+    def __post_init__(self) -> None:
+        if len(self.point) != len(self.truth):
+            raise InvalidInput(
+                f"point is {list(self.point)}, but must be as long as truth, which is {list(self.truth)}"
+            )
+
+    @property
+    def marked(self) -> Int[np.ndarray, " marked"]:
+        """Generations with error bars."""
+        return _MARKED[self.generations >= _MARKED]
 
 
 @dataclass(frozen=True)
@@ -43,10 +70,8 @@ class Curation:
         mse_se: its standard error.
         bias: squared distance of the mean estimate from the truth.
         spread: trace of the covariance of the estimates; with `bias` it makes up the MSE.
-        apart: half the mean squared distance of the two entities' estimates.
+        apart: trace of the covariance of the entities' estimates within a replicate, mean over replicates.
         kept: variance of the noise in the labels that are kept, in units of σ².
-        replicates: number of replicates.
-        seed: seed of all random numbers.
     """
 
     mse: dict[str, Float[np.ndarray, "judge generation"]]
@@ -55,8 +80,6 @@ class Curation:
     spread: dict[str, Float[np.ndarray, "judge generation"]]
     apart: dict[str, Float[np.ndarray, "judge generation"]]
     kept: dict[str, Float[np.ndarray, "judge generation"]]
-    replicates: int
-    seed: int
 
 
 class OneOf(AbstractCuration):
@@ -64,9 +87,11 @@ class OneOf(AbstractCuration):
 
     Attributes:
         which: index into `JUDGES`.
+        settings: settings of the figure.
     """
 
     which: Int[Array, ""]
+    settings: Settings = eqx.field(static=True)
 
     def weights(
         self,
@@ -79,32 +104,35 @@ class OneOf(AbstractCuration):
         """Weights by that curation, alone of all computed, since the index is the same for all replicates."""
 
         def by(judge: str) -> Callable[[Array, Array, Array, Array], Array]:
-            return lambda *data: curation(judge).weights(labels, *data)
+            return lambda *data: curation(judge, self.settings).weights(labels, *data)
 
         return jax.lax.switch(self.which, [by(judge) for judge in JUDGES], rows, published, estimates, truth)
 
 
-def curation(judge: str) -> AbstractCuration:
+def curation(judge: str, settings: Settings) -> AbstractCuration:
     """The curation of this name."""
     if judge == "none":
         return KeepAll()
-    return KeepBest(FRACTION, judge, jnp.array(POINT) if judge == "point" else None)  # pyright: ignore[reportArgumentType]
+    point = jnp.array(settings.point) if judge == "point" else None
+    return KeepBest(settings.fraction, judge, point)  # pyright: ignore[reportArgumentType]
 
 
-def inputs(seed: int) -> Features:
-    """Gaussian rows of all datasets of two entities."""
-    rows = np.random.default_rng(seed).normal(size=(5, ROWS, len(TRUTH)))
-    return Features(rows[:2], rows[2], rows[3:])
+def inputs(settings: Settings) -> Features:
+    """Gaussian rows of all datasets."""
+    count = settings.entities
+    size = (2 * count + 1, settings.rows, len(settings.truth))
+    rows = np.random.default_rng(settings.seed).normal(size=size)
+    return Features(rows[:count], rows[count], rows[count + 1 :])
 
 
-def compute(seed: int, replicates: int) -> Curation:
+def compute(settings: Settings) -> Curation:
     """Numbers of all panels, with the same random numbers for all curations."""
-    features, truth, key = inputs(seed), np.array(TRUTH), seeded_key(seed)
+    features, truth, replicates = inputs(settings), np.array(settings.truth), settings.replicates
     found: dict[str, list[np.ndarray]] = {}
     for name, memory in MEMORIES.items():
 
         def of_judge(which: Array, memory: Memory = memory) -> tuple[Array, ...]:
-            return _simulated(features, memory, OneOf(which), replicates, key)
+            return _simulated(features, memory, OneOf(which, settings), settings)
 
         program = jax.jit(of_judge, compiler_options=COMPILER_OPTIONS)
         by_judge = [program(jnp.asarray(which)) for which in range(len(JUDGES))]
@@ -113,22 +141,21 @@ def compute(seed: int, replicates: int) -> Curation:
         bias = ((mean - truth) ** 2).sum(-1) - spread / replicates
         found[name] = [error, se, bias.mean(-1), spread.mean(-1), apart, kept]
     error, se, bias, spread, apart, kept = ({name: values[i] for name, values in found.items()} for i in range(6))
-    return Curation(error, se, bias, spread, apart, kept, replicates, seed)
+    return Curation(error, se, bias, spread, apart, kept)
 
 
 def _simulated(
     features: Features,
     memory: Memory,
     curation: AbstractCuration,
-    replicates: int,
-    key: PRNGKeyArray,
+    settings: Settings,
 ) -> tuple[Array, ...]:
     """Simulated MSE of the mean entity with its standard error, mean estimates with theirs, and what else is measured."""
-    truth, labels = jnp.array(TRUTH), Gaussian()
+    truth, labels = jnp.array(settings.truth), Gaussian()
     regression = Regression(features, truth, labels=labels, curation=curation, memory=memory)
     noise = jax.scipy.stats.norm.ppf((jnp.arange(float(_QUANTILES)) + 0.5) / _QUANTILES)
     rows = jnp.repeat(jnp.asarray(features.synthetic), _QUANTILES, axis=1)
-    noise = jnp.tile(noise, (len(rows), ROWS))
+    noise = jnp.tile(noise, (len(rows), settings.rows))
 
     def measure(estimates: Float[Array, "entity d"]) -> tuple[Array, ...]:
         published = jnp.einsum("jna,ja->jn", rows, estimates) + noise
@@ -136,20 +163,22 @@ def _simulated(
         mean = (weights * noise[None]).sum((1, 2))
         kept = ((weights * noise[None] ** 2).sum((1, 2)) - mean**2) / (noise**2).mean()
         error = ((estimates - truth[None]) ** 2).sum(1).mean()
-        return error, estimates, ((estimates[0] - estimates[1]) ** 2).sum() / 2, kept.mean()
+        apart = ((estimates - estimates.mean(0)[None]) ** 2).sum() / (len(estimates) - 1)
+        return error, estimates, apart, kept.mean()
 
-    found = simulate_regression(regression, Weights(ALPHA, BETA), GENERATIONS, replicates, key, measure)
+    weights, key = Weights(settings.alpha, settings.beta), seeded_key(settings.seed)
+    found = simulate_regression(regression, weights, settings.generations, settings.replicates, key, measure)
     (error, mean, apart, kept), (error_se, mean_se, _, _) = found.measured, found.measured_se
     return error, error_se, mean, mean_se, apart, kept
 
 
-def draw(request: Request) -> Report:
+def draw(request: Request, settings: Settings) -> Report:
     """Compute and write the figure."""
-    found = compute(request.seed, 300 if request.quick else 2000)
+    found = compute(settings)
     panels = {
         memory: {
             "judge": np.array(JUDGES)[:, None],
-            "generation": np.arange(GENERATIONS + 1),
+            "generation": np.arange(settings.generations + 1),
             "mse": found.mse[memory],
             "standard_error": found.mse_se[memory],
             "squared_bias": found.bias[memory],
@@ -159,28 +188,41 @@ def draw(request: Request) -> Report:
         }
         for memory in MEMORIES
     }
-    return save(request, _report(found), _figure(found), table_of_panels(panels))
+    return save(request, _report(request, found, settings), _figure(found, settings), table_of_panels(panels))
 
 
-def _report(found: Curation) -> Report:
+def _report(request: Request, found: Curation, settings: Settings) -> Report:
     last = {memory: dict(zip(JUDGES, found.mse[memory][:, -1].tolist(), strict=True)) for memory in MEMORIES}
     kept, replaced = last["accumulate"], last["replace"]
     point = JUDGES.index("point")
     spread = {memory: values[:, -1] for memory, values in found.spread.items()}
-    away = sum((a - b) ** 2 for a, b in zip(TRUTH, POINT, strict=True))
+    away = sum((a - b) ** 2 for a, b in zip(settings.truth, settings.point, strict=True))
     halved = found.kept["accumulate"][JUDGES.index("reader"), -1]
+    parts = ", ".join(
+        f"{name} {values['accumulate'][point, -1]:.3g} (accumulated) and {values['replace'][point, -1]:.3g} (replaced)"
+        for name, values in (("squared bias", found.bias), ("spread", found.spread))
+    )
+    measured = (
+        f"A judge with a biased point leaves estimates with {parts}; without a judge, the mean MSE is {kept['none']:.3g} "
+        f"(accumulated) and {replaced['none']:.3g} (replaced)."
+    )
     return Report(
         "curation",
         "Curation of the pool",
-        "Accumulation does not save from selection: a judge with a biased point pulls estimates to a squared bias of "
+        measured
+        if request.changed
+        else "Accumulation does not save from selection: a judge with a biased point pulls estimates to a squared bias of "
         f"{found.bias['accumulate'][point, -1]:.2f} (the point: {away:g}; replacement, where real data keep their weight: "
         f"{found.bias['replace'][point, -1]:.2f}), while their spread narrows to {spread['accumulate'][point]:.3f} (uncurated "
         f"{spread['accumulate'][0]:.2f}): they agree on what is wrong. Readers that keep what fits themselves see about "
         f"{halved:.0%} of the noise variance: less noise, but errors of their own that stay, {kept['reader']:.2f} (uncurated "
         f"{kept['none']:.2f}). An oracle helps: {kept['oracle']:.4f}, and {replaced['oracle']:.3f} if the pool is replaced.",
-        f"{NO_EXACT_LAW[0].upper()}{NO_EXACT_LAW[1:]}. K = 2, d = 2, σ² = 1, {ROWS} fixed Gaussian rows per dataset, α = {ALPHA}, "
-        f"β = {BETA}, truth {TRUTH}, biased point {POINT}; each time the {FRACTION:.0%} with the smallest loss are kept, with "
-        f"the weight of all; {found.replicates} replicates; bars: 2 standard errors (seed {found.seed}).",
+        f"{NO_EXACT_LAW[0].upper()}{NO_EXACT_LAW[1:]}. K = {settings.entities}, d = {len(settings.truth)}, σ² = 1, "
+        f"{settings.rows} "
+        f"fixed Gaussian rows per dataset, α = {settings.alpha}, "
+        f"β = {settings.beta}, truth {settings.truth}, biased point {settings.point}; "
+        f"each time the {settings.fraction:.0%} with the smallest loss are kept, with the weight of all; "
+        f"{settings.replicates} replicates; bars: 2 standard errors (seed {settings.seed}).",
         {
             "last_mse": last,
             "last_squared_bias_of_point": {memory: float(values[point, -1]) for memory, values in found.bias.items()},
@@ -192,37 +234,37 @@ def _report(found: Curation) -> Report:
     )
 
 
-def _figure(found: Curation) -> Figure:
+def _figure(found: Curation, settings: Settings) -> Figure:
     """Three panels: the MSE for both memories, and bias and spread of the estimates that a biased point pulls."""
     with styled():
         figure, (axes,) = grid_of_axes(1, 3, (10.5, 3.9), sharex=True)
         for panel, memory in zip(axes, MEMORIES, strict=False):
-            _draw_errors(panel, found, memory)
+            _draw_errors(panel, found, settings, memory)
         axes[1].sharey(axes[0])
-        _draw_parts(axes[2], found)
+        _draw_parts(axes[2], found, settings)
         for panel in axes:
             panel.set(yscale="log", xlabel="generation (0: real data)")
-            panel.set_xticks(range(0, GENERATIONS + 1, 5))
+            panel.set_xticks(range(0, settings.generations + 1, max(1, settings.generations // 4)))
     return figure
 
 
-def _draw_errors(panel: Axes, found: Curation, memory: str) -> None:
+def _draw_errors(panel: Axes, found: Curation, settings: Settings, memory: str) -> None:
     """MSE by generation for all curations."""
-    generation = np.arange(GENERATIONS + 1)
+    generation = np.arange(settings.generations + 1)
     for number, judge in enumerate(JUDGES):
         error, se = found.mse[memory][number], found.mse_se[memory][number]
         _series(panel, number, _NAMES[judge])
         line(panel, number, generation, error)
-        points(panel, number, _MARKED, error[_MARKED], se[_MARKED])
+        points(panel, number, settings.marked, error[settings.marked], se[settings.marked])
     past = {"replace": "replaced", "accumulate": "accumulated"}[memory]
     panel.set(title=f"pool {past}", ylabel="mean MSE")
     if memory == "replace":
         panel.legend(loc="lower left", title="curation")
 
 
-def _draw_parts(panel: Axes, found: Curation) -> None:
+def _draw_parts(panel: Axes, found: Curation, settings: Settings) -> None:
     """Squared bias and spread of the estimates that a biased point pulls, from generation 1 on."""
-    point, generation, number = JUDGES.index("point"), np.arange(GENERATIONS + 1), 0
+    point, generation, number = JUDGES.index("point"), np.arange(settings.generations + 1), 0
     for name, values in (("squared bias", found.bias), ("spread", found.spread)):
         for memory in MEMORIES:
             shown = (
@@ -232,13 +274,14 @@ def _draw_parts(panel: Axes, found: Curation) -> None:
             )
             _series(panel, number, f"{name}, {memory}")
             line(panel, number, generation, shown)
-            points(panel, number, _MARKED, shown[_MARKED])
+            points(panel, number, settings.marked, shown[settings.marked])
             number += 1
-    panel.set(title="biased point: drift and narrowing", ylabel="part of the MSE", ylim=(2e-4, 3))
+    top = max(3, 1.5 * float(np.sum(np.subtract(settings.truth, settings.point) ** 2)))
+    panel.set(title="biased point: drift and narrowing", ylabel="part of the MSE", ylim=(2e-4, top))
     panel.legend(loc="lower left")
 
 
 def _series(panel: Axes, number: int, label: str) -> None:
     """Entry of the legend for a line with points."""
-    look: dict[str, Any] = {"color": COLORS[number], "markersize": 3.5, "markerfacecolor": "white"}
+    look: dict[str, Any] = {"color": color(number), "markersize": 3.5, "markerfacecolor": "white"}
     panel.plot([], [], DASHES[number] + MARKERS[number], label=label, **look)

@@ -1,7 +1,7 @@
 """Logistic and Poisson regression against the linear theory with the Fisher information in place of the Gram matrices."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
+from crossfeed.errors import InvalidInput
 from crossfeed.formulas.shapes import Scalar
 from crossfeed.random_keys import seeded_key
 
@@ -20,31 +21,61 @@ from ...sim.regression.regression import Run, begin, proceed
 from ...sim.sharding import sharded_vmap
 from ...theory import Features, Weights, baselines, mse, trajectory
 from ..report import Report, Request, save
-from ..style import COLORS, DASHES, MARKERS, grid_of_axes, line, points, styled, wide_line
+from ..settings import Replicates, Seed, Weight, Within
+from ..style import DASHES, MARKERS, color, grid_of_axes, line, points, styled, wide_line
 from .programs import COMPILER_OPTIONS
 from .table import table_of_panels
 
-ROWS = (50, 100, 200, 500, 1000, 2000)  # n of every dataset
-SHOWN = (1, 5)  # generations
-WEIGHTS = Weights(0.5, 0.5)
-INPUTS = 10  # different inputs of a dataset
-CASES: dict[str, tuple[AbstractLabels, tuple[float, float]]] = {  # labels and θ: an intercept and a slope
-    "logistic": (Bernoulli(), (0.5, 1.0)),
-    "Poisson": (Poisson(), (-0.5, 0.5)),
-}
+CASES: dict[str, AbstractLabels] = {"logistic": Bernoulli(), "Poisson": Poisson()}
 PUBLISHED = {  # MSE and standard error of 100 seeds of the authors' released code, MukaiCodes/Model_Collapse_Codes
     "linear": (Gaussian(), 0.01350, 0.00023),
     "logistic": (Bernoulli(), 0.1155, 0.0031),
     "Poisson": (Poisson(), 0.00409, 0.00008),
 }
 PUBLISHED_ROWS, PUBLISHED_TRUTH, PUBLISHED_ALPHA = 100, (1.0, 1.0), 0.5  # real rows, and as many synthetic ones
-EVENTS, LAST = (
-    10,
-    50,
-)  # expected number in the real data that dies out; last generation, of which the first is fitted to them
 
 _ABOVE_NOISE = 3.0  # standard errors, of the first point of a fit
 _NODES = 60  # of the quadrature over a Gaussian input
+
+
+_Truth = Annotated[tuple[float, ...], Within(-10, 10, shortest=2, longest=2)]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the figure; universality.toml says what they are and holds the shipped ones."""
+
+    seed: Seed
+    rows: Annotated[tuple[int, ...], Within(1, 10**6, shortest=3, longest=50)]
+    inputs: Annotated[int, Within(2, 1000)]
+    logistic_truth: _Truth
+    poisson_truth: _Truth
+    alpha: Weight
+    beta: Weight
+    shown: Annotated[tuple[int, ...], Within(1, 1000, longest=2)]
+    replicates: Replicates
+    events: Annotated[int, Within(1, 1000)]
+    last: Annotated[int, Within(5, 1000)]
+    counted: Replicates
+
+    def __post_init__(self) -> None:
+        if least := [n for n in self.rows if n < self.inputs]:
+            raise InvalidInput(f"rows holds {least[0]}, but must not be below inputs, which is {self.inputs}")
+
+    @property
+    def truths(self) -> dict[str, tuple[float, ...]]:
+        """θ of each case: an intercept and a slope."""
+        return {"logistic": self.logistic_truth, "Poisson": self.poisson_truth}
+
+    @property
+    def weights(self) -> Weights:
+        """Weights of the first panel."""
+        return Weights(self.alpha, self.beta)
+
+    @property
+    def series(self) -> list[tuple[str, int]]:
+        """Labels and generation of every series of the first panel."""
+        return [(name, generation) for name in CASES for generation in self.shown]
 
 
 @dataclass(frozen=True)
@@ -69,32 +100,23 @@ class Universality:
     Attributes:
         excess: simulated mean MSE over the linear theory, less 1, by labels.
         excess_se: its standard error.
-        replicates: number of replicates behind these.
         survival: fraction of replicates with a finite estimate, at generations 1, 2, …
         survival_se: its standard error.
-        counted: number of replicates behind these.
         linear: MSE of the linear theory for the published settings.
-        seed: seed of all random numbers.
     """
 
     excess: dict[str, Float[np.ndarray, "n shown"]]
     excess_se: dict[str, Float[np.ndarray, "n shown"]]
-    replicates: int
     survival: Float[np.ndarray, " generation"]
     survival_se: Float[np.ndarray, " generation"]
-    counted: int
     linear: dict[str, float]
-    seed: int
 
-    def fits(self) -> dict[tuple[str, int], Fit]:
+    def fits(self, settings: Settings) -> dict[tuple[str, int], Fit]:
         """Power of n for every series of the first panel."""
-        return {
-            (name, generation): fit_power(
-                np.array(ROWS, dtype=float), self.excess[name][:, i], self.excess_se[name][:, i]
-            )
-            for name in CASES
-            for i, generation in enumerate(SHOWN)
-        }
+        n = np.array(settings.rows, dtype=float)
+        columns = ((name, settings.shown.index(generation)) for name, generation in settings.series)
+        fits = (fit_power(n, self.excess[name][:, i], self.excess_se[name][:, i]) for name, i in columns)
+        return dict(zip(settings.series, fits, strict=True))
 
 
 class Repeated(AbstractLabels):
@@ -129,53 +151,44 @@ class Repeated(AbstractLabels):
         return self._of_all("information", predictor)
 
     def _of_all(self, name: str, *data: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
-        of_one = [getattr(labels, name) for labels, _ in CASES.values()]
+        of_one = [getattr(labels, name) for labels in CASES.values()]
         return self.times * jax.lax.switch(self.case, of_one, *data)
 
 
-def inputs(seed: int) -> Features:
+def inputs(settings: Settings) -> Features:
     """Different inputs of all datasets of two entities: an intercept and a uniform variable."""
-    spread = np.random.default_rng(seed).uniform(-1.5, 1.5, (5, INPUTS))
+    spread = np.random.default_rng(settings.seed).uniform(-1.5, 1.5, (5, settings.inputs))
     rows = np.stack([np.ones_like(spread), spread], axis=-1)
     return Features(rows[:2], rows[2], rows[3:])
 
 
-def compute(seed: int, replicates: int, counted: int) -> Universality:
-    """Numbers of all panels.
-
-    Args:
-        seed: of all random numbers.
-        replicates: number of replicates for each n.
-        counted: number of replicates for the survival.
-    """
-    features, keys = inputs(seed), jax.random.split(seeded_key(seed), (len(CASES), len(ROWS)))
+def compute(settings: Settings) -> Universality:
+    """Numbers of all panels."""
+    features, keys = inputs(settings), jax.random.split(seeded_key(settings.seed), (len(CASES), len(settings.rows)))
     program = jax.jit(
-        lambda labels, truth, key: excess(features, labels, truth, replicates, key), compiler_options=COMPILER_OPTIONS
+        lambda labels, truth, key: excess(features, labels, truth, settings, key), compiler_options=COMPILER_OPTIONS
     )
     found = {
         name: np.array(
             [
-                program(Repeated(jnp.asarray(case), jnp.asarray(n / INPUTS)), jnp.array(truth), key)
-                for n, key in zip(ROWS, keys[case], strict=True)
+                program(Repeated(jnp.asarray(case), jnp.asarray(n / settings.inputs)), jnp.array(truth), key)
+                for n, key in zip(settings.rows, keys[case], strict=True)
             ]
-        )[..., np.array(SHOWN)]
-        for case, (name, (_, truth)) in enumerate(CASES.items())
+        )[..., np.array(settings.shown)]
+        for case, (name, truth) in enumerate(settings.truths.items())
     }
-    survival = survived(seed, counted)
+    survival = survived(settings)
     return Universality(
         {name: values[:, 0] for name, values in found.items()},
         {name: values[:, 1] for name, values in found.items()},
-        replicates,
         survival,
-        np.sqrt(survival * (1 - survival) / counted),
-        counted,
+        np.sqrt(survival * (1 - survival) / settings.counted),
         {name: fresh_limit(labels) for name, (labels, _, _) in PUBLISHED.items()},
-        seed,
     )
 
 
 def excess(
-    features: Features, labels: AbstractLabels, truth: Float[Array, " d"], replicates: int, key: PRNGKeyArray
+    features: Features, labels: AbstractLabels, truth: Float[Array, " d"], settings: Settings, key: PRNGKeyArray
 ) -> tuple[Float[Array, " generation"], Float[Array, " generation"]]:
     """Relative excess of the simulated mean MSE over the linear theory at generations 0, 1, …, with its standard error.
 
@@ -184,10 +197,11 @@ def excess(
     theory lacks, and little noise is left in it; less, after regression on the linear errors, whose mean is zero.
     """
     regression, ecosystem = Regression(features, truth, labels=labels), fisher_ecosystem(features, labels, truth)
-    alpha, beta = WEIGHTS.per_generation(regression.entities, SHOWN[-1])
+    last, weights = max(settings.shown), settings.weights
+    alpha, beta = weights.per_generation(regression.entities, last)
 
     def replicate(key: PRNGKeyArray) -> tuple[Float[Array, " generation"], Float[Array, "generation entity d"]]:
-        keys = jax.random.split(key, SHOWN[-1] + 1)
+        keys = jax.random.split(key, last + 1)
         run = begin(keys[0], regression, beta[0], 1)
         private = _noise(labels, features.private, run.real.private_labels, truth, truth)
         public = _noise(labels, features.public, run.real.public_labels, truth, truth)
@@ -216,14 +230,14 @@ def excess(
         first = difference(run, errors), errors
         return jax.tree.map(lambda one, others: jnp.concatenate([one[None], others]), first, later)
 
-    exact = trajectory(ecosystem, WEIGHTS, SHOWN[-1], mse).mean(1)
-    differences, errors = sharded_vmap(replicate, jax.random.split(key, replicates))
+    exact = trajectory(ecosystem, weights, last, mse).mean(1)
+    differences, errors = sharded_vmap(replicate, jax.random.split(key, settings.replicates))
     controls = errors.reshape(*differences.shape, -1)
     centered = controls - controls.mean(0, keepdims=True)
     gram = jnp.einsum("rga,rgb->gab", centered, centered)
     slopes = jnp.linalg.solve(gram, jnp.einsum("rga,rg->ga", centered, differences)[..., None])[..., 0]
     found = (differences - jnp.einsum("rga,ga->rg", controls, slopes)) / exact[None]
-    return found.mean(0), found.std(0, ddof=1) / jnp.sqrt(float(replicates))
+    return found.mean(0), found.std(0, ddof=1) / jnp.sqrt(float(settings.replicates))
 
 
 def _mixed(beta: Float[Array, " entity"], private: Array, public: Array) -> Array:
@@ -245,16 +259,16 @@ def _noise(
     return -(rows.mT @ (scale * labels.slope(label, predictor))[..., None])[..., 0]
 
 
-def survived(seed: int, replicates: int) -> Float[np.ndarray, " generation"]:
+def survived(settings: Settings) -> Float[np.ndarray, " generation"]:
     """Fraction of replicates whose counts have not died out, for a single entity that fits its own counts alone."""
-    ones = np.ones((1, EVENTS, 1))
+    ones = np.ones((1, settings.events, 1))
     regression = Regression(Features(ones, np.zeros((1, 1)), ones), jnp.zeros(1), labels=Poisson())
     program = jax.jit(
-        lambda key: simulate_regression(regression, Weights(1.0, 1.0), LAST - 1, replicates, key).failed,
+        lambda key: simulate_regression(regression, Weights(1.0, 1.0), settings.last - 1, settings.counted, key).failed,
         compiler_options=COMPILER_OPTIONS,
     )
-    failed = np.sum([np.asarray(count)[:, 0] for count in program(seeded_key(seed)).values()], axis=0)
-    return 1 - failed / replicates
+    failed = np.sum([np.asarray(count)[:, 0] for count in program(seeded_key(settings.seed)).values()], axis=0)
+    return 1 - failed / settings.counted
 
 
 def fresh_limit(labels: AbstractLabels) -> float:
@@ -283,51 +297,62 @@ def fit_power(n: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"], error
     return Fit(float(exponent), float(np.sqrt(covariance[1, 1] * max(left, 1))), float(size * n[0] ** -exponent))
 
 
-def draw(request: Request) -> Report:
+def draw(request: Request, settings: Settings) -> Report:
     """Compute and write the figure."""
-    found = compute(request.seed, *((1000, 500) if request.quick else (4000, 4000)))
+    found = compute(settings)
     panels = {}
     for name in CASES:
-        columns = {"n": np.array(ROWS)[:, None], "generation": np.array(SHOWN), "relative_excess": found.excess[name]}
+        columns = {"n": np.array(settings.rows)[:, None], "generation": np.array(settings.shown)}
+        columns["relative_excess"] = found.excess[name]
         panels[f"excess, {name}"] = columns | {"standard_error": found.excess_se[name]}
     for name, (_, error, se) in PUBLISHED.items():
         panels[f"published, {name}"] = {"n": PUBLISHED_ROWS, "mse": [error], "standard_error": se}
         panels[f"published, {name}"]["linear_theory"] = found.linear[name]
+    for (name, generation), fit in found.fits(settings).items():
+        numbers = {"exponent": [fit.exponent], "standard_error": fit.error, "size_at_n_1": fit.size}
+        panels[f"fit, {name}, generation {generation}"] = {"generation": generation} | numbers
     panels["survival"] = {
-        "generation": np.arange(1, LAST + 1),
+        "generation": np.arange(1, settings.last + 1),
         "survival": found.survival,
         "standard_error": found.survival_se,
-        "closed_form": _closed_survival(),
+        "closed_form": _closed_survival(settings),
     }
-    return save(request, _report(found), _figure(found), table_of_panels(panels))
+    return save(request, _report(request, found, settings), _figure(found, settings), table_of_panels(panels))
 
 
-def _closed_survival() -> Float[np.ndarray, " generation"]:
-    return np.asarray(baselines.poisson_survival(float(EVENTS), LAST))
+def _closed_survival(settings: Settings) -> Float[np.ndarray, " generation"]:
+    return np.asarray(baselines.poisson_survival(float(settings.events), settings.last))
 
 
-def _report(found: Universality) -> Report:
-    fits = found.fits()
+def _report(request: Request, found: Universality, settings: Settings) -> Report:
+    fits = found.fits(settings)
     told = ", ".join(f"{name} {generation}: {_exponent(fit)}" for (name, generation), fit in fits.items())
     ratio = {name: error / found.linear[name] for name, (_, error, _) in PUBLISHED.items()}
+    approach = (
+        f"falls with exponents at labels and generation {told}"
+        if request.changed
+        else f"falls about like 1/n (exponents at labels and generation {told}; ± one standard error)"
+    )
     return Report(
         "universality",
         "Logistic and Poisson regression follow the linear theory as n grows",
-        "With the Fisher information in place of the Gram matrices, the linear theory's relative error falls about like 1/n "
-        f"(exponents at labels and generation {told}; ± one standard error). Published simulations at n = 100 + 100 exceed "
+        "With the Fisher information in place of the Gram matrices, the linear theory's relative error "
+        f"{approach}. Published simulations at n = 100 + 100 exceed "
         f"it by {ratio['logistic'] - 1:.0%} (logistic) and {ratio['Poisson'] - 1:.0%} (Poisson). It fails without real data: of "
-        f"counts that are fitted to their own draws, {found.survival[-1]:.0%} survive to generation {LAST}, and the others are "
-        "zero for ever, where the linear theory has only a variance that grows by the same amount each generation.",
-        f"Left: K = 2, d = 2 (intercept and slope), {INPUTS} fixed inputs for each of 5 datasets of n rows, α = β = 1/2; "
-        f"θ = {CASES['logistic'][1]} logistic, {CASES['Poisson'][1]} Poisson; generation 0 is fitted to real data alone; "
-        f"{found.replicates} replicates, paired with linear estimates from the same labels; bars: 2 standard errors. Middle: "
+        f"counts that are fitted to their own draws, {found.survival[-1]:.0%} survive to generation {settings.last}, "
+        "and the others "
+        "are zero for ever, where the linear theory has only a variance that grows by the same amount each generation.",
+        f"Left: K = 2, d = 2 (intercept and slope), {settings.inputs} fixed inputs for each of 5 datasets of n rows, "
+        f"α = {settings.alpha:g}, β = {settings.beta:g}; "
+        f"θ = {settings.logistic_truth} logistic, {settings.poisson_truth} Poisson; generation 0 is fitted to real data alone; "
+        f"{settings.replicates} replicates, paired with linear estimates from the same labels; bars: 2 standard errors. Middle: "
         "code of MukaiCodes/Model_Collapse_Codes, n = 100 + 100 fresh rows, weight 1/2, θ = (1, 1). Right: one entity, "
-        f"intercept only, α = 1, nλ = {EVENTS}; {found.counted} replicates (seed {found.seed}).",
+        f"intercept only, α = 1, nλ = {settings.events}; {settings.counted} replicates (seed {settings.seed}).",
         {
             "exponents": {f"{name}, generation {g}": [fit.exponent, fit.error] for (name, g), fit in fits.items()},
             "published_over_linear": ratio,
             "survival_at_last": float(found.survival[-1]),
-            "closed_survival_at_last": float(_closed_survival()[-1]),
+            "closed_survival_at_last": float(_closed_survival(settings)[-1]),
         },
     )
 
@@ -336,30 +361,30 @@ def _exponent(fit: Fit) -> str:
     return f"{fit.exponent:.2f} ± {fit.error:.2f}"
 
 
-def _figure(found: Universality) -> Figure:
+def _figure(found: Universality, settings: Settings) -> Figure:
     """Three panels: the excess over the linear theory against n, published excesses, and counts that die out."""
     with styled():
         figure, (axes,) = grid_of_axes(1, 3, (10.5, 3.9), width_ratios=[1.5, 0.8, 1])
-        _draw_excess(axes[0], found)
+        _draw_excess(axes[0], found, settings)
         _draw_published(axes[1], found)
-        _draw_survival(axes[2], found)
+        _draw_survival(axes[2], found, settings)
     return figure
 
 
-def _draw_excess(panel: Axes, found: Universality) -> None:
+def _draw_excess(panel: Axes, found: Universality, settings: Settings) -> None:
     """Relative excess by n with fitted powers; series lie a little beside each other."""
-    n = np.array(ROWS, dtype=float)
-    for number, ((name, generation), fit) in enumerate(found.fits().items()):
-        i, beside = SHOWN.index(generation), 1.05 ** (number - 1.5)
+    n = np.array(settings.rows, dtype=float)
+    for number, ((name, generation), fit) in enumerate(found.fits(settings).items()):
+        i, beside = settings.shown.index(generation), 1.05 ** (number - 1.5)
         values, errors = found.excess[name][:, i], found.excess_se[name][:, i]
         points(panel, number, n * beside, abs(values), errors)
         line(panel, number, n * beside, fit.size * n**fit.exponent)
-        look: dict[str, Any] = {"color": COLORS[number], "markersize": 3.5, "markerfacecolor": "white"}
+        look: dict[str, Any] = {"color": color(number), "markersize": 3.5, "markerfacecolor": "white"}
         label = f"{name}, generation {generation}: n^({_exponent(fit)})"
         panel.plot([], [], DASHES[number] + MARKERS[number], label=label, **look)
     panel.set(title="linear theory with Fisher information", xlabel="n, rows of every dataset")
     panel.set(ylabel="|simulated / linear theory - 1|", xscale="log", yscale="log", ylim=(3e-4, 2))
-    panel.set_xticks(ROWS, [*map(str, ROWS)])
+    panel.set_xticks(settings.rows, [*map(str, settings.rows)])
     panel.minorticks_off()
     panel.legend(loc="upper right")
 
@@ -374,14 +399,14 @@ def _draw_published(panel: Axes, found: Universality) -> None:
     panel.set_xticks(range(len(PUBLISHED)), list(PUBLISHED))
 
 
-def _draw_survival(panel: Axes, found: Universality) -> None:
+def _draw_survival(panel: Axes, found: Universality, settings: Settings) -> None:
     """Survival of counts, simulated and in closed form, and what the linear theory says."""
-    generation = np.arange(1, LAST + 1)
-    wide_line(panel, generation, np.ones(LAST), "linear theory: none dies out")
-    line(panel, 0, generation, _closed_survival(), "closed form")
-    shown = np.array([1, 2, 3, *range(5, LAST + 1, 5)])
+    generation = np.arange(1, settings.last + 1)
+    wide_line(panel, generation, np.ones(settings.last), "linear theory: none dies out")
+    line(panel, 0, generation, _closed_survival(settings), "closed form")
+    shown = np.array([1, 2, 3, *range(5, settings.last + 1, 5)])
     points(panel, 1, shown, found.survival[shown - 1], found.survival_se[shown - 1])
-    panel.plot([], [], MARKERS[1], color=COLORS[1], markerfacecolor="white", markersize=3.5, label="simulated")
-    panel.set(title=f"counts without real data, nλ = {EVENTS}", xlabel="generation (1: real data)")
+    panel.plot([], [], MARKERS[1], color=color(1), markerfacecolor="white", markersize=3.5, label="simulated")
+    panel.set(title=f"counts without real data, nλ = {settings.events}", xlabel="generation (1: real data)")
     panel.set(ylabel="replicates with a positive count", ylim=(0, 1.05))
     panel.legend(loc="lower left")

@@ -106,12 +106,33 @@ def test_output_folder_that_cannot_be(monkeypatch, capsys, tmp_path):
     for arguments in (
         ("reproduce", "--out", file),
         ("figures", "--out", file / "figures"),
+        ("figure", "fig2", "--out", file),
         ("ecosystem", "random", file / "eco.npz"),
         ("sweep", "run", spec, "--out", file / "store.zarr"),
     ):
         assert in_the_way in fail(monkeypatch, capsys, *arguments)
     missing = tmp_path / "missing" / "eco.npz"
     assert "missing" in fail(monkeypatch, capsys, "ecosystem", "random", missing)
+
+
+def test_a_figure_that_there_is_not(monkeypatch, capsys, tmp_path):
+    for arguments, says in (
+        ((), "figure needs NAME; crossfeed figure --list names all figures"),
+        (("fig3",), "there is no figure 'fig3': did you mean fig"),
+        (("nonsense",), "there is no figure 'nonsense': crossfeed figure --list names all"),
+        (
+            ("fig2", "--set", "entities=0"),
+            "fig2: set: entities is 0, but must be a whole number from 1 to 200; the settings",
+        ),
+        (
+            ("fig2", "--spec", tmp_path / "none.toml"),
+            f"cannot read {tmp_path / 'none.toml'}: No such file or directory",
+        ),
+        (("fig2", "--format", "gif"), "invalid choice 'gif' for argument '--format'"),
+    ):
+        out = tmp_path / "out"
+        assert fail(monkeypatch, capsys, "figure", *arguments, "--out", out).startswith(f"crossfeed: {says}")
+        assert not out.exists()
 
 
 def test_help_does_not_wait_for_jax():

@@ -1,14 +1,17 @@
 """The commands as a user meets them: what is printed where, and with which exit code."""
 
-import importlib
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 from crossfeed.cli.main import main
+from crossfeed.figures.catalog import FIGURES
+from crossfeed.figures.reproduce import STAGES
+from crossfeed.figures.sweeps import GALLERY
 from crossfeed.sim import (
     bundled_ecosystem,
     ecosystem_from_files,
@@ -121,6 +124,16 @@ def test_biased_numbers_without_theta_are_left_out(crossfeed, biased, command):
     assert "depends on theta" in found["notes"][0]
 
 
+def test_nothing_is_drawn_where_no_error_can_be_told(crossfeed, biased, monkeypatch):
+    monkeypatch.setattr("crossfeed.sim.simulate_on_devices", lambda *_: pytest.fail("replicates were drawn"))
+    code, out, _ = crossfeed("simulate", biased, "--alpha", 0, "--beta", 1, "--generations", 2, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["mse"] == found["mse_se"] == [[None, None]] * 3
+    assert np.shape(found["mspe"]) == (3, 2, 2)
+    assert "(6 numbers omitted)" in found["notes"][0]
+
+
 def test_biased_numbers_appear_with_theta(crossfeed, biased):
     with np.load(biased) as fields:
         np.savez(biased, **fields, theta=np.array([3.0, 4.0]))
@@ -221,18 +234,23 @@ def test_a_data_set_and_files_become_the_ecosystem_asked_for(crossfeed, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("command", "stages"),
-    [("reproduce", "crossfeed.figures.reproduce.STAGES"), ("figures", "crossfeed.figures.sweeps.gallery.GALLERY")],
+    ("command", "registry", "points"),
+    [(("reproduce",), STAGES, (200, 30)), (("figures",), GALLERY, (61, 21)), (("figure", "fig2"), FIGURES, (200, 30))],
+    ids=["reproduce", "figures", "figure"],
 )
-def test_figures_are_drawn_with_the_seed_and_the_size_asked_for(crossfeed, tmp_path, monkeypatch, command, stages):
-    def refuse(request, *_):
-        raise InvalidInput(f"seed {request.seed}, quick {request.quick}, {request.folder.name}")
+def test_figures_are_drawn_with_the_settings_asked_for(crossfeed, tmp_path, monkeypatch, command, registry, points):
+    def refuse(request, settings):
+        raise InvalidInput(f"seed {settings.seed}, {settings.points} points, {request.folder.name}")
 
-    module, _, name = stages.rpartition(".")
-    registry = getattr(importlib.import_module(module), name)
-    monkeypatch.setitem(registry, next(iter(registry)), refuse)
-    for options, said in (((), "seed 0, quick False"), (("--seed", 3, "--quick"), "seed 3, quick True")):
-        code, _, err = crossfeed(command, "--out", tmp_path / "here", *options)
+    first = next(iter(registry))
+    monkeypatch.setitem(registry, first, replace(registry[first], draw=refuse))
+    seeded = ("--set", "seed=3") if command[0] == "figure" else ("--seed", 3)
+    for options, said in (
+        ((), f"seed 0, {points[0]} points"),
+        (("--quick",), f"seed 0, {points[1]} points"),
+        ((*seeded, "--set", "points=7", "--quick"), "seed 3, 7 points"),
+    ):
+        code, _, err = crossfeed(*command, "--out", tmp_path / "here", *options)
         assert (code, err.splitlines()[-1]) == (2, f"crossfeed: {said}, here")
 
 

@@ -17,7 +17,7 @@ SENTENCES = {
     "plot s --variable": "--variable needs a value; see crossfeed plot --help",
     "sweep status": "sweep status needs STORE; see crossfeed sweep status --help",
     "baseline accumulate --features x": "baseline accumulate needs --rows INT, --generations INT; see crossfeed baseline",
-    "": "crossfeed needs one of the commands reproduce, figures, limit, ",
+    "": "crossfeed needs one of the commands reproduce, figures, figure, limit, ",
 }
 
 

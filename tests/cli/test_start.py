@@ -58,6 +58,7 @@ NEEDS = {
     "plot s.zarr --variable mse --out mse.png": ("matplotlib", "figures"),
     "predict eco.npz --out predicted": ("matplotlib", "figures"),
     "reproduce --out reproduced": ("matplotlib", "figures"),
+    "figure fig2": ("matplotlib", "figures"),
     "figures --out figures": ("matplotlib", "figures"),
     "explore": ("bokeh", "explore"),
     "verify ledger E1": ("sympy", "proofs"),

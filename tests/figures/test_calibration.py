@@ -4,7 +4,8 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.figures.calibration import ALPHAS, fit, published_points
+from crossfeed.figures.calibration import ALPHAS, Settings, fit, published_points
+from crossfeed.figures.settings import changes_from_words, read_settings
 
 FILE = Path(__file__).parents[2] / "figures" / "fig2_published_points.csv"
 
@@ -12,7 +13,7 @@ FILE = Path(__file__).parents[2] / "figures" / "fig2_published_points.csv"
 @pytest.fixture(scope="module")
 def fitted():
     published = published_points()
-    return published, fit(jnp.asarray(published), 200, 0)
+    return published, fit(jnp.asarray(published), read_settings(Settings, changes=[changes_from_words(["steps=200"])]))
 
 
 def test_all_360_points_are_read():

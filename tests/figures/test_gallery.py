@@ -5,22 +5,15 @@ import html
 
 import numpy as np
 import pytest
-from crossfeed.figures.report import Request, write_figure
+from crossfeed.figures.report import write_figure
+from crossfeed.figures.settings import changes_from_words
 from crossfeed.figures.sweep_plot import open_sweep
-from crossfeed.figures.sweeps import GALLERY, Sizes, draw_gallery
+from crossfeed.figures.sweeps import GALLERY, draw_gallery
 
 pytestmark = pytest.mark.long
 
-TINY = Sizes(
-    plane_draws=2,
-    plane_points=3,
-    trajectory_draws=2,
-    region_draws=2,
-    region_points=3,
-    volumes=3,
-)
-
 SEED = 2
+TINY = ["points=3", "draws=2", "volumes=3", f"seed={SEED}"]
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +35,9 @@ def reports(folder, figures):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crossfeed.figures.report.write_figure", keep)
-        made = dict(draw_gallery(Request(folder, quick=True, seed=SEED), TINY))
-    assert list(made) == list(GALLERY)
-    return {report.name: report for report in made.values()}
+        made = [one.report for one in draw_gallery(folder, True, [changes_from_words(TINY)])]
+    assert [report.name for report in made] == list(GALLERY)
+    return {report.name: report for report in made}
 
 
 def column(folder, table: str, name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from crossfeed.cli.lm import LmTable
-from crossfeed.figures.lm.plots import embedding_figure, loss_figure, setting
+from crossfeed.figures.lm.plots import embedding_figure, embedding_values, loss_figure, loss_values, setting
 from crossfeed.figures.lm.runs import open_runs
 from crossfeed.figures.lm.tables import loss_table, score_lines, similarity_table
 from crossfeed.sim.lm import parse_study
@@ -286,3 +286,21 @@ def test_a_store_that_is_not_that_of_a_run_is_one_sentence(change, says, tmp_pat
     with pytest.raises(InvalidInput, match=says) as caught:
         open_runs([saved(change(measures([0])), tmp_path)])
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_numbers_behind_the_figures():
+    data = measures([0, 1])
+    table = loss_values(data)
+    chosen = (table["panel"] == "model 2 on a") & (table["beta"] == 0.5) & (table["alpha"] == 1.0)
+    shown = data.loss.sel(entity=2, dataset="a", beta=0.5, alpha=1.0)
+    np.testing.assert_allclose(table["loss"][chosen], shown.mean("seed"))
+    np.testing.assert_allclose(table["standard_deviation"][chosen], shown.std("seed", ddof=1))
+    np.testing.assert_array_equal(table["generation"][chosen], range(LAST + 1))
+
+    table = embedding_values(data, 0.5)
+    panels = embedding_figure(data, 0.5).axes
+    cloud = panels[0].lines[0]
+    chosen = (table["panel"] == "a, generation 0") & (table["model"] == 1)
+    np.testing.assert_allclose(np.asarray(cloud.get_xdata()), table["component_1"][chosen])
+    np.testing.assert_allclose(np.asarray(cloud.get_ydata()), table["component_2"][chosen])
+    assert len(set(table["panel"])) == len(panels)

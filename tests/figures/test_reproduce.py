@@ -7,7 +7,7 @@ import re
 import jax
 import numpy as np
 import pytest
-from crossfeed.figures.report import Request, write_figure
+from crossfeed.figures.report import write_figure
 from crossfeed.figures.reproduce import STAGES, reproduce
 from crossfeed.theory import Weights, limit, load_ecosystem, mspe, random_gaussian, relative_efficiency, trajectory
 
@@ -30,7 +30,7 @@ def folder(tmp_path_factory, figures):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crossfeed.figures.report.write_figure", keep)
-        names = [name for name, _ in reproduce(Request(folder, quick=True))]
+        names = [one.report.name for one in reproduce(folder, quick=True)]
     assert names == list(STAGES)
     return folder
 

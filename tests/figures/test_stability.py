@@ -4,7 +4,9 @@ import csv
 
 import numpy as np
 import pytest
-from crossfeed.figures.report import Request
+from crossfeed.figures.catalog import FIGURES
+from crossfeed.figures.drawing import draw_all
+from crossfeed.figures.settings import changes_from_words
 from crossfeed.figures.stability import breaking, safety
 
 
@@ -18,7 +20,7 @@ def test_edges_of_knowledge_are_closed_forms():
 def test_the_network_explodes_and_a_pool_does_not():
     growth = breaking.network_radius()
     assert growth == pytest.approx(1.999334, abs=1e-6)  # network.explodes in the ledger
-    network, pool = breaking.perturbation(np.array(breaking.READERS)), breaking.perturbation(np.ones((3, 3)))
+    network, pool = breaking.perturbation(np.array(breaking.READERS), 12), breaking.perturbation(np.ones((3, 3)), 12)
     assert network[-1] / network[-2] == pytest.approx(growth, rel=1e-3)
     np.testing.assert_allclose(pool[1:], pool[1], rtol=1e-9)
 
@@ -26,7 +28,8 @@ def test_the_network_explodes_and_a_pool_does_not():
 @pytest.mark.long
 def test_files_hold_the_planes(tmp_path):
     """No theorem promises stability where ρ(Q) ≥ 1, and each sees a part of the stable region."""
-    report = safety.draw(Request(tmp_path, quick=True, seed=1))
+    figure = {"stability_safety": FIGURES["stability_safety"]}
+    report = next(draw_all(figure, tmp_path, True, [changes_from_words(["seed=1"])])).report
     with (tmp_path / "stability_safety.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["panel"] == "plane"]
     radius = np.array([float(row["spectral_radius"]) for row in rows])

@@ -237,6 +237,55 @@ def test_a_damaged_chunk_is_named_in_a_sentence(many, tmp_path):
         plot_sweep(open_sweep(store), "homogenization", {"volume": 1}, "mixing", "misalignment")
 
 
+CROWD = """
+[sweep]
+quantities = ["mse"]
+[axes]
+entities = [2, 6]
+dimension = 3
+rank = 2
+alpha = [0.2, 0.5, 0.8]
+beta = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory) -> xr.Dataset:
+    path = tmp_path_factory.mktemp("plot") / "crowd.zarr"
+    create_sweep(parse_spec(CROWD), path)
+    run_sweep(parse_spec(CROWD), path)
+    return open_sweep(path).load()
+
+
+def test_many_entities_become_their_mean_with_a_band(crowd):
+    figure = plot_sweep(crowd, "mse", {}, None, None)
+    (panel,) = figure.axes
+    for entities, band in zip((2, 6), panel.collections, strict=True):
+        errors = crowd.mse.sel(entities=entities).isel(entity=slice(entities)).transpose("alpha", "entity").values
+        (line,) = [line for line in panel.lines if line.get_label() == f"K = {entities}"]
+        np.testing.assert_allclose(np.asarray(line.get_ydata()), errors.mean(1))
+        heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
+        np.testing.assert_allclose(
+            [heights.min(), heights.max()], [f(np.percentile(errors, p, axis=1)) for f, p in ((min, 10), (max, 90))]
+        )
+    said = figure.get_supxlabel().replace("\n", " ").replace("\u00a0", " ")
+    assert said.endswith("mean over entities, band: the middle 80 % of them")
+
+
+def test_a_mean_over_entities_is_blank_where_one_diverges(crowd):
+    errors = crowd.mse.copy()
+    errors.loc[{"entities": 6, "alpha": 0.5, "entity": errors.entity[3]}] = np.inf
+    (panel,) = plot_sweep(crowd.assign(mse=errors), "mse", {"entities": 6}, None, None).axes
+    np.testing.assert_array_equal(np.isnan(np.asarray(panel.lines[0].get_ydata(), float)), [False, True, False])
+
+
+def test_many_entities_are_mapped_without_contours(crowd):
+    figure = plot_sweep(crowd, "mse", {"entities": 6}, "alpha", "entity")
+    panel = figure.axes[0]
+    np.testing.assert_allclose(heat_map(panel), crowd.mse.sel(entities=6).transpose("entity", "alpha"))
+    assert not [one for one in panel.collections if isinstance(one, ContourSet) and len(list(one.levels))]
+
+
 def test_files_have_known_suffixes(data, tmp_path):
     figure = plot_sweep(data, "mean_mse", {"volume": 1}, None, None)
     with pytest.raises(InvalidInput, match=r"must end in \.png"):

@@ -1,12 +1,17 @@
 """Figures of workflows: their numbers are closed forms or direct calls of the theory, and their files hold them."""
 
 import csv
+from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crossfeed.figures.report import Request, write_figure
+from crossfeed.figures.catalog import FIGURES
+from crossfeed.figures.drawing import draw_all
+from crossfeed.figures.report import write_figure
+from crossfeed.figures.settings import changes_from_words, read_settings
 from crossfeed.figures.workflows import (
     accumulation,
     curation,
@@ -38,6 +43,12 @@ from crossfeed.theory import (
 pytestmark = pytest.mark.long
 
 SEED = 3
+SEEDED = [changes_from_words(["seed=3"])]
+MODULES = (one_and_many, accumulation, different_truths, under_training, universality, curation)
+SETTINGS: dict[str, Any] = {
+    module.__name__.rpartition(".")[2]: read_settings(module.Settings, True, SEEDED[:seeded])
+    for module, seeded in zip(MODULES, (1, 0, 0, 1, 1, 1), strict=True)
+}
 FALSE_ALARM_Z = 4.9  # 1e-6 two-sided; fewer than a hundred comparisons in this file
 
 
@@ -59,8 +70,9 @@ def drawn(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crossfeed.figures.report.write_figure", keep)
-        modules = (one_and_many, accumulation, different_truths, under_training, universality, curation)
-        reports = [module.draw(Request(folder, quick=True, seed=SEED)) for module in modules]
+        chosen = {name: FIGURES[name] for name in SETTINGS}
+        changes = [changes_from_words([f"seed={SEED}"])]
+        reports = [one.report for one in draw_all(chosen, folder, True, changes)]
     return folder, {report.name: report for report in reports}, figures
 
 
@@ -80,24 +92,26 @@ def test_a_table_of_panels_has_all_columns_of_all():
 def test_errors_of_one_and_many_have_their_closed_form(drawn):
     folder, reports, figures = drawn
     table = rows(folder, "one_and_many", "error")
-    for size in one_and_many.SIZES:
+    for size in SETTINGS["one_and_many"].sizes:
         found = table["mse"][table["entities"] == size]
-        np.testing.assert_allclose(found, one_and_many.closed_error(size, np.arange(len(found))), rtol=1e-12)
+        np.testing.assert_allclose(
+            found, one_and_many.closed_error(size, np.arange(len(found)), SETTINGS["one_and_many"].alpha), rtol=1e-12
+        )
         np.testing.assert_allclose(curve(figures["one_and_many"].axes[0], f"K = {size}"), found)
         # By the end the noise has settled up to α^(2T).
-        settled = symmetric.relative_error(one_and_many.ALPHA, 1.0, size)
-        assert found[-1] == pytest.approx(settled, rel=0.9 ** (2 * one_and_many.GENERATIONS))
+        settled = symmetric.relative_error(SETTINGS["one_and_many"].alpha, 1.0, size)
+        assert found[-1] == pytest.approx(settled, rel=0.9 ** (2 * SETTINGS["one_and_many"].generations))
         assert reports["one_and_many"].numbers["last_error"][str(size)] == pytest.approx(found[-1])
 
 
 def test_transfer_is_that_of_the_first_entities_alone(drawn):
     table = rows(drawn[0], "one_and_many", "transfer")
-    whole = random_gaussian(jax.random.key(SEED), 50, one_and_many.DIMENSION, one_and_many.RANK)
+    whole = random_gaussian(jax.random.key(SEED), 50, SETTINGS["one_and_many"].dimension, SETTINGS["one_and_many"].rank)
     for size in (1, 4, 50):
         few = ecosystem_from_grams(whole.private.gram[:size], whole.public.gram, whole.synthetic.gram[:size])
         of_size = table["entities"] == size
         alpha, found = table["alpha"][of_size][7], table["transfer"][of_size][7]
-        weights = np.asarray(transfer(limit(few, Weights(alpha, one_and_many.BETA))))[:, :-1]
+        weights = np.asarray(transfer(limit(few, Weights(alpha, SETTINGS["one_and_many"].beta))))[:, :-1]
         assert found == pytest.approx((weights.sum() - np.trace(weights)) / size, abs=1e-12)
     assert not table["transfer"][table["entities"] == 1].any(where=abs(table["transfer"][:12]) > 1e-12)
 
@@ -114,35 +128,35 @@ def test_only_several_models_are_unstable(drawn):
 
 def test_accumulation_and_replacement_have_their_closed_forms(drawn):
     folder, reports, figures = drawn
-    for shares in accumulation.EQUAL:
+    for shares in SETTINGS["accumulation"].equal:
         for memory, closed in (
-            ("accumulate", baselines.pool_accumulate_shares(shares, accumulation.GENERATIONS)[:, 0]),
-            ("replace", baselines.pool_recursion_shares(shares, accumulation.GENERATIONS - 1)),
+            ("accumulate", baselines.pool_accumulate_shares(shares, SETTINGS["accumulation"].generations)[:, 0]),
+            ("replace", baselines.pool_recursion_shares(shares, SETTINGS["accumulation"].generations - 1)),
         ):
             table = rows(folder, "accumulation", f"equal shares, {memory}")
             found = table["mse"][table["entities"] == len(shares)]
             np.testing.assert_allclose(found, closed, rtol=1e-12)
             if memory == "accumulate":
                 np.testing.assert_allclose(curve(figures["accumulation"].axes[0], f"K = {len(shares)}"), found)
-    for number, shares in enumerate(accumulation.UNEQUAL):
+    for number, shares in enumerate(SETTINGS["accumulation"].shares):
         table = rows(folder, "accumulation", f"shares {shares}")
-        closed = baselines.pool_accumulate_shares(shares, accumulation.GENERATIONS)
+        closed = baselines.pool_accumulate_shares(shares, SETTINGS["accumulation"].generations)
         for entity in range(2):
             of_entity = table["share"] == shares[entity]
             np.testing.assert_allclose(table["mse"][of_entity], closed[:, entity], rtol=1e-12, err_msg=str(number))
     numbers = reports["accumulation"].numbers
-    assert numbers["limit_of_four"] == pytest.approx(np.pi**2 / 24)
-    assert numbers["dip_of_four"] < 0.394 < numbers["limit_of_four"]
+    assert numbers["limit"] == pytest.approx(np.pi**2 / 24)
+    assert numbers["dip"] < 0.394 < numbers["limit"]
     assert "at generation 7:" in reports["accumulation"].says
 
 
 def test_growth_is_exponential_or_bounded(drawn):
     table = rows(drawn[0], "accumulation", "growth, accumulate")
-    bound = [baselines.pool_accumulate_amplification(accumulation.RANK, ratio) for ratio in table["ratio"]]
+    bound = [baselines.pool_accumulate_amplification(SETTINGS["accumulation"].rank, ratio) for ratio in table["ratio"]]
     assert (table["amplification"] <= np.array(bound)).all()
-    last = table["generation"] == accumulation.GENERATIONS
+    last = table["generation"] == SETTINGS["accumulation"].generations
     assert table["amplification"][last][0] == pytest.approx(bound[0], rel=0.03)  # at λ = 10 it is nearly reached
-    step = np.arange(2.0, accumulation.GENERATIONS + 1)
+    step = np.arange(2.0, SETTINGS["accumulation"].generations + 1)
     product = np.prod(1 + 0.5 * 1000 / (step * (step - 1 + 1000)))
     assert table["amplification"][last][-1] == pytest.approx(product, rel=1e-12)
     table = rows(drawn[0], "accumulation", "growth, replace")
@@ -153,7 +167,7 @@ def test_growth_is_exponential_or_bounded(drawn):
 def test_the_price_of_homogenization(drawn):
     folder, reports, _ = drawn
     table = rows(folder, "different_truths", "price")
-    share, away = 1 / different_truths.ENTITIES, table["alpha"] * table["distance"]
+    share, away = 1 / SETTINGS["different_truths"].entities, table["alpha"] * table["distance"]
     noise = share + (1 - table["alpha"]) ** 2 * (1 - share) + share * table["alpha"] ** 2 / (1 - table["alpha"] ** 2)
     np.testing.assert_allclose(table["mse"], noise + away**2, rtol=1e-12)
     np.testing.assert_allclose(table["closed_form"], table["mse"], rtol=1e-12)
@@ -166,7 +180,7 @@ def test_the_price_of_homogenization(drawn):
 def test_the_best_weight_minimizes_the_closed_form(drawn):
     table = rows(drawn[0], "different_truths", "best weight")
     grid = np.linspace(0, 0.98, 981)
-    for size in different_truths.SIZES:
+    for size in SETTINGS["different_truths"].sizes:
         plain = np.array([symmetric.relative_error(alpha, 1.0, size) for alpha in grid.tolist()])
         of_size = table["entities"] == size
         for distance, best in zip(table["distance"][of_size], table["best_alpha"][of_size], strict=True):
@@ -177,7 +191,7 @@ def test_limit_means_leave_the_hull(drawn):
     folder, reports, figures = drawn
     table = rows(folder, "different_truths", "means")
     for size in (3.0, 0.4392):
-        law = limit(different_truths.anchored(size), Weights(0.5, 0.5))
+        law = limit(different_truths.anchored(size, 1000.0), Weights(0.5, 0.5))
         of_size = table["public_size"] == size
         found = np.stack([table["mean_1"][of_size], table["mean_2"][of_size]], axis=1)
         np.testing.assert_allclose(found, mean_error(law), rtol=1e-9)
@@ -207,7 +221,7 @@ def recursion(case: under_training.Case, steps: int) -> np.ndarray:
 
 def test_few_steps_destabilize_through_a_complex_pair(drawn):
     table = rows(drawn[0], "under_training", "misaligned")
-    case = under_training.cases(SEED)[0]
+    case = under_training.cases(SETTINGS["under_training"])[0]
     for steps, found in zip(table["steps"][:-1], table["spectral_radius"], strict=False):
         values = np.linalg.eigvals(recursion(case, int(steps)))
         leading = values[np.argmax(abs(values))]
@@ -229,14 +243,14 @@ def test_what_diverges_does_so_after_few_steps_too(drawn):
 
 def test_errors_and_transfer_after_few_steps(drawn):
     folder, reports, figures = drawn
-    case = under_training.cases(SEED)[-1]
+    case = under_training.cases(SETTINGS["under_training"])[-1]
     table = rows(folder, "under_training", case.name)
     law = limit(case.ecosystem, Weights(case.alpha, case.beta), Workflow(GradientSteps(5, case.rate)))
     (found,) = table["mse"][table["steps"] == 5]
     assert found == pytest.approx(float(mse(law).mean()), rel=1e-9)
     table = rows(folder, "under_training", "transfer")
     np.testing.assert_allclose(table["transfer_in_limit"], table["transfer_in_limit"][0])  # whatever the steps
-    for steps in under_training.SHOWN:
+    for steps in SETTINGS["under_training"].shown:
         path = table["transfer"][table["steps"] == steps]
         label = f"{steps} step{'s' if steps > 1 else ''}"
         np.testing.assert_allclose(curve(figures["under_training"].axes[2], label), path)
@@ -246,7 +260,9 @@ def test_errors_and_transfer_after_few_steps(drawn):
 
 
 def test_the_worst_case_does_not_depend_on_the_seed():
-    first, second = (under_training.cases(seed)[1].ecosystem for seed in (0, 1))
+    first, second = (
+        under_training.cases(replace(SETTINGS["under_training"], seed=seed))[1].ecosystem for seed in (0, 1)
+    )
     np.testing.assert_array_equal(first.private.gram, second.private.gram)
     np.testing.assert_array_equal(first.private.gram, worst_case(3, jnp.array(10.0)).private.gram)
 
@@ -255,17 +271,25 @@ def test_the_worst_case_does_not_depend_on_the_seed():
 def test_the_excess_over_the_linear_theory_is_that_of_a_simulation_row_by_row(drawn, name):
     """The figure draws sums of labels at equal inputs, and subtracts linear estimates; here is neither."""
     table = rows(drawn[0], "universality", f"excess, {name}")
-    labels, truth = universality.CASES[name][0], jnp.array(universality.CASES[name][1])
-    few = universality.inputs(SEED)
-    times = universality.ROWS[0] // universality.INPUTS
+    settings = SETTINGS["universality"]
+    labels, truth = universality.CASES[name], jnp.array(settings.truths[name])
+    few = universality.inputs(settings)
+    times = SETTINGS["universality"].rows[0] // SETTINGS["universality"].inputs
     features = Features(*(np.repeat(part, times, axis=-2) for part in (few.private, few.public, few.synthetic)))
     regression = Regression(features, truth, labels=labels)
     found = simulate_regression(
-        regression, universality.WEIGHTS, 1, 4000, jax.random.key(1), lambda e: ((e - truth[None]) ** 2).sum(1).mean()
+        regression,
+        SETTINGS["universality"].weights,
+        1,
+        4000,
+        jax.random.key(1),
+        lambda e: ((e - truth[None]) ** 2).sum(1).mean(),
     )
-    exact = float(trajectory(fisher_ecosystem(features, labels, truth), universality.WEIGHTS, 1, mse)[1].mean())
+    exact = float(
+        trajectory(fisher_ecosystem(features, labels, truth), SETTINGS["universality"].weights, 1, mse)[1].mean()
+    )
     excess, error = float(found.measured[1]) / exact - 1, float(found.measured_se[1]) / exact
-    (at,) = np.flatnonzero((table["n"] == universality.ROWS[0]) & (table["generation"] == 1))
+    (at,) = np.flatnonzero((table["n"] == SETTINGS["universality"].rows[0]) & (table["generation"] == 1))
     difference = table["relative_excess"][at] - excess
     assert abs(difference) < FALSE_ALARM_Z * np.hypot(error, table["standard_error"][at])
     assert table["standard_error"][at] < 0.7 * error * np.sqrt(4000 / 1000), "the linear estimates take away noise"
@@ -314,13 +338,15 @@ def test_counts_die_out_where_the_linear_theory_lets_them_live(drawn):
 def test_curation_is_simulated_as_by_a_direct_call(drawn):
     table = rows(drawn[0], "curation", "accumulate")
     regression = Regression(
-        curation.inputs(SEED),
-        jnp.array(curation.TRUTH),
-        curation=KeepBest(curation.FRACTION, "reader"),
+        curation.inputs(SETTINGS["curation"]),
+        jnp.array(SETTINGS["curation"].truth),
+        curation=KeepBest(SETTINGS["curation"].fraction, "reader"),
         memory=Accumulate(),
     )
-    weights = Weights(curation.ALPHA, curation.BETA)
-    found = simulate_regression(regression, weights, curation.GENERATIONS, 300, jax.random.key(SEED), lambda e: e)
+    weights = Weights(SETTINGS["curation"].alpha, SETTINGS["curation"].beta)
+    found = simulate_regression(
+        regression, weights, SETTINGS["curation"].generations, 300, jax.random.key(SEED), lambda e: e
+    )
     of_reader = table["judge"] == "reader"
     np.testing.assert_allclose(table["mse"][of_reader], found.mse.mean(1), rtol=1e-9)
     variance = 300 * (np.asarray(found.measured_se) ** 2).sum(-1).mean(1)
@@ -334,7 +360,7 @@ def test_selection_drifts_and_narrows_also_if_pools_accumulate(drawn):
     for memory in curation.MEMORIES:
         table = rows(drawn[0], "curation", memory)
         np.testing.assert_allclose(table["squared_bias"] + table["spread"], table["mse"], rtol=1e-9)
-        at = table["generation"] == curation.GENERATIONS
+        at = table["generation"] == SETTINGS["curation"].generations
         for judge in curation.JUDGES:
             (place,) = np.flatnonzero(at & (table["judge"] == judge))
             last[memory, judge] = {name: values[place] for name, values in table.items()}

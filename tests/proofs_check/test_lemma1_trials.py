@@ -207,8 +207,8 @@ def test_command_writes_what_it_says(monkeypatch, capsys, tmp_path):
 def test_sizes_of_the_command_are_those_of_the_trials(monkeypatch, capsys, tmp_path):
     asked = []
 
-    def refuse(request, trials, sizes, progress):
-        asked.append((request.seed, trials, sizes))
+    def refuse(request, seed, trials, sizes, progress):
+        asked.append((seed, trials, sizes))
         raise theory.InvalidInput("enough")
 
     monkeypatch.setattr("crossfeed.figures.lemma1_trials.run_trials", refuse)

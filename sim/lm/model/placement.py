@@ -58,8 +58,8 @@ def _put(values: jax.Array | np.ndarray, sharding: NamedSharding) -> jax.Array:
     return jax.make_array_from_callback(here.shape, sharding, here.__getitem__)
 
 
-def place_models(models: Transformer, mesh: Mesh) -> Transformer:
-    """Population with each entity on its devices.
+def place_models(models: _Result, mesh: Mesh) -> _Result:
+    """Population, or the state of its optimizer, with each entity on its devices.
 
     Where several devices share an entity, matrices are sharded by columns, and gathered as they are used.
     """

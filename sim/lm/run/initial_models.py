@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -92,10 +92,10 @@ class Bases:
                 return alone.with_state(checkpoints.restore(alone.state), study.training.batch).model(0)
             training = replace(study.training, steps=steps, learning_rate=study.model.pretrain_rate, warmup=0.1)
             self._report(what, 0)
-            trained, losses = alone.train([self._rows(training, seed)], training)
+            trained, losses = alone.train([self._rows(training, seed)], training, partial(self._report, what))
             check_finite(losses, what, of_steps=True)
             checkpoints.save(0, trained.state)
-            self._report("", steps * training.batch * training.length)
+            self._report("", 0)
         return trained.model(0)
 
     def _rows(self, training: TrainingSettings, seed: int) -> Rows:

@@ -64,6 +64,6 @@ class GenerationProgress:
             self._before = sum(self._expected[name] for name in names[: names.index(stage)])
             self._stage, self._within = stage, 0.0
         else:
-            self._within += tokens
+            self._within += tokens * (_TRAINING_COST if stage == "training" else 1)
         within = min(self._within, self._expected[self._stage])
         return (self._before + within) / sum(self._expected.values())

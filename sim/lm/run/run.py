@@ -137,9 +137,11 @@ class Runner:
         generate_texts_read(draws, published, study.training, complete)
         training_sets = pack_training_sets(study, draws, seed, generation)
         report("training", 0)
-        trained, losses = learners.train([one.rows for one in training_sets], study.training)
+        trained, losses = learners.train(
+            [one.rows for one in training_sets], study.training, partial(report, "training")
+        )
         check_finite(losses, where, of_steps=True)
-        report("measuring", int(sum(one.tokens.sum() for one in training_sets)))
+        report("measuring", 0)
         measures["training_loss"][generation] = losses.mean(axis=1)
         measures["tokens_read"][generation] = [one.tokens for one in training_sets]
         measures["tokens_counted"][generation] = [one.counted for one in training_sets]

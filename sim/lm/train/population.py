@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key
 
 from crossfeed.errors import CrossfeedError
@@ -20,7 +22,15 @@ from ..model.generate import complete
 from ..model.placement import Batches, entity_mesh, place_models, place_rows, select, stack
 from ..model.transformer import Transformer
 from ..study.study import PoolSettings, TrainingSettings
-from .training import own_token_losses, token_losses, train, with_microbatch
+from .training import (
+    continue_training,
+    own_token_losses,
+    parts_of_training,
+    start_training,
+    token_losses,
+    train,
+    with_microbatch,
+)
 
 _MANY, _FEW = 64, 8
 """Completions that an entity generates side by side: many, or few where no more are left. Each size is compiled by itself."""
@@ -143,21 +153,22 @@ class Population:
         return Population(groups, self.tokenizer)
 
     def train(
-        self, rows: Sequence[Rows], training: TrainingSettings
+        self, rows: Sequence[Rows], training: TrainingSettings, report: Callable[[int], None] = lambda tokens: None
     ) -> tuple["Population", Float[np.ndarray, "entity step"]]:
         """The population after training, and the loss of each step.
 
         Args:
             rows: training rows of each entity.
             training: settings of the training.
+            report: called with the number of tokens trained on since the last call, many times in a long training.
         """
         losses = np.zeros((self.entities, training.steps), np.float32)
         groups = []
         for group in self.groups:
             mesh = entity_mesh(len(group.members), training.batch)
             batches: Batches = place_rows([rows[i] for i in group.members], training.steps, mesh)
-            models, step_losses = train(place_models(group.models, mesh), batches, with_microbatch(training, mesh))
-            losses[list(group.members)] = gathered(step_losses)
+            models, placed = place_models(group.models, mesh), with_microbatch(training, mesh)
+            models, losses[list(group.members)] = _trained(models, batches, placed, mesh, report)
             groups.append(Group(group.members, place_models(models, mesh)))
         return Population(groups, self.tokenizer), losses
 
@@ -291,3 +302,27 @@ def _with_slots(models: Transformer, slots: int) -> Transformer:
     roomy = nnx.merge(*nnx.split(models))
     roomy.config = replace(models.config, context=slots)
     return roomy
+
+
+def _trained(
+    models: Transformer, batches: Batches, training: TrainingSettings, mesh: Mesh, report: Callable[[int], None]
+) -> tuple[Transformer, Float[np.ndarray, "entity step"]]:
+    """Placed models after training, and the loss of each step; a long training tells its progress between its parts."""
+    parts, entities = parts_of_training(training.steps), len(batches[0])
+    tokens = entities * training.rows * training.length // parts
+    if parts == 1:
+        models, losses = train(models, batches, training)
+        found = gathered(losses)
+        report(tokens)
+        return models, found
+    steps = training.steps // parts
+    state = place_models(start_training(models, training), mesh)
+    models = jax.tree.map(jnp.copy, models)  # the old ones are kept, and the memory of these is given up
+    found = []
+    for start in range(0, training.steps, steps):
+        some = jax.tree.map(lambda leaf, start=start: leaf[:, start : start + steps], batches)
+        models, state, losses = continue_training(models, state, some, training)
+        models, state = place_models(models, mesh), place_models(state, mesh)
+        found.append(gathered(losses))
+        report(tokens)
+    return models, np.concatenate(found, axis=1)

@@ -19,6 +19,8 @@ _EntityBatches = tuple[
 ]
 _Batch = tuple[Int[Array, "batch length"], Int[Array, "batch length"], Bool[Array, "batch length"]]
 
+_MOST_PARTS, _SHORT = 20, 50
+"""Most parts of a training, and steps below which it is not cut."""
 _ROWS_SCORED = 4
 """Rows scored together on accelerators, so that their logits fit into memory. On CPU rows are scored one by one, so that the
 logits fit into the cache."""
@@ -56,6 +58,41 @@ def make_optimizer(training: TrainingSettings) -> optax.GradientTransformation:
     return optax.GradientTransformation(chain.init, update)
 
 
+def parts_of_training(steps: int) -> int:
+    """Number of equal parts that a training is cut into, so that its progress can be told between them; 1 if it is short."""
+    return max(parts for parts in range(1, _MOST_PARTS + 1) if steps % parts == 0 and (steps >= _SHORT or parts == 1))
+
+
+@partial(jax.jit, static_argnames="training")
+def start_training(models: Transformer, training: TrainingSettings) -> PyTree:
+    """State of the optimizer before the first step.
+
+    Args:
+        models: a population of models.
+        training: settings.
+    """
+    return jax.vmap(lambda model: make_optimizer(training).init(cast(Any, model)))(models)
+
+
+@partial(jax.jit, static_argnames="training", donate_argnames=("models", "state"))
+def continue_training(
+    models: Transformer, state: PyTree, batches: Batches, training: TrainingSettings
+) -> tuple[Transformer, PyTree, Float[Array, "entity step"]]:
+    """As `train`, for some of the steps: models and state of the optimizer after them, and their losses.
+
+    Args:
+        models: a population of models, whose memory is given up.
+        state: state of the optimizer, whose memory is given up.
+        batches: batches of these steps of every entity.
+        training: settings of the whole training.
+    """
+
+    def train_one(model: Transformer, data: tuple[PyTree, _EntityBatches]) -> tuple[Transformer, PyTree, Array]:
+        return _steps(model, *data, training)
+
+    return each_entity(train_one, models, (state, batches), share_data=True)
+
+
 @partial(jax.jit, static_argnames="training")
 def train(
     models: Transformer, batches: Batches, training: TrainingSettings
@@ -67,21 +104,29 @@ def train(
         batches: batches of every entity.
         training: settings; the microbatch is used as it is given.
     """
-    optimizer = make_optimizer(training)
 
     def train_one(model: Transformer, own_batches: _EntityBatches) -> tuple[Transformer, Float[Array, " step"]]:
-        def step(
-            carry: tuple[Transformer, PyTree], batch: _Batch
-        ) -> tuple[tuple[Transformer, PyTree], Float[Array, ""]]:
-            model, state = carry
-            loss, gradient = _mean_loss_and_gradient(model, batch, training.microbatch)
-            change, state = optimizer.update(gradient, state, cast(Any, model))
-            return (cast(Transformer, optax.apply_updates(cast(Any, model), change)), state), loss
-
-        (model, _), losses = jax.lax.scan(step, (model, optimizer.init(cast(Any, model))), own_batches)
+        state = make_optimizer(training).init(cast(Any, model))
+        model, _, losses = _steps(model, state, own_batches, training)
         return model, losses
 
     return each_entity(train_one, models, batches, share_data=True)
+
+
+def _steps(
+    model: Transformer, state: PyTree, batches: _EntityBatches, training: TrainingSettings
+) -> tuple[Transformer, PyTree, Float[Array, " step"]]:
+    """One model after a step per batch, with the state of its optimizer, and the loss of each step."""
+    optimizer = make_optimizer(training)
+
+    def step(carry: tuple[Transformer, PyTree], batch: _Batch) -> tuple[tuple[Transformer, PyTree], Float[Array, ""]]:
+        model, state = carry
+        loss, gradient = _mean_loss_and_gradient(model, batch, training.microbatch)
+        change, state = optimizer.update(gradient, state, cast(Any, model))
+        return (cast(Transformer, optax.apply_updates(cast(Any, model), change)), state), loss
+
+    (model, state), losses = jax.lax.scan(step, (model, state), batches)
+    return model, state, losses
 
 
 def _mean_loss_and_gradient(model: Transformer, batch: _Batch, microbatch: int) -> tuple[Float[Array, ""], PyTree]:

@@ -10,11 +10,11 @@ import pytest
 from crossfeed.sim.lm.data.texts import Rows
 from crossfeed.sim.lm.data.tokenizer import train_tokenizer
 from crossfeed.sim.lm.model.config import llama_config
-from crossfeed.sim.lm.model.placement import entity_mesh, stack
+from crossfeed.sim.lm.model.placement import entity_mesh, place_models, place_rows, stack
 from crossfeed.sim.lm.model.transformer import Transformer
 from crossfeed.sim.lm.study.study import TrainingSettings
 from crossfeed.sim.lm.train.population import Population
-from crossfeed.sim.lm.train.training import make_optimizer, token_losses, with_microbatch
+from crossfeed.sim.lm.train.training import make_optimizer, token_losses, train, with_microbatch
 from flax import nnx
 
 SETTINGS = TrainingSettings(
@@ -182,3 +182,28 @@ def test_training_follows_the_optimizer_of_its_settings(tokenizer):
 def test_devices_share_the_entities_first_then_the_batch(entities, batch, shape):
     assert jax.local_device_count() == 2
     assert tuple(entity_mesh(entities, batch).shape.values()) == shape
+
+
+@pytest.mark.parametrize("entities", [2, 3])
+def test_a_long_training_tells_its_progress_and_ends_as_a_whole_one(entities, tokenizer):
+    training = replace(SETTINGS, steps=60, batch=2)
+    random = np.random.default_rng(0)
+    shape = (training.rows, 8)
+    data = [
+        Rows(random.integers(0, 260, shape, np.int32), np.ones(shape, np.int32), np.ones(shape, bool))
+        for _ in range(entities)
+    ]
+    population = Population.of([Transformer(config(), rngs=nnx.Rngs(i)) for i in range(entities)], tokenizer)
+    before, told = population.losses(data[0]), []
+    trained, losses = population.train(data, training, told.append)
+    assert told == [entities * 60 * 2 * 8 // 20] * 20
+    np.testing.assert_array_equal(population.losses(data[0]), before)
+    mesh = entity_mesh(entities, 2)
+    models, whole = train(
+        place_models(population.groups[0].models, mesh),
+        place_rows(data, 60, mesh),
+        with_microbatch(training, mesh),
+    )
+    np.testing.assert_allclose(losses, whole, rtol=1e-4)
+    for one, other in zip(jax.tree.leaves(trained.groups[0].models), jax.tree.leaves(models), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)

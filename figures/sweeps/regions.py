@@ -1,20 +1,17 @@
 """Regions of stability: where ρ(Q) < 1 and where a theorem proves it, and growth in the worst case."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ...theory import Weights, spectral_radius, worst_case
 from ..report import Report, Request, save
-from ..style import COLORS, color_bar, color_scale, grid_of_axes, heat_map, line, styled
-from .sizes import Sizes
+from ..settings import Dimension, Draws, Entities, Points, Seed, Weight, Within, check_rank
+from ..style import color_bar, color_scale, grid_of_axes, heat_map, styled
 from .stores import swept
 
 _SPEC = """
@@ -23,18 +20,16 @@ quantities = ["spectral_radius", "lemma1_applies", "common_prompts_stable"]
 seed = {seed}
 [ecosystem]
 draws = {draws}
-public_rows = 1
+public_rows = {public_rows}
 [axes]
-entities = 8
-dimension = 4
-rank = 1
-alpha = 0.9
-misalignment = [0.0, 0.5, 0.95]
+entities = {entities}
+dimension = {dimension}
+rank = {rank}
+alpha = {alpha}
+misalignment = {misalignment}
 mixing = {{ from = 0.0, to = 1.0, points = {points} }}
 beta = {{ from = 0.0, to = 1.0, points = {points} }}
 """
-_STRENGTHS = np.geomspace(1e-2, 1e4, 61)
-_SIZES = (2, 3, 5, 9)
 _LOWEST = 0.7  # end of the color scale of ρ(Q)
 _LEMMA, _BEYOND = "///", "..."  # hatches
 _DOTS: dict[str, Any] = {
@@ -46,16 +41,35 @@ _DOTS: dict[str, Any] = {
 }
 
 
-def draw_regions(request: Request, sizes: Sizes) -> Report:
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the figure; regions.toml says what they are and holds the shipped ones."""
+
+    seed: Seed
+    entities: Entities
+    dimension: Dimension
+    rank: Dimension
+    public_rows: Dimension
+    alpha: Weight
+    misalignment: Annotated[tuple[float, ...], Within(0, 1, longest=4)]
+    draws: Draws
+    points: Points
+
+    def __post_init__(self) -> None:
+        check_rank(self.rank, self.dimension)
+
+
+def draw(request: Request, settings: Settings) -> Report:
     """Write the largest ρ(Q) of all random ecosystems over (β, λ), with the regions where a theorem proves a limit."""
-    points, draws = sizes.region_points, sizes.region_draws
-    data = swept(request, "regions", _SPEC.format(seed=request.seed, points=points, draws=draws))
+    spec = _SPEC.format(**vars(settings) | {"misalignment": list(settings.misalignment)})
+    data = swept(request, "regions", spec)
     data = data.transpose("draw", "misalignment", "mixing", "beta")
     worst, promised = data.spectral_radius.max("draw"), _promised(data)
     everywhere = {name: region.all("draw") for name, region in promised.items()}
     broken = int(((data.spectral_radius > 1 + 1e-9) & xr.concat(promised.values(), "promise").any("promise")).sum())
     unstable = (worst >= 1 + 1e-9).mean(("mixing", "beta"))
     shares = {f"{m:g}": float(unstable.sel(misalignment=m)) for m in data.misalignment.values}
+    rows = "one public row" if settings.public_rows == 1 else f"{settings.public_rows} public rows"
     report = Report(
         "regions",
         "Where training is stable, and where a theorem proves it",
@@ -64,8 +78,10 @@ def draw_regions(request: Request, sizes: Sizes) -> Report:
         "With misalignment none of them applies; some ecosystem diverges on "
         + ", ".join(f"{share:.0%} of the plane at misalignment {m}" for m, share in shares.items())
         + ".",
-        "K = 8, d = 4, private rank 1, one public row, α = 0.9; S = (1-μ)(λS~ + (1-λ)S_*) + μS' with misalignment μ and unrelated "
-        f"prompts S'; {draws} random ecosystems (seed {request.seed}) at each of {points} × {points} points; exact.",
+        f"K = {settings.entities}, d = {settings.dimension}, private rank {settings.rank}, {rows}, α = {settings.alpha:g}; "
+        "S = (1-μ)(λS~ + (1-λ)S_*) + μS' with misalignment μ and unrelated "
+        f"prompts S'; {settings.draws} random ecosystems (seed {settings.seed}) at each of {settings.points} × {settings.points} "
+        "points; exact.",
         {"unstable_share": shares, "promises_broken": broken},
     )
     columns = {
@@ -75,7 +91,7 @@ def draw_regions(request: Request, sizes: Sizes) -> Report:
         "largest_spectral_radius": worst.values,
     }
     columns |= {name: region.values for name, region in everywhere.items()}
-    return save(request, report, _regions_figure(worst, everywhere), columns)
+    return save(request, report, _figure(worst, everywhere), columns)
 
 
 def _promised(data: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -90,11 +106,12 @@ def _promised(data: xr.Dataset) -> dict[str, xr.DataArray]:
     }
 
 
-def _regions_figure(worst: xr.DataArray, promised: dict[str, xr.DataArray]) -> Figure:
+def _figure(worst: xr.DataArray, promised: dict[str, xr.DataArray]) -> Figure:
     """One panel per misalignment: heat map of the largest ρ(Q), with hatches and dots where stability is proved."""
     beta, mixing, highest = worst.beta.values, worst.mixing.values, float(worst.max())
+    count = worst.sizes["misalignment"]
     with styled():
-        figure, (axes,) = grid_of_axes(1, 3, (10.5, 3.8), sharey=True)
+        figure, (axes,) = grid_of_axes(1, count, (max(3.2 * count + 0.9, 7.5), 3.8), sharey=True)
         for panel, misalignment in zip(axes, worst.misalignment.values, strict=True):
             at = {"misalignment": misalignment}
             heat_map(panel, beta, mixing, worst.sel(at), [0.8, 0.9, 1 + 1e-9, 1.05], vmin=_LOWEST, vmax=highest)
@@ -113,45 +130,4 @@ def _regions_figure(worst: xr.DataArray, promised: dict[str, xr.DataArray]) -> F
             Line2D([], [], label="common prompts", **_DOTS),
         ]
         figure.legend(handles=promises, loc="outside upper center", ncols=3, title="ρ(Q) < 1 is proved:")
-    return figure
-
-
-def draw_worst_case(request: Request, sizes: Sizes) -> Report:
-    """Write ρ(Q) against the strength of private data in the family that attains the bound of Theorem U."""
-    radii = np.stack([_worst_case_radii(entities) for entities in _SIZES])
-    report = Report(
-        "worst_case",
-        "Growth in the worst case, up to the bound of Theorem U",
-        "Entities that publish labels for inputs unlike those they know diverge although each keeps its real data, by factors up "
-        f"to (1+√m)/2 per generation: at ℓ = {_STRENGTHS[-1]:g}, ρ(Q) is {radii[0, -1]:.4f} for two models and {radii[-1, -1]:.4f} "
-        "for nine.",
-        "The worst-case family of docs/theory.md, section 3, α = 1/2, β = 1; thin lines: bounds.",
-        {str(k): float(r[-1]) for k, r in zip(_SIZES, radii, strict=True)},
-    )
-    columns = {"entities": np.array(_SIZES)[:, None], "strength": _STRENGTHS, "spectral_radius": radii}
-    return save(request, report, _worst_case_figure(radii), columns)
-
-
-def _worst_case_radii(entities: int) -> Float[np.ndarray, " strength"]:
-    """ρ(Q) of the worst-case family at all of `_STRENGTHS`."""
-
-    def radius(strength: Float[Array, ""]) -> Float[Array, ""]:
-        return spectral_radius(worst_case(entities, strength), Weights(0.5, 1.0))
-
-    return np.asarray(jax.jit(jax.vmap(radius))(jnp.asarray(_STRENGTHS)))
-
-
-def _worst_case_figure(radii: Float[np.ndarray, "size strength"]) -> Figure:
-    """One line per K, with its bound."""
-    with styled():
-        figure, ((panel,),) = grid_of_axes(1, 1, (5.5, 3.6))
-        for number, (entities, radius) in enumerate(zip(_SIZES, radii, strict=True)):
-            bound = (1 + np.sqrt(entities)) / 2
-            line(panel, number, _STRENGTHS, radius, f"K = d = {entities}, bound {bound:.3f}")
-            panel.axhline(bound, color=COLORS[number], linewidth=0.6)
-        panel.axhline(1, color="#888888", linewidth=0.8)
-        panel.set(
-            xscale="log", xlabel="ℓ = āL/α, strength of private data", ylabel="spectral radius ρ(Q)", ylim=(0.95, 2.1)
-        )
-        figure.legend(loc="outside upper center", ncols=2)
     return figure
