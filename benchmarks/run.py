@@ -1,8 +1,8 @@
 """Run benchmarks: `python benchmarks/run.py [NAME…]`. Results go to results/benchmarks.
 
-Without a name, run all benchmarks of the exact theory and its simulation. `training_step` and `language_generation`
-are benchmarks of language models; the latter needs the dependency group `parity`. `accelerator` is for GPUs, and
-`compiled_loops` needs the dependency group `bench`.
+Without a name, run all benchmarks of the exact theory and its simulation. `training_step`, `language_generation` and
+`loss_forecasts` are benchmarks of language models; the second needs the dependency group `parity`. `accelerator` is for GPUs,
+and `compiled_loops` needs the dependency group `bench`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ NAMES = [
     "lemma1_trials",
 ]
 OPTIONAL = ["accelerator", "compiled_loops"]
-LANGUAGE = ["training_step", "language_generation"]
+LANGUAGE = ["training_step", "language_generation", "loss_forecasts"]
 
 
 def main() -> None:
