@@ -106,6 +106,11 @@ def works_on_small_matrices(command: Any) -> bool:
     return not isinstance(command, LmRun | LmEvaluate | LmGenerate)
 
 
+def runs_once(command: Any) -> bool:
+    """Whether compiling takes most of a command's time, so that optimizing its programs does not pay."""
+    return isinstance(command, EstimateCommand)
+
+
 def starts_without_jax(command: Any) -> bool:
     """Whether a command sets JAX up by itself, where it needs it at all."""
     return isinstance(command, LimitCommand | TrajectoryCommand)

@@ -69,11 +69,11 @@ def _command() -> Any:
     if handler is not signal.SIG_IGN:
         leave_at_once(lambda: False)  # during imports an exception would end in a traceback, or be swallowed
     try:
-        from .commands import read_command, starts_without_jax, works_on_small_matrices
+        from .commands import read_command, runs_once, starts_without_jax, works_on_small_matrices
 
         command = read_command(sys.argv[1:])
         if not starts_without_jax(command):
-            set_up_jax(small_matrices=works_on_small_matrices(command))
+            set_up_jax(works_on_small_matrices(command), runs_once(command))
     finally:
         signal.signal(signal.SIGINT, handler)
     return command

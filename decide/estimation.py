@@ -22,7 +22,8 @@ LEVEL = 0.9
 """Posterior probability of an interval."""
 
 _STARTS = 3
-_SAMPLES = 400
+_ROUNDS = 4
+_SAMPLES = 400  # per round
 _FREEDOM = 4.0  # of the t distributions that propose samples
 _FLATTEST = 0.05  # least curvature: no direction is wider than a wide prior
 _WORTH = 10.0  # effective samples that count as much as the curvature at the mode
@@ -201,7 +202,7 @@ def posterior(
     workflow: Workflow,
     key: PRNGKeyArray,
 ) -> Posterior:
-    """Samples of the posterior, by adaptive importance sampling in two rounds.
+    """Samples of the posterior, by adaptive importance sampling.
 
     Args:
         ecosystem: features of all data.
@@ -217,40 +218,49 @@ def posterior(
         >>> from crossfeed.theory import PAPER, symmetric_ecosystem
         >>> seen = jnp.zeros((1, 2, 1)).at[0, 0, 0].set(1.0)
         >>> posterior(symmetric_ecosystem(2, jnp.eye(1)), seen, jnp.array(0.1), PAPER, jax.random.key(0)).samples.shape
-        (800, 7)
+        (1600, 7)
     """
     entities = ecosystem.entities
     size = 3 * entities + 1
 
-    def surprise(free: Float[Array, " n"], _: None = None) -> Float[Array, ""]:
+    def surprise(free: Float[Array, " n"]) -> Float[Array, ""]:
         unknown = Unknowns.from_free(free, entities)
         weights = Weights(unknown.alpha, unknown.beta)
         fit = log_likelihood(unknown.ecosystem(ecosystem), weights, workflow, estimates, probe_noise)
         value = -fit - _log_prior(free, entities)
         return jnp.where(jnp.isfinite(value), value, 1e12)
 
-    def descend(start: Float[Array, " n"]) -> tuple[Float[Array, " n"], Float[Array, ""]]:
-        found = optx.minimise(surprise, optx.BFGS(1e-6, 1e-6), start, max_steps=200, throw=False).value
-        return found, surprise(found)
+    def with_value(free: Float[Array, " n"], _: None) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        value = surprise(free)
+        return value, value
 
-    key_starts, key_first, key_second = jax.random.split(key, 3)
+    def descend(start: Float[Array, " n"]) -> tuple[Float[Array, " n"], Float[Array, ""]]:
+        solver = optx.BFGS(1e-6, 1e-6)
+        found = optx.minimise(with_value, solver, start, has_aux=True, max_steps=200, throw=False)
+        return found.value, found.aux
+
+    def sample(
+        proposal: _Proposal, key: PRNGKeyArray
+    ) -> tuple[_Proposal, tuple[_Proposal, Float[Array, "sample n"], Float[Array, " sample"]]]:
+        samples = proposal.draw(key)
+        exact = -jax.lax.map(surprise, samples, batch_size=50)
+        adapted = _adapted(proposal, samples, jax.nn.softmax(exact - proposal.log_density(samples)))
+        return adapted, (proposal, samples, exact)
+
+    key_starts, *keys = jax.random.split(key, 1 + _ROUNDS)
     starts = jax.random.normal(key_starts, (_STARTS, size), float)
     modes, values = jax.vmap(descend)(starts)
     mode = modes[values.argmin()]
     moves = _DIFFERENCE * jnp.eye(size)
-    slopes = [jax.vmap(jax.grad(surprise))(mode[None] + sign * moves) for sign in (1, -1)]
-    curvature = (slopes[0] - slopes[1]) / (2 * _DIFFERENCE)
+    slopes = jax.vmap(jax.grad(surprise))(mode[None] + jnp.concatenate([moves, -moves]))
+    curvature = (slopes[:size] - slopes[size:]) / (2 * _DIFFERENCE)
     eigenvalues, axes = jnp.linalg.eigh((curvature + curvature.T) / 2)
     first = _Proposal(mode, axes / jnp.sqrt(jnp.maximum(eigenvalues, _FLATTEST))[None])
-    one = first.draw(key_first)
-    exact = -jax.lax.map(surprise, one, batch_size=50)
-    second = _adapted(first, one, jax.nn.softmax(exact - first.log_density(one)))
-    two = second.draw(key_second)
-    samples = jnp.concatenate([one, two])
-    exact = jnp.concatenate([exact, -jax.lax.map(surprise, two, batch_size=50)])
-    # As if drawn from the mixture of both, so that neither alone has to cover the posterior.
-    proposed = jnp.logaddexp(first.log_density(samples), second.log_density(samples))
-    return Posterior(mode, samples, jax.nn.softmax(exact - proposed))
+    _, (proposals, samples, exact) = jax.lax.scan(sample, first, jnp.stack(keys))  # compiles the likelihood once
+    samples = samples.reshape(-1, size)
+    # As if drawn from the mixture of all rounds, so that none alone has to cover the posterior.
+    proposed = jax.nn.logsumexp(jax.vmap(lambda proposal: proposal.log_density(samples))(proposals), axis=0)
+    return Posterior(mode, samples, jax.nn.softmax(exact.reshape(-1) - proposed))
 
 
 class _Proposal(eqx.Module):

@@ -59,7 +59,7 @@ def test_without_public_data_only_a_ratio_is_told():
 
 @pytest.mark.long
 def test_intervals_cover_over_200_ecosystems():
-    """Truths from the prior: 90 % intervals hold about 90 % of them (88 % measured; ± 2 % for each), and mean ranks are ½."""
+    """Truths from the prior: 90 % intervals hold about 90 % of them (89 % measured; ± 2 % for each), and mean ranks are ½."""
     generations, probe_noise = 8, 0.01
 
     def one(key):
