@@ -136,8 +136,8 @@ def _from_generation(first: int, runs: Sequence[tuple[int, LossRun]]) -> Iterato
     others = {alpha: fit_losses([run for run in past if run.alpha != alpha]) for alpha in together.alphas}
     for (seed, whole), seen in zip(runs, past, strict=True):
         ahead = len(whole.losses) - SEEN - 1
-        forecasts = (fit.forecast(seen, ahead) for fit in (together, fit_losses([seen])))
-        yield Tried(seed, whole, first, *forecasts, others[seen.alpha].infer_alpha(seen))
+        alone = fit_losses([seen]).forecast(seen, ahead)
+        yield Tried(seed, whole, first, together.forecast(seen, ahead), alone, others[seen.alpha].infer_alpha(seen))
 
 
 def kinds(entities: int) -> dict[str, Bool[np.ndarray, "entity dataset"]]:
