@@ -4,6 +4,7 @@ The loops are what one would write by hand for this model alone: the consensus f
 covariances by doubling. They need the dependency group `bench`.
 """
 
+# pyright: reportUntypedFunctionDecorator=false
 import math
 import time
 from collections.abc import Callable
