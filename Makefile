@@ -16,12 +16,13 @@ ledger: $(READY)
 	$(BIN)/crossfeed verify ledger --out results
 	cp results/ledger.md docs/ledger.md
 
+TESTS := not long
 test: $(READY)
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "$(TESTS)"
 
 # What takes tens of seconds each: runs of language models that are killed and resumed, the gallery, workflows by simulation.
-test-long: $(READY)
-	$(BIN)/python -m pytest -m long
+test-long:
+	$(MAKE) test TESTS=long
 
 # Damaged input for every reader of files, 10,000 cases each (hours): CASES=1000 makes it fewer, READERS=store names some.
 CASES := 10000

@@ -18,9 +18,10 @@ def output_folder(path: Path) -> Generator[Path]:
     from crossfeed.atomic_write import why_unwritable
     from crossfeed.errors import InvalidInput
 
-    created = [place for place in (path, *path.parents) if not place.exists()]
+    created: list[Path] = []
     try:
         try:
+            created += [place for place in (path, *path.parents) if not place.exists()]
             path.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=path):
                 pass
@@ -28,7 +29,7 @@ def output_folder(path: Path) -> Generator[Path]:
             raise InvalidInput(f"cannot write to the folder {path}: {why_unwritable(path, error)}") from error
         yield path
     except BaseException:
-        with suppress(OSError):  # one that is not empty stays, and so do those above it
-            for place in created:
+        for place in created:
+            with suppress(OSError):  # one that is not empty stays
                 place.rmdir()
         raise

@@ -11,6 +11,8 @@ from .inputs import load_workflow, parse_weights
 from .output import print_json, print_table, shown
 
 if TYPE_CHECKING:
+    from jax import Array
+
     from ..theory import StabilityBound, StabilitySummary
 
 _TITLES = {
@@ -83,15 +85,22 @@ def _json(summary: StabilitySummary, bounds: dict[str, StabilityBound]) -> dict[
     }
 
 
+def _verdict(radius: Array) -> str:
+    """What the spectral radius says about a limit."""
+    from crossfeed.formulas.stein import has_limit
+
+    if radius != radius:
+        return "no spectral radius: the training data of an entity are too ill-conditioned for float64"
+    if has_limit(radius):
+        return "training has a limit: ρ < 1, computed exactly; bounds below 1 prove it from less"
+    return "training has no limit: ρ is not below 1"
+
+
 def _advice(summary: StabilitySummary) -> list[str]:
     """Sentences on the worst case and the distance to safety."""
     prompts, knowledge = summary.prompts, summary.knowledge
     worst, factor, public = (float(x) for x in (prompts.attained, knowledge.change, summary.anchor.change))
-    lines = [
-        "training has a limit: ρ < 1, computed exactly; bounds below 1 prove it from less"
-        if summary.spectral_radius < 1
-        else "training has no limit: ρ is not below 1"
-    ]
+    lines = [_verdict(summary.spectral_radius)]
     if isfinite(worst):
         lines.append(
             f"worst case: with these prompts, some private data give ρ = {shown(worst)}, and none more than "

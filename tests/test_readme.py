@@ -57,6 +57,13 @@ def test_command_is_understood(command, monkeypatch, tmp_path, capsys):
         main()
         assert "accumulate" in capsys.readouterr().out
         return
+    if command[1] == "figure":
+        words = command[: command.index(">")] if ">" in command else command
+        asked = {"--list", "--show"} & set(words)
+        monkeypatch.setattr(sys, "argv", [*words, *([] if asked else ["--show"])])
+        main()
+        assert ("fig2" if "--list" in words else "entities") in capsys.readouterr().out
+        return
     if command[1] == "verify":
         monkeypatch.setattr(sys, "argv", [*command, "--list"])
         main()

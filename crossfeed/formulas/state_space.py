@@ -62,7 +62,7 @@ class Exchange(NamedTuple):
 
 def exchange(ecosystem: Ecosystem, workflow: Workflow) -> Exchange:
     """What of the workflow does not depend on the weights."""
-    _xp, write, read = namespace(ecosystem.shares), workflow.pool.write(ecosystem), workflow.pool.read(ecosystem)
+    write, read = workflow.pool.write(ecosystem), workflow.pool.read(ecosystem)
     fresh = workflow.pool.fresh
     channels = einsum("cj,jab->cab", write, ecosystem.synthetic.gram)
     noise = (1 - fresh) * ecosystem.synthetic.noise_variance + fresh * ecosystem.public.noise_variance

@@ -1,4 +1,4 @@
-"""Regions of stability: where ρ(Q) < 1 and where a theorem proves it, and growth in the worst case."""
+"""Regions of stability: where ρ(Q) < 1 and where a theorem proves it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -75,7 +75,7 @@ def draw(request: Request, settings: Settings) -> Report:
         "Where training is stable, and where a theorem proves it",
         "Without misalignment stability is proved by Lemma 1 for β ≤ λ, by its bound without that condition for all 0 < β < 1, "
         f"and by the common-prompt criterion at λ = 0 ({f'contradicted {broken} times' if broken else 'never contradicted'}). "
-        "With misalignment none of them applies; some ecosystem diverges on "
+        "Some ecosystem diverges on "
         + ", ".join(f"{share:.0%} of the plane at misalignment {m}" for m, share in shares.items())
         + ".",
         f"K = {settings.entities}, d = {settings.dimension}, private rank {settings.rank}, {rows}, α = {settings.alpha:g}; "

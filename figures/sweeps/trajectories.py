@@ -60,7 +60,7 @@ def draw(request: Request, settings: Settings) -> Report:
         "mse_to_100",
         f"Mean squared error over {after} generations",
         f"At α = {float(ratio.alpha):g}{',' * (few > 1)} {who} with {first:.2f} times {'its' if few == 1 else 'their'} first error"
-        f"{', and ' * bool(others)}{others}; errors converge within tens of generations unless α is close to one.",
+        f"{', and ' * bool(others)}{others}.",
         f"Private features of rank {settings.rank} in d = {settings.dimension}, S = S~, β = {settings.beta}, mean of "
         f"{settings.draws} random ecosystems (seed {settings.seed}); exact.",
         {"error_ratio_of_fewest": first, "error_ratio_of_most": last},
