@@ -36,8 +36,10 @@ def examples_of(module: ModuleType) -> list[doctest.DocTest]:
 
 
 def marked(name: str) -> object:
-    """The name, as a test that is long if examples search or sample, as those of decisions do."""
-    return pytest.param(name, marks=pytest.mark.long) if name.startswith("crossfeed.decide") else name
+    """The name, as a test that is long if examples search or sample, as those of decisions and simulations do."""
+    return (
+        pytest.param(name, marks=pytest.mark.long) if name.startswith(("crossfeed.decide", "crossfeed.sim")) else name
+    )
 
 
 @pytest.mark.parametrize("name", [marked(name) for name in modules_with_examples()])

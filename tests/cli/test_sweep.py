@@ -83,6 +83,7 @@ def kill_when_under_way(processes: list[subprocess.Popen[str]], store: Path, til
     assert processes[victim].returncode == -signal.SIGKILL
 
 
+@pytest.mark.long
 def test_killed_twice_and_resumed_it_is_the_same(spec, undisturbed, tmp_path):
     store = tmp_path / "killed.zarr"
     moments = random.Random(5)

@@ -60,6 +60,7 @@ def test_nobody_leaves_an_equilibrium_of_own_tasks():
         assert nash.gain < 1e-8
 
 
+@pytest.mark.long
 def test_responses_are_no_equilibrium_elsewhere():
     ecosystem = symmetric_ecosystem(2, jnp.eye(1))
     weights = Weights(jnp.array([0.1, 0.9]), jnp.array([0.5, 0.9]))

@@ -33,11 +33,13 @@ def test_points_stand_where_the_file_says():
         np.testing.assert_allclose(ALPHAS, of_curve[:, 2], atol=2e-3)
 
 
+@pytest.mark.long
 def test_every_published_point_is_reproduced(fitted):
     _, (_, residual) = fitted
     assert np.abs(residual).max() < 0.002
 
 
+@pytest.mark.long
 def test_fit_keeps_the_paper_setting(fitted):
     _, (guess, _) = fitted
     ecosystem = guess.ecosystem()

@@ -162,6 +162,7 @@ def test_workflows_that_no_slider_fits_are_refused(workflow, message):
         check_workflow(workflow)
 
 
+@pytest.mark.long
 def test_an_own_ecosystem_is_shown_as_it_is_with_a_volume():
     ecosystem = alone(EASY)
     family = own_family(ecosystem, "mine.npz")

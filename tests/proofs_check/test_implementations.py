@@ -27,6 +27,7 @@ def test_the_named_function_is_public(claim):
     assert callable(found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("claim", COMPARISONS)
 def test_a_claim_and_its_function_agree(claim):
     rng = random.Random(claim)

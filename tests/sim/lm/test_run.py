@@ -152,6 +152,7 @@ class Interrupted(BaseException):
     pass
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["measuring", "generating"])
 def test_interrupted_and_resumed_it_is_the_same(moment, run, undisturbed, tmp_path):
     _, expected, heard = undisturbed

@@ -184,7 +184,7 @@ def test_devices_share_the_entities_first_then_the_batch(entities, batch, shape)
     assert tuple(entity_mesh(entities, batch).shape.values()) == shape
 
 
-@pytest.mark.parametrize("entities", [2, 3])
+@pytest.mark.parametrize("entities", [2, pytest.param(3, marks=pytest.mark.long)])
 def test_a_long_training_tells_its_progress_and_ends_as_a_whole_one(entities, tokenizer):
     training = replace(SETTINGS, steps=60, batch=2)
     random = np.random.default_rng(0)

@@ -110,6 +110,7 @@ def test_a_population_is_its_models(model):
         )
 
 
+@pytest.mark.long
 def test_recomputation_changes_memory_only(model):
     again = make(replace(model.config, remat=True))
     gradient = jax.jit(jax.grad(lambda model: logits(model, tokens(2, 200)).std()))

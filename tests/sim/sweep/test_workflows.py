@@ -85,6 +85,7 @@ def test_ridge_and_forgetting(tmp_path):
         np.testing.assert_allclose(found.mean_mse[penalty, rate, alpha], wanted, rtol=1e-10)
 
 
+@pytest.mark.long
 def test_gradient_steps_in_a_network_with_human_labels(tmp_path):
     found, ecosystem = swept(tmp_path, STEPS + AXES)
     assert found.mean_mse.dims == ("estimator_steps", "pool_fresh", "alpha")
