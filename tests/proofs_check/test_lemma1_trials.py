@@ -183,7 +183,16 @@ def test_command_writes_what_it_says(monkeypatch, capsys, tmp_path):
     assert said == json.loads((tmp_path / "lemma1.json").read_text())
     assert said["within"]["violations_proved"] == 0
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("lemma1.json", "worst.npz", "extremal.npz", "slack.csv", "slack.png", "slack.svg")
+        *(
+            "lemma1.json",
+            "worst.npz",
+            "extremal.npz",
+            "outside.csv",
+            "divergence.csv",
+            "slack.csv",
+            "slack.png",
+            "slack.svg",
+        )
     }
     worst = said["outside"]["worst"]
     ecosystem = theory.load_ecosystem(tmp_path / "worst.npz")
