@@ -120,7 +120,7 @@ def state(prediction: Prediction) -> str:
 
 def with_limits(diagram: Diagram) -> np.ndarray:
     """Where on the plane of weights training has a limit, as `has_limit`."""
-    return np.asarray(has_limit(diagram.spectral_radius))
+    return np.asarray(diagram.spectral_radius) < 1 - UNIT_ROOT_TOLERANCE
 
 
 def best_weights(diagram: Diagram) -> tuple[float, float, float] | None:
