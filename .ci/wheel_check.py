@@ -125,7 +125,7 @@ def check(folder: Path, wheel: Path, extra: str) -> None:
     venv.create(place / "venv", with_pip=True)
     python, crossfeed = place / "venv" / "bin" / "python", place / "venv" / "bin" / "crossfeed"
     what = f"{wheel}[{extra}]" if extra else str(wheel)
-    quietly([str(python), "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt"), what])
+    quietly([str(python), "-m", "pip", "install", "--quiet", "--no-compile", "-c", str(ROOT / "constraints.txt"), what])
     for name, text in {
         "study.toml": STUDY,
         "sweep.toml": SWEEP,
