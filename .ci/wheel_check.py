@@ -79,7 +79,6 @@ COMMANDS = {
         "figure worst_case --out worst_case --set entities=2 --format pdf",
         "advise eco.npz --out advice",
         "verify ledger E1",
-        "reproduce --out reproduced --quick",
     ],
     "explore": ["explore --port 0 --no-browser"],
     "decide": ["measure a.jsonl b.jsonl"],
@@ -91,7 +90,7 @@ COMMANDS = {
         f"lm generate run --prompt Question: {WEIGHTS}",
     ],
 }
-"""Commands of each extra; those of the core run under every one, and all but the own and the core's are refused in the core."""
+"""Commands of each extra, which run where it alone is installed; all but the core's are refused in the core."""
 
 
 def main() -> None:
@@ -138,7 +137,7 @@ def check(folder: Path, wheel: Path, extra: str) -> None:
     imports = "import crossfeed, sys; assert 'jax' not in sys.modules; crossfeed.limit, crossfeed.simulate"
     quietly([str(python), "-c", imports], place)
     quietly([str(crossfeed), "ecosystem", "random", "eco.npz"], place)
-    for command in COMMANDS[""] + (COMMANDS[extra] if extra else []):
+    for command in COMMANDS[extra]:
         if command.startswith("explore"):
             serve(crossfeed, command, place)
         else:
