@@ -57,6 +57,10 @@ class FigureCommand:
         from ..figures.drawing import draw_all
         from ..figures.settings import shipped_text
 
+        if (self.listing or self.show) and (self.spec or self.changes or self.out or self.quick):
+            raise InvalidInput(
+                f"--{'list' if self.listing else 'show'} draws nothing: give it no --spec, --set, --out or --quick"
+            )
         if self.listing:
             print("\n".join(f"{name:32}{drawing.title}" for name, drawing in FIGURES.items()))
             return

@@ -101,7 +101,8 @@ def _sentence(box: str, command: str) -> str:
     if one_of := re.match(r"Expected one of \{(.*)\}", said):
         return f"{name} needs one of the commands {one_of[1]}{pointer}"
     if wrong := re.match(r"Error parsing (\S+?): (?:Could not find valid parse for arguments: )?(.*)", said):
-        return f"{wrong[1]} cannot be read: {wrong[2]}{pointer}"
+        plain = re.sub(r"invalid literal for int\(\) with base 10: ('.*')", r"\1 is not a whole number", wrong[2])
+        return f"{wrong[1]} cannot be read: {plain}{pointer}"
     if lacking := re.match(r"Missing value for argument '(.*?)'", said):
         return f"{lacking[1]} needs a value{pointer}"
     return f"{said.rstrip('.')}{pointer}"

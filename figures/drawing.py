@@ -1,5 +1,6 @@
 """Figures by name: their settings, and how they are drawn with those of a user."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,11 +35,13 @@ class Drawn:
         title: a few words that name it.
         settings: those it was drawn with.
         report: its description.
+        seconds: how long that took.
     """
 
     title: str
     settings: Any
     report: Report
+    seconds: float
 
 
 def draw_all(
@@ -67,7 +70,18 @@ def draw_all(
 
 def _drawn(drawing: Drawing, folder: Path, settings: Any, quick: bool) -> Drawn:
     words = changed_words(settings, read_settings(drawing.settings, quick))
-    return Drawn(drawing.title, settings, drawing.draw(Request(folder, words), settings))
+    start = time.perf_counter()
+    report = drawing.draw(Request(folder, words), settings)
+    return Drawn(drawing.title, settings, report, time.perf_counter() - start)
+
+
+def finished(figures: Iterator[Drawn], finish: Callable[[list[Drawn]], None]) -> Iterator[Drawn]:
+    """The figures as they are drawn; after the last, `finish` is called with all of them."""
+    made = []
+    for one in figures:
+        made.append(one)
+        yield one
+    finish(made)
 
 
 def _without(changes: Changes, names: set[str]) -> Changes:

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -12,7 +11,7 @@ from pathlib import Path
 from crossfeed.atomic_write import atomic_write
 
 from . import calibration, lemma1, phase_diagram, prediction_error, real_data, relative_efficiency
-from .drawing import Drawing, Drawn, draw_all
+from .drawing import Drawing, Drawn, draw_all, finished
 from .page import write_page
 from .settings import Changes
 
@@ -32,24 +31,18 @@ def reproduce(folder: Path, quick: bool = False, changes: Sequence[Changes] = ()
     Raises:
         InvalidInput: as `draw_all`.
     """
-    return _with_page(draw_all(STAGES, folder, quick, changes), folder, quick)
+    return finished(draw_all(STAGES, folder, quick, changes), lambda made: _describe(made, folder, quick))
 
 
-def _with_page(figures: Iterator[Drawn], folder: Path, quick: bool) -> Iterator[Drawn]:
-    made, seconds = [], {}
-    start = time.perf_counter()
-    for one in figures:
-        made.append(one)
-        seconds[one.report.name] = round(time.perf_counter() - start, 2)
-        yield one
-        start = time.perf_counter()
+def _describe(made: list[Drawn], folder: Path, quick: bool) -> None:
+    """Write `report.json` and `index.html`."""
     versions = {name: version(name) for name in ("crossfeed", "jax", "jaxlib", "numpy", "equinox", "optax")}
     machine = f"{platform.machine()} with {os.cpu_count()} cores, Python {platform.python_version()}"
     content = {
         "quick": quick,
         "machine": machine,
         "versions": versions,
-        "seconds": seconds,
+        "seconds": {one.report.name: round(one.seconds, 2) for one in made},
         "figures": {one.report.name: _described(one) for one in made},
     }
     with atomic_write(folder / "report.json") as part:

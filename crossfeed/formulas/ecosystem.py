@@ -20,17 +20,7 @@ SHARE_TOLERANCE = 1e-9
 
 @dataclass(init=False, eq=False, repr=False)
 class Dataset:
-    """Data as the theory sees them, in NumPy's arrays; `crossfeed.theory.Dataset` is the same in JAX's.
-
-    Args:
-        gram: X'X, symmetric and positive semi-definite.
-        noise_variance: σ² > 0 of one label; one number for all datasets, or one per dataset.
-        truth: θ; one for all datasets, or one per dataset. None where it is not known, or where there is none, as for the
-            labels that models write.
-
-    Raises:
-        InvalidInput: at construction, if shapes or types do not fit; `Ecosystem` checks the values.
-    """
+    """Data as the theory sees them, in NumPy's arrays; `crossfeed.theory.Dataset` is the same in JAX's."""
 
     library: ClassVar[ModuleType] = np
 
@@ -64,21 +54,7 @@ def _stacked(name: str, array: Array, shape: tuple[int, ...]) -> Array:
 
 @dataclass(init=False, eq=False, repr=False)
 class Ecosystem:
-    """Data of K entities in the linear model of §5, and the shares of the pool; `crossfeed.theory.Ecosystem` is the same in JAX's.
-
-    Args:
-        private: the private data of every entity, S~_k; arrays have a leading axis of length K.
-        public: the public data of all entities, S_*.
-        synthetic: the inputs that every entity publishes labels for at every generation, S_k, and the variance of the noise of
-            these labels. Without a truth: entities label by their own estimates.
-        shares: w_k ≥ 0 with Σ_k w_k = 1, the share of entity k in the pool; 1/K each if None, as in the paper.
-        present: which entities there are, where arrays have room for more; all if None. An absent entity has no share, and no
-            measure counts it.
-
-    Raises:
-        InvalidInput: at construction, if shapes or types do not fit, or only some data have a truth; and, unless traced, if a
-            value is not finite, a Gram matrix is asymmetric or indefinite, or shares are negative or do not sum to 1.
-    """
+    """Data of K entities and the shares of the pool, in NumPy's arrays; `crossfeed.theory.Ecosystem` is the same in JAX's."""
 
     library: ClassVar[ModuleType] = np
 

@@ -16,15 +16,7 @@ _AXES = "() for all, (K) per entity, (T+1, 1) per generation 0..T, or (T+1, K) f
 
 @dataclass(init=False, eq=False, repr=False)
 class Weights:
-    """Weights α and β of the data that entities train on, in NumPy's arrays; `crossfeed.theory.Weights` is the same in JAX's.
-
-    Args:
-        alpha: α, the weight of new synthetic data; real data have 1 - α.
-        beta: β, the weight of private data among real data; public data have 1 - β.
-
-    Raises:
-        InvalidInput: at construction, if a shape or type does not fit, or, unless traced, a value lies outside [0, 1].
-    """
+    """Weights α and β of the data that entities train on, in NumPy's arrays; `crossfeed.theory.Weights` is the same in JAX's."""
 
     library: ClassVar[ModuleType] = np
 

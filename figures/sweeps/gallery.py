@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..drawing import Drawing, Drawn, draw_all
+from ..drawing import Drawing, Drawn, draw_all, finished
 from ..page import write_page
 from ..settings import Changes
 from ..stability import breaking, safety
@@ -48,13 +48,9 @@ def draw_gallery(folder: Path, quick: bool = False, changes: Sequence[Changes] =
     Raises:
         InvalidInput: as `draw_all`.
     """
-    return _with_page(draw_all(GALLERY, folder, quick, changes), folder)
+    return finished(draw_all(GALLERY, folder, quick, changes), lambda made: _show(made, folder))
 
 
-def _with_page(figures: Iterator[Drawn], folder: Path) -> Iterator[Drawn]:
-    made = []
-    for one in figures:
-        made.append(one)
-        yield one
+def _show(made: list[Drawn], folder: Path) -> None:
     reports = [one.report for one in made]
     write_page(folder / "index.html", reports, "The sweeps lie beside the figures as Zarr stores.")
