@@ -68,7 +68,8 @@ def cold_seconds(checkout: Path, ecosystem: Path) -> float:
     environment = os.environ | {"PYTHONPATH": str(checkout), "JAX_ENABLE_COMPILATION_CACHE": "0"}
     command = [sys.executable, "-m", "crossfeed", "limit", str(ecosystem), "--alpha", "0.5", "--beta", "0.5", "--json"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    # elsewhere, since Python started in a checkout imports that one
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, cwd=ecosystem.parent)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
