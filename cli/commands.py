@@ -113,4 +113,4 @@ def runs_once(command: Any) -> bool:
 
 def starts_without_jax(command: Any) -> bool:
     """Whether a command sets JAX up by itself, where it needs it at all."""
-    return isinstance(command, LimitCommand | TrajectoryCommand)
+    return isinstance(command, LimitCommand | StabilityCommand | TrajectoryCommand)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .inputs import MOST_GENERATIONS, blaming, checked_count, load_workflow, parse_weights
+from .numpy_or_jax import computed, state_size
 from .output import biased_notes, print_errors, print_json, print_notes, print_table, shown
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from crossfeed.formulas.weights import Weights
     from crossfeed.formulas.workflow import Workflow
 
-_MOST_OPERATIONS = 10**8  # in NumPy a second or two, which JAX takes to start and compile
 _PER_GENERATION = 10**5  # what calls of NumPy take, in operations
 _PRODUCTS_FOR_LIMIT = 100  # of the state's matrix, for spectral radius and Stein equation
 
@@ -47,7 +47,7 @@ def print_limit(
 
     with blaming(workflow_file):
         operations = _operations_of_limit(ecosystem, workflow)
-        result = _numbers(lambda: _limit_errors(ecosystem, weights, workflow), by_jax, operations)
+        result = _arrays(computed(lambda: _limit_errors(ecosystem, weights, workflow), by_jax, operations))
     notes = _limit_notes(int(result.pop("reason")), result, eco)
     if json:
         print_json(result | ({"notes": notes} if notes else {}))
@@ -92,37 +92,13 @@ def print_trajectory(
 
     with blaming(workflow_file):
         operations = _operations_of_trajectory(ecosystem, workflow, generations)
-        result = _numbers(lambda: trajectory(*arguments), by_jax, operations)
+        result = _arrays(computed(lambda: trajectory(*arguments), by_jax, operations))
     notes = biased_notes(result["mse"], eco)
     if json:
         print_json(result | ({"notes": notes} if notes else {}))
         return
     print_errors("exact", result["mse"], result["mspe"])
     print_notes(notes)
-
-
-def _numbers(
-    by_numpy: Callable[[], Mapping[str, Any]], by_jax: Callable[[], Mapping[str, Any]], operations: int
-) -> dict[str, np.ndarray]:
-    """Arrays by name, from a function that computes with NumPy or one that does the same with JAX.
-
-    Args:
-        by_numpy: function that does without JAX.
-        by_jax: function that may import JAX, which is set up for programs that run once.
-        operations: how many operations it takes.
-    """
-    import numpy as np
-
-    if operations <= _MOST_OPERATIONS:
-        try:
-            with np.errstate(all="ignore"):
-                return _arrays(by_numpy())
-        except np.linalg.LinAlgError:  # no eigenvalues of what exceeds float64, where JAX has NaN
-            pass
-    from .jax_setup import set_up_jax
-
-    set_up_jax(run_once=True)
-    return _arrays(by_jax())
 
 
 def _arrays(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -134,22 +110,17 @@ def _arrays(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 def _operations_of_limit(ecosystem: Ecosystem, workflow: Workflow) -> int:
     """Operations that the limit and its errors take, roughly."""
-    return _of_measures(ecosystem) + _PRODUCTS_FOR_LIMIT * _state_size(ecosystem, workflow) ** 3
+    return _of_measures(ecosystem) + _PRODUCTS_FOR_LIMIT * state_size(ecosystem, workflow) ** 3
 
 
 def _operations_of_trajectory(ecosystem: Ecosystem, workflow: Workflow, generations: int) -> int:
     """Operations that the errors of generations 0..T take, roughly."""
-    each = _PER_GENERATION + _of_measures(ecosystem) + 2 * _state_size(ecosystem, workflow) ** 3
+    each = _PER_GENERATION + _of_measures(ecosystem) + 2 * state_size(ecosystem, workflow) ** 3
     return (generations + 1) * each
 
 
 def _of_measures(ecosystem: Ecosystem) -> int:
     return (ecosystem.entities * ecosystem.dimension) ** 2 + ecosystem.entities * ecosystem.dimension**3
-
-
-def _state_size(ecosystem: Ecosystem, workflow: Workflow) -> int:
-    carried = ecosystem.entities if workflow.estimator.carries else 0
-    return (len(workflow.pool.write(ecosystem)) + carried) * ecosystem.dimension
 
 
 def _limit_errors(ecosystem: Ecosystem, weights: Weights, workflow: Workflow) -> dict[str, Array]:

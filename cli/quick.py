@@ -15,14 +15,14 @@ def quick_command(arguments: Sequence[str]) -> Callable[[], None] | None:
     Args:
         arguments: those after the program's name.
     """
-    if not arguments or arguments[0] not in ("limit", "trajectory"):
+    if not arguments or arguments[0] not in ("limit", "stability", "trajectory"):
         return None
-    counted = arguments[0] == "trajectory"
+    command = arguments[0]
     try:
         options = _options(arguments[1:])
         given: dict[str, Any] = {name: tuple(map(float, options.pop(f"--{name}"))) for name in ("alpha", "beta")}
         (given["eco"],) = map(Path, options.pop(""))
-        if counted:
+        if command == "trajectory":
             (given["generations"],) = map(int, options.pop("--generations"))
         if "--workflow" in options:
             (given["workflow_file"],) = map(Path, options.pop("--workflow"))
@@ -31,9 +31,13 @@ def quick_command(arguments: Sequence[str]) -> Callable[[], None] | None:
         return None
     if options.pop("--json", []) or options or not (given["alpha"] and given["beta"]):
         return None
+    if command == "stability":
+        from .bounds import print_stability
+
+        return partial(print_stability, **given)
     from .exact import print_limit, print_trajectory
 
-    return partial(print_trajectory if counted else print_limit, **given)
+    return partial(print_trajectory if command == "trajectory" else print_limit, **given)
 
 
 def _options(words: Sequence[str]) -> dict[str, list[str]]:

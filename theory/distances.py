@@ -1,13 +1,13 @@
 """Distances of the entities' estimates."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from crossfeed.formulas.law import Law
+from crossfeed.formulas.linear_algebra import square_root
 from crossfeed.formulas.measures import covariance, joint_covariance, mean_error
 
-from .linear_algebra import singular_values, square_root
+from .linear_algebra import singular_values
 
 
 def disagreement(law: Law) -> Float[Array, "entity entity"]:
@@ -78,7 +78,7 @@ def distribution_distance(law: Law) -> Float[Array, "entity entity"]:
         >>> print(f"{distribution_distance(law)[0, 1]:.4f}")
         0.5073
     """
-    roots = jax.vmap(square_root)(jnp.where(law.exists, covariance(law), 0))
+    roots = square_root(jnp.where(law.exists, covariance(law), 0))
     products = roots[:, None] @ roots[None, :]
     # ‖A - B‖² + 2 (tr AB - ‖AB‖_*) for the roots A and B: the sum of traces minus an overlap would cancel for similar laws.
     apart = ((roots[:, None] - roots[None, :]) ** 2).sum((-2, -1))

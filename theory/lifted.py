@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from crossfeed.formulas.estimators import GradientSteps, Ridge
+from crossfeed.formulas.linear_algebra import pseudo_inverse
 from crossfeed.formulas.workflow import Workflow
 
 from .ecosystem import Ecosystem
-from .linear_algebra import pseudo_inverse
 from .weights import Weights
 
 

@@ -7,10 +7,12 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Float
 
+from crossfeed.formulas.arrays import constant
 from crossfeed.formulas.linear_algebra import (
     RANK_TOLERANCE,
     first_power,
     goes_on,
+    identity_like,
     inverse_beside_kernel,
     inverse_on_range,
     inverse_root,
@@ -20,22 +22,11 @@ from crossfeed.formulas.linear_algebra import (
     radius_from,
     spectral_radius_of,
     square,
+    square_root,
     unit_sizes,
 )
 
 from .pytrees import for_jax
-
-
-def range_projector(matrix: Float[Array, "d d"], rounding: float = 0.0) -> Float[Array, "d d"]:
-    """Orthogonal projector onto the range of a symmetric positive semi-definite matrix.
-
-    Args:
-        matrix: the matrix.
-        rounding: largest eigenvalue that counts as zero in any case, for a matrix that may be zero up to rounding.
-    """
-    values, vectors = jnp.linalg.eigh(matrix)
-    kept = values > jnp.maximum(RANK_TOLERANCE * values[-1], rounding)
-    return (vectors * kept.astype(vectors.dtype)[None, :]) @ vectors.T
 
 
 def factor(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -44,23 +35,9 @@ def factor(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
     return square_root(unit[:, None] * matrix * unit[None]) / unit[:, None]
 
 
-def square_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """Symmetric square root of a symmetric positive semi-definite matrix; eigenvalues that are rounding count as zero."""
-    values, vectors = jnp.linalg.eigh(matrix)
-    kept = values > RANK_TOLERANCE * jnp.maximum(values[-1], 0)
-    positive: Array = jnp.where(kept, values, 1)  # pyright: ignore[reportAssignmentType]
-    roots = jnp.where(kept, jnp.sqrt(positive), 0)
-    return (vectors * roots[None, :]) @ vectors.T
-
-
 def singular_values(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d"]:
     """Singular values of square matrices; by LAPACK's gesvd, see `pseudo_inverse_of_rows`."""
     return jax.lax.linalg.svd(matrix, compute_uv=False, algorithm=jax.lax.linalg.SvdAlgorithm.QR)
-
-
-def pseudo_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
-    """Moore-Penrose inverse of symmetric matrices, from their eigenvalues."""
-    return jnp.linalg.pinv(matrix, rtol=RANK_TOLERANCE, hermitian=True)
 
 
 def pseudo_inverse_of_rows(matrix: Float[Array, "rows d"]) -> Float[Array, "d rows"]:
@@ -81,14 +58,16 @@ def pseudo_inverse_of_rows(matrix: Float[Array, "rows d"]) -> Float[Array, "d ro
     return rows @ (rows.T @ inverse)  # of minimum norm: within the span of the rows
 
 
+for_jax(constant)(jax.lax.stop_gradient)
+
 _TwoMatrices = tuple[Float[Array, "d d"], Float[Array, "d d"]]
 
 
 @for_jax(inverse_root)
-def _inverse_root(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
+def _inverse_root(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
     # Solved from the right, so that the transposed matrix is the second factor of an inverse, which costs nothing.
-    return jax.lax.linalg.triangular_solve(factor, jnp.eye(len(matrix)), lower=True, transpose_a=True)
+    return jax.lax.linalg.triangular_solve(factor, identity_like(matrix), lower=True, transpose_a=True)
 
 
 @for_jax(inverse_on_range)

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import singledispatch
 from types import ModuleType
 from typing import Any
 
@@ -44,6 +45,12 @@ def is_refused(condition: Any) -> bool:
     Never in NumPy's arrays, where values are missing as in traced ones, and `reason` says why.
     """
     return is_concrete(condition) and not isinstance(condition, np.ndarray | np.generic) and bool(condition)
+
+
+@singledispatch
+def constant(array: Array) -> Array:
+    """The array, of which no derivative is taken."""
+    return array
 
 
 def is_zero(value: Scalar) -> bool:

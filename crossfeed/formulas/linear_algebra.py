@@ -52,6 +52,33 @@ def orthonormal(basis: Float[Array, "*batch d n"], kept: Float[Array, "*batch n"
     return xp.linalg.qr(basis / xp.where(lengths > 0, lengths, 1)[..., None, :])[0] * kept[..., None, :]
 
 
+def range_projector(matrix: Float[Array, "*batch d d"], rounding: float = 0.0) -> Float[Array, "*batch d d"]:
+    """Orthogonal projector onto the range of a symmetric positive semi-definite matrix.
+
+    Args:
+        matrix: the matrix.
+        rounding: largest eigenvalue that counts as zero in any case, for a matrix that may be zero up to rounding.
+    """
+    xp = namespace(matrix)
+    values, vectors = xp.linalg.eigh(matrix)
+    kept = values > xp.maximum(RANK_TOLERANCE * values[..., -1:], rounding)
+    return (vectors * kept.astype(vectors.dtype)[..., None, :]) @ vectors.mT
+
+
+def square_root(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """Symmetric square root of a symmetric positive semi-definite matrix; eigenvalues that are rounding count as zero."""
+    xp = namespace(matrix)
+    values, vectors = xp.linalg.eigh(matrix)
+    kept = values > RANK_TOLERANCE * xp.maximum(values[..., -1:], 0)
+    roots = xp.where(kept, xp.sqrt(xp.where(kept, values, 1)), 0)
+    return (vectors * roots[..., None, :]) @ vectors.mT
+
+
+def pseudo_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """Moore-Penrose inverse of symmetric matrices, from their eigenvalues."""
+    return namespace(matrix).linalg.pinv(matrix, rtol=RANK_TOLERANCE, hermitian=True)
+
+
 @singledispatch
 def inverse_root(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """Triangular matrix B with B B' = A⁻¹ for a positive definite A; NaN where A is not positive definite."""

@@ -2,23 +2,17 @@
 
 from typing import Any
 
-_SENTENCES = (
-    "",
-    "there is no limit: the spectral radius is not below 1",
-    "the training data of an entity are too ill-conditioned for float64: rescale the features, or drop those that are "
-    "nearly linear combinations of others",
-    "the estimate is biased, so its error depends on the true parameter, which is not given",
-    "the truths of the data differ, so no estimator from all of them is unbiased for every entity",
-    "private and public data together do not span all features, so there is no unbiased estimator",
-)
 
+class Sentences(type):
+    """Metaclass of codes: `Codes[code]` is the sentence that says what a code means."""
 
-class _Sentences(type):
+    sentences: tuple[str, ...]
+
     def __getitem__(cls, code: Any) -> str:
-        return _SENTENCES[int(code)]
+        return cls.sentences[int(code)]
 
 
-class RESULTS(metaclass=_Sentences):
+class RESULTS(metaclass=Sentences):
     """Codes of the outcome of a computation. `RESULTS[code]` is the sentence that says it.
 
     Example:
@@ -27,4 +21,13 @@ class RESULTS(metaclass=_Sentences):
         there is no limit: the spectral radius is not below 1
     """
 
-    successful, no_limit, ill_conditioned, depends_on_truth, truths_differ, data_do_not_span = range(len(_SENTENCES))
+    sentences = (
+        "",
+        "there is no limit: the spectral radius is not below 1",
+        "the training data of an entity are too ill-conditioned for float64: rescale the features, or drop those that are "
+        "nearly linear combinations of others",
+        "the estimate is biased, so its error depends on the true parameter, which is not given",
+        "the truths of the data differ, so no estimator from all of them is unbiased for every entity",
+        "private and public data together do not span all features, so there is no unbiased estimator",
+    )
+    successful, no_limit, ill_conditioned, depends_on_truth, truths_differ, data_do_not_span = range(6)

@@ -1,4 +1,4 @@
-"""`crossfeed limit` and `crossfeed trajectory` do without JAX where NumPy is faster, and give the same numbers where it is not."""
+"""`crossfeed limit`, `trajectory` and `stability` do without JAX where NumPy is faster, and else give the same numbers."""
 
 import json
 import subprocess
@@ -36,8 +36,8 @@ def workflow(folder, text: str):
     return folder / "workflow.toml"
 
 
-@pytest.mark.parametrize("command", ["limit", "trajectory"])
-def test_nothing_slow_is_imported(command, eco, tmp_path):
+@pytest.mark.parametrize(("command", "number"), [("limit", "mse"), ("trajectory", "mse"), ("stability", "kappa")])
+def test_nothing_slow_is_imported(command, number, eco, tmp_path):
     parts = '[estimator]\nkind = "ridge"\npenalty = 0.1\n[pool]\nkind = "network"\nreaders = [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]]'
     line = [
         command,
@@ -57,7 +57,7 @@ def test_nothing_slow_is_imported(command, eco, tmp_path):
         [sys.executable, "-c", IMPORTED, *map(str, line)], capture_output=True, text=True, check=True
     )
     printed, imported = map(json.loads, ended.stdout.splitlines())
-    assert np.isfinite(printed["mse"]).all()
+    assert np.isfinite(printed[number]).all()
     assert "numpy" in imported
     assert not SLOW & set(imported)
 
@@ -66,6 +66,7 @@ WELL_FORMED = [
     "limit e.npz --alpha 0.5 --beta 1",
     "limit e.npz --beta 1e-1 0.3 --alpha .5 1 --json --workflow w.toml",
     "limit e.npz --alpha nan --beta 2",
+    "stability e.npz --alpha 0.5 --beta 0.3 1 --workflow w.toml --json",
     "trajectory e.npz --alpha 0.5 --beta 1 --generations 20",
     "trajectory e.npz --json --generations 0 --alpha 0 --beta 1",
 ]
@@ -99,6 +100,7 @@ def test_well_formed_arguments_mean_what_tyro_reads(line):
         "limit e.npz --alpha 0.5 --beta 1 --json true",
         "limit e.npz --alpha 0.5 --beta 1 --workflow",
         "limit e.npz --alpha 0.5 --beta 1 --generations 3",
+        "stability e.npz --alpha 0.5 --beta 1 --generations 3",
         "trajectory e.npz --alpha 0.5 --beta 1",
         "trajectory e.npz --alpha 0.5 --beta 1 --generations 3.0",
     ],

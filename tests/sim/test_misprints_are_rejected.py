@@ -14,7 +14,8 @@ import pytest
 from crossfeed.sim import Prediction, family_wise_test, make_moment_sampler, predict_estimates, simulate, z_scores
 from crossfeed.theory import Ecosystem, Weights, random_gaussian
 from crossfeed.theory.lifted import block_diagonal, operators
-from crossfeed.theory.linear_algebra import pseudo_inverse
+
+from crossfeed.formulas.linear_algebra import pseudo_inverse
 
 ENTITIES, DIMENSION, RANK, GENERATIONS, REPLICATES = 2, 3, 2, 60, 100_000
 NOISE_VARIANCE = 3.0

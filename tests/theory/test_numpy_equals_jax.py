@@ -1,12 +1,14 @@
 """The formulas in NumPy's arrays give the same numbers as in JAX's, compiled: with any ranks, laws that do not exist among them."""
 
 import equinox as eqx
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from crossfeed import theory
 from crossfeed.formulas.ecosystem import Dataset, Ecosystem
+from crossfeed.formulas.random_numbers import normal_numbers
 from crossfeed.formulas.trajectory import trajectory
 from crossfeed.formulas.weights import Weights
 
@@ -113,3 +115,31 @@ def test_trajectories_agree(name, known):
         assert_same(found, expected)
 
     check()
+
+
+def test_stability_agrees():
+    compiled = eqx.filter_jit(theory.summarize_stability)
+
+    def numbers(summary: theory.StabilitySummary):
+        return {jax.tree_util.keystr(path): value for path, value in jax.tree.leaves_with_path(summary)}
+
+    @given(SEEDS)
+    @settings(max_examples=30)
+    def check(seed):
+        rng = np.random.default_rng(seed)
+        arguments = random_ecosystem(rng, known=False), random_weights(rng)
+        expected = compiled(*arguments)
+        with np.errstate(all="ignore"):
+            found = theory.summarize_stability(*arguments)
+        for name, value in numbers(expected).items():
+            np.testing.assert_allclose(numbers(found)[name], value, rtol=1e-9, atol=1e-12, err_msg=name)
+        assert [bound.verdict for bound in found.bounds().values()] == [
+            bound.verdict for bound in expected.bounds().values()
+        ]
+
+    check()
+
+
+def test_random_starts_are_those_of_jax():
+    expected = jax.random.normal(jax.random.key(0, impl="threefry2x32"), (600,), dtype=float)
+    np.testing.assert_allclose(normal_numbers(600), expected, rtol=1e-12)

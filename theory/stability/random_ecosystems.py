@@ -6,10 +6,11 @@ K entities each know r random directions of d features, strongly, and publish la
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
 from crossfeed.formulas.arrays import is_concrete
+from crossfeed.formulas.bisection import bisect
 
 from ..ecosystem import Ecosystem, ecosystem_from_grams
 
@@ -62,17 +63,11 @@ def random_growth(
     points = 1 + y + 2 * jnp.sqrt(y) * jnp.cos(angle)
     density = 2 * y * jnp.sin(angle) ** 2 / _NODES  # of x dMP_y(x), times the spacing of the nodes
 
-    def excess(logarithm: Float[Array, ""]) -> Float[Array, ""]:
-        return (density / (points + jnp.exp(logarithm)) ** 2).sum() - phi
+    def lies_above(logarithm: Float[Array, "*shape"]) -> Bool[Array, "*shape"]:
+        return (density / (points + jnp.exp(logarithm)) ** 2).sum() > phi
 
-    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        middle = (low + high) / 2
-        above = excess(middle) > 0
-        return jnp.where(above, middle, low), jnp.where(above, high, middle)
-
-    start = jnp.full_like(y, -_LARGEST_ROOT), jnp.full_like(y, _LARGEST_ROOT)
-    logarithm, _ = jax.lax.fori_loop(0, _BISECTIONS, halve, start)
+    largest = jnp.full_like(y, _LARGEST_ROOT)
+    logarithm = bisect(-largest, largest, lies_above, _BISECTIONS)
     kappa = jnp.where(jnp.isinf(ell), 1.0, ell / (1 + jnp.where(jnp.isinf(ell), 0.0, ell)))
     low, high = random_threshold(phi)
     return jnp.where((y > low) & (y < high), 1 + kappa * jnp.exp(logarithm) / count, jnp.nan)

@@ -1,11 +1,9 @@
 """Theorem U: a bound for all weights and data (`docs/theory.md`, section 3)."""
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
-
-from crossfeed.formulas.linear_algebra import kernel_projector
-
+from ..arrays import namespace
 from ..ecosystem import Ecosystem
+from ..linear_algebra import kernel_projector
+from ..shapes import Array, Float
 from .conditions import publishes
 
 
@@ -26,6 +24,7 @@ def universal_bound(ecosystem: Ecosystem) -> Float[Array, ""]:
         >>> print(f"{universal_bound(symmetric_ecosystem(2, jnp.eye(3))):.4f}")
         1.2071
     """
+    xp = namespace(ecosystem.shares)
     publishing = publishes(ecosystem, ecosystem.shares).sum()
-    rank = ecosystem.dimension - jnp.round(jnp.trace(kernel_projector(ecosystem.pool_gram)))
-    return (1 + jnp.sqrt(jnp.minimum(publishing.astype(rank.dtype), rank))) / 2
+    rank = ecosystem.dimension - xp.round(xp.trace(kernel_projector(ecosystem.pool_gram)))
+    return (1 + xp.sqrt(xp.minimum(publishing.astype(rank.dtype), rank))) / 2

@@ -1,14 +1,11 @@
 """Lemma 1 with an explicit bound, and without its condition β ≤ λ (`docs/theory.md`, section 4)."""
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from typing import NamedTuple
 
-from crossfeed.formulas.linear_algebra import kernel_projector
-
+from ..arrays import namespace
 from ..ecosystem import Ecosystem
-from ..linear_algebra import pseudo_inverse, square_root
+from ..linear_algebra import identity_like, kernel_projector, pseudo_inverse, square_root
+from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
 from .conditions import CONDITIONS, publishes
 
@@ -16,7 +13,7 @@ PROPORTIONALITY_TOLERANCE = 1e-9
 """Largest relative difference at which matrices count as proportional."""
 
 
-class Lemma1(eqx.Module):
+class Lemma1(NamedTuple):
     """Result of `lemma1`: whether Lemma 1 applies, and its bound on the spectral radius.
 
     Attributes:
@@ -36,7 +33,7 @@ class Lemma1(eqx.Module):
 
     mixing: Float[Array, ""]
     scale: Float[Array, ""]
-    condition: CONDITIONS
+    condition: Int[Array, ""]
     bound: Float[Array, ""]
 
     @property
@@ -69,17 +66,18 @@ def lemma1(ecosystem: Ecosystem, weights: Weights) -> Lemma1:
         0.7500
     """
     alpha, beta, uniform = _common_weights(ecosystem, weights)
+    xp = namespace(alpha)
     mixing, scale = _mixture(ecosystem)
     small = beta <= mixing * (1 + PROPORTIONALITY_TOLERANCE)
-    condition = CONDITIONS.where(small, CONDITIONS.applies, CONDITIONS.private_weight)
-    condition = CONDITIONS.where(mixing > 0, condition, CONDITIONS.no_common_mixture)
+    condition = xp.where(small, CONDITIONS.applies, CONDITIONS.private_weight)
+    condition = xp.where(mixing > 0, condition, CONDITIONS.no_common_mixture)
     condition = _uniform_weights(uniform, beta, condition)
     applies = condition == CONDITIONS.applies
-    bound = lemma1_bound(ecosystem, alpha, beta, jnp.where(applies, mixing, 1.0), jnp.where(applies, scale, 1.0))
-    return Lemma1(mixing, scale, condition, jnp.where(applies, bound, jnp.nan))
+    bound = lemma1_bound(ecosystem, alpha, beta, xp.where(applies, mixing, 1.0), xp.where(applies, scale, 1.0))
+    return Lemma1(mixing, scale, condition, xp.where(applies, bound, xp.nan))
 
 
-class Lemma1Beyond(eqx.Module):
+class Lemma1Beyond(NamedTuple):
     """Result of `lemma1_beyond`.
 
     Attributes:
@@ -94,7 +92,7 @@ class Lemma1Beyond(eqx.Module):
         True
     """
 
-    condition: CONDITIONS
+    condition: Int[Array, ""]
     mixing: Float[Array, ""]
     bound: Float[Array, ""]
 
@@ -128,16 +126,17 @@ def lemma1_beyond(ecosystem: Ecosystem, weights: Weights) -> Lemma1Beyond:
         0.4545
     """
     alpha, beta, uniform = _common_weights(ecosystem, weights)
+    xp = namespace(alpha)
     mixing, scale = _mixture(ecosystem)
-    mixed = CONDITIONS.where(mixing > 0, CONDITIONS.applies, CONDITIONS.no_common_mixture)
+    mixed = xp.where(mixing > 0, CONDITIONS.applies, CONDITIONS.no_common_mixture)
     condition = _uniform_weights(uniform, beta, mixed)
     applies = condition == CONDITIONS.applies
-    mixing_, scale_ = jnp.where(applies, mixing, 1.0), jnp.where(applies, scale, 1.0)
+    mixing_, scale_ = xp.where(applies, mixing, 1.0), xp.where(applies, scale, 1.0)
     delta = _ratio(alpha) * beta * scale_ / mixing_
-    surplus = (beta - mixing_) / jnp.where(mixing_ < 1, beta * (1 - mixing_), 1.0)
-    theta = jnp.where((beta > mixing_) & (mixing_ < 1), surplus, 0.0)
-    bound = jnp.where(alpha > 0, 1 / (1 + (1 - theta) * delta), 0.0)
-    return Lemma1Beyond(condition, mixing, jnp.where(applies, bound, jnp.nan))
+    surplus = (beta - mixing_) / xp.where(mixing_ < 1, beta * (1 - mixing_), 1.0)
+    theta = xp.where((beta > mixing_) & (mixing_ < 1), surplus, 0.0)
+    bound = xp.where(alpha > 0, 1 / (1 + (1 - theta) * delta), 0.0)
+    return Lemma1Beyond(condition, mixing, xp.where(applies, bound, xp.nan))
 
 
 def lemma1_bound(
@@ -166,11 +165,12 @@ def lemma1_bound(
         >>> print(f"{lemma1_bound(symmetric_ecosystem(2, jnp.eye(3)), half, half, mixing=one, scale=one):.4f}")
         0.7500
     """
+    xp = namespace(alpha)
     delta = _ratio(alpha) * beta * scale / mixing
-    surplus = _ratio(alpha) * jnp.maximum(mixing - beta, 0) / mixing
-    published = jnp.where(publishes(ecosystem, ecosystem.shares)[:, None, None], ecosystem.synthetic.gram, 0)
+    surplus = _ratio(alpha) * xp.maximum(mixing - beta, 0) / mixing
+    published = xp.where(publishes(ecosystem, ecosystem.shares)[:, None, None], ecosystem.synthetic.gram, 0)
     epsilon = _smallest_eigenvalue(published, pseudo_inverse(surplus * ecosystem.public.gram + ecosystem.pool_gram))
-    return jnp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
+    return xp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
 
 
 def _common_weights(
@@ -184,13 +184,14 @@ def _common_weights(
 
 def _ratio(alpha: Float[Array, ""]) -> Float[Array, ""]:
     """ā/α, and ā at α = 0, where bounds do not use it."""
-    return (1 - alpha) / jnp.where(alpha > 0, alpha, 1.0)
+    return (1 - alpha) / namespace(alpha).where(alpha > 0, alpha, 1.0)
 
 
-def _uniform_weights(shared: Bool[Array, ""], beta: Float[Array, ""], otherwise: CONDITIONS) -> CONDITIONS:
+def _uniform_weights(shared: Bool[Array, ""], beta: Float[Array, ""], otherwise: Int[Array, ""]) -> Int[Array, ""]:
     """What is wrong with the weights, or another condition if nothing is."""
-    condition = CONDITIONS.where(beta > 0, otherwise, CONDITIONS.no_private_weight)
-    return CONDITIONS.where(shared, condition, CONDITIONS.unequal_weights)
+    xp = namespace(beta)
+    condition = xp.where(beta > 0, otherwise, CONDITIONS.no_private_weight)
+    return xp.where(shared, condition, CONDITIONS.unequal_weights)
 
 
 def _smallest_eigenvalue(grams: Float[Array, "entity d d"], inverse: Float[Array, "d d"]) -> Float[Array, ""]:
@@ -200,34 +201,32 @@ def _smallest_eigenvalue(grams: Float[Array, "entity d d"], inverse: Float[Array
     eigenvalues.
     """
 
-    def of(gram: Float[Array, "d d"]) -> Float[Array, ""]:
-        kernel = kernel_projector(gram)
-        root = square_root(gram) @ (jnp.eye(len(gram)) - kernel)
-        product = root @ inverse @ root.T
-        above = 2 * jnp.trace(product)  # above the largest eigenvalue: moves those of the kernel out of the way
-        smallest: Float[Array, ""] = jnp.linalg.eigvalsh(product + above * kernel)[0]
-        return jnp.where(jnp.trace(gram) > 0, smallest, jnp.inf)
-
-    return jax.vmap(of)(grams).min()
+    xp, kernel = namespace(grams), kernel_projector(grams)
+    root = square_root(grams) @ (identity_like(grams) - kernel)
+    product = root @ inverse @ root.mT
+    above = 2 * xp.trace(product, axis1=1, axis2=2)  # the largest eigenvalue: moves those of the kernel out of the way
+    smallest = xp.linalg.eigvalsh(product + above[:, None, None] * kernel)[:, 0]
+    return xp.where(xp.trace(grams, axis1=1, axis2=2) > 0, smallest, xp.inf).min()
 
 
 def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Largest λ, and its γ, with γ S_k = λ S~_k + (1-λ) S_* for all publishing k; NaN if there is none."""
-    publics = jnp.broadcast_to(ecosystem.public.gram, ecosystem.private.gram.shape)
+    xp = namespace(ecosystem.shares)
+    publics = xp.broadcast_to(ecosystem.public.gram, ecosystem.private.gram.shape)
     # The data of an entity that publishes nothing do not matter.
     heard = publishes(ecosystem, ecosystem.shares).astype(float)[:, None, None]
-    basis = jnp.stack([(heard * ecosystem.private.gram).ravel(), (heard * publics).ravel()], axis=1)
+    basis = xp.stack([(heard * ecosystem.private.gram).ravel(), (heard * publics).ravel()], axis=1)
     target = (heard * ecosystem.synthetic.gram).ravel()
-    private_only = basis[:, 0] @ target / jnp.maximum(basis[:, 0] @ basis[:, 0], jnp.finfo(float).tiny)
-    scales = jnp.maximum(jnp.linalg.norm(basis, axis=0), jnp.finfo(float).tiny)
+    private_only = basis[:, 0] @ target / xp.maximum(basis[:, 0] @ basis[:, 0], xp.finfo(float).tiny)
+    scales = xp.maximum(xp.linalg.norm(basis, axis=0), xp.finfo(float).tiny)
     unit = basis / scales[None, :]  # private and public data may differ in size by any factor
     fitted = (pseudo_inverse(unit.T @ unit) @ (unit.T @ target)) / scales
     # S ∝ S~ means λ = 1, which allows every β, even if another λ fits as well, as where S~ ∝ S_*.
-    candidates = jnp.stack([jnp.array([private_only, 0.0]), fitted])
-    misfit = jnp.linalg.norm(candidates @ basis.T - target[None, :], axis=1)
-    possible = (misfit <= PROPORTIONALITY_TOLERANCE * jnp.linalg.norm(target)) & (candidates.sum(1) > 0)
-    possible = possible & (candidates >= -PROPORTIONALITY_TOLERANCE * jnp.abs(candidates).max()).all(axis=1)
-    chosen = jnp.maximum(candidates[jnp.argmax(possible)], 0.0)
+    candidates = xp.stack([xp.stack([private_only, xp.zeros_like(private_only)]), fitted])
+    misfit = xp.linalg.norm(candidates @ basis.T - target[None, :], axis=1)
+    possible = (misfit <= PROPORTIONALITY_TOLERANCE * xp.linalg.norm(target)) & (candidates.sum(1) > 0)
+    possible = possible & (candidates >= -PROPORTIONALITY_TOLERANCE * xp.abs(candidates).max()).all(axis=1)
+    chosen = xp.maximum(candidates[xp.argmax(possible)], 0.0)
     found = possible.any() & (chosen[0] > PROPORTIONALITY_TOLERANCE * chosen[1])
-    total = jnp.where(found, chosen.sum(), 1.0)
-    return jnp.where(found, chosen[0] / total, jnp.nan), jnp.where(found, 1 / total, jnp.nan)
+    total = xp.where(found, chosen.sum(), 1.0)
+    return xp.where(found, chosen[0] / total, xp.nan), xp.where(found, 1 / total, xp.nan)

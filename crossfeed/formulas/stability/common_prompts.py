@@ -1,22 +1,19 @@
 """Stability if all entities publish labels for the same inputs: a necessary and sufficient criterion."""
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from typing import NamedTuple
 
-from crossfeed.formulas.linear_algebra import RANK_TOLERANCE, kernel_projector
-
+from ..arrays import namespace
 from ..ecosystem import Ecosystem
-from ..linear_algebra import range_projector
+from ..linear_algebra import RANK_TOLERANCE, identity_like, kernel_projector, range_projector
+from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
-from .conditions import CONDITIONS, kernel_of, publishes
+from .conditions import CONDITIONS, kernels_of, publishes
 from .lemma1 import PROPORTIONALITY_TOLERANCE
 
 _ROUNDING = 1e-10  # of sums and products of projectors
 
 
-class CommonPrompts(eqx.Module):
+class CommonPrompts(NamedTuple):
     """Result of `common_prompts`: whether the criterion applies, and whether the ecosystem is stable.
 
     Attributes:
@@ -34,7 +31,7 @@ class CommonPrompts(eqx.Module):
         True True
     """
 
-    condition: CONDITIONS
+    condition: Int[Array, ""]
     stable: Bool[Array, ""]
     missing: Float[Array, ""]
 
@@ -72,22 +69,20 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
         False
     """
     alpha, beta = weights.per_entity(ecosystem.entities)
-    size = jnp.trace(ecosystem.synthetic.gram, axis1=-2, axis2=-1)
+    xp = namespace(alpha)
+    size = xp.trace(ecosystem.synthetic.gram, axis1=-2, axis2=-1)
     publishing = publishes(ecosystem, ecosystem.shares)
     pool = ecosystem.pool_gram
-    shape = pool / jnp.trace(pool)
-    off = jnp.linalg.norm(ecosystem.synthetic.gram - size[:, None, None] * shape[None], axis=(-2, -1))
+    shape = pool / xp.trace(pool)
+    off = xp.linalg.norm(ecosystem.synthetic.gram - size[:, None, None] * shape[None], axis=(-2, -1))
     applies = (~publishing | (off <= PROPORTIONALITY_TOLERANCE * size)).all()
 
-    def unlearned(alpha: Float[Array, ""], beta: Float[Array, ""], private: Float[Array, "d d"]) -> Float[Array, "d d"]:
-        unknown = kernel_of((1 - alpha) * beta, (1 - alpha) * (1 - beta), private, ecosystem.public.gram)
-        reads = (alpha > RANK_TOLERANCE).astype(float)
-        return reads * range_projector(published @ unknown @ published, _ROUNDING)
-
-    published: Float[Array, "d d"] = jnp.eye(ecosystem.dimension) - kernel_projector(pool)
-    lost = jax.vmap(unlearned)(alpha, beta, ecosystem.private.gram)
-    learned = jnp.where(publishing[:, None, None], published[None] - lost, 0).sum(0)
-    rank = jnp.trace(range_projector(learned, _ROUNDING))
-    missing = jnp.round(jnp.trace(published) - rank)
-    condition = CONDITIONS.where(applies, CONDITIONS.applies, CONDITIONS.different_prompts)
-    return CommonPrompts(condition, applies & (missing < 0.5), jnp.where(applies, missing, jnp.nan))
+    published = identity_like(pool) - kernel_projector(pool)
+    unknown = kernels_of((1 - alpha) * beta, (1 - alpha) * (1 - beta), ecosystem.private.gram, ecosystem.public.gram)
+    reads = (alpha > RANK_TOLERANCE).astype(float)[:, None, None]
+    lost = reads * range_projector(published @ unknown @ published, _ROUNDING)
+    learned = xp.where(publishing[:, None, None], published[None] - lost, 0).sum(0)
+    rank = xp.trace(range_projector(learned, _ROUNDING))
+    missing = xp.round(xp.trace(published) - rank)
+    condition = xp.where(applies, CONDITIONS.applies, CONDITIONS.different_prompts)
+    return CommonPrompts(condition, applies & (missing < 0.5), xp.where(applies, missing, xp.nan))

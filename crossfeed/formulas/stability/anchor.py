@@ -1,13 +1,13 @@
 """Public data as an anchor: how far an ecosystem can get beside data that all entities share (`docs/theory.md`, section 3)."""
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from typing import NamedTuple
 
-from crossfeed.formulas.workflow import PAPER, Workflow
-
+from ..arrays import namespace
 from ..ecosystem import Ecosystem
+from ..linear_algebra import identity_like
+from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
+from ..workflow import PAPER, Workflow
 from .conditions import CONDITIONS, knowledge, publishes, reading
 from .norms import largest_sum_of_norms
 from .whitening import anchor_of, beside_common, published_parts, weights_of_pool, whiten, whitening_root
@@ -15,7 +15,7 @@ from .whitening import anchor_of, beside_common, published_parts, weights_of_poo
 _ROUNDING = 1e-12
 
 
-class AnchorBound(eqx.Module):
+class AnchorBound(NamedTuple):
     """Result of `anchor_bound`.
 
     Attributes:
@@ -36,7 +36,7 @@ class AnchorBound(eqx.Module):
         0.5000 0.5000
     """
 
-    condition: CONDITIONS
+    condition: Int[Array, ""]
     anchor: Float[Array, ""]
     effective_dimension: Float[Array, ""]
     bound: Float[Array, ""]
@@ -76,7 +76,7 @@ def anchor_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PA
         >>> print(f"{anchor_bound(worst_case(4, 1.0), Weights(0.5, 1.0)).bound:.4f}")
         1.2500
     """
-    reads = reading(ecosystem, workflow)
+    xp, reads = namespace(ecosystem.shares), reading(ecosystem, workflow)
     parts = published_parts(ecosystem, reads)
     published = whiten(whitening_root(parts.sum(0)), parts)
     heard = publishes(ecosystem, reads.shares)
@@ -90,22 +90,22 @@ def anchor_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PA
     anchor = anchor_of(open_parts)
     any_private = (1 / (1 + anchor) + largest_sum_of_norms(open_parts).upper) / 2
 
-    needed = jnp.maximum(nu - 1, 0) / 2
-    factor = jnp.where(needed > 0, needed / jnp.where(anchor > _ROUNDING, anchor, 1), 0)
-    change = jnp.where((anchor > _ROUNDING) | (needed <= _ROUNDING), factor, jnp.inf)
+    needed = xp.maximum(nu - 1, 0) / 2
+    factor = xp.where(needed > _ROUNDING, needed / xp.where(anchor > _ROUNDING, anchor, 1), 0)
+    change = xp.where((anchor > _ROUNDING) | (needed <= _ROUNDING), factor, xp.inf)
     condition = reads.on_one_pool
-    values = (reads.radius(jnp.minimum(two_sided, any_private)), reads.radius(any_private), change)
-    bound, any_private, change = (jnp.where(condition == CONDITIONS.applies, value, jnp.nan) for value in values)
-    change = jnp.where(known.penalty == 0, change, jnp.nan)
-    return AnchorBound(condition, anchor, jnp.trace(open_parts.sum(0)), bound, any_private, change)
+    values = (reads.radius(xp.minimum(two_sided, any_private)), reads.radius(any_private), change)
+    bound, any_private, change = (xp.where(condition == CONDITIONS.applies, value, xp.nan) for value in values)
+    change = xp.where(known.penalty == 0, change, xp.nan)
+    return AnchorBound(condition, anchor, xp.trace(open_parts.sum(0)), bound, any_private, change)
 
 
 def _range_of_trust(
     trust: Float[Array, "entity d d"], projector: Float[Array, "d d"], heard: Bool[Array, " entity"]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """τ' and τ: the smallest and largest eigenvalue on range(S̲) of the T_j of entities that publish; 0 if none does."""
-    beyond = jnp.eye(len(projector)) - projector
-    least = jnp.linalg.eigvalsh(trust + beyond[None])[:, 0]  # T_j ⪯ I, so the ones of `beyond` are no minimum
-    most = jnp.linalg.eigvalsh(trust)[:, -1]
-    highest = jnp.max(most, where=heard, initial=0.0)
-    return jnp.minimum(jnp.min(least, where=heard, initial=1.0), highest), highest
+    xp, beyond = namespace(trust), identity_like(projector) - projector
+    least = xp.linalg.eigvalsh(trust + beyond[None])[:, 0]  # T_j ⪯ I, so the ones of `beyond` are no minimum
+    most = xp.linalg.eigvalsh(trust)[:, -1]
+    highest = xp.max(most, where=heard, initial=0.0)
+    return xp.minimum(xp.min(least, where=heard, initial=1.0), highest), highest

@@ -1,23 +1,23 @@
 """Theorem K: know a quarter of what you publish (`docs/theory.md`, section 3)."""
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from functools import singledispatch
+from typing import NamedTuple
 
-from crossfeed.formulas.linear_algebra import kernel_projector, spectral_radius_of, whitener
-from crossfeed.formulas.workflow import PAPER, Workflow
-
+from ..arrays import constant, einsum, namespace
+from ..bisection import bisect
 from ..ecosystem import Ecosystem
+from ..linear_algebra import identity_like, kernel_projector, spectral_radius_of, whitener
+from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
-from .conditions import CONDITIONS, Knowledge, Reading, kernel_of, knowledge, reading
+from ..workflow import PAPER, Workflow
+from .conditions import CONDITIONS, Knowledge, Reading, kernels_of, knowledge, reading
 from .whitening import anchor_of, beside_common
 
 _ROUNDING = 1e-10  # of sums and products of projectors
 _BISECTIONS = 60
 
 
-class KnowledgeBound(eqx.Module):
+class KnowledgeBound(NamedTuple):
     """Result of `knowledge_bound`.
 
     Attributes:
@@ -39,7 +39,7 @@ class KnowledgeBound(eqx.Module):
         [1. 1.] 0.5000 0.5000
     """
 
-    condition: CONDITIONS
+    condition: Int[Array, ""]
     kappa: Float[Array, " entity"]
     bound: Float[Array, ""]
     refined: Float[Array, ""]
@@ -81,34 +81,31 @@ def knowledge_bound(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
         an entity publishes about directions that its real data do not cover
     """
     reads, known = reading(ecosystem, workflow), knowledge(ecosystem, weights, workflow)
-    published = ecosystem.synthetic.gram
-    inverse: Float[Array, " entity"] = jax.vmap(_inverse_kappa)(
-        known.real, known.kernel, published, known.synthetic_weight
-    )
+    published, xp = ecosystem.synthetic.gram, namespace(ecosystem.shares)
+    inverse = inverse_kappa(known.real, known.kernel, published, known.synthetic_weight)
     heard = (reads.readers > 0).any(0)
-    inverse = jnp.where(heard, inverse, 0.0)
-    finite = jnp.isfinite(inverse).all()
-    plain = jnp.sqrt(_growth(jnp.where(finite, inverse, 1.0), reads)) / 2
+    inverse = xp.where(heard, inverse, 0.0)
+    finite = xp.isfinite(inverse).all()
+    plain = xp.sqrt(_growth(xp.where(finite, inverse, 1.0), reads)) / 2
 
-    least = jnp.minimum(inverse / 4, _read_share(published, reads))
-    either = jnp.isfinite(least).all()
-    refined = jnp.sqrt(_growth(jnp.where(either, least, 1.0), reads))
+    least = xp.minimum(inverse / 4, _read_share(published, reads))
+    either = xp.isfinite(least).all()
+    refined = xp.sqrt(_growth(xp.where(either, least, 1.0), reads))
 
     covered = reads.condition == CONDITIONS.applies
-    condition = CONDITIONS.where(covered & ~finite, CONDITIONS.unknown_directions, reads.condition)
+    condition = xp.where(covered & ~finite, CONDITIONS.unknown_directions, reads.condition)
     one_pool = reads.on_one_pool == CONDITIONS.applies
-    kappa = jnp.where(inverse > 0, 1 / jnp.where(inverse > 0, inverse, 1.0), jnp.inf)
     return KnowledgeBound(
         condition=condition,
-        kappa=jnp.where(covered, kappa, jnp.nan),
-        bound=jnp.where(covered & finite, reads.radius(plain), jnp.nan),
-        refined=jnp.where(covered & either, reads.radius(refined), jnp.nan),
-        sharp=jnp.where(one_pool, reads.radius(_sharp(ecosystem, known, reads, inverse)), jnp.nan),
-        change=jnp.where(covered & finite & (known.penalty == 0), plain**2, jnp.nan),
+        kappa=xp.where(covered, _kappa(inverse), xp.nan),
+        bound=xp.where(covered & finite, reads.radius(plain), xp.nan),
+        refined=xp.where(covered & either, reads.radius(refined), xp.nan),
+        sharp=xp.where(one_pool, reads.radius(_sharp(ecosystem, known, reads, inverse)), xp.nan),
+        change=xp.where(covered & finite & (known.penalty == 0), plain**2, xp.nan),
     )
 
 
-@jax.jit  # so that a program that calls it often traces it once
+@singledispatch
 def sharp_knowledge_bound(
     kappa: Float[Array, " entity"], shares: Float[Array, " entity"], anchor: Float[Array, ""]
 ) -> Float[Array, ""]:
@@ -129,84 +126,85 @@ def sharp_knowledge_bound(
         >>> print(f"{sharp_knowledge_bound(jnp.full(4, 3 / 16), equal_shares(4), jnp.array(0.0)):.4f}")
         1.0000
     """
-    present = (shares > 0) & jnp.isfinite(kappa)
-    k = jnp.where(present, kappa / jnp.where(present, shares * (1 + anchor), 1.0), 0.0)
-    scale = jnp.where(present, 1 / (1 + k), 0.0)
+    xp = namespace(kappa)
+    present = (shares > 0) & xp.isfinite(kappa)
+    k = xp.where(present, kappa / xp.where(present, shares * (1 + anchor), 1.0), 0.0)
+    scale = xp.where(present, 1 / (1 + k), 0.0)
 
     def chosen(multiplier: Float[Array, ""]) -> Float[Array, " entity"]:
         """e_j that maximize the sum minus `multiplier` times Σ_j e_j."""
         rise = scale - multiplier
-        root = jnp.sqrt(rise**2 + scale**2 * k)
+        root = xp.sqrt(rise**2 + scale**2 * k)
         # (1+k)/(2k) (1 + rise/root), without a difference of almost equal numbers where the multiplier is large
-        steep = scale**2 * (1 + k) / (2 * jnp.where(root > 0, root * (root - rise), 1.0))
-        flat = jnp.where(
-            k > 0, (1 + k) / (2 * jnp.where(k > 0, k, 1.0)) * (1 + rise / jnp.where(root > 0, root, 1.0)), jnp.inf
+        steep = scale**2 * (1 + k) / (2 * xp.where(root > 0, root * (root - rise), 1.0))
+        flat = xp.where(
+            k > 0, (1 + k) / (2 * xp.where(k > 0, k, 1.0)) * (1 + rise / xp.where(root > 0, root, 1.0)), xp.inf
         )
-        return jnp.where(present, jnp.clip(jnp.where(rise < 0, steep, flat), 0, 1), 0.0)
-
-    def halve(_: Int[Array, ""], ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        middle = (low + high) / 2
-        too_much = chosen(middle).sum() > 1
-        return jnp.where(too_much, middle, low), jnp.where(too_much, high, middle)
+        return xp.where(present, xp.clip(xp.where(rise < 0, steep, flat), 0, 1), 0.0)
 
     # The multiplier is a derivative of the sum: at e = 1/K it is at most scale (1 + (K + K k)^{1/2}).
     count = present.sum().astype(float)
-    top = (scale * (1 + jnp.sqrt(count * (1 + k)))).max() + 1
-    low, high = jax.lax.fori_loop(0, _BISECTIONS, halve, (-top, top))
-    multiplier = jax.lax.stop_gradient((low + high) / 2)
-    e = jax.lax.stop_gradient(chosen(multiplier))
+    top = (scale * (1 + xp.sqrt(count * (1 + k)))).max() + 1
+    multiplier = constant(bisect(-top, top, lambda middle: chosen(middle).sum() > 1, _BISECTIONS))
+    e = constant(chosen(multiplier))
     inside = e * (1 + k - k * e)
-    terms = scale * (e + jnp.where(inside > 0, jnp.sqrt(jnp.where(inside > 0, inside, 1.0)), 0.0))
+    terms = scale * (e + xp.where(inside > 0, xp.sqrt(xp.where(inside > 0, inside, 1.0)), 0.0))
     # By duality any multiplier bounds the maximum, so rounding of the bisection does not make the bound too small.
-    return (terms.sum() + multiplier * (jnp.minimum(count, 1) - e.sum())) / (2 * (1 + anchor))
+    return (terms.sum() + multiplier * (xp.minimum(count, 1) - e.sum())) / (2 * (1 + anchor))
 
 
-@jax.jit  # so that a program that calls it often traces it once
-def _inverse_kappa(
-    real: Float[Array, "d d"], kernel: Float[Array, "d d"], published: Float[Array, "d d"], weight: Float[Array, ""]
-) -> Float[Array, ""]:
-    """1/κ, the largest eigenvalue of R^{+/2} S R^{+/2}; infinite if S reaches beyond what is known."""
+@singledispatch
+def inverse_kappa(
+    real: Float[Array, "entity d d"],
+    kernel: Float[Array, "entity d d"],
+    published: Float[Array, "entity d d"],
+    weight: Float[Array, " entity"],
+) -> Float[Array, " entity"]:
+    """1/κ_k, the largest eigenvalue of R^{+/2} S R^{+/2}; infinite if S reaches beyond what is known.
+
+    Args:
+        real: what every entity knows, not yet divided by its weight of what it reads.
+        kernel: orthogonal projectors onto the kernels of it.
+        published: S_k.
+        weight: weight of what it reads.
+    """
     root, _ = whitener(real, kernel)
-    largest: Float[Array, ""] = jnp.linalg.eigvalsh(root.T @ published @ root)[-1]
-    directions = jnp.eye(len(real)) - jax.lax.stop_gradient(kernel_projector(published))
-    unknown = jnp.trace(directions @ kernel) > _ROUNDING
-    silent = (jnp.trace(published) <= 0) | (weight <= 0)
-    return jnp.where(silent, 0.0, jnp.where(unknown, jnp.inf, weight * jnp.maximum(largest, 0)))
+    xp = namespace(root)
+    largest = xp.linalg.eigvalsh(root.mT @ published @ root)[:, -1]
+    directions = identity_like(real) - constant(kernel_projector(published))
+    unknown = xp.trace(directions @ kernel, axis1=1, axis2=2) > _ROUNDING
+    silent = (xp.trace(published, axis1=1, axis2=2) <= 0) | (weight <= 0)
+    return xp.where(silent, 0.0, xp.where(unknown, xp.inf, weight * xp.maximum(largest, 0)))
+
+
+def _kappa(inverse: Float[Array, " entity"]) -> Float[Array, " entity"]:
+    """κ_k from its inverse."""
+    xp = namespace(inverse)
+    return xp.where(inverse > 0, 1 / xp.where(inverse > 0, inverse, 1.0), xp.inf)
 
 
 def _read_share(published: Float[Array, "entity d d"], reads: Reading) -> Float[Array, " entity"]:
     """μ_k = λ_max(S̲_k⁺S_k) with S̲_k what entity k reads; infinite if S_k reaches beyond it."""
-
-    def of(row: Float[Array, " entity"], own: Float[Array, "d d"]) -> Float[Array, ""]:
-        read = jnp.einsum("j,jab->ab", row, published)
-        kernel = jax.lax.stop_gradient(kernel_projector(read))
-        return _inverse_kappa(read, kernel, own, jnp.ones(()))
-
-    return jax.vmap(of)(reads.readers, published)
+    read = einsum("kj,jab->kab", reads.readers, published)
+    return inverse_kappa(read, constant(kernel_projector(read)), published, namespace(read).ones(len(read)))
 
 
 def _growth(factors: Float[Array, " entity"], reads: Reading) -> Float[Array, ""]:
     """ρ(diag(c) W)."""
     of_network = spectral_radius_of(factors[:, None] * reads.readers)
-    return jnp.where(reads.one_pool, reads.shares @ factors, of_network)
+    return namespace(factors).where(reads.one_pool, reads.shares @ factors, of_network)
 
 
 def _sharp(
     ecosystem: Ecosystem, known: Knowledge, reads: Reading, inverse: Float[Array, " entity"]
 ) -> Float[Array, ""]:
     """The smaller of the bounds with all real data in κ, and with public data apart as an anchor."""
-    kappa = jnp.where(inverse > 0, 1 / jnp.where(inverse > 0, inverse, 1.0), jnp.inf)
-    together = sharp_knowledge_bound(kappa, reads.shares, jnp.zeros(()))
+    xp, weight = namespace(inverse), known.private_weight
+    together = sharp_knowledge_bound(_kappa(inverse), reads.shares, xp.zeros(()))
 
-    own = known.private_weight[:, None, None] * ecosystem.private.gram
-    none = jnp.zeros(())
-    kernels = jax.vmap(lambda p, gram: kernel_of(p, none, gram, ecosystem.public.gram))(
-        known.private_weight, ecosystem.private.gram
-    )
-    privately: Float[Array, " entity"] = jax.vmap(_inverse_kappa)(
-        own, kernels, ecosystem.synthetic.gram, known.synthetic_weight
-    )
-    kappa = jnp.where(privately > 0, 1 / jnp.where(privately > 0, privately, 1.0), jnp.inf)
-    apart = sharp_knowledge_bound(kappa, reads.shares, anchor_of(beside_common(ecosystem, reads, known)))
-    return jnp.minimum(together, apart)
+    private = ecosystem.private.gram
+    kernels = kernels_of(weight, xp.zeros_like(weight), private, ecosystem.public.gram)
+    own = weight[:, None, None] * private
+    privately = inverse_kappa(own, kernels, ecosystem.synthetic.gram, known.synthetic_weight)
+    anchor = anchor_of(beside_common(ecosystem, reads, known))
+    return xp.minimum(together, sharp_knowledge_bound(_kappa(privately), reads.shares, anchor))

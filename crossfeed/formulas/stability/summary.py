@@ -1,15 +1,14 @@
 """All stability theorems about one ecosystem at once: every bound with its condition, and the distance to safety."""
 
+from functools import singledispatch
 from typing import NamedTuple
 
-import equinox as eqx
-from jaxtyping import Array, Float
-
-from crossfeed.formulas.limit import spectral_radius
-from crossfeed.formulas.workflow import PAPER, Workflow
-
+from ..arrays import is_concrete
 from ..ecosystem import Ecosystem
+from ..limit import spectral_radius
+from ..shapes import Array, Float, Int
 from ..weights import Weights
+from ..workflow import PAPER, Workflow
 from .anchor import AnchorBound, anchor_bound
 from .common_prompts import CommonPrompts, common_prompts
 from .conditions import CONDITIONS
@@ -23,7 +22,7 @@ _ROUNDING = 1e-9  # of bounds, which must not call 1 a divergence
 _NO_BOUND = float("nan")
 
 
-class PaperStatements(eqx.Module):
+class PaperStatements(NamedTuple):
     """What is stated about the paper's workflow alone.
 
     Attributes:
@@ -64,7 +63,7 @@ class StabilityBound(NamedTuple):
     verdict: str
 
 
-class StabilitySummary(eqx.Module):
+class StabilitySummary(NamedTuple):
     """Result of `summarize_stability`.
 
     Attributes:
@@ -136,11 +135,19 @@ def summarize_stability(ecosystem: Ecosystem, weights: Weights, workflow: Workfl
         >>> print(summary.bounds()["prompts"].verdict)
         no exponential growth
     """
-    return _summarize(ecosystem, weights, workflow, workflow == PAPER)
+    return every_theorem(ecosystem, weights, workflow, is_concrete(workflow) and workflow == PAPER)
 
 
-@eqx.filter_jit
-def _summarize(ecosystem: Ecosystem, weights: Weights, workflow: Workflow, paper: bool) -> StabilitySummary:
+@singledispatch
+def every_theorem(ecosystem: Ecosystem, weights: Weights, workflow: Workflow, paper: bool) -> StabilitySummary:
+    """Result of every theorem.
+
+    Args:
+        ecosystem: the ecosystem.
+        weights: weights that are constant over generations, of shape () or (K).
+        workflow: estimator, pool and memory.
+        paper: whether that is the paper's.
+    """
     return StabilitySummary(
         spectral_radius=spectral_radius(ecosystem, weights, workflow),
         prompts=prompt_bound(ecosystem, workflow),
@@ -160,7 +167,7 @@ def _of_paper(ecosystem: Ecosystem, weights: Weights) -> PaperStatements:
     )
 
 
-def _bound(value: Float[Array, ""] | float, condition: CONDITIONS) -> StabilityBound:
+def _bound(value: Float[Array, ""] | float, condition: Int[Array, ""] | int) -> StabilityBound:
     """What a bound proves, or why there is none."""
     number = float(value)
     if number != number:

@@ -1,20 +1,18 @@
 """Lemma 1 for entities with weights and mixtures of their own, as long as what they know beside their prompts is common."""
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from typing import NamedTuple
 
-from crossfeed.formulas.linear_algebra import kernel_projector, whitener
-from crossfeed.formulas.workflow import PAPER, Workflow
-
+from ..arrays import constant, einsum, namespace
 from ..ecosystem import Ecosystem
+from ..linear_algebra import identity_like, kernel_projector, whitener
+from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
+from ..workflow import PAPER, Workflow
 from .conditions import CONDITIONS, Knowledge, knowledge, publishes, reading
 from .lemma1 import PROPORTIONALITY_TOLERANCE
 
 
-class Lemma1Extended(eqx.Module):
+class Lemma1Extended(NamedTuple):
     """Result of `lemma1_extended`.
 
     Attributes:
@@ -31,7 +29,7 @@ class Lemma1Extended(eqx.Module):
         [4. 1.] 0.5000
     """
 
-    condition: CONDITIONS
+    condition: Int[Array, ""]
     surplus: Float[Array, " entity"]
     common: Float[Array, ""]
     bound: Float[Array, ""]
@@ -69,36 +67,37 @@ def lemma1_extended(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
         False
     """
     reads, known = reading(ecosystem, workflow), knowledge(ecosystem, weights, workflow)
-    weight = known.synthetic_weight
+    xp, weight = namespace(ecosystem.shares), known.synthetic_weight
     published, public = ecosystem.synthetic.gram, ecosystem.public.gram
     bound_by = publishes(ecosystem, reads.shares) & (weight > 0)
     penalty = _common_penalty(known, bound_by)
-    divisor = jnp.where(bound_by, weight, 1.0)[:, None, None]
-    real = (known.real - known.penalty * jnp.eye(ecosystem.dimension)[None]) / divisor
+    divisor = xp.where(bound_by, weight, 1.0)[:, None, None]
+    real = (known.real - known.penalty * identity_like(public)[None]) / divisor
     surplus, common, misfit = _fit(real, published, public, bound_by)
-    applies = (misfit <= PROPORTIONALITY_TOLERANCE) & jnp.isfinite(penalty)
-    base = jnp.einsum("j,jab->ab", reads.shares, published) + jnp.where(applies, common, 0.0) * public
-    base = base + jnp.where(jnp.isfinite(penalty), penalty, 0.0) * jnp.eye(ecosystem.dimension)
+    applies = (misfit <= PROPORTIONALITY_TOLERANCE) & xp.isfinite(penalty)
+    base = einsum("j,jab->ab", reads.shares, published) + xp.where(applies, common, 0.0) * public
+    base = base + xp.where(xp.isfinite(penalty), penalty, 0.0) * identity_like(public)
     epsilon = _smallest_eigenvalues(published, base)
-    rates = 1 / (1 + jnp.where(bound_by & applies, epsilon * surplus, 0.0))
-    bound = jnp.where(bound_by, rates, 0.0).max()
+    rates = 1 / (1 + xp.where(bound_by & applies, epsilon * surplus, 0.0))
+    bound = xp.where(bound_by, rates, 0.0).max()
     covered = reads.on_one_pool
-    condition = CONDITIONS.where((covered == CONDITIONS.applies) & ~applies, CONDITIONS.no_mixture, covered)
+    condition = xp.where((covered == CONDITIONS.applies) & ~applies, CONDITIONS.no_mixture, covered)
     given = condition == CONDITIONS.applies
     return Lemma1Extended(
         condition=condition,
-        surplus=jnp.where(given, jnp.where(weight > 0, surplus, jnp.inf), jnp.nan),
-        common=jnp.where(given, common, jnp.nan),
-        bound=jnp.where(given, reads.radius(bound), jnp.nan),
+        surplus=xp.where(given, xp.where(weight > 0, surplus, xp.inf), xp.nan),
+        common=xp.where(given, common, xp.nan),
+        bound=xp.where(given, reads.radius(bound), xp.nan),
     )
 
 
 def _common_penalty(known: Knowledge, bound_by: Bool[Array, " entity"]) -> Float[Array, ""]:
     """μ/α if it is the same for all entities that publish and read; otherwise infinite."""
-    ratio = known.penalty / jnp.where(bound_by, known.synthetic_weight, 1.0)
-    low, high = jnp.where(bound_by, ratio, jnp.inf).min(), jnp.where(bound_by, ratio, -jnp.inf).max()
+    xp = namespace(bound_by)
+    ratio = known.penalty / xp.where(bound_by, known.synthetic_weight, 1.0)
+    low, high = xp.where(bound_by, ratio, xp.inf).min(), xp.where(bound_by, ratio, -xp.inf).max()
     same = ~bound_by.any() | (high - low <= PROPORTIONALITY_TOLERANCE * high)
-    return jnp.where(same, jnp.where(bound_by.any(), low, 0.0), jnp.inf)
+    return xp.where(same, xp.where(bound_by.any(), low, 0.0), xp.inf)
 
 
 def _fit(
@@ -111,39 +110,36 @@ def _fit(
 
     The misfit is infinite if a coefficient is negative.
     """
-    size = jnp.maximum((published**2).sum((1, 2)), jnp.finfo(float).tiny)
-    scale = jnp.maximum((real**2).sum((1, 2)), jnp.finfo(float).tiny)
+    xp = namespace(real)
+    size = xp.maximum((published**2).sum((1, 2)), xp.finfo(float).tiny)
+    scale = xp.maximum((real**2).sum((1, 2)), xp.finfo(float).tiny)
 
     def along(grams: Float[Array, "entity d d"]) -> Float[Array, " entity"]:
         return (grams * published).sum((1, 2)) / size
 
-    every = jnp.broadcast_to(public, published.shape)
+    every = xp.broadcast_to(public, published.shape)
     of_real, of_public = along(real), along(every)
     rest = real - of_real[:, None, None] * published
     open_public = every - of_public[:, None, None] * published
     # Of S_* ∝ S_k nothing is left but rounding, and τ is then free; it is 0.
     left = (open_public**2).sum((1, 2))
-    left = jnp.where(used & (left > PROPORTIONALITY_TOLERANCE**2 * (every**2).sum((1, 2))), left, 0.0)
-    target = jnp.where(left > 0, (rest * open_public).sum((1, 2)), 0.0)
+    left = xp.where(used & (left > PROPORTIONALITY_TOLERANCE**2 * (every**2).sum((1, 2))), left, 0.0)
+    target = xp.where(left > 0, (rest * open_public).sum((1, 2)), 0.0)
     total = (left / scale).sum()
-    common = jnp.where(total > 0, (target / scale).sum() / jnp.where(total > 0, total, 1.0), 0.0)
-    largest = jnp.sqrt(scale / jnp.maximum((every**2).sum((1, 2)), jnp.finfo(float).tiny))
-    common = jnp.where(jnp.abs(common) <= PROPORTIONALITY_TOLERANCE * largest.max(), 0.0, common)
+    common = xp.where(total > 0, (target / scale).sum() / xp.where(total > 0, total, 1.0), 0.0)
+    largest = xp.sqrt(scale / xp.maximum((every**2).sum((1, 2)), xp.finfo(float).tiny))
+    common = xp.where(xp.abs(common) <= PROPORTIONALITY_TOLERANCE * largest.max(), 0.0, common)
     surplus = of_real - common * of_public
-    surplus = jnp.where(jnp.abs(surplus) <= PROPORTIONALITY_TOLERANCE * jnp.sqrt(scale / size), 0.0, surplus)
-    misfit = jnp.sqrt(((rest - common * open_public) ** 2).sum((1, 2)) / scale)
-    misfit = jnp.where(used, jnp.where(surplus < 0, jnp.inf, misfit), 0.0).max()
-    return surplus, common, jnp.where(common < 0, jnp.inf, misfit)
+    surplus = xp.where(xp.abs(surplus) <= PROPORTIONALITY_TOLERANCE * xp.sqrt(scale / size), 0.0, surplus)
+    misfit = xp.sqrt(((rest - common * open_public) ** 2).sum((1, 2)) / scale)
+    misfit = xp.where(used, xp.where(surplus < 0, xp.inf, misfit), 0.0).max()
+    return surplus, common, xp.where(common < 0, xp.inf, misfit)
 
 
 def _smallest_eigenvalues(grams: Float[Array, "entity d d"], base: Float[Array, "d d"]) -> Float[Array, " entity"]:
     """ε_k, the smallest nonzero eigenvalue of M^{+/2} S_k M^{+/2}; its rank is that of S_k."""
-    root, _ = whitener(base, jax.lax.stop_gradient(kernel_projector(base)))
-
-    def of(gram: Float[Array, "d d"]) -> Float[Array, ""]:
-        white = root.T @ gram @ root
-        rank = len(gram) - jnp.round(jnp.trace(kernel_projector(gram))).astype(int)
-        values = jnp.linalg.eigvalsh(white)
-        return values[jnp.clip(len(gram) - rank, 0, len(gram) - 1)]
-
-    return jax.vmap(of)(grams)
+    root, _ = whitener(base, constant(kernel_projector(base)))
+    xp, size = namespace(root), len(root)
+    missing = xp.round(xp.trace(kernel_projector(grams), axis1=1, axis2=2)).astype(int)
+    values = xp.linalg.eigvalsh(root.T @ grams @ root)
+    return values[xp.arange(len(grams)), xp.clip(missing, 0, size - 1)]

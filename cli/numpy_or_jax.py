@@ -1,0 +1,42 @@
+"""Choice of NumPy, which need not start and compile, or of JAX where that is faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from crossfeed.formulas.ecosystem import Ecosystem
+    from crossfeed.formulas.workflow import Workflow
+
+_MOST_OPERATIONS = 10**8  # in NumPy a second or two, which JAX takes to start and compile
+
+T = TypeVar("T")
+
+
+def computed(by_numpy: Callable[[], T], by_jax: Callable[[], T], operations: int) -> T:
+    """What a function computes with NumPy, or one that does the same with JAX.
+
+    Args:
+        by_numpy: function that does without JAX.
+        by_jax: function that may import JAX, which is set up for programs that run once.
+        operations: how many operations it takes.
+    """
+    import numpy as np
+
+    if operations <= _MOST_OPERATIONS:
+        try:
+            with np.errstate(all="ignore"):
+                return by_numpy()
+        except np.linalg.LinAlgError:  # no eigenvalues of what exceeds float64, where JAX has NaN
+            pass
+    from .jax_setup import set_up_jax
+
+    set_up_jax(run_once=True)
+    return by_jax()
+
+
+def state_size(ecosystem: Ecosystem, workflow: Workflow) -> int:
+    """Numbers that entities exchange or carry to the next generation, whose recursion's matrix is as large."""
+    carried = ecosystem.entities if workflow.estimator.carries else 0
+    return (len(workflow.pool.write(ecosystem)) + carried) * ecosystem.dimension
