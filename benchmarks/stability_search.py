@@ -1,12 +1,14 @@
 """How close random and searched ecosystems come to each sharp stability bound, and that none exceeds one.
 
-    python benchmarks/stability_search.py [DRAWS]
+    python benchmarks/stability_search.py [DRAWS [SIZE ...]]
 
 Prints, for one pool and for networks, the largest ρ/bound of random ecosystems, and the largest that gradient ascent reaches.
+A size, such as 3x2, is K and d; all of them, if none is given. One of 100000 draws takes minutes; docs/theory.md has the results.
 """
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -24,10 +26,13 @@ from crossfeed.theory import (
 )
 from jaxtyping import Array, Float, PRNGKeyArray
 
-_SHAPES = ((2, 2), (3, 2), (3, 3), (4, 3))
-"""K and d."""
+_SIZES = ("2x2", "3x2", "3x3", "4x3")
+_BATCH = 1000
+_ASCENTS = (2, 3, 4)
+"""K = d."""
 _STARTS, _STEPS = 16, 400
 _KAPPA, _PUBLIC = 0.05, 0.1  # of the ascents
+_STRENGTH = 1e6  # of what entities know in the ascents: 1e-6 below the bound, and far above rounding
 
 
 def _grams(key: PRNGKeyArray, count: int, size: int) -> Float[Array, "entity d d"]:
@@ -95,7 +100,7 @@ def _ascents(key: PRNGKeyArray, count: int) -> dict[str, Float[Array, ""]]:
 
     def known(free: Array) -> Array:
         unit = free / jnp.linalg.norm(free, axis=1, keepdims=True)
-        return 1e8 * unit[:, :, None] * unit[:, None, :]
+        return _STRENGTH * unit[:, :, None] * unit[:, None, :]
 
     def of_prompts(free: Array) -> Array:
         return spectral_radius(ecosystem_from_grams(known(free), nothing, prompts), weights)
@@ -119,24 +124,28 @@ def _ascents(key: PRNGKeyArray, count: int) -> dict[str, Float[Array, ""]]:
 
 def main() -> None:
     """Print the table."""
-    draws = int(sys.argv[1]) if len(sys.argv) > 1 else 25_000
+    draws, *sizes = sys.argv[1:] or ["25000"]
     jax.config.update("jax_enable_x64", True)
-    print(f"random ecosystems, {draws} of each shape: largest ρ/bound")
-    for count, size in _SHAPES:
-        one = jax.jit(jax.vmap(lambda key, count=count, size=size: _ratios(key, count, size)))
-        found = [one(keys) for keys in jax.random.split(jax.random.key(count * size), draws).reshape(-1, 1000)]
-        largest = {name: max(float(jnp.nanmax(batch[name])) for batch in found) for name in found[0]}
-        print(
-            f"K = {count}, d = {size}: " + ", ".join(f"{name} {value:.9f}" for name, value in largest.items()),
-            flush=True,
-        )
+    print(f"random ecosystems, {draws} of each size: largest ρ/bound")
+    for size in sizes or _SIZES:
+        entities, dimension = map(int, size.split("x"))
+        found = _largest_ratios(jax.random.key(entities * dimension), int(draws), entities, dimension)
+        print(f"{size}: " + _listed(found), flush=True)
     print(f"gradient ascent, {_STARTS} starts of {_STEPS} steps: largest ρ/bound")
-    for count in (2, 3, 4):
-        reached = jax.jit(lambda key, count=count: _ascents(key, count))(jax.random.key(count))
-        print(
-            f"K = d = {count}: " + ", ".join(f"{name} {float(value):.6f}" for name, value in reached.items()),
-            flush=True,
-        )
+    for entities in _ASCENTS:
+        reached = jax.jit(partial(_ascents, count=entities))(jax.random.key(entities))
+        print(f"K = d = {entities}: " + _listed(reached), flush=True)
+
+
+def _largest_ratios(key: PRNGKeyArray, draws: int, count: int, size: int) -> dict[str, Array]:
+    """Largest ratios of random ecosystems, in batches that share a program."""
+    one = jax.jit(jax.vmap(partial(_ratios, count=count, size=size)))
+    found = [one(keys) for keys in jax.random.split(key, draws).reshape(-1, _BATCH)]
+    return {name: jnp.nanmax(jnp.stack([batch[name] for batch in found])) for name in found[0]}
+
+
+def _listed(found: dict[str, Array]) -> str:
+    return ", ".join(f"{name} {float(value):.9f}" for name, value in found.items())
 
 
 if __name__ == "__main__":

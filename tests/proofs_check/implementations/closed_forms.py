@@ -31,7 +31,7 @@ GENERATIONS = 6
 
 
 @cache
-def _program(kind: str) -> Callable[..., dict[str, Any]]:
+def program(kind: str) -> Callable[..., dict[str, Any]]:
     """Measures of the limit with equal features, for a penalty or for readers."""
 
     def compute(gram, alpha, beta, part):
@@ -45,7 +45,7 @@ def _program(kind: str) -> Callable[..., dict[str, Any]]:
 
 
 def _computed(kind: str, gram: fmpq_mat, alpha: fmpq, beta: fmpq, part: Any) -> dict[str, Any]:
-    return _program(kind)(*(jnp.array(number(value)) for value in (gram, alpha, beta, part)))
+    return program(kind)(*(jnp.array(number(value)) for value in (gram, alpha, beta, part)))
 
 
 def _one_pool(gram: fmpq_mat, alpha: fmpq, beta: fmpq) -> dict[str, Any]:

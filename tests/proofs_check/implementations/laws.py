@@ -22,6 +22,7 @@ from crossfeed.proofs_check.exact import (
 from crossfeed.proofs_check.rational import RationalEcosystem, consensus_feedback, pseudo_inverse, total
 from crossfeed.theory import (
     Ecosystem,
+    Law,
     Weights,
     bias_map,
     conditional_covariance,
@@ -38,32 +39,32 @@ from flint import fmpq, fmpq_mat
 from .points import COUNT, NOISE, SIZE, Comparison, Pair, ecosystem, floating, formula, fraction, number, radius
 
 GENERATIONS = 3
-_MEASURES = {
-    "mean_map": mean_map,
-    "bias_map": bias_map,
-    "conditional_covariance": conditional_covariance,
-    "covariance": covariance,
-    "mspe": mspe,
-}
+
+
+def _measures(law: Law) -> dict[str, Any]:
+    return {
+        "mean_map": mean_map(law),
+        "bias_map": bias_map(law),
+        "conditional_covariance": conditional_covariance(law),
+        "covariance": covariance(law),
+        "mspe": mspe(law),
+    }
 
 
 @cache
-def _program() -> Callable[[Ecosystem, Weights], tuple[dict[str, Any], dict[str, Any], Any]]:
+def program() -> Callable[[Ecosystem, Weights], tuple[dict[str, Any], dict[str, Any], Any]]:
     """Every measure of the limit and at generations 0..T, and ρ(Q), in one program."""
 
-    def measures(law):
-        return {name: measure(law) for name, measure in _MEASURES.items()}
-
     def compute(ecosystem, weights):
-        in_limit = measures(limit(ecosystem, weights, throw=False))
+        in_limit = _measures(limit(ecosystem, weights, throw=False))
         radius = spectral_radius(ecosystem, weights)
-        return in_limit, trajectory(ecosystem, weights, GENERATIONS, measures), radius
+        return in_limit, trajectory(ecosystem, weights, GENERATIONS, _measures), radius
 
     return jax.jit(compute)
 
 
 def _computed(eco: RationalEcosystem, truth: list[fmpq] | None = None) -> tuple[dict[str, Any], dict[str, Any], Any]:
-    return _program()(*floating(eco, truth))
+    return program()(*floating(eco, truth))
 
 
 def _blocks(matrix: fmpq_mat) -> np.ndarray:
