@@ -123,7 +123,7 @@ def _ascents(key: PRNGKeyArray, count: int) -> dict[str, Float[Array, ""]]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     draws, *sizes = sys.argv[1:] or ["25000"]
     jax.config.update("jax_enable_x64", True)
     print(f"random ecosystems, {draws} of each size: largest ρ/bound")
@@ -145,7 +145,7 @@ def _largest_ratios(key: PRNGKeyArray, draws: int, count: int, size: int) -> dic
 
 
 def _listed(found: dict[str, Array]) -> str:
-    return ", ".join(f"{name} {float(value):.9f}" for name, value in found.items())
+    return ", ".join(f"{name} {float(value):.12f}" for name, value in found.items())
 
 
 if __name__ == "__main__":

@@ -10,8 +10,13 @@ import pytest
 from crossfeed.cli.commands import read_command
 from crossfeed.cli.main import main
 from crossfeed.cli.quick import quick_command
+from jax.random import key
 
 from crossfeed import theory
+from crossfeed.formulas.ecosystem_file import read_ecosystem
+from crossfeed.formulas.stability.summary import summarize_stability
+from crossfeed.formulas.weights import Weights
+from crossfeed.formulas.workflow_file import read_workflow
 
 from ..theory.ecosystems import random_ecosystem
 
@@ -121,6 +126,20 @@ def test_a_long_trajectory_is_compiled_and_begins_like_a_short_one(eco, monkeypa
     assert list(short) == list(long)
     for name, values in short.items():
         np.testing.assert_allclose(np.array(values), np.array(long[name])[:5], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.long
+def test_bounds_of_a_large_network_are_compiled_and_the_same(tmp_path, monkeypatch, capsys):
+    readers = (np.eye(10) + np.roll(np.eye(10), 1, axis=1)) / 2
+    ring = workflow(tmp_path, f'[pool]\nkind = "network"\nreaders = {readers.tolist()}')
+    theory.save_ecosystem(theory.random_gaussian(key(0), entities=10, dimension=12, rank=9), tmp_path / "eco.npz")
+    line = ["stability", tmp_path / "eco.npz", "--alpha", 0.5, "--beta", 0.3, "--workflow", ring]
+    found = printed(line, monkeypatch, capsys)
+    with np.errstate(all="ignore"):
+        exact = summarize_stability(read_ecosystem(tmp_path / "eco.npz"), Weights(0.5, 0.3), read_workflow(ring))
+    np.testing.assert_allclose(found["spectral_radius"], exact.spectral_radius, rtol=1e-10)
+    np.testing.assert_allclose(found["kappa"], exact.knowledge.kappa, rtol=1e-10)
+    np.testing.assert_allclose(found["bounds"]["knowledge_refined"]["bound"], exact.knowledge.refined, rtol=1e-10)
 
 
 def test_what_exceeds_float64_is_missing_with_a_note(eco, tmp_path, monkeypatch, capsys):

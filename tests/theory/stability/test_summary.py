@@ -7,6 +7,7 @@ import pytest
 from crossfeed.theory import (
     PAPER,
     Network,
+    Shared,
     Weights,
     Workflow,
     anchor_bound,
@@ -68,3 +69,17 @@ def test_verdicts_are_what_bounds_prove_and_reasons_where_there_is_none():
     assert not other.bounds()["common_prompts"].applies
     unlearned = summarize_stability(common, everyone(1.0, 0.5)).bounds()["common_prompts"]
     assert unlearned.verdict == "real data do not jointly span: errors never die out"
+
+
+def test_a_fraction_of_fresh_labels_may_be_traced():
+    """It multiplies the feedback of one pool."""
+    ecosystem = random_gaussian(jax.random.key(3), entities=3, dimension=3, rank=2)
+
+    def of(fresh):
+        summary = summarize_stability(ecosystem, WEIGHTS, Workflow(pool=Shared(fresh)))
+        assert summary.paper is None
+        return summary.spectral_radius, summary.prompts.bound, summary.knowledge.sharp
+
+    fresh, paper = jnp.array([0.25, 0.5]), summarize_stability(ecosystem, WEIGHTS)
+    alone = jnp.array([paper.spectral_radius, paper.prompts.bound, paper.knowledge.sharp])
+    np.testing.assert_allclose(jnp.stack(jax.vmap(of)(fresh), 1), (1 - fresh)[:, None] * alone[None], rtol=1e-12)
