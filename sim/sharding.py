@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PyTree
 
 from crossfeed.errors import InvalidInput
 
-CACHED_TILE = 32
+CACHED_TILE = 16
 """Most points evaluated at once: enough to amortize a step."""
 
 _CACHE = 2 * 2**20  # bytes of a core's second-level cache

@@ -13,7 +13,6 @@ from crossfeed.formulas.linear_algebra import (
     first_power,
     goes_on,
     identity_like,
-    inverse_beside_kernel,
     inverse_on_range,
     inverse_root,
     normalized,
@@ -24,9 +23,11 @@ from crossfeed.formulas.linear_algebra import (
     square,
     square_root,
     unit_sizes,
+    unit_trace,
 )
 
 from .pytrees import for_jax
+from .small_matrices import BATCH_LAST, inverse_definite, stacked, unstacked
 
 
 def factor(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -80,7 +81,24 @@ def _inverse_on_range(
     The rank is a property of the data and does not change with the weights. Unlike an eigenvalue decomposition, this is
     differentiable at repeated eigenvalues; the derivative of `kernel` is that of the kernel's projector.
     """
-    return inverse_beside_kernel(matrix, kernel), kernel
+    scale = jnp.expand_dims(unit_trace(matrix), (-2, -1))
+    return _inverse_definite(matrix + scale * kernel) - kernel / scale, kernel
+
+
+@custom_vmap
+def _inverse_definite(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    stack, stacking = stacked(matrix)
+    if stacking is BATCH_LAST:
+        return unstacked(inverse_definite(stack), matrix.shape)
+    root = inverse_root(matrix)
+    return root @ root.mT
+
+
+@_inverse_definite.def_vmap
+def _inverse_definite_batch(
+    size: int, batched: Sequence[bool], matrix: Float[Array, "*batch d d"]
+) -> tuple[Float[Array, "*batch d d"], bool]:
+    return _inverse_definite(matrix), True
 
 
 @_inverse_on_range.defjvp
@@ -113,10 +131,11 @@ def _spectral_radius_jvp(
 
 @custom_vmap
 def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
-    unit, size = normalized(matrix)
-    now = jax.lax.while_loop(goes_on, lambda now: square(unit, now), first_power(unit, size))
+    stack, stacking = stacked(matrix)
+    unit, size = normalized(stack, stacking)
+    now = jax.lax.while_loop(goes_on, lambda now: square(unit, now, stacking), first_power(unit, size))
     careful, radius = radius_from(now, size)
-    return jax.lax.cond(careful, lambda: radius_by_eigenvalues(matrix), lambda: radius)
+    return jax.lax.cond(careful, lambda: radius_by_eigenvalues(matrix), lambda: radius.reshape(matrix.shape[:-2]))
 
 
 @_spectral_radius.def_vmap

@@ -1,4 +1,4 @@
-"""Solver of the Stein equation X = H X Hᵀ + N (discrete Lyapunov equation), which gives the covariances of limits."""
+"""Sums over all earlier generations: the Stein equation X = H X Hᵀ + N, which gives the covariances of limits, and (I - H)⁻¹."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,21 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
-from crossfeed.formulas.linear_algebra import spectral_radius_of
-from crossfeed.formulas.stein import DOUBLINGS_PER_CHECK, double, goes_on, has_limit, refuse_unit_root, stable_stein
+from crossfeed.formulas.linear_algebra import BATCH_FIRST, spectral_radius_of
+from crossfeed.formulas.stein import (
+    DOUBLINGS_PER_CHECK,
+    double,
+    goes_on,
+    has_limit,
+    inverse_of_rest,
+    refuse_unit_root,
+    resolvent,
+    stable_stein,
+)
 
+from . import small_matrices
 from .pytrees import for_jax
+from .small_matrices import stacked, unstacked
 
 
 class SteinSolution(eqx.Module):
@@ -78,8 +89,8 @@ def _stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) 
     return (solution + solution.T) / 2
 
 
-# A, X and the number of steps.
-_Doubling = tuple[Float[Array, "*batch d d"], Float[Array, "*batch d d"], Int[Array, ""] | int]
+# A, X and the number of steps, for matrices stacked in either way.
+_Doubling = tuple[Float[Array, "..."], Float[Array, "..."], Int[Array, ""] | int]
 
 
 @custom_vmap
@@ -90,15 +101,18 @@ def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*bat
     `vmap` of the loop would mask them, at twice the cost.
     """
 
+    (power, stacking), (total, _) = stacked(contraction), stacked(noise)
+
     def going(state: _Doubling) -> Bool[Array, ""]:
         power, _, step = state
         return goes_on(power, step)
 
     def doubled(state: _Doubling) -> _Doubling:
         power, total, step = state
-        return *double(power, total), step + DOUBLINGS_PER_CHECK
+        return *double(power, total, stacking), step + DOUBLINGS_PER_CHECK
 
-    return jax.lax.while_loop(going, doubled, (contraction, noise, 0))[1]
+    total = jax.lax.while_loop(going, doubled, (power, total, 0))[1]
+    return total if stacking is BATCH_FIRST else unstacked(total, contraction.shape)
 
 
 @_doubling.def_vmap
@@ -110,3 +124,33 @@ def _doubling_batch(
         for x, is_batched in zip((contraction, noise), batched, strict=True)
     )
     return _doubling(*stacked), True
+
+
+@for_jax(resolvent)
+@jax.custom_jvp
+def _resolvent(contraction: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    return _inverse_of_rest(contraction)
+
+
+@_resolvent.defjvp
+def _resolvent_jvp(
+    primals: tuple[Float[Array, "d d"]], tangents: tuple[Float[Array, "d d"]]
+) -> tuple[Float[Array, "d d"], Float[Array, "d d"]]:
+    value = _resolvent(*primals)
+    return value, value @ tangents[0] @ value
+
+
+@custom_vmap
+def _inverse_of_rest(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    stack, stacking = stacked(contraction)
+    if stacking is BATCH_FIRST:
+        return inverse_of_rest(contraction)
+    inverse, accurate = small_matrices.resolvent(stack)
+    return jax.lax.cond(accurate, lambda: unstacked(inverse, contraction.shape), lambda: inverse_of_rest(contraction))
+
+
+@_inverse_of_rest.def_vmap
+def _inverse_of_rest_batch(
+    size: int, batched: Sequence[bool], contraction: Float[Array, "*batch d d"]
+) -> tuple[Float[Array, "*batch d d"], bool]:
+    return _inverse_of_rest(contraction), True

@@ -17,7 +17,7 @@ from .linear_algebra import spectral_radius_of
 from .results import RESULTS
 from .shapes import Array, Float
 from .state_space import Exchange, State, Transition, exchange, fit_entities, transition
-from .stein import has_limit, refuse_unit_root, stable_stein
+from .stein import has_limit, refuse_unit_root, resolvent, stable_stein
 from .weights import Weights
 from .workflow import PAPER, Workflow
 
@@ -87,11 +87,11 @@ def limit(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER, *,
     # batch stay finite.
     xp = namespace(step.feedback)
     feedback = xp.where(exists, step.feedback, 0)
-    resolvent = xp.linalg.inv(xp.eye(len(feedback)) - feedback)
+    total = resolvent(feedback)
     state = State(
-        resolvent @ step.private,
-        resolvent @ step.public,
-        resolvent @ step.truth,
+        total @ step.private,
+        total @ step.public,
+        total @ step.truth,
         stable_stein(feedback, step.noise),
     )
     reason = xp.where(xp.isnan(radius), RESULTS.ill_conditioned, RESULTS.no_limit)

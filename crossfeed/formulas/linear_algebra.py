@@ -1,6 +1,8 @@
 """Projectors, inverses and spectral radii of small matrices: the steps that NumPy and JAX share, and the loops of NumPy."""
 
+from collections.abc import Callable
 from functools import singledispatch
+from operator import matmul
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,37 @@ _LOSS_PER_STEP = 1e-126
 """Norm of a product of 64 factors of norm one below which too many digits are lost: two per multiplication."""
 _RANK_ONE = 1e-13
 """Largest ‖P² - tr(P) P‖, relative to |tr P| ‖P‖, at which a power P of a matrix counts as having rank one."""
+
+
+class Stacking(NamedTuple):
+    """How square matrices are stacked in an array.
+
+    Attributes:
+        product: products of the matrices of two stacks.
+        axes: the axes of their rows and columns.
+    """
+
+    product: Callable[[Array, Array], Array]
+    axes: tuple[int, int]
+
+    def transposed(self, matrices: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Transposed matrices."""
+        return namespace(matrices).swapaxes(matrices, *self.axes)
+
+    def trace(self, matrices: Float[Array, "..."]) -> Float[Array, "*batch"]:
+        """Trace of each."""
+        return namespace(matrices).trace(matrices, axis1=self.axes[0], axis2=self.axes[1])
+
+    def norm(self, matrices: Float[Array, "..."]) -> Float[Array, "*batch"]:
+        """Frobenius norm of each divided by √d, so that identities have norm one."""
+        return namespace(matrices).sqrt((matrices * matrices).sum(self.axes) / matrices.shape[self.axes[0]])
+
+    def per_matrix(self, numbers: Float[Array, "*batch"]) -> Float[Array, "..."]:
+        """One number for each matrix, with axes by which it multiplies that matrix."""
+        return namespace(numbers).expand_dims(numbers, self.axes)
+
+
+BATCH_FIRST = Stacking(matmul, (-2, -1))
 
 
 def identity_like(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
@@ -104,10 +137,14 @@ def whitener(
         matrix: the matrix A.
         kernel: orthogonal projector N onto its kernel.
     """
-    xp, size = namespace(matrix), matrix.shape[-1]
-    trace = xp.trace(matrix, axis1=-2, axis2=-1)
-    scale = xp.where(trace > 0, trace / size, 1.0)
+    scale = unit_trace(matrix)
     return inverse_root(matrix + scale[..., None, None] * kernel), scale
+
+
+def unit_trace(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
+    """Mean diagonal entry of a symmetric positive semi-definite matrix; one where that is zero."""
+    xp, trace = namespace(matrix), BATCH_FIRST.trace(matrix)
+    return xp.where(trace > 0, trace / matrix.shape[-1], 1.0)
 
 
 @singledispatch
@@ -122,15 +159,8 @@ def inverse_on_range(
         matrix: the matrix.
         kernel: orthogonal projector onto its kernel.
     """
-    return inverse_beside_kernel(matrix, kernel), kernel
-
-
-def inverse_beside_kernel(
-    matrix: Float[Array, "*batch d d"], kernel: Float[Array, "*batch d d"]
-) -> Float[Array, "*batch d d"]:
-    """Pseudo-inverse of a symmetric positive semi-definite matrix, from the orthogonal projector onto its kernel."""
     root, scale = whitener(matrix, kernel)
-    return root @ root.mT - kernel / scale[..., None, None]
+    return root @ root.mT - kernel / scale[..., None, None], kernel
 
 
 @singledispatch
@@ -151,7 +181,7 @@ def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
 
 
 class Squaring(NamedTuple):
-    """Where repeated squaring of a matrix, or of each of a batch, has got to.
+    """Where repeated squaring of a matrix, or of each of a stack, has got to.
 
     Attributes:
         step: how often 6 squarings have been done.
@@ -163,14 +193,14 @@ class Squaring(NamedTuple):
     """
 
     step: Int[Array, ""] | int
-    power: Float[Array, "*batch d d"]
+    power: Float[Array, "..."]
     logarithm: Float[Array, "*batch"]
     lowest: Float[Array, "*batch"]
     alone: Bool[Array, "*batch"]
     dominant: Float[Array, "*batch"]
 
 
-def first_power(unit: Float[Array, "*batch d d"], size: Float[Array, "*batch"]) -> Squaring:
+def first_power(unit: Float[Array, "..."], size: Float[Array, "*batch"]) -> Squaring:
     """The matrix itself, from its `normalized` form."""
     zero = namespace(unit).zeros_like(size)
     return Squaring(0, unit, zero, zero + 1, size == 0, zero)
@@ -181,17 +211,17 @@ def goes_on(now: Squaring) -> Bool[Array, ""]:
     return (now.step < _SQUARING_STEPS) & ~now.alone.all()
 
 
-def square(unit: Float[Array, "*batch d d"], now: Squaring) -> Squaring:
+def square(unit: Float[Array, "..."], now: Squaring, stacking: Stacking = BATCH_FIRST) -> Squaring:
     """Six squarings."""
-    xp, power = namespace(unit), now.power
+    xp, power, norm = namespace(unit), now.power, stacking.norm
     for _ in range(_SQUARINGS_PER_STEP - 1):
-        power = power @ power
-    squared = power @ power
-    trace = xp.trace(power, axis1=-2, axis2=-1)
-    rest = _norm(squared - trace[..., None, None] * power)
-    found = ~now.alone & (rest < _RANK_ONE * xp.abs(trace) * _norm(power))
-    quotient = xp.abs((power * unit.mT).sum((-2, -1)) / xp.where(found, trace, 1))
-    power, loss = normalized(squared)
+        power = stacking.product(power, power)
+    squared = stacking.product(power, power)
+    trace = stacking.trace(power)
+    rest = norm(squared - stacking.per_matrix(trace) * power)
+    found = ~now.alone & (rest < _RANK_ONE * xp.abs(trace) * norm(power))
+    quotient = xp.abs((power * stacking.transposed(unit)).sum(stacking.axes) / xp.where(found, trace, 1))
+    power, loss = normalized(squared, stacking)
     return Squaring(
         now.step + 1,
         power,
@@ -215,12 +245,9 @@ def radius_by_eigenvalues(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*
     return xp.abs(xp.linalg.eigvals(matrix)).max(-1)
 
 
-def _norm(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
-    """Frobenius norm divided by √d, so that the identity has norm one."""
-    return namespace(matrix).sqrt((matrix * matrix).sum((-2, -1)) / matrix.shape[-1])
-
-
-def normalized(matrix: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch"]]:
-    """Matrix divided by its norm, and that norm; a zero matrix stays as it is."""
-    xp, size = namespace(matrix), namespace(matrix).asarray(_norm(matrix))
-    return matrix / xp.where(size > 0, size, 1)[..., None, None], size
+def normalized(
+    matrix: Float[Array, "..."], stacking: Stacking = BATCH_FIRST
+) -> tuple[Float[Array, "..."], Float[Array, "*batch"]]:
+    """Matrix divided by its norm, as `Stacking` has it, and that norm; a zero matrix stays as it is."""
+    xp, size = namespace(matrix), namespace(matrix).asarray(stacking.norm(matrix))
+    return matrix / stacking.per_matrix(xp.where(size > 0, size, 1)), size

@@ -5,6 +5,7 @@ from functools import singledispatch
 from crossfeed.errors import CrossfeedError, NoLimit
 
 from .arrays import is_concrete, namespace
+from .linear_algebra import BATCH_FIRST, Stacking, identity_like
 from .shapes import Array, Bool, Float, Int
 
 UNIT_ROOT_TOLERANCE = 1e-10
@@ -52,15 +53,28 @@ def stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -
     return (total + total.T) / 2
 
 
-def goes_on(power: Float[Array, "*batch d d"], step: Int[Array, ""] | int) -> Bool[Array, ""]:
+def goes_on(power: Float[Array, "..."], step: Int[Array, ""] | int) -> Bool[Array, ""]:
     """Whether more terms of the series count, after a number of doublings that has led to this power of H."""
     return (namespace(power).abs(power).max() > _NEGLIGIBLE) & (step < _DOUBLINGS)
 
 
 def double(
-    power: Float[Array, "*batch d d"], total: Float[Array, "*batch d d"]
-) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch d d"]]:
+    power: Float[Array, "..."], total: Float[Array, "..."], stacking: Stacking = BATCH_FIRST
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """Sums Σ_s Hˢ N (Hˢ)ᵀ of twice as many terms: X ← X + A X Aᵀ and A ← A² in each of `DOUBLINGS_PER_CHECK` steps."""
+    product = stacking.product
     for _ in range(DOUBLINGS_PER_CHECK):
-        power, total = power @ power, total + power @ total @ power.mT
+        total = total + product(product(power, total), stacking.transposed(power))
+        power = product(power, power)
     return power, total
+
+
+@singledispatch
+def resolvent(contraction: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """The matrix (I - H)⁻¹ = Σ_s Hˢ for a matrix H whose spectral radius is known to be below one."""
+    return inverse_of_rest(contraction)
+
+
+def inverse_of_rest(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+    """The matrix (I - H)⁻¹, by elimination."""
+    return namespace(contraction).linalg.inv(identity_like(contraction) - contraction)
