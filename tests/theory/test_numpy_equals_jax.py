@@ -8,7 +8,6 @@ from hypothesis import given, settings
 
 from crossfeed import theory
 from crossfeed.formulas.ecosystem import Dataset, Ecosystem
-from crossfeed.formulas.random_numbers import normal_numbers
 from crossfeed.formulas.trajectory import trajectory
 from crossfeed.formulas.weights import Weights
 
@@ -138,8 +137,3 @@ def test_stability_agrees():
         ]
 
     check()
-
-
-def test_random_starts_are_those_of_jax():
-    expected = jax.random.normal(jax.random.key(0, impl="threefry2x32"), (600,), dtype=float)
-    np.testing.assert_allclose(normal_numbers(600), expected, rtol=1e-12)

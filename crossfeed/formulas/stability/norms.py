@@ -3,8 +3,9 @@
 from functools import singledispatch
 from typing import NamedTuple
 
+import numpy as np
+
 from ..arrays import constant, einsum, namespace
-from ..random_numbers import normal_numbers
 from ..shapes import Array, Bool, Float, Int
 
 _STARTS = 8
@@ -81,7 +82,7 @@ def ascend(squares: Float[Array, "entity d d"]) -> Ascent:
 def start(squares: Float[Array, "entity d d"]) -> Ascent:
     """Random vectors, and last Y = I."""
     xp, size = namespace(squares), squares.shape[-1]
-    vectors = xp.asarray(normal_numbers(_STARTS * size)).reshape(_STARTS, size, 1)
+    vectors = xp.asarray(np.random.default_rng(0).normal(size=(_STARTS, size, 1)))
     vectors = xp.pad(vectors, ((0, 0), (0, 0), (0, size - 1)))
     factors = _unit(xp.concatenate([vectors, xp.eye(size)[None]]))
     norms = _norms(squares, factors)
