@@ -13,6 +13,8 @@ from crossfeed.formulas.linear_algebra import BATCH_FIRST, Stacking
 MOST_ROWS = 12
 """Largest matrices that are quicker this way."""
 
+_MOST_ROWS_AT_ONCE = 8  # of Cholesky factors, whose number of operations grows with the cube
+
 _SUMS_FUSE = tuple(int(part) for part in jax.__version__.split(".")[:2]) < (0, 10)
 """Whether XLA turns a product written as a sum over an axis into one vectorized loop; later versions need the sum spelled out."""
 
@@ -54,7 +56,7 @@ def inverse_definite(matrix: Float[Array, "d d batch"]) -> Float[Array, "d d bat
     As accurate as LAPACK's, and symmetric; NaN where a matrix is not positive definite.
     """
     size = len(matrix)
-    block = _block(size)
+    block = size if size <= _MOST_ROWS_AT_ONCE else -(-size // 2)
     for start in range(0, size, block):
         stop = min(start + block, size)
         factor = _inverse_factor(matrix[start:stop, start:stop])
@@ -72,13 +74,6 @@ def inverse_definite(matrix: Float[Array, "d d batch"]) -> Float[Array, "d d bat
 
 def _turned(matrix: Float[Array, "m n batch"]) -> Float[Array, "n m batch"]:
     return jax.lax.optimization_barrier(matrix.swapaxes(0, 1))
-
-
-def _block(size: int) -> int:
-    """Rows of a block: all of them, or so many that blocks are equal, as far as that goes."""
-    if size <= 5:
-        return size
-    return next((rows for rows in (4, 5, 3) if size % rows == 0), 4)
 
 
 def _inverse_factor(matrix: Float[Array, "m m batch"]) -> Float[Array, "m m batch"]:
