@@ -6,16 +6,14 @@ covariances by doubling. They need the dependency group `bench`.
 
 # pyright: reportUntypedFunctionDecorator=false
 import math
-import time
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numba  # pyright: ignore[reportMissingImports]
 import numpy as np
-from crossfeed.sim import cached_tile, sharded_grid
-from crossfeed.theory import Ecosystem, Weights, limit, mse, random_gaussian
-from timing import Claim, assert_agree, compiled
+from crossfeed.theory import random_gaussian
+from small_matrices import grid
+from timing import Claim, assert_agree, compiled, cpu_seconds
 
 SIZES = {(4, 4): (41, 3.0), (10, 8): (41, 1.5), (4, 15): (41, 2.0), (4, 32): (21, 1.5)}
 """For K and d, the points along each axis, and the ratio of the loops' time to ours that is to be reached."""
@@ -148,19 +146,3 @@ def claim_of(entities: int, dimension: int, points: int, target: float) -> Claim
     return Claim(
         f"grid of {points} × {points}, K = {entities}, d = {dimension}, against numba", ratio, target, details=details
     )
-
-
-def grid(ecosystem: Ecosystem, axis: jax.Array) -> tuple[jax.Array, jax.Array]:
-    def point(alpha: jax.Array, beta: jax.Array) -> tuple[jax.Array, jax.Array]:
-        law = limit(ecosystem, Weights(alpha, beta))
-        assert law.spectral_radius is not None  # which every limit has
-        return mse(law).mean(), law.spectral_radius
-
-    return sharded_grid(point, axis, axis, tile=cached_tile(ecosystem.entities, ecosystem.dimension))
-
-
-def cpu_seconds(run: Callable[[], object]) -> float:
-    """CPU time of one call, until its arrays are computed."""
-    start = time.process_time()
-    jax.block_until_ready(run())
-    return time.process_time() - start

@@ -61,6 +61,13 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def cpu_seconds(run: Callable[[], object]) -> float:
+    """CPU time of one call, until its arrays are computed."""
+    start = time.process_time()
+    jax.block_until_ready(run())
+    return time.process_time() - start
+
+
 def median_seconds(run: Callable[[], object], repeats: int = 5) -> float:
     """Median time of several calls after a first one."""
     jax.block_until_ready(run())

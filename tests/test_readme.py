@@ -25,6 +25,7 @@ def test_python_example_runs(capsys):
     assert len(capsys.readouterr().out.splitlines()) > 5
 
 
+@pytest.mark.long
 def test_guide_to_workflows_runs(capsys):
     """An estimator and a pool of one's own among what it shows; the guide itself holds exact numbers against simulated ones."""
     exec(compile("\n".join(blocks("python", "docs/workflows.md")), "docs/workflows.md", "exec"), {})

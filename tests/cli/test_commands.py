@@ -254,6 +254,7 @@ def test_figures_are_drawn_with_the_settings_asked_for(crossfeed, tmp_path, monk
         assert (code, err.splitlines()[-1]) == (2, f"crossfeed: {said}, here")
 
 
+@pytest.mark.long
 def test_predict_draws_and_tabulates(crossfeed, eco, tmp_path):
     out = tmp_path / "new" / "folder"
     code, said, _ = crossfeed("predict", eco, "--out", out, "--quick")

@@ -64,6 +64,7 @@ def test_refused_advice_leaves_no_folder(folder, monkeypatch, capsys):
     assert not list((folder / "kept").iterdir())
 
 
+@pytest.mark.long
 def test_estimates_are_printed(folder, monkeypatch, capsys):
     np.savez("seen.npz", estimates=np.array([[[0.3], [-0.2]]]), probe_noise=0.01)
     run(monkeypatch, "estimate", "eco.npz", "seen.npz", "--json")

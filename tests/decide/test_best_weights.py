@@ -147,6 +147,7 @@ def test_volume_and_overlap_reach_the_pooled_estimate():
         best_design(ecosystem, volume=(0.0, 1.0))
 
 
+@pytest.mark.long
 def test_refusals_say_why():
     one = symmetric_ecosystem(1, jnp.eye(2))
     with pytest.raises(InvalidInput, match="single entity"):

@@ -141,6 +141,7 @@ def test_the_phase_diagram_agrees_with_single_settings(see):
     assert 0.1 < diverges.mean() < 0.9
 
 
+@pytest.mark.long
 def test_another_workflow_is_shown_without_the_bound_of_the_papers():
     workflow = theory.Workflow(theory.Ridge(0.3), theory.Shared(0.1), theory.Forget(0.5))
     here = jax.jit(lambda setting: predict(setting, workflow))(EASY)
@@ -181,6 +182,7 @@ def test_the_phase_diagram_of_a_large_ecosystem_has_fewer_points():
     assert (small.grid, large.grid) == (GRID, 11)
 
 
+@pytest.mark.long
 def test_a_network_of_its_own_entities_is_shown():
     family = own_family(alone(EASY), "mine.npz")
     workflow = theory.Workflow(pool=theory.Network(np.eye(3)))

@@ -120,6 +120,7 @@ def test_a_change_applies_to_all_figures_that_have_the_setting(tmp_path, monkeyp
     assert not drawn, "settings are checked before the first figure is drawn"
 
 
+@pytest.mark.long
 def test_figure_2_with_another_ecosystem(tmp_path):
     entities = 14
     words = [

@@ -285,6 +285,7 @@ def workflow_of(name: str, value) -> theory.Workflow:
 
 
 @pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.long
 def test_gradients_by_the_numbers_of_a_workflow(name):
     ecosystem = unequal_ecosystem(np.random.default_rng(3), 2, 3)
 

@@ -64,6 +64,7 @@ def test_the_loss_is_that_of_counted_tokens_given_their_own_text(tokenizer):
     assert (found[~data.counted] == 0).all()
 
 
+@pytest.mark.long
 def test_activations_of_half_precision_train_nearly_as_whole_ones(tokenizer):
     models = [Transformer(replace(config(), dtype=dtype), rngs=nnx.Rngs(3)) for dtype in ("float32", "bfloat16")]
     whole, half = (Population.of([model], tokenizer).train([rows(5)], SETTINGS) for model in models)
@@ -79,6 +80,7 @@ def test_the_microbatch_is_the_studys_or_one_row_per_device():
 
 
 @pytest.mark.parametrize("microbatch", [1, 3])
+@pytest.mark.long
 def test_microbatches_add_up_to_the_batch(microbatch, tokenizer):
     """Though their rows count unequally many tokens, and one of them none."""
     data = rows(5)
@@ -93,6 +95,7 @@ def test_microbatches_add_up_to_the_batch(microbatch, tokenizer):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.long
 def test_training_leaves_the_old_population_as_it_was(tokenizer):
     population = Population.of([Transformer(config(), rngs=nnx.Rngs(i)) for i in range(2)], tokenizer)
     before = population.losses(rows(1))
@@ -111,6 +114,7 @@ def test_a_part_of_a_population_scores_as_in_the_whole(tokenizer):
 
 
 @pytest.mark.parametrize("entities", [2, 3])
+@pytest.mark.long
 def test_a_trained_state_restores_bit_by_bit_on_its_devices(entities, tokenizer):
     """Two entities have a device each; of three, each is split over both, and sums must be split in the same way."""
     models = [Transformer(config(16), rngs=nnx.Rngs(i)) for i in range(entities)]

@@ -93,6 +93,7 @@ def test_random_human_labels_have_the_mean_of_their_fraction():
     assert_agrees(found.measured, found.measured_se, wanted)
 
 
+@pytest.mark.long
 def test_stochastic_gradient_has_the_mean_of_gradient_steps():
     ecosystem = ecosystem_from_features(FEATURES, theta=TRUTH)
     fitting = StochasticGradient(steps=5, batch=1, rate=0.01)

@@ -95,6 +95,7 @@ def test_gradient_steps_in_a_network_with_human_labels(tmp_path):
         np.testing.assert_allclose(found.mean_mse[steps, fresh, alpha], wanted, rtol=1e-10)
 
 
+@pytest.mark.long
 def test_accumulation_has_trajectories(tmp_path):
     found, ecosystem = swept(tmp_path, ALL_KEPT + AXES)
     wanted = trajectory(ecosystem, Weights(0.3, 0.5), 5, mse, Workflow(memory=Accumulate())).mean(1)

@@ -32,6 +32,7 @@ def everyone(alpha: float, beta: float) -> Weights:
 
 
 @pytest.mark.parametrize("workflow", [PAPER, NETWORK])
+@pytest.mark.long
 def test_every_number_is_that_of_its_theorem(workflow):
     ecosystem = random_gaussian(jax.random.key(3), entities=3, dimension=3, rank=2)
     summary = summarize_stability(ecosystem, WEIGHTS, workflow)
