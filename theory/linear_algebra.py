@@ -1,10 +1,7 @@
 """Projectors, roots and inverses of small symmetric matrices, and spectral radii, all of which JAX can transform."""
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Float
 
 from crossfeed.formulas.arrays import constant
@@ -27,7 +24,7 @@ from crossfeed.formulas.linear_algebra import (
 )
 
 from .pytrees import for_jax
-from .small_matrices import BATCH_LAST, inverse_definite, stacked, unstacked
+from .small_matrices import BATCH_LAST, at_once, inverse_definite, stacked, unstacked
 
 
 def factor(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -85,20 +82,13 @@ def _inverse_on_range(
     return _inverse_definite(matrix + scale * kernel) - kernel / scale, kernel
 
 
-@custom_vmap
+@at_once
 def _inverse_definite(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     stack, stacking = stacked(matrix)
     if stacking is BATCH_LAST:
         return unstacked(inverse_definite(stack), matrix.shape)
     root = inverse_root(matrix)
     return root @ root.mT
-
-
-@_inverse_definite.def_vmap
-def _inverse_definite_batch(
-    size: int, batched: Sequence[bool], matrix: Float[Array, "*batch d d"]
-) -> tuple[Float[Array, "*batch d d"], bool]:
-    return _inverse_definite(matrix), True
 
 
 @_inverse_on_range.defjvp
@@ -129,17 +119,10 @@ def _spectral_radius_jvp(
     return _spectral_radius_of(*primals), tangent
 
 
-@custom_vmap
+@at_once
 def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
     stack, stacking = stacked(matrix)
     unit, size = normalized(stack, stacking)
     now = jax.lax.while_loop(goes_on, lambda now: square(unit, now, stacking), first_power(unit, size))
     careful, radius = radius_from(now, size)
     return jax.lax.cond(careful, lambda: radius_by_eigenvalues(matrix), lambda: radius.reshape(matrix.shape[:-2]))
-
-
-@_spectral_radius.def_vmap
-def _spectral_radius_batch(
-    size: int, batched: Sequence[bool], matrix: Float[Array, "*batch d d"]
-) -> tuple[Float[Array, "*batch"], bool]:
-    return _spectral_radius(matrix), True

@@ -4,8 +4,12 @@ A library call for every matrix costs more than its arithmetic where matrices ha
 over places in the matrix, unrolled while tracing, and never over members of the batch.
 """
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
+
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from crossfeed.formulas.linear_algebra import BATCH_FIRST, Stacking
@@ -24,6 +28,24 @@ _MOST_STEPS = 24  # enough for a spectral radius of 1 - 1e-6; closer to one, rou
 _Newton = tuple[
     Float[Array, "d d batch"], Float[Array, "d d batch"], Int[Array, ""] | int
 ]  # R, its residual, steps so far
+
+
+_F = TypeVar("_F", bound=Callable[..., Array])
+
+
+def at_once(function: _F) -> _F:
+    """Decorator for functions of matrices with any batch axes: `vmap` hands them its whole batch as one more axis."""
+    whole = custom_vmap(function)
+
+    @whole.def_vmap
+    def _batch(size: int, batched: Sequence[bool], *matrices: Array) -> tuple[Array, bool]:
+        batches = (
+            matrix if is_batched else jnp.broadcast_to(matrix, (size, *matrix.shape))
+            for matrix, is_batched in zip(matrices, batched, strict=True)
+        )
+        return whole(*batches), True
+
+    return cast(_F, whole)
 
 
 def stacked(matrices: Float[Array, "*batch d d"]) -> tuple[Float[Array, "..."], Stacking]:

@@ -1,11 +1,8 @@
 """Sums over all earlier generations: the Stein equation X = H X Hᵀ + N, which gives the covariances of limits, and (I - H)⁻¹."""
 
-from collections.abc import Sequence
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from crossfeed.formulas.linear_algebra import BATCH_FIRST, spectral_radius_of
@@ -22,7 +19,7 @@ from crossfeed.formulas.stein import (
 
 from . import small_matrices
 from .pytrees import for_jax
-from .small_matrices import stacked, unstacked
+from .small_matrices import at_once, stacked, unstacked
 
 
 class SteinSolution(eqx.Module):
@@ -93,7 +90,7 @@ def _stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) 
 _Doubling = tuple[Float[Array, "..."], Float[Array, "..."], Int[Array, ""] | int]
 
 
-@custom_vmap
+@at_once
 def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """Sum Σ_s Hˢ N (Hˢ)ᵀ, of which n steps X ← X + A X Aᵀ, A ← A² give the first 2ⁿ terms.
 
@@ -115,17 +112,6 @@ def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*bat
     return total if stacking is BATCH_FIRST else unstacked(total, contraction.shape)
 
 
-@_doubling.def_vmap
-def _doubling_batch(
-    size: int, batched: Sequence[bool], contraction: Float[Array, "... d d"], noise: Float[Array, "... d d"]
-) -> tuple[Float[Array, "... d d"], bool]:
-    stacked = (
-        x if is_batched else jnp.broadcast_to(x, (size, *x.shape))
-        for x, is_batched in zip((contraction, noise), batched, strict=True)
-    )
-    return _doubling(*stacked), True
-
-
 @for_jax(resolvent)
 @jax.custom_jvp
 def _resolvent(contraction: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -140,17 +126,10 @@ def _resolvent_jvp(
     return value, value @ tangents[0] @ value
 
 
-@custom_vmap
+@at_once
 def _inverse_of_rest(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     stack, stacking = stacked(contraction)
     if stacking is BATCH_FIRST:
         return inverse_of_rest(contraction)
     inverse, accurate = small_matrices.resolvent(stack)
     return jax.lax.cond(accurate, lambda: unstacked(inverse, contraction.shape), lambda: inverse_of_rest(contraction))
-
-
-@_inverse_of_rest.def_vmap
-def _inverse_of_rest_batch(
-    size: int, batched: Sequence[bool], contraction: Float[Array, "*batch d d"]
-) -> tuple[Float[Array, "*batch d d"], bool]:
-    return _inverse_of_rest(contraction), True
