@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numba  # pyright: ignore[reportMissingImports]
 import numpy as np
 from crossfeed.theory import random_gaussian
-from small_matrices import grid
+from grids import grid
 from timing import Claim, assert_agree, compiled, cpu_seconds
 
 SIZES = {(4, 4): (41, 3.0), (10, 8): (41, 1.5), (4, 15): (41, 2.0), (4, 32): (21, 1.5)}

@@ -15,7 +15,7 @@ from rich.table import Table
 NAMES = [
     "versions",
     "limit_grid",
-    "small_matrices",
+    "batch_last",
     "large_limit",
     "linear_in_entities",
     "moment_simulator",

@@ -32,7 +32,9 @@ _ASCENTS = (2, 3, 4)
 """K = d."""
 _STARTS, _STEPS = 16, 400
 _KAPPA, _PUBLIC = 0.05, 0.1  # of the ascents
-_STRENGTH = 1e6  # of what entities know in the ascents: 1e-6 below the bound, and far above rounding
+_STRENGTH = (
+    1e6  # of what entities know in the ascents: their ρ can come to 1e-6 of the bound; 1e8 leaves too few digits
+)
 
 
 def _grams(key: PRNGKeyArray, count: int, size: int) -> Float[Array, "entity d d"]:
@@ -140,7 +142,8 @@ def main() -> None:
 def _largest_ratios(key: PRNGKeyArray, draws: int, count: int, size: int) -> dict[str, Array]:
     """Largest ratios of random ecosystems, in batches that share a program."""
     one = jax.jit(jax.vmap(partial(_ratios, count=count, size=size)))
-    found = [one(keys) for keys in jax.random.split(key, draws).reshape(-1, _BATCH)]
+    batches = -(-draws // _BATCH)
+    found = [one(keys) for keys in jax.random.split(key, batches * _BATCH).reshape(batches, _BATCH)]
     return {name: jnp.nanmax(jnp.stack([batch[name] for batch in found])) for name in found[0]}
 
 

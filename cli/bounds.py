@@ -6,8 +6,8 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .inputs import load_workflow, parse_weights
-from .numpy_or_jax import computed, state_size
+from .inputs import blaming, load_workflow, parse_weights
+from .numpy_or_jax import by_numpy_or_jax, state_size
 from .output import print_json, print_table, shown
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def print_stability(
 
         return eqx.filter_jit(summarize_stability)(*arguments)
 
-    summary = computed(lambda: summarize_stability(*arguments), by_jax, _operations(ecosystem, workflow))
+    with blaming(workflow_file):
+        summary = by_numpy_or_jax(lambda: summarize_stability(*arguments), by_jax, _operations(ecosystem, workflow))
     bounds = summary.bounds()
     if json:
         print_json(_json(summary, bounds))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .inputs import MOST_GENERATIONS, blaming, checked_count, load_workflow, parse_weights
-from .numpy_or_jax import computed, state_size
+from .numpy_or_jax import by_numpy_or_jax, state_size
 from .output import biased_notes, print_errors, print_json, print_notes, print_table, shown
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def print_limit(
 
     with blaming(workflow_file):
         operations = _operations_of_limit(ecosystem, workflow)
-        result = _arrays(computed(lambda: _limit_errors(ecosystem, weights, workflow), by_jax, operations))
+        result = _arrays(by_numpy_or_jax(lambda: _limit_errors(ecosystem, weights, workflow), by_jax, operations))
     notes = _limit_notes(int(result.pop("reason")), result, eco)
     if json:
         print_json(result | ({"notes": notes} if notes else {}))
@@ -92,7 +92,7 @@ def print_trajectory(
 
     with blaming(workflow_file):
         operations = _operations_of_trajectory(ecosystem, workflow, generations)
-        result = _arrays(computed(lambda: trajectory(*arguments), by_jax, operations))
+        result = _arrays(by_numpy_or_jax(lambda: trajectory(*arguments), by_jax, operations))
     notes = biased_notes(result["mse"], eco)
     if json:
         print_json(result | ({"notes": notes} if notes else {}))

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 _MOST_OPERATIONS = 10**8  # in NumPy a second or two, which JAX takes to start and compile
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def computed(by_numpy: Callable[[], T], by_jax: Callable[[], T], operations: int) -> T:
-    """What a function computes with NumPy, or one that does the same with JAX.
+def by_numpy_or_jax(by_numpy: Callable[[], _T], by_jax: Callable[[], _T], operations: int) -> _T:
+    """Result of `by_numpy`; of `by_jax` beyond 10⁸ operations, or where NumPy finds no eigenvalues.
 
     Args:
         by_numpy: function that does without JAX.

@@ -28,7 +28,7 @@ def cached_tile(entities: int, dimension: int) -> int:
     Example:
         >>> from crossfeed.sim import cached_tile
         >>> cached_tile(4, 4), cached_tile(4, 64), cached_tile(100, 64)
-        (32, 1, 1)
+        (16, 1, 1)
     """
     return max(1, min(CACHED_TILE, _CACHE // (8 * _WORKING_COPIES * entities * dimension**2)))
 

@@ -12,6 +12,7 @@ from crossfeed.formulas.linear_algebra import (
     identity_like,
     inverse_on_range,
     inverse_root,
+    mean_diagonal,
     normalized,
     orthonormal,
     radius_by_eigenvalues,
@@ -20,11 +21,10 @@ from crossfeed.formulas.linear_algebra import (
     square,
     square_root,
     unit_sizes,
-    unit_trace,
 )
 
 from .pytrees import for_jax
-from .small_matrices import BATCH_LAST, at_once, inverse_definite, stacked, unstacked
+from .small_matrices import BATCH_LAST, inverse_definite, stacked, unstacked, with_whole_batch
 
 
 def factor(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -78,15 +78,15 @@ def _inverse_on_range(
     The rank is a property of the data and does not change with the weights. Unlike an eigenvalue decomposition, this is
     differentiable at repeated eigenvalues; the derivative of `kernel` is that of the kernel's projector.
     """
-    scale = jnp.expand_dims(unit_trace(matrix), (-2, -1))
-    return _inverse_definite(matrix + scale * kernel) - kernel / scale, kernel
+    scale = jnp.expand_dims(mean_diagonal(matrix), (-2, -1))
+    return _definite_inverse(matrix + scale * kernel) - kernel / scale, kernel
 
 
-@at_once
-def _inverse_definite(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+@with_whole_batch
+def _definite_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     stack, stacking = stacked(matrix)
     if stacking is BATCH_LAST:
-        return unstacked(inverse_definite(stack), matrix.shape)
+        return unstacked(inverse_definite(stack), stacking, matrix.shape)
     root = inverse_root(matrix)
     return root @ root.mT
 
@@ -119,7 +119,7 @@ def _spectral_radius_jvp(
     return _spectral_radius_of(*primals), tangent
 
 
-@at_once
+@with_whole_batch
 def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
     stack, stacking = stacked(matrix)
     unit, size = normalized(stack, stacking)

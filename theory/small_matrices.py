@@ -1,7 +1,7 @@
 """Batches of small matrices without LAPACK: the batch is the last axis, along which the cores' vector units work.
 
-A library call for every matrix costs more than its arithmetic where matrices have less than about twelve rows. Loops here are
-over places in the matrix, unrolled while tracing, and never over members of the batch.
+A library call for every matrix costs more than its arithmetic where matrices have few rows. No loop here is over members of the
+batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,16 +15,17 @@ from jaxtyping import Array, Bool, Float, Int
 from crossfeed.formulas.linear_algebra import BATCH_FIRST, Stacking
 
 MOST_ROWS = 12
-"""Largest matrices that are quicker this way."""
+"""Largest number of rows at which this is at least as quick."""
 
-_MOST_ROWS_AT_ONCE = 8  # of Cholesky factors, whose number of operations grows with the cube
+_MOST_UNROLLED_ROWS = 8  # of a Cholesky factor; the size of the traced program grows with the cube
 
 _SUMS_FUSE = tuple(int(part) for part in jax.__version__.split(".")[:2]) < (0, 10)
-"""Whether XLA turns a product written as a sum over an axis into one vectorized loop; later versions need the sum spelled out."""
+"""Whether to write products as sums over an axis, which XLA turned into one vectorized loop. In JAX 0.12.0, grids of 8 or 12
+features take 2 to 3 times as long with them as with sums spelled out (`benchmarks/batch_last.py` measures what is chosen)."""
 
 
 _SMALL_RESIDUAL = 1e-8  # its square is below rounding
-_MOST_STEPS = 24  # enough for a spectral radius of 1 - 1e-6; closer to one, rounding keeps the residual above the bound
+_MOST_STEPS = 25  # enough for spectral radii up to 1 - 1e-6
 _Newton = tuple[
     Float[Array, "d d batch"], Float[Array, "d d batch"], Int[Array, ""] | int
 ]  # R, its residual, steps so far
@@ -33,8 +34,8 @@ _Newton = tuple[
 _F = TypeVar("_F", bound=Callable[..., Array])
 
 
-def at_once(function: _F) -> _F:
-    """Decorator for functions of matrices with any batch axes: `vmap` hands them its whole batch as one more axis."""
+def with_whole_batch(function: _F) -> _F:
+    """Decorator for functions of matrices with the same batch axes: `vmap` hands them its whole batch as one more axis."""
     whole = custom_vmap(function)
 
     @whole.def_vmap
@@ -49,16 +50,16 @@ def at_once(function: _F) -> _F:
 
 
 def stacked(matrices: Float[Array, "*batch d d"]) -> tuple[Float[Array, "..."], Stacking]:
-    """The same matrices, stacked as is quickest: with one batch axis behind their rows and columns if they are small."""
+    """The same matrices, with one batch axis, the last one, if they have at most `MOST_ROWS` rows."""
     *batch, rows, columns = matrices.shape
     if not batch or rows > MOST_ROWS:
         return matrices, BATCH_FIRST
     return jnp.moveaxis(matrices.reshape(-1, rows, columns), 0, -1), BATCH_LAST
 
 
-def unstacked(stack: Float[Array, "d d batch"], shape: tuple[int, ...]) -> Float[Array, "*batch d d"]:
-    """Matrices stacked with the batch last, in the shape they had before."""
-    return jnp.moveaxis(stack, -1, 0).reshape(shape)
+def unstacked(stack: Float[Array, "..."], stacking: Stacking, shape: tuple[int, ...]) -> Float[Array, "*batch d d"]:
+    """Matrices that were `stacked`, in the shape they had before."""
+    return stack if stacking is BATCH_FIRST else jnp.moveaxis(stack, -1, 0).reshape(shape)
 
 
 def _product(left: Float[Array, "m n batch"], right: Float[Array, "n p batch"]) -> Float[Array, "m p batch"]:
@@ -73,29 +74,31 @@ BATCH_LAST = Stacking(_product, (0, 1))
 
 
 def inverse_definite(matrix: Float[Array, "d d batch"]) -> Float[Array, "d d batch"]:
-    """Inverses of symmetric positive definite matrices, swept block by block through the blocks' Cholesky factors.
+    """Inverses of symmetric positive definite matrices by sweeping blocks of rows, as accurate as LAPACK's, and symmetric.
 
-    As accurate as LAPACK's, and symmetric; NaN where a matrix is not positive definite.
+    Sweeping block k puts -A_kk⁻¹ in its place, A_kk⁻¹ A_kj beside it, and A_ij - A_ik A_kk⁻¹ A_kj elsewhere; after all blocks, the
+    matrix is -A⁻¹. A_kk⁻¹ comes from Cholesky factors, because blocks that are inverted without lose digits. NaN where a matrix is
+    not positive definite.
     """
     size = len(matrix)
-    block = size if size <= _MOST_ROWS_AT_ONCE else -(-size // 2)
+    block = size if size <= _MOST_UNROLLED_ROWS else -(-size // 2)
     for start in range(0, size, block):
         stop = min(start + block, size)
         factor = _inverse_factor(matrix[start:stop, start:stop])
         rows = _product(factor, matrix[start:stop])
-        turned = _turned(factor)
+        turned = _transposed(factor)
         top = _product(turned, rows).at[:, start:stop].set(-_product(turned, factor))
         if stop - start == size:
             return -top
         rows = rows.at[:, start:stop].set(0.0)
-        matrix = matrix - _product(_turned(rows), rows)
+        matrix = matrix - _product(_transposed(rows), rows)
         matrix = matrix.at[start:stop].set(top)
-        matrix = jax.lax.optimization_barrier(matrix.at[:, start:stop].set(_turned(top)))
+        matrix = jax.lax.optimization_barrier(matrix.at[:, start:stop].set(_transposed(top)))
     return -matrix
 
 
-def _turned(matrix: Float[Array, "m n batch"]) -> Float[Array, "n m batch"]:
-    return jax.lax.optimization_barrier(matrix.swapaxes(0, 1))
+def _transposed(matrix: Float[Array, "m n batch"]) -> Float[Array, "n m batch"]:
+    return jax.lax.optimization_barrier(matrix.swapaxes(0, 1))  # a copy, which products read in order
 
 
 def _inverse_factor(matrix: Float[Array, "m m batch"]) -> Float[Array, "m m batch"]:
@@ -105,7 +108,8 @@ def _inverse_factor(matrix: Float[Array, "m m batch"]) -> Float[Array, "m m batc
     zero = jnp.zeros_like(entries[0][0])
     reciprocal = []  # of L's diagonal
     for j in range(size):
-        reciprocal.append(1 / jnp.sqrt(entries[j][j]))
+        pivot = entries[j][j]
+        reciprocal.append(jnp.where(pivot > 0, 1 / jnp.sqrt(pivot), jnp.nan))
         for i in range(j + 1, size):
             entries[i][j] = entries[i][j] * reciprocal[j]
         for i in range(j + 1, size):
@@ -119,23 +123,23 @@ def _inverse_factor(matrix: Float[Array, "m m batch"]) -> Float[Array, "m m batc
     return jax.lax.optimization_barrier(jnp.stack([jnp.stack(row) for row in inverse]))
 
 
-def resolvent(contraction: Float[Array, "d d batch"]) -> tuple[Float[Array, "d d batch"], Bool[Array, ""]]:
-    """Inverses R of I - H for matrices H with spectral radii below one, and whether their residuals are as small as they should be.
+def newton_resolvent(contraction: Float[Array, "d d batch"]) -> tuple[Float[Array, "d d batch"], Bool[Array, ""]]:
+    """Inverses R of I - H for matrices H with spectral radii below one, and whether all residuals I - (I - H) R are small.
 
-    Newton's iteration from R = I: every step squares the residual I - (I - H) R and computes it afresh, so that rounding errors
+    Newton's iteration from R = I: every step squares the residual and computes it afresh, so that rounding errors
     do not pile up.
     """
     identity = jnp.eye(len(contraction))[..., None]
 
     def going(now: _Newton) -> Bool[Array, ""]:
-        _, rest, step = now
-        return (jnp.abs(rest).max() > _SMALL_RESIDUAL) & (step < _MOST_STEPS)
+        _, residual, step = now
+        return (jnp.abs(residual).max() > _SMALL_RESIDUAL) & (step < _MOST_STEPS)
 
     def improved(now: _Newton) -> _Newton:
-        inverse, rest, step = now
-        inverse = inverse + _product(inverse, rest)
+        inverse, residual, step = now
+        inverse = inverse + _product(inverse, residual)
         return inverse, identity - inverse + _product(contraction, inverse), step + 1
 
     start = jnp.broadcast_to(identity, contraction.shape)
-    inverse, rest, _ = jax.lax.while_loop(going, improved, (start, contraction, 0))
-    return inverse + _product(inverse, rest), jnp.abs(rest).max() <= _SMALL_RESIDUAL
+    inverse, residual, _ = jax.lax.while_loop(going, improved, (start, contraction, 0))
+    return inverse + _product(inverse, residual), jnp.abs(residual).max() <= _SMALL_RESIDUAL

@@ -11,15 +11,14 @@ from crossfeed.formulas.stein import (
     double,
     goes_on,
     has_limit,
-    inverse_of_rest,
     refuse_unit_root,
     resolvent,
+    resolvent_by_elimination,
     stable_stein,
 )
 
-from . import small_matrices
 from .pytrees import for_jax
-from .small_matrices import at_once, stacked, unstacked
+from .small_matrices import newton_resolvent, stacked, unstacked, with_whole_batch
 
 
 class SteinSolution(eqx.Module):
@@ -90,7 +89,7 @@ def _stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) 
 _Doubling = tuple[Float[Array, "..."], Float[Array, "..."], Int[Array, ""] | int]
 
 
-@at_once
+@with_whole_batch
 def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """Sum Σ_s Hˢ N (Hˢ)ᵀ, of which n steps X ← X + A X Aᵀ, A ← A² give the first 2ⁿ terms.
 
@@ -109,13 +108,13 @@ def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*bat
         return *double(power, total, stacking), step + DOUBLINGS_PER_CHECK
 
     total = jax.lax.while_loop(going, doubled, (power, total, 0))[1]
-    return total if stacking is BATCH_FIRST else unstacked(total, contraction.shape)
+    return unstacked(total, stacking, contraction.shape)
 
 
 @for_jax(resolvent)
 @jax.custom_jvp
 def _resolvent(contraction: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    return _inverse_of_rest(contraction)
+    return _batched_resolvent(contraction)
 
 
 @_resolvent.defjvp
@@ -126,10 +125,12 @@ def _resolvent_jvp(
     return value, value @ tangents[0] @ value
 
 
-@at_once
-def _inverse_of_rest(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+@with_whole_batch
+def _batched_resolvent(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     stack, stacking = stacked(contraction)
     if stacking is BATCH_FIRST:
-        return inverse_of_rest(contraction)
-    inverse, accurate = small_matrices.resolvent(stack)
-    return jax.lax.cond(accurate, lambda: unstacked(inverse, contraction.shape), lambda: inverse_of_rest(contraction))
+        return resolvent_by_elimination(contraction)
+    inverse, accurate = newton_resolvent(stack)
+    return jax.lax.cond(
+        accurate, lambda: unstacked(inverse, stacking, contraction.shape), lambda: resolvent_by_elimination(contraction)
+    )

@@ -16,12 +16,12 @@ def bisect(
     lies_above: Callable[[Float[Array, "*shape"]], Bool[Array, "*shape"]],
     steps: int,
 ) -> Float[Array, "*shape"]:
-    """Where a condition that holds below a number, and not above it, changes.
+    """Point up to which a condition holds.
 
     Args:
-        low: number below which it holds.
-        high: number above which it does not.
-        lies_above: whether the change lies above a number.
+        low: lower end, where it holds.
+        high: upper end, where it does not.
+        lies_above: whether it holds at a number, so that the point lies above.
         steps: how often the interval is halved.
     """
     ends = low, high
@@ -32,7 +32,8 @@ def bisect(
 
 def halve(ends: _Ends, lies_above: Callable[[Float[Array, "*shape"]], Bool[Array, "*shape"]]) -> _Ends:
     """The half of an interval in which the condition changes."""
-    (low, high), half = ends, middle(ends)
+    low, high = ends
+    half = middle(ends)
     above, xp = lies_above(half), namespace(low)
     return xp.where(above, half, low), xp.where(above, high, half)
 

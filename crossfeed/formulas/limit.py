@@ -87,11 +87,11 @@ def limit(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER, *,
     # batch stay finite.
     xp = namespace(step.feedback)
     feedback = xp.where(exists, step.feedback, 0)
-    total = resolvent(feedback)
+    inverse = resolvent(feedback)
     state = State(
-        total @ step.private,
-        total @ step.public,
-        total @ step.truth,
+        inverse @ step.private,
+        inverse @ step.public,
+        inverse @ step.truth,
         stable_stein(feedback, step.noise),
     )
     reason = xp.where(xp.isnan(radius), RESULTS.ill_conditioned, RESULTS.no_limit)

@@ -23,7 +23,7 @@ _RANK_ONE = 1e-13
 
 
 class Stacking(NamedTuple):
-    """How square matrices are stacked in an array.
+    """Layout of a stack of square matrices in an array.
 
     Attributes:
         product: products of the matrices of two stacks.
@@ -46,7 +46,7 @@ class Stacking(NamedTuple):
         return namespace(matrices).sqrt((matrices * matrices).sum(self.axes) / matrices.shape[self.axes[0]])
 
     def per_matrix(self, numbers: Float[Array, "*batch"]) -> Float[Array, "..."]:
-        """One number for each matrix, with axes by which it multiplies that matrix."""
+        """Numbers in a shape that broadcasts over their matrices."""
         return namespace(numbers).expand_dims(numbers, self.axes)
 
 
@@ -137,13 +137,13 @@ def whitener(
         matrix: the matrix A.
         kernel: orthogonal projector N onto its kernel.
     """
-    scale = unit_trace(matrix)
+    scale = mean_diagonal(matrix)
     return inverse_root(matrix + scale[..., None, None] * kernel), scale
 
 
-def unit_trace(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
+def mean_diagonal(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
     """Mean diagonal entry of a symmetric positive semi-definite matrix; one where that is zero."""
-    xp, trace = namespace(matrix), BATCH_FIRST.trace(matrix)
+    xp, trace = namespace(matrix), namespace(matrix).trace(matrix, axis1=-2, axis2=-1)
     return xp.where(trace > 0, trace / matrix.shape[-1], 1.0)
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 
-class Sentences(type):
-    """Metaclass of codes: `Codes[code]` is the sentence that says what a code means."""
+class Codes(type):
+    """Metaclass of enumerations: `CODES[code]` is the sentence that says what a code means."""
 
     sentences: tuple[str, ...]
 
@@ -12,7 +12,7 @@ class Sentences(type):
         return cls.sentences[int(code)]
 
 
-class RESULTS(metaclass=Sentences):
+class RESULTS(metaclass=Codes):
     """Codes of the outcome of a computation. `RESULTS[code]` is the sentence that says it.
 
     Example:
@@ -30,4 +30,4 @@ class RESULTS(metaclass=Sentences):
         "the truths of the data differ, so no estimator from all of them is unbiased for every entity",
         "private and public data together do not span all features, so there is no unbiased estimator",
     )
-    successful, no_limit, ill_conditioned, depends_on_truth, truths_differ, data_do_not_span = range(6)
+    successful, no_limit, ill_conditioned, depends_on_truth, truths_differ, data_do_not_span = range(len(sentences))

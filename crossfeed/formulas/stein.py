@@ -72,9 +72,9 @@ def double(
 @singledispatch
 def resolvent(contraction: Float[Array, "d d"]) -> Float[Array, "d d"]:
     """The matrix (I - H)⁻¹ = Σ_s Hˢ for a matrix H whose spectral radius is known to be below one."""
-    return inverse_of_rest(contraction)
+    return resolvent_by_elimination(contraction)
 
 
-def inverse_of_rest(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+def resolvent_by_elimination(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """The matrix (I - H)⁻¹, by elimination."""
     return namespace(contraction).linalg.inv(identity_like(contraction) - contraction)

@@ -50,10 +50,10 @@ def test_a_claim_and_its_function_agree(claim):
 
 
 def slightly_wrong(value: Any) -> Any:
-    """Numbers that are off by a millionth, and the opposite of what is true."""
+    """Numbers that are off by a millionth, booleans negated, and integers as they are."""
     kind = value.dtype if hasattr(value, "dtype") else np.result_type(value)
     if np.issubdtype(kind, np.bool_):
-        return ~value
+        return np.logical_not(value)
     return value * (1 + 1e-6) if np.issubdtype(kind, np.inexact) else value
 
 

@@ -31,6 +31,7 @@ def _ascend(squares: Float[Array, "entity d d"]) -> Ascent:
     return jax.lax.while_loop(goes_on, partial(climb, squares), start(squares))
 
 
+# Compiled by themselves, these are traced once for all the bounds of a program that need them.
 for _formula in (largest_sum_of_norms, inverse_kappa, sharp_knowledge_bound):
     for_jax(_formula)(jax.jit(_formula.dispatch(object)))
-every_theorem.register(Ecosystem, eqx.filter_jit(every_theorem.dispatch(object)))
+every_theorem.register(Ecosystem, eqx.filter_jit(every_theorem.dispatch(object)))  # that of JAX's arrays

@@ -73,7 +73,8 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
     size = xp.trace(ecosystem.synthetic.gram, axis1=-2, axis2=-1)
     publishing = publishes(ecosystem, ecosystem.shares)
     pool = ecosystem.pool_gram
-    shape = pool / xp.trace(pool)
+    total = xp.trace(pool)
+    shape = pool / xp.where(total > 0, total, 1)
     off = xp.linalg.norm(ecosystem.synthetic.gram - size[:, None, None] * shape[None], axis=(-2, -1))
     applies = (~publishing | (off <= PROPORTIONALITY_TOLERANCE * size)).all()
 

@@ -6,7 +6,7 @@ from ..arrays import constant, namespace
 from ..ecosystem import Ecosystem
 from ..estimators import LeastSquares, Ridge
 from ..linear_algebra import RANK_TOLERANCE, identity_like, kernel_projector
-from ..results import Sentences
+from ..results import Codes
 from ..shapes import Array, Bool, Float, Int, Scalar
 from ..weights import Weights
 from ..workflow import Workflow
@@ -14,7 +14,7 @@ from ..workflow import Workflow
 _SAME_READERS = 1e-12  # largest difference of two rows of W that counts as rounding
 
 
-class CONDITIONS(metaclass=Sentences):
+class CONDITIONS(metaclass=Codes):
     """Codes of why a bound applies or not. `CONDITIONS[code]` is the sentence that says it.
 
     Example:
@@ -37,8 +37,20 @@ class CONDITIONS(metaclass=Sentences):
         "entities publish labels for different inputs",
         "the theorem is about the paper's workflow",
     )
-    applies, estimator, memory, network, unknown_directions, no_mixture = range(6)
-    no_common_mixture, unequal_weights, no_private_weight, private_weight, different_prompts, workflow = range(6, 12)
+    (
+        applies,
+        estimator,
+        memory,
+        network,
+        unknown_directions,
+        no_mixture,
+        no_common_mixture,
+        unequal_weights,
+        no_private_weight,
+        private_weight,
+        different_prompts,
+        workflow,
+    ) = range(len(sentences))
 
 
 def publishes(ecosystem: Ecosystem, shares: Float[Array, " entity"]) -> Bool[Array, " entity"]:

@@ -136,7 +136,8 @@ def sharp_knowledge_bound(
         rise = scale - multiplier
         root = xp.sqrt(rise**2 + scale**2 * k)
         # (1+k)/(2k) (1 + rise/root), without a difference of almost equal numbers where the multiplier is large
-        steep = scale**2 * (1 + k) / (2 * xp.where(root > 0, root * (root - rise), 1.0))
+        divisor = root * (root - rise)
+        steep = scale**2 * (1 + k) / (2 * xp.where(divisor > 0, divisor, 1.0))
         flat = xp.where(
             k > 0, (1 + k) / (2 * xp.where(k > 0, k, 1.0)) * (1 + rise / xp.where(root > 0, root, 1.0)), xp.inf
         )

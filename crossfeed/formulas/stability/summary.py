@@ -72,7 +72,7 @@ class StabilitySummary(NamedTuple):
         anchor: public data as an anchor; `anchor.change` is the factor of public data that excludes growth.
         knowledge: Theorem K; `knowledge.change` is the factor of all real data that excludes growth.
         lemma1_extended: Lemma 1 with weights of its own per entity.
-        paper: statements about the paper's workflow; None for another one.
+        paper: statements about the paper's workflow; None for another one, or one whose numbers are traced.
 
     Example:
         >>> import jax.numpy as jnp
