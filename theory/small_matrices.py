@@ -23,13 +23,11 @@ _SUMS_FUSE = tuple(int(part) for part in jax.__version__.split(".")[:2]) < (0, 1
 """Whether to write products as sums over an axis, which XLA turned into one vectorized loop. In JAX 0.12.0, grids of 8 or 12
 features take 2 to 3 times as long with them as with sums spelled out (`benchmarks/batch_last.py` measures what is chosen)."""
 
-
 _SMALL_RESIDUAL = 1e-8  # its square is below rounding
 _MOST_STEPS = 25  # enough for spectral radii up to 1 - 1e-6
-_Newton = tuple[
-    Float[Array, "d d batch"], Float[Array, "d d batch"], Int[Array, ""] | int
-]  # R, its residual, steps so far
 
+# R, its residual and the number of steps.
+_Newton = tuple[Float[Array, "d d batch"], Float[Array, "d d batch"], Int[Array, ""] | int]
 
 _F = TypeVar("_F", bound=Callable[..., Array])
 
