@@ -286,19 +286,30 @@ def fit_losses(runs: Sequence[LossRun]) -> LossRecursion:
     if change.size <= count:
         raise InvalidInput(f"runs hold {change.size} changes of losses, too few to fit {count} coefficients")
     noise, size = np.maximum(change.std(0), _LEAST_NOISE), 1.0
+    coefficients, covariance, free = _posterior(design, change, noise, size)
     for _ in range(_ROUNDS):
-        weighted = (design / noise[..., None]).reshape(-1, design.shape[-1])
-        prior = np.eye(design.shape[-1])[-_RATES:] / size  # one row per rate, as if each had been seen to be 0
-        solver = np.linalg.pinv(np.vstack([weighted, prior]), rcond=1e-10)
-        covariance, of_changes = solver @ solver.T, solver[:, : len(weighted)]
-        coefficients = of_changes @ (change / noise).ravel()
-        free = max(1 - (of_changes.T * weighted).sum() / change.size, 1e-3) * len(change)
         rest = ((change - design @ coefficients) ** 2).sum(0)
         noise = np.maximum(np.sqrt(rest / free), _LEAST_NOISE)
         last, size = size, np.sqrt((coefficients[-_RATES:] ** 2 + np.diag(covariance)[-_RATES:]).mean())  # EM
+        coefficients, covariance, free = _posterior(design, change, noise, size)
         if abs(size - last) < _SETTLED * size:
             break
     return LossRecursion(coefficients, covariance, noise, free, alphas)
+
+
+def _posterior(
+    design: Float[np.ndarray, "change entity dataset coefficient"],
+    change: Float[np.ndarray, "change entity dataset"],
+    noise: Float[np.ndarray, "entity dataset"],
+    size: float,
+) -> tuple[Float[np.ndarray, " coefficient"], Float[np.ndarray, "coefficient coefficient"], float]:
+    """Coefficients, their covariance, and degrees of freedom that are left per series, given noise and the width of the prior."""
+    weighted = (design / noise[..., None]).reshape(-1, design.shape[-1])
+    prior = np.eye(design.shape[-1])[-_RATES:] / size  # one row per rate, as if each had been seen to be 0
+    solver = np.linalg.pinv(np.vstack([weighted, prior]), rcond=1e-10)
+    of_changes = solver[:, : len(weighted)]
+    free = max(1 - (of_changes.T * weighted).sum() / change.size, 1e-3) * len(change)
+    return of_changes @ (change / noise).ravel(), solver @ solver.T, free
 
 
 def _design(

@@ -108,7 +108,7 @@ class LossRuns:
     @property
     def finished(self) -> Bool[np.ndarray, "seed alpha beta"]:
         """Which runs have all losses."""
-        return np.isfinite(self.losses).all((3, 4, 5))
+        return np.asarray(np.isfinite(self.losses).all((3, 4, 5)))
 
 
 @dataclass(frozen=True)

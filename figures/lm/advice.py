@@ -1,7 +1,6 @@
 """One page on runs of language models: who gains, what comes next and how far to trust it, and what other weights do."""
 
 from collections.abc import Mapping
-from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -13,17 +12,22 @@ from numpy.typing import ArrayLike
 
 from crossfeed.errors import InvalidInput
 
-from ...decide import Difference, LossAdvice, advise_on_losses, by_kind, difference
+from ...decide import LossAdvice, LossRuns, advise_on_losses, by_kind
 from ...sim.lm import check_held
 from ..page import write_page
 from ..report import Report, Request, save
-from ..style import DASHES, MARKERS, color, grid_of_axes, line, styled
+from ..style import MARKERS, color, grid_of_axes, line, styled
 from ..workflows.table import table_of_panels
+from .advice_words import KINDS, Similarities, seeds, sentences
 from .plots import setting
 from .tables import between_models
 
-KINDS = ("its own task", "others' tasks", "public text")
-_SHOWN = 12  # entities with bars of their own
+_SHOWN = 12  # models with bars of their own
+_INTRODUCTION = (
+    "Losses and similarities are measured. Forecasts, the factor per generation and the effect of changing α come from a linear "
+    "recursion of losses fitted to these runs from generation 1 on (docs/decide.md), with intervals of 90 % for one run; "
+    "differences between runs are judged at 95 %, by their spread over seeds, or, of one seed, by the noise of a generation."
+)
 
 
 def draw_loss_advice(
@@ -39,135 +43,183 @@ def draw_loss_advice(
         source: name of the runs.
 
     Raises:
-        InvalidInput: α or β is not that of a run or is missing, its runs are not finished, or there are too few generations.
+        InvalidInput: no run has this α or β, one is missing, no seed is finished there, or there are too few generations.
     """
     alpha, beta = _in_use("alpha", alpha, data.alpha.values), _in_use("beta", beta, data.beta.values)
     losses = data.loss.transpose("seed", "alpha", "beta", "generation", "entity", "dataset")
     _refuse_unfinished(losses.sel(alpha=alpha, beta=beta))
-    found = advise_on_losses(losses.sel(beta=beta).values, data.alpha.values.tolist(), alpha)
-    elsewhere = _other_weights(losses, alpha, beta)
-    written = _similarities(data.sel(alpha=alpha, beta=beta))
+    runs = LossRuns(losses.values, tuple(data.alpha.values.tolist()), tuple(data.beta.values.tolist()))
+    found, written = advise_on_losses(runs, alpha, beta), _similarities(data.sel(alpha=alpha, beta=beta))
     report = Report(
         "advice",
-        f"Advice on {source}, α = {alpha:g} and β = {beta:g}",
-        " ".join(_sentences(found, elsewhere, written)),
-        f"K = {data.sizes['entity']}; test losses in nats per token, means over {_seeds(len(found.used))}; {setting(data)}.",
-        _numbers(found),
+        f"Advice on {source} at α = {alpha:g}, β = {beta:g}",
+        "\n".join(sentences(found, written)),
+        f"K = {data.sizes['entity']}; test losses in nats per token, means over {seeds(len(found.used))} at the weights in use; "
+        f"{setting(data)}.",
+        {"spectral_radius": found.spectral_radius[0]},
     )
-    save(request, report, _figure(found, written), table_of_panels(_panels(found, elsewhere, written)))
+    save(request, report, _figure(found, written), table_of_panels(_panels(found, written)))
     write_page(request.folder / "advice.html", [report], "Made by crossfeed advise.", _INTRODUCTION)
     report.files.append("advice.html")
     return report
 
 
-_INTRODUCTION = (
-    "Losses are measured. Forecasts, the growth factor and the effect of changing α come from a linear recursion of losses that is "
-    "fitted to these runs from generation 1 on (docs/decide.md); what was measured beside them says how far they can be trusted."
-)
-
-
 def _in_use(name: str, value: float | None, held: Float[np.ndarray, " value"]) -> float:
-    if value is None:
-        if len(held) > 1:
-            shown = ", ".join(f"{one:g}" for one in held)
-            raise InvalidInput(f"{name} is missing: the runs have {shown}, so name the one in use with --{name}")
-        return float(held[0])
-    check_held(name, value, held.tolist())
-    return value
+    if value is not None:
+        check_held(name, value, held.tolist())
+        return value
+    if len(held) > 1:
+        shown = ", ".join(f"{one:g}" for one in held)
+        raise InvalidInput(f"{name} is missing: the runs have {shown}, so name the one in use with --{name}")
+    return float(held[0])
 
 
 def _refuse_unfinished(losses: xr.DataArray) -> None:
-    """Refuse a cell of which no seed is finished."""
+    """Refuse weights at which no seed is finished."""
     reached = losses.notnull().all(("entity", "dataset"))
     if not reached.all("generation").any():
         most, last = int(reached.sum("generation").max()) - 1, int(losses.generation[-1])
         where = f"α = {float(losses.alpha):g}, β = {float(losses.beta):g}"
-        begun = "has not begun" if most < 0 else f"has reached generation {most} of {last}"
-        raise InvalidInput(f"the run at {where} is not finished: it {begun}; continue it with crossfeed lm run --resume")
-
-
-Elsewhere = Mapping[tuple[float, float], Difference]
-"""Last losses at other α and β against those in use, of every kind, by (α, β)."""
-
-
-def _other_weights(losses: xr.DataArray, alpha: float, beta: float) -> Elsewhere:
-    last = losses.isel(generation=-1)
-    here = last.sel(alpha=alpha, beta=beta).values
-    found = {}
-    for a, b in product(losses.alpha.values.tolist(), losses.beta.values.tolist()):
-        both = last.sel(alpha=a, beta=b).values - here
-        both = both[np.isfinite(both).all((1, 2))]
-        if (a, b) != (alpha, beta) and len(both):
-            found[a, b] = difference(by_kind(both).mean(-1))
-    return found
-
-
-Similarities = tuple[Float[np.ndarray, " generation"], Float[np.ndarray, "seed generation"]]
-"""Generations at which it was measured, and mean similarity of two models' completions."""
+        now = "it has not begun" if most < 0 else f"it has reached generation {most} of {last}"
+        raise InvalidInput(f"the run at {where} is not finished: {now}; continue it with crossfeed lm run --resume")
 
 
 def _similarities(cell: xr.Dataset) -> Similarities | None:
     """None where there is a single model, or completions were not compared twice."""
+    if cell.sizes["entity"] < 2:
+        return None
     similarity = between_models(cell.similarity).mean("dataset").transpose("seed", "generation")
     similarity = similarity.dropna("generation", how="all").dropna("seed")
-    if cell.sizes["entity"] < 2 or 0 in similarity.shape or similarity.sizes["generation"] < 2:
+    if similarity.sizes["seed"] == 0 or similarity.sizes["generation"] < 2:
         return None
     return similarity.generation.values.astype(float), similarity.values
 
 
-def _sentences(found: LossAdvice, elsewhere: Elsewhere, written: Similarities | None) -> list[str]:
-    """The advice in words."""
-    said = [_levels(found), *_gains(found)]
-    said += [_said_of_similarity(*written)] if written else []
-    return [*said, *_said_of_forecast(found), _said_of_stability(found), *_said_of_weights(found, elsewhere)]
-
-
-def _levels(found: LossAdvice) -> str:
-    now, ahead = by_kind(found.used[:, -1].mean(0)).mean(-1), found.forecast
-    last, generations = found.used.shape[1] - 1, len(ahead.mean)
-    told = "; ".join(
-        f"{kind} {loss:.2f}" for kind, loss in zip(_of_entities(), now, strict=True) if np.isfinite(loss)
-    )
-    return f"Mean losses at generation {last}: {told} ({_seeds(len(found.used))}; forecasts reach generation {last + generations})."
-
-
-def _of_entities() -> tuple[str, ...]:
-    return ("own tasks", "others' tasks", "public text")
-
-
-def _gains(found: LossAdvice) -> list[str]:
-    said = [_said_of_gains("Compared with generation 0", found.since_start)]
+def _panels(found: LossAdvice, written: Similarities | None) -> dict[str, Mapping[str, ArrayLike]]:
+    """All numbers of the page."""
+    kinds = np.array(KINDS)
+    last, expected = found.used.shape[1] - 1, found.expected
+    ahead = last + 1 + np.arange(len(expected.mean))[:, None]
+    panels: dict[str, Mapping[str, ArrayLike]] = {
+        "measured": {
+            "generation": np.arange(last + 1)[:, None],
+            "kind": kinds,
+            "mean": by_kind(found.used.mean(0)).mean(-1),
+        },
+        "forecast": {
+            "generation": ahead,
+            "kind": kinds,
+            "mean": expected.mean,
+            "low": expected.low,
+            "high": expected.high,
+        },
+        "since generation 0": _of_models(found.since_start.mean, found.since_start.margin),
+        "spectral radius": dict(zip(("mean", "low", "high"), found.spectral_radius, strict=True)),
+    }
     if found.over_alone is not None:
-        said.append(_said_of_gains("Compared with training alone (α = 0)", found.over_alone))
-    elif found.alpha > 0:
-        said.append("No finished run has α = 0, so there is nothing to say of training alone.")
-    return said
+        panels["against training alone"] = _of_models(found.over_alone.mean, found.over_alone.margin)
+    if (test := found.backtest) is not None:
+        panels["forecast from the first half"] = {
+            "generation": test.seen,
+            "kind": kinds,
+            "error": test.forecast,
+            "error_of_persistence": test.persistence,
+            "covered": test.covered,
+        }
+    for (alpha, beta), change in found.elsewhere.items():
+        panels[f"runs at alpha {alpha:g}, beta {beta:g} against those in use"] = {
+            "kind": kinds,
+            "mean": change.mean,
+            "margin": change.margin,
+        }
+    if len(found.alphas):
+        changed = found.changed
+        panels["changing alpha now"] = {
+            "generation": int(ahead[-1, 0]),
+            "kind": kinds,
+            "alpha": found.alphas[:, None],
+            "mean": changed.mean,
+            "low": changed.low,
+            "high": changed.high,
+        }
+    if written:
+        panels["similarity"] = {"generation": written[0], "mean": written[1].mean(0)}
+    return panels
 
 
-def _said_of_gains(situation: str, change: Difference) -> str:
-    parts = []
-    for kind, mean, told in zip(KINDS, change.mean, change.told, strict=True):
-        if not np.isfinite(mean).all():
+def _of_models(
+    mean: Float[np.ndarray, "kind entity"], margin: Float[np.ndarray, "kind entity"]
+) -> dict[str, ArrayLike]:
+    return {
+        "model": np.arange(1, mean.shape[1] + 1),
+        "kind": np.array(KINDS)[:, None],
+        "mean": mean,
+        "margin": margin,
+    }
+
+
+def _figure(found: LossAdvice, written: Similarities | None) -> Figure:
+    """Losses with their forecast, who gains, what other α would do, and similarity, as far as the runs tell."""
+    drawn = [_draw_losses, _draw_gains]
+    drawn += [_draw_other_alpha] if len(found.alphas) else []
+    with styled():
+        count = len(drawn) + (written is not None)
+        figure, (panels,) = grid_of_axes(1, count, (3.3 * count, 3.6))
+        for draw, panel in zip(drawn, panels, strict=False):
+            draw(panel, found)
+        if written:
+            _draw_similarity(panels[-1], *written)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return figure
+
+
+def _draw_losses(panel: Axes, found: LossAdvice) -> None:
+    measured = by_kind(found.used.mean(0)).mean(-1)
+    last, expected = len(measured) - 1, found.expected
+    ahead = np.arange(last, last + 1 + len(expected.mean))
+    for number, kind in enumerate(KINDS):
+        if np.isnan(measured[-1, number]):
             continue
-        gain, lose = (_listed(np.flatnonzero(told & (sign * mean < 0))) for sign in (1, -1))
-        verbs = [f"{who} {verb}{'' if ',' in who else 's'}" for who, verb in ((gain, "gain"), (lose, "lose")) if who]
-        parts.append(f"on {kind} {' and '.join(verbs) or 'no change is told from noise'} ({mean.mean():+.2f} on average)")
-    return f"{situation}, {'; '.join(parts)}."
+        now = measured[-1:, number]
+        panel.plot(measured[:, number], MARKERS[number], color=color(number), markerfacecolor="white", markersize=3.5)
+        line(panel, number, ahead, np.concatenate([now, expected.mean[:, number]]), f"loss on {kind}")
+        low, high = (np.concatenate([now, values[:, number]]) for values in (expected.low, expected.high))
+        panel.fill_between(ahead, low, high, color=color(number), alpha=0.2, linewidth=0)
+        panel.plot(ahead[[0, -1]], np.repeat(now, 2), color="#888888", linewidth=0.8)
+    panel.plot([], [], color="#888888", linewidth=0.8, label="last loss kept")
+    panel.set(xlabel="generation", ylabel="nats per token", title="measured, and forecast")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _listed(entities: np.ndarray) -> str:
-    """Models by number; empty if there are none."""
-    names = [str(entity + 1) for entity in entities[:_SHOWN]]
-    more = len(entities) - len(names)
-    return f"model{'s' if len(entities) > 1 else ''} {', '.join(names)}{f', and {more} more' if more else ''}" * bool(names)
+def _draw_gains(panel: Axes, found: LossAdvice) -> None:
+    """Differences of every model: filled against training alone, or else against generation 0."""
+    change, against = (found.over_alone, "training alone") if found.over_alone else (found.since_start, "generation 0")
+    models = min(change.mean.shape[1], _SHOWN)
+    kinds = [number for number in range(len(KINDS)) if np.isfinite(change.mean[number]).all()]
+    for place, number in enumerate(kinds):
+        x = np.arange(1, models + 1) + (place - (len(kinds) - 1) / 2) * 0.8 / len(kinds)
+        mean, margin = change.mean[number, :models], change.margin[number, :models]
+        panel.bar(
+            x, mean, 0.8 / len(kinds), yerr=margin, color=color(number), ecolor="#888888", error_kw={"linewidth": 0.9}
+        )
+    panel.axhline(0, color="#888888", linewidth=0.8)
+    panel.set_axisbelow(True)
+    panel.set(xlabel="model", title=f"loss minus that of {against}", xticks=np.arange(1, models + 1))
 
 
-def _said_of_similarity(generations: Float[np.ndarray, " generation"], values: Float[np.ndarray, "seed generation"]) -> str:
-    change = difference(values[:, -1] - values[:, 0])
-    mean, margin = float(change.mean), float(change.margin)
-    told = f"± {margin:.2f}" if np.isfinite(margin) else "one seed, so without an interval"
-    way = ("more alike" if mean > 0 else "less alike") if change.told else "neither more nor less alike, as far as can be told"
-    return (
-        f"Completions became {way}: mean similarity of two models went from {values[:, 0].mean():.2f} at generation "
-        f"{generations[0]:g} to {values[:, -1].mean():.2f} at {generations[-1]:g} (change {mean:+.2f}, {told})."
-    )
+def _draw_other_alpha(panel: Axes, found: LossAdvice) -> None:
+    for number in range(len(KINDS)):
+        mean, low, high = (values[:, number] for values in (found.changed.mean, found.changed.low, found.changed.high))
+        if np.isfinite(mean).all():
+            line(panel, number, found.alphas, mean)
+            panel.fill_between(found.alphas, low, high, color=color(number), alpha=0.2, linewidth=0)
+    panel.axvline(found.alpha, color="#888888", linewidth=0.8)
+    end = found.used.shape[1] - 1 + len(found.expected.mean)
+    panel.set(xlabel="α from now on (line: in use)", title=f"change of the loss by generation {end}")
+
+
+def _draw_similarity(panel: Axes, generations: np.ndarray, values: np.ndarray) -> None:
+    panel.plot(generations, values.T, color="#bbbbbb", linewidth=0.8)
+    panel.plot(generations, values.mean(0), MARKERS[3], linestyle="-", color=color(3), markersize=3.5)
+    panel.set(xlabel="generation", title="similarity of two models' completions")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
