@@ -48,11 +48,19 @@ class AdviseCommand:
     remember."""
     look: FolderLookOptions = field(default_factory=FolderLookOptions)
 
+    @property
+    def extra(self) -> str:
+        """Extras of the package that advice on this needs."""
+        return "figures,lm" if self._of_runs else "figures"
+
+    @property
+    def _of_runs(self) -> bool:
+        return any(path.is_dir() for path in self.source)
+
     def run(self) -> None:
         """Compute, write the page, and print what it says."""
-        of_runs = any(path.is_dir() for path in self.source)
         with self.look.looking_in_folder(page=True):
-            report = self._on_runs() if of_runs else self._on_ecosystem()
+            report = self._on_runs() if self._of_runs else self._on_ecosystem()
         print(report.says)
         print("\n".join(str(self.out / name) for name in report.files))
 
