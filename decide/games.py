@@ -314,15 +314,15 @@ def _at(
     entities = point.shape[1]
     everyone = jnp.arange(entities)
 
-    def slopes(flat: Float[Array, " n"]) -> Float[Array, "entity 2"]:
-        jacobian = jax.jacrev(lambda x: _costs(ecosystem, workflow, costs, x.reshape(2, -1)))(flat)
-        return jacobian.reshape(entities, 2, entities)[everyone, :, everyone]
+    def slopes(entity: Int[Array, ""], own: Float[Array, "2"]) -> Float[Array, "2 entity"]:
+        """Of the cost of one entity in the weights of all, at other weights of its own."""
+        at = point.at[:, entity].add(own)
+        return jax.grad(lambda x: _costs(ecosystem, workflow, costs, x)[entity])(at)
 
     # By central differences of exact slopes: eigenvalues, which a limit needs, have no second derivatives in JAX.
-    flat = point.reshape(-1)
-    moves = _DIFFERENCE * jnp.eye(len(flat))
-    ahead, behind = (jax.vmap(slopes)(flat[None] + sign * moves) for sign in (1, -1))
-    second = ((ahead - behind) / (2 * _DIFFERENCE)).transpose(1, 2, 0).reshape(entities, 2, 2, entities)
+    over = jax.vmap(jax.vmap(slopes, (None, 0)), (0, None))
+    ahead, behind = (over(everyone, sign * _DIFFERENCE * jnp.eye(2)) for sign in (1, -1))
+    second = (ahead - behind) / (2 * _DIFFERENCE)
     free = ((point > _EDGE) & (point < 1 - _EDGE)).astype(point.dtype).T
     own = second[everyone, :, :, everyone] * free[:, :, None] * free[:, None, :]
     own = own + jax.vmap(jnp.diag)(1 - free)
