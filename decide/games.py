@@ -36,7 +36,7 @@ _EDGE = 1e-5  # distance from 0 or 1 within which a weight counts as pressed aga
 _DIFFERENCE = 1e-6
 _SHARE, _LEAST_SHARE = 0.7, 0.02  # of the way to the best response that a round goes
 _REMEMBERED = 6  # rounds that the next one is extrapolated from
-_SETTLED = 1e-6  # largest distance of an equilibrium from the best responses to it
+_SETTLED = 1e-5  # largest distance of an equilibrium from the best responses to it: errors of costs are of its square
 
 
 def own_task_errors(law: Law) -> Float[Array, " entity"]:
@@ -161,7 +161,7 @@ def equilibria(
     found: list[Equilibrium] = []
     for start in (first, *others):
         point, response, reached = _settle(ecosystem, workflow, costs, start, most_rounds)
-        known = any(jnp.abs(point - jnp.stack([e.weights.alpha, e.weights.beta])).max() < 1e-5 for e in found)
+        known = any(jnp.abs(point - jnp.stack([e.weights.alpha, e.weights.beta])).max() < 1e-3 for e in found)
         if known or jnp.abs(response - point).max() > 1e-4:
             continue
         cost, radius = _at(ecosystem, workflow, costs, point)
