@@ -16,7 +16,7 @@ from crossfeed.random_keys import pinned_generator, seeded_key
 from ..theory import PAPER, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
 from ..theory.ecosystem import check_all_present
 from .best_weights import best_weights
-from .minimization import minimize, spread_starts
+from .minimization import TOLERANCE, minimize, spread_starts
 from .objectives import AbstractObjective
 
 Costs = Callable[[Law], Float[Array, " entity"]]
@@ -35,6 +35,7 @@ _STARTS = 2  # of a best response, beside the present weights
 _EDGE = 1e-5  # distance from 0 or 1 within which a weight counts as pressed against it
 _DIFFERENCE = 1e-6
 _SHARE, _LEAST_SHARE = 0.7, 0.02  # of the way to the best response that a round goes
+_ROUGH = 1e-3  # tolerance of a response, relative to the last way to it
 _REMEMBERED = 6  # rounds that the next one is extrapolated from
 _SETTLED = 1e-5  # largest distance of an equilibrium from the best responses to it: errors of costs are of its square
 
@@ -246,6 +247,7 @@ def _respond_from(
     costs: Costs,
     point: Float[Array, "2 entity"],
     starts: Float[Array, "2 entity"],
+    tolerance: Float[Array, ""],
 ) -> _Responses:
     """Best responses of all entities that a search from one start each leads to, and their costs."""
 
@@ -253,7 +255,7 @@ def _respond_from(
         def cost(own: Float[Array, "2"]) -> tuple[Float[Array, ""], None]:
             return jnp.log(_costs(ecosystem, workflow, costs, point.at[:, entity].set(own))[entity]), None
 
-        found = minimize(cost, jnp.clip(start, 1e-4, 1 - 1e-4)[None])
+        found = minimize(cost, jnp.clip(start, 1e-4, 1 - 1e-4)[None], tolerance)
         return found.point, jnp.exp(found.value)
 
     responses, reached = jax.vmap(of)(jnp.arange(ecosystem.entities), starts.T)
@@ -263,7 +265,8 @@ def _respond_from(
 def _respond(ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"]) -> _Responses:
     """Best responses of all entities, the best of those from several starts, and their costs."""
     spread = [jnp.broadcast_to(start[:, None], point.shape) for start in spread_starts(_STARTS, 2)]
-    tried = [_respond_from(ecosystem, workflow, costs, point, start) for start in (*spread, point)]
+    exactly = jnp.asarray(TOLERANCE)
+    tried = [_respond_from(ecosystem, workflow, costs, point, start, exactly) for start in (*spread, point)]
     responses, reached = (jnp.stack(values) for values in zip(*tried, strict=True))
     best = reached.argmin(0)
     return jnp.take_along_axis(responses, best[None, None], 0)[0], jnp.take_along_axis(reached, best[None], 0)[0]
@@ -281,7 +284,8 @@ def _settle(
     ways: list[np.ndarray] = []
     share, last = _SHARE, np.inf
     for _ in range(most_rounds):
-        responses, _ = _respond_from(ecosystem, workflow, costs, point, point)
+        tolerance = jnp.asarray(np.clip(_ROUGH * last, TOLERANCE, _ROUGH))
+        responses, _ = _respond_from(ecosystem, workflow, costs, point, point, tolerance)
         if float(jnp.abs(responses - point).max()) < _SETTLED:
             responses, reached = _respond(ecosystem, workflow, costs, point)
             if float(jnp.abs(responses - point).max()) < _SETTLED:

@@ -1,7 +1,7 @@
 """Minimization over a box from many starts at once."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import equinox as eqx
 import jax
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PyTree
 
 _Aux = TypeVar("_Aux")
 
-_TOLERANCE = 1e-9  # of angles and of values
+TOLERANCE = 1e-9
 _STEPS = 400
 _EDGE = 1e-5
 """Nearer to the boundary than this, the function is evaluated on it. Between, a weight so small may be all that keeps training
@@ -39,7 +39,9 @@ class Minimum(eqx.Module):
 
 
 def minimize(
-    function: Callable[[Float[Array, " n"]], tuple[Float[Array, ""], _Aux]], starts: Float[Array, "start n"]
+    function: Callable[[Float[Array, " n"]], tuple[Float[Array, ""], _Aux]],
+    starts: Float[Array, "start n"],
+    tolerance: float | Float[Array, ""] = TOLERANCE,
 ) -> Minimum:
     """Smallest value of a function on [0, 1]ⁿ, by BFGS from every start.
 
@@ -49,6 +51,7 @@ def minimize(
     Args:
         function: from a point to its value, and whatever else is wanted there; not finite where it is not defined.
         starts: points inside the box.
+        tolerance: of angles and of values, which a search ends with.
     """
 
     def of_angles(angles: Float[Array, " n"], _: None) -> tuple[Float[Array, ""], tuple[Float[Array, ""], _Aux]]:
@@ -57,7 +60,8 @@ def minimize(
         return value, (value, aux)
 
     def descend(angles: Float[Array, " n"]) -> tuple[Float[Array, " n"], tuple[Float[Array, ""], _Aux]]:
-        solver = optx.BFGS(_TOLERANCE, _TOLERANCE)
+        within = cast("float", tolerance)  # an array does as well
+        solver = optx.BFGS(within, within)
         found = optx.minimise(of_angles, solver, angles, has_aux=True, max_steps=_STEPS, throw=False)
         return _point(found.value), found.aux
 
