@@ -1,44 +1,107 @@
-"""`crossfeed advise`: one page on an ecosystem."""
+"""`crossfeed advise`: one page on an ecosystem, or on runs of language models."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from .arguments import EcosystemFile, EntityWeights, WorkflowFile
+import tyro
+
+from .arguments import WorkflowFile
 from .folder import output_folder
 from .inputs import load_workflow, parse_weights
 from .look import FolderLookOptions
 
+if TYPE_CHECKING:
+    from ..figures.report import Report
+
+_DEFAULT = 0.5  # α and β of ecosystems
+_Weights = Annotated[
+    tuple[float, ...],
+    tyro.conf.arg(metavar="W [W ...]", help_behavior_hint="(default: 0.5, or the only value of runs)"),
+]
+
 
 @dataclass(frozen=True)
 class AdviseCommand:
-    """Write a page with one picture: is training stable and by what margin, who gains and who loses, which weights are best and
-    what they buy, what selfish entities would do, and which changes would help most.
+    """Write a page with one picture. Of an ecosystem: is training stable and by what margin, who gains and who loses, which weights
+    are best and what they buy, what selfish entities would do, and which changes would help most. Of runs of language models: who
+    gains and who loses, how losses go on beside how well that can be told, and what other weights do as far as the runs show it.
     """
 
-    eco: EcosystemFile
-    """Ecosystem to advise on."""
+    source: tyro.conf.Positional[
+        Annotated[
+            tuple[Path, ...],
+            tyro.conf.arg(metavar="ECOSYSTEM.npz|RUN [RUN ...]", help_behavior_hint="(required)"),
+        ]
+    ]
+    """Ecosystem to advise on, or folders of runs that differ in seeds, α and β only."""
     out: Path
     """Folder to write to."""
-    alpha: EntityWeights = (0.5,)
-    """α in [0, 1] in use, weight of synthetic data: one value for all entities, or one per entity."""
-    beta: EntityWeights = (0.5,)
-    """β in [0, 1] in use, weight of private against public data: one value for all entities, or one per entity."""
+    alpha: _Weights = ()
+    """α in [0, 1] in use, weight of synthetic data: one value for all entities, or of an ecosystem one per entity."""
+    beta: _Weights = ()
+    """β in [0, 1] in use, weight of private against public data: one value for all entities, or of an ecosystem one per entity."""
     workflow: WorkflowFile = None
-    """TOML file with the tables [estimator], [pool] and [memory]: how entities train, what they read and what they remember."""
+    """TOML file with the tables [estimator], [pool] and [memory]: how entities of an ecosystem train, what they read and what they
+    remember."""
     look: FolderLookOptions = field(default_factory=FolderLookOptions)
+
+    @property
+    def extra(self) -> str:
+        """Extras of the package that advice on this needs."""
+        return "figures,lm" if self._of_runs else "figures"
+
+    @property
+    def _of_runs(self) -> bool:
+        return any(path.is_dir() for path in self.source)
 
     def run(self) -> None:
         """Compute, write the page, and print what it says."""
+        with self.look.looking_in_folder(page=True):
+            report = self._on_runs() if self._of_runs else self._on_ecosystem()
+        print(report.says)
+        print("\n".join(str(self.out / name) for name in report.files))
+
+    def _on_ecosystem(self) -> Report:
+        from crossfeed.errors import InvalidInput
+
         from ..figures.advice import draw_advice
         from ..figures.report import Request
         from ..theory import Weights, load_ecosystem
 
-        ecosystem = load_ecosystem(self.eco)
-        weights = Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities))
+        if len(self.source) != 1:
+            raise InvalidInput(
+                f"{len(self.source)} files are given, but advice is on one ecosystem or on folders of runs"
+            )
+        ecosystem = load_ecosystem(self.source[0])
+        alpha, beta = self.alpha or (_DEFAULT,), self.beta or (_DEFAULT,)
+        weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
         workflow = load_workflow(self.workflow)
-        with self.look.looking_in_folder(page=True), output_folder(self.out) as folder:
-            report = draw_advice(Request(folder), ecosystem, weights, workflow, str(self.eco))
-        print(report.says.replace(". ", ".\n"))
-        print("\n".join(str(self.out / name) for name in report.files))
+        with output_folder(self.out) as folder:
+            return draw_advice(Request(folder), ecosystem, weights, workflow, str(self.source[0]))
+
+    def _on_runs(self) -> Report:
+        from crossfeed.errors import InvalidInput
+
+        if self.workflow is not None:
+            raise InvalidInput(f"workflow is {self.workflow}, but runs of language models have their own")
+        alpha, beta = (_one(name, values) for name, values in (("alpha", self.alpha), ("beta", self.beta)))
+
+        from ..figures.lm.advice import draw_loss_advice
+        from ..figures.lm.runs import open_runs
+        from ..figures.report import Request
+
+        data = open_runs(self.source)
+        with output_folder(self.out) as folder:
+            return draw_loss_advice(Request(folder), data, alpha, beta, ", ".join(map(str, self.source)))
+
+
+def _one(name: str, values: tuple[float, ...]) -> float | None:
+    """The single value of all models, or None if none is given."""
+    from crossfeed.errors import InvalidInput
+
+    if len(values) > 1:
+        raise InvalidInput(f"{name} has {len(values)} values, but all models of a run have one")
+    return values[0] if values else None

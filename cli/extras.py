@@ -1,7 +1,6 @@
 """Extras of the package that install the libraries of some commands."""
 
 _OF_COMMANDS = {
-    "advise": "figures",
     "ecosystem": "data",
     "sweep": "sweeps",
     "plot": "figures",
@@ -14,12 +13,12 @@ _OF_COMMANDS = {
     "verify_lemma1": "proofs",
     "lm": "lm",
 }
-"""Extra that the commands of a module need."""
+"""Extra that the commands of a module need; a command with an attribute `extra` says it itself."""
 
 
 def missing_extra(command: object, error: ModuleNotFoundError) -> str | None:
     """Sentence on the extra to install; None if the command needs none, or the missing module is part of crossfeed."""
-    extra = _OF_COMMANDS.get(type(command).__module__.rpartition(".")[2])
+    extra = getattr(command, "extra", _OF_COMMANDS.get(type(command).__module__.rpartition(".")[2]))
     library = (error.name or "").partition(".")[0]
     if extra is None or library in ("", "crossfeed"):
         return None

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from crossfeed.errors import InvalidInput, NoLimit
@@ -15,7 +16,7 @@ from crossfeed.random_keys import pinned_generator, seeded_key
 from ..theory import PAPER, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
 from ..theory.ecosystem import check_all_present
 from .best_weights import best_weights
-from .minimization import minimize, spread_starts
+from .minimization import TOLERANCE, minimize, spread_starts
 from .objectives import AbstractObjective
 
 Costs = Callable[[Law], Float[Array, " entity"]]
@@ -34,7 +35,9 @@ _STARTS = 2  # of a best response, beside the present weights
 _EDGE = 1e-5  # distance from 0 or 1 within which a weight counts as pressed against it
 _DIFFERENCE = 1e-6
 _SHARE, _LEAST_SHARE = 0.7, 0.02  # of the way to the best response that a round goes
-_SETTLED = 1e-7  # largest distance of an equilibrium from the best responses to it
+_ROUGH = 1e-3  # tolerance of a response, relative to the last way to it
+_REMEMBERED = 6  # rounds that the next one is extrapolated from
+_SETTLED = 1e-5  # largest distance of an equilibrium from the best responses to it: errors of costs are of its square
 
 
 def own_task_errors(law: Law) -> Float[Array, " entity"]:
@@ -124,9 +127,10 @@ def equilibria(
     starts: int = 3,
     most_rounds: int = 200,
 ) -> tuple[Equilibrium, ...]:
-    """Nash equilibria that damped best responses lead to from several starts, the cheapest on average first.
+    """Nash equilibria that best responses lead to from several starts, the cheapest on average first.
 
-    Each response is itself searched for from several starts. Equilibria that repel best responses are not found.
+    Rounds of damped local responses of all entities at once are accelerated by Anderson's mixing. Where they settle, each response
+    is searched for from several starts, and rounds go on if one is found elsewhere.
 
     Args:
         ecosystem: the ecosystem.
@@ -155,11 +159,10 @@ def equilibria(
     first = jnp.stack([optimal.alpha, optimal.beta])
     with pinned_generator():
         others = jax.random.uniform(seeded_key(0), (starts - 1, *first.shape), first.dtype, 0.05, 0.95)
-    points = jnp.concatenate([first[None], others])
-    responses, best, points = _settle(ecosystem, workflow, costs, points, most_rounds)
     found: list[Equilibrium] = []
-    for point, response, reached in zip(points, responses, best, strict=True):
-        known = any(jnp.abs(point - jnp.stack([e.weights.alpha, e.weights.beta])).max() < 1e-5 for e in found)
+    for start in (first, *others):
+        point, response, reached = _settle(ecosystem, workflow, costs, start, most_rounds)
+        known = any(jnp.abs(point - jnp.stack([e.weights.alpha, e.weights.beta])).max() < 1e-3 for e in found)
         if known or jnp.abs(response - point).max() > 1e-4:
             continue
         cost, radius = _at(ecosystem, workflow, costs, point)
@@ -238,60 +241,69 @@ _Responses = tuple[Float[Array, "2 entity"], Float[Array, " entity"]]
 
 
 @eqx.filter_jit
-def _respond(ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"]) -> _Responses:
-    """Best responses of all entities, and their costs."""
-
-    def of(entity: Int[Array, ""]) -> tuple[Float[Array, "2"], Float[Array, ""]]:
-        def cost(own: Float[Array, "2"]) -> tuple[Float[Array, ""], None]:
-            return jnp.log(_costs(ecosystem, workflow, costs, point.at[:, entity].set(own))[entity]), None
-
-        present = jnp.clip(point[:, entity], 1e-4, 1 - 1e-4)
-        found = minimize(cost, jnp.concatenate([spread_starts(_STARTS, 2), present[None]]))
-        return found.point, jnp.exp(found.value)
-
-    responses, reached = jax.vmap(of)(jnp.arange(ecosystem.entities))
-    return responses.T, reached
-
-
-_Round = tuple[Float[Array, "start 2 entity"], Float[Array, "start entity"], Float[Array, "start 2 entity"]]
-
-
-_Play = tuple[int | Int[Array, ""], _Round, Float[Array, " start"], Float[Array, " start"]]
-"""Number of the round, its state, what share of the way entities go, and how long their last way was."""
-
-
-@eqx.filter_jit
-def _settle(
+def _respond_from(
     ecosystem: Ecosystem,
     workflow: Workflow,
     costs: Costs,
-    points: Float[Array, "start 2 entity"],
-    most_rounds: int,
-) -> _Round:
-    """Responses, their costs and the weights they answer, after damped rounds in which all entities respond at once.
+    point: Float[Array, "2 entity"],
+    starts: Float[Array, "2 entity"],
+    tolerance: Float[Array, ""],
+) -> _Responses:
+    """Best responses of all entities that a search from one start each leads to, and their costs."""
 
-    The more entities answer each other, the more they overshoot, so damping grows whenever a step is longer than the last.
+    def of(entity: Int[Array, ""], start: Float[Array, "2"]) -> tuple[Float[Array, "2"], Float[Array, ""]]:
+        def cost(own: Float[Array, "2"]) -> tuple[Float[Array, ""], None]:
+            return jnp.log(_costs(ecosystem, workflow, costs, point.at[:, entity].set(own))[entity]), None
+
+        found = minimize(cost, jnp.clip(start, 1e-4, 1 - 1e-4)[None], tolerance)
+        return found.point, jnp.exp(found.value)
+
+    responses, reached = jax.vmap(of)(jnp.arange(ecosystem.entities), starts.T)
+    return responses.T, reached
+
+
+def _respond(ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"]) -> _Responses:
+    """Best responses of all entities, the best of those from several starts, and their costs."""
+    spread = [jnp.broadcast_to(start[:, None], point.shape) for start in spread_starts(_STARTS, 2)]
+    exactly = jnp.asarray(TOLERANCE)
+    tried = [_respond_from(ecosystem, workflow, costs, point, start, exactly) for start in (*spread, point)]
+    responses, reached = (jnp.stack(values) for values in zip(*tried, strict=True))
+    best = reached.argmin(0)
+    return jnp.take_along_axis(responses, best[None, None], 0)[0], jnp.take_along_axis(reached, best[None], 0)[0]
+
+
+def _settle(
+    ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"], most_rounds: int
+) -> tuple[Float[Array, "2 entity"], Float[Array, "2 entity"], Float[Array, " entity"]]:
+    """Weights that rounds of responses lead to, the best responses there, and their costs.
+
+    The more entities answer each other, the more they overshoot, so damping grows whenever a way to the responses is longer than
+    the last. Anderson's mixing (Walker and Ni 2011) extrapolates the last rounds to where the way would vanish.
     """
+    points: list[np.ndarray] = []
+    ways: list[np.ndarray] = []
+    share, last = _SHARE, np.inf
+    for _ in range(most_rounds):
+        tolerance = jnp.asarray(np.clip(_ROUGH * last, TOLERANCE, _ROUGH))
+        responses, _ = _respond_from(ecosystem, workflow, costs, point, point, tolerance)
+        if float(jnp.abs(responses - point).max()) < _SETTLED:
+            responses, reached = _respond(ecosystem, workflow, costs, point)
+            if float(jnp.abs(responses - point).max()) < _SETTLED:
+                return point, responses, reached
+            points, ways, last = [], [], np.inf  # some entity leaves for weights that are better than those near
+        way = np.asarray(responses - point)
+        size = np.abs(way).max()
+        share, last = max(share / 2, _LEAST_SHARE) if size > last else share, size
+        points, ways = [*points, np.asarray(point)][-_REMEMBERED:], [*ways, way][-_REMEMBERED:]
+        point = jnp.asarray(np.clip(points[-1] + _mixed(points, ways, share), 0, 1))
+    return point, *_respond(ecosystem, workflow, costs, point)
 
-    def respond(points: Float[Array, "start 2 entity"]) -> _Round:
-        return *jax.vmap(lambda point: _respond(ecosystem, workflow, costs, point))(points), points
 
-    def length(state: _Round) -> Float[Array, " start"]:
-        return jnp.abs(state[0] - state[2]).max((1, 2))
-
-    def going(carry: _Play) -> Array:
-        number, state, _, _ = carry
-        return (number < most_rounds) & (length(state) > _SETTLED).any()
-
-    def play(carry: _Play) -> _Play:
-        number, state, share, last = carry
-        size = length(state)
-        share = jnp.where(size > last, jnp.maximum(share / 2, _LEAST_SHARE), share)
-        moved = state[2] + share[:, None, None] * (state[0] - state[2])
-        return number + 1, respond(moved), share, size
-
-    share = jnp.full(len(points), _SHARE)
-    return jax.lax.while_loop(going, play, (0, respond(points), share, jnp.full(len(points), jnp.inf)))[1]
+def _mixed(points: list[np.ndarray], ways: list[np.ndarray], share: float) -> Float[np.ndarray, "2 entity"]:
+    """Step from the last point by Anderson's mixing, of which `share` is the damping."""
+    moves, changes = (np.diff(np.reshape(values, (len(values), -1)), axis=0).T for values in (points, ways))
+    weights = np.linalg.lstsq(changes, ways[-1].ravel(), rcond=1e-8)[0]
+    return share * ways[-1] - ((moves + share * changes) @ weights).reshape(ways[-1].shape)
 
 
 @eqx.filter_jit
@@ -306,15 +318,15 @@ def _at(
     entities = point.shape[1]
     everyone = jnp.arange(entities)
 
-    def slopes(flat: Float[Array, " n"]) -> Float[Array, "entity 2"]:
-        jacobian = jax.jacrev(lambda x: _costs(ecosystem, workflow, costs, x.reshape(2, -1)))(flat)
-        return jacobian.reshape(entities, 2, entities)[everyone, :, everyone]
+    def slopes(entity: Int[Array, ""], own: Float[Array, "2"]) -> Float[Array, "2 entity"]:
+        """Of the cost of one entity in the weights of all, at other weights of its own."""
+        at = point.at[:, entity].add(own)
+        return jax.grad(lambda x: _costs(ecosystem, workflow, costs, x)[entity])(at)
 
     # By central differences of exact slopes: eigenvalues, which a limit needs, have no second derivatives in JAX.
-    flat = point.reshape(-1)
-    moves = _DIFFERENCE * jnp.eye(len(flat))
-    ahead, behind = (jax.vmap(slopes)(flat[None] + sign * moves) for sign in (1, -1))
-    second = ((ahead - behind) / (2 * _DIFFERENCE)).transpose(1, 2, 0).reshape(entities, 2, 2, entities)
+    over = jax.vmap(jax.vmap(slopes, (None, 0)), (0, None))
+    ahead, behind = (over(everyone, sign * _DIFFERENCE * jnp.eye(2)) for sign in (1, -1))
+    second = (ahead - behind) / (2 * _DIFFERENCE)
     free = ((point > _EDGE) & (point < 1 - _EDGE)).astype(point.dtype).T
     own = second[everyone, :, :, everyone] * free[:, :, None] * free[:, None, :]
     own = own + jax.vmap(jnp.diag)(1 - free)

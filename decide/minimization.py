@@ -1,7 +1,7 @@
 """Minimization over a box from many starts at once."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import equinox as eqx
 import jax
@@ -11,8 +11,11 @@ from jaxtyping import Array, Float, PyTree
 
 _Aux = TypeVar("_Aux")
 
-_TOLERANCE = 1e-9  # of angles and of values
+TOLERANCE = 1e-9
 _STEPS = 400
+_EDGE = 1e-5
+"""Nearer to the boundary than this, the function is evaluated on it. Between, a weight so small may be all that keeps training
+data of full rank: the law divides rounding errors by its square, and a search would follow them."""
 _OUTSIDE = 1e6
 """Value where the function has none: no step of a line search is accepted there, and no start stays there."""
 
@@ -36,32 +39,43 @@ class Minimum(eqx.Module):
 
 
 def minimize(
-    function: Callable[[Float[Array, " n"]], tuple[Float[Array, ""], _Aux]], starts: Float[Array, "start n"]
+    function: Callable[[Float[Array, " n"]], tuple[Float[Array, ""], _Aux]],
+    starts: Float[Array, "start n"],
+    tolerance: float | Float[Array, ""] = TOLERANCE,
 ) -> Minimum:
     """Smallest value of a function on [0, 1]ⁿ, by BFGS from every start.
 
-    The box is x = sin²φ with free angles φ, by which a minimum on its boundary is one with a vanishing derivative like any other
-    and is reached exactly. Jits, and maps over what the function holds.
+    The box is x = sin²φ with free angles φ, by which a minimum on its boundary is one with a vanishing derivative like any other.
+    Points within 1e-5 of the boundary count as on it. Jits, and maps over what the function holds.
 
     Args:
         function: from a point to its value, and whatever else is wanted there; not finite where it is not defined.
         starts: points inside the box.
+        tolerance: of angles and of values, which a search ends with.
     """
 
     def of_angles(angles: Float[Array, " n"], _: None) -> tuple[Float[Array, ""], tuple[Float[Array, ""], _Aux]]:
-        value, aux = function(jnp.sin(angles) ** 2)
+        value, aux = function(_point(angles))
         value = jnp.where(jnp.isfinite(value), value, _OUTSIDE)
         return value, (value, aux)
 
     def descend(angles: Float[Array, " n"]) -> tuple[Float[Array, " n"], tuple[Float[Array, ""], _Aux]]:
-        solver = optx.BFGS(_TOLERANCE, _TOLERANCE)
+        within = cast("float", tolerance)  # an array does as well
+        solver = optx.BFGS(within, within)
         found = optx.minimise(of_angles, solver, angles, has_aux=True, max_steps=_STEPS, throw=False)
-        return jnp.sin(found.value) ** 2, found.aux
+        return _point(found.value), found.aux
 
     points, (values, aux) = jax.vmap(descend)(jnp.arcsin(jnp.sqrt(starts)))
     best = values.argmin()
     value = jnp.asarray(jnp.where(values[best] < _OUTSIDE, values[best], jnp.inf))
     return Minimum(points[best], value, jax.tree.map(lambda leaf: leaf[best], aux), values, points)
+
+
+def _point(angles: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Point of the box; its derivatives do not vanish near the boundary, so that no search stops there because of the rounding."""
+    inside = jnp.sin(angles) ** 2
+    rounded = jnp.where(inside < _EDGE, 0.0, jnp.where(inside > 1 - _EDGE, 1.0, inside))
+    return inside + jax.lax.stop_gradient(rounded - inside)
 
 
 def spread_starts(count: int, size: int) -> Float[Array, "start n"]:

@@ -40,7 +40,7 @@ def draw_advice(request: Request, ecosystem: Ecosystem, weights: Weights, workfl
     report = Report(
         "advice",
         f"Advice on {source}",
-        " ".join(sentences(found)),
+        "\n".join(sentences(found)),
         f"K = {ecosystem.entities}, d = {ecosystem.dimension}; exact limit; mean squared errors in squared units of θ.",
         {
             "spectral_radius": found.spectral_radius,

@@ -15,9 +15,10 @@ h2 { margin: 2.5rem 0 0.3rem; font-size: 1.15rem; }
 img { width: 100%; height: auto; }
 .setting, footer { color: #555; font-size: 0.85rem; }
 """
+_EXACT = "Every curve is computed exactly, unless a setting says simulated; points with bars are Monte Carlo of the same workflow."
 
 
-def write_page(path: Path, reports: Sequence[Report], summary: str) -> None:
+def write_page(path: Path, reports: Sequence[Report], summary: str, introduction: str = _EXACT) -> None:
     """Write the page into the folder of the figures; pictures are embedded, so that the page can be sent on its own."""
     sections = "\n".join(_section(path.parent, report) for report in reports)
     text = f"""<!doctype html>
@@ -30,7 +31,7 @@ def write_page(path: Path, reports: Sequence[Report], summary: str) -> None:
 </head>
 <body>
 <h1>When models train on each other's outputs</h1>
-<p>Every curve is computed exactly, unless a setting says simulated; points with bars are Monte Carlo of the same workflow.</p>
+<p>{html.escape(introduction)}</p>
 {sections}
 <footer><p>{html.escape(summary)}</p></footer>
 </body>
@@ -43,10 +44,11 @@ def write_page(path: Path, reports: Sequence[Report], summary: str) -> None:
 def _section(folder: Path, report: Report) -> str:
     picture = base64.b64encode((folder / f"{report.name}.png").read_bytes()).decode()
     title, says, setting = (html.escape(text) for text in (report.title, report.says, report.setting))
+    paragraphs = "\n".join(f"<p>{line}</p>" for line in says.splitlines())
     links = ", ".join(f'<a href="{name}">{name}</a>' for name in report.files)
     return f"""<section>
 <h2>{title}</h2>
-<p>{says}</p>
+{paragraphs}
 <img alt="{says}" src="data:image/png;base64,{picture}">
 <p class="setting">{setting} Files: {links}</p>
 </section>"""

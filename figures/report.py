@@ -35,7 +35,7 @@ class Report:
     Attributes:
         name: stem of its files.
         title: heading.
-        says: conclusion of the figure in one sentence.
+        says: conclusion of the figure in one sentence, or several, one per line.
         setting: parameters that made it.
         numbers: headline numbers, for `report.json`.
         files: names of the files written.

@@ -65,6 +65,8 @@ NEEDS = {
     "verify lemma1 --trials 10": ("flint", "proofs"),
     "lm run --quick": ("flax", "lm"),
     "lm table run": ("xarray", "lm"),
+    "advise eco.npz --out advice": ("matplotlib", "figures"),
+    "advise . --out advice": ("orbax", "figures,lm"),
 }
 """A library of their extra that commands need, and the extra."""
 

@@ -59,6 +59,19 @@ def over_grid(function, ecosystem, workflow):
     return jax.jit(lambda: sharded_grid(at, AXIS, AXIS))()
 
 
+@pytest.mark.long
+def test_rounding_at_the_edge_is_no_optimum():
+    """Where private data lack rank, β near 1 leaves so little of the rest that the law divides rounding errors by its square."""
+    ecosystem = random_gaussian(jax.random.key(0), entities=10, dimension=5, rank=1)
+    best = best_weights(ecosystem, each="entity")
+    alpha, public = best.weights.alpha, 1 - best.weights.beta
+    edge = public < 1e-4
+    assert edge.any()
+    further = jnp.where(edge, 30.0, 1.0)  # at the same ratio of synthetic to public data
+    reached = mse(limit(ecosystem, Weights(further * alpha, 1 - further * public))).mean()
+    np.testing.assert_allclose(best.mse.mean(), reached, rtol=1e-2)
+
+
 def test_optima_of_the_closed_form():
     """All of them at once: the search maps over ecosystems, here with room for 50 entities."""
 

@@ -13,8 +13,9 @@ PRINTED = {
     2: (0.2296, 0.5304, 0.7055, 0.7075, 1.0028),
     4: (0.4958, 0.6142, 0.5043, 0.5178, 1.0268),
     10: (0.7273, 0.7433, 0.3362, 0.3686, 1.0965),
+    50: (0.8940, 0.8898, 0.1686, 0.2173, 1.2889),
 }
-"""Symmetric equilibrium: α, β, efficiency there and at the optimum, price of anarchy."""
+"""Symmetric equilibrium: α, β, efficiency there and at the optimum, price of anarchy; at K = 50 as found here, others in print."""
 
 
 def saving(ecosystem, weights, costs=mse):
