@@ -45,7 +45,7 @@ def test_a_reader_that_stops_is_no_error():
 
 def test_a_device_that_is_missing_is_named(tmp_path):
     np.savez(tmp_path / "e.npz", private=np.eye(2)[None], public=np.eye(2), synthetic=np.eye(2)[None])
-    ended = shell(f"{COMMAND} stability {tmp_path}/e.npz --alpha 0.5 --beta 0.5", JAX_PLATFORMS="tpu")
+    ended = shell(f"{COMMAND} simulate {tmp_path}/e.npz --alpha 0.5 --beta 0.5 --generations 1", JAX_PLATFORMS="tpu")
     assert ended.returncode == 2
     assert ended.stderr.startswith("crossfeed: JAX_PLATFORMS is 'tpu', but JAX finds no such device here")
     assert ended.stderr.count("\n") == 1
