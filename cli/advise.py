@@ -10,7 +10,7 @@ import tyro
 
 from .arguments import WorkflowFile
 from .folder import output_folder
-from .inputs import load_workflow, parse_weights
+from .inputs import blaming, load_workflow, parse_weights
 from .look import FolderLookOptions
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class AdviseCommand:
         alpha, beta = self.alpha or (_DEFAULT,), self.beta or (_DEFAULT,)
         weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
         workflow = load_workflow(self.workflow)
-        with output_folder(self.out) as folder:
+        with blaming(self.workflow), output_folder(self.out) as folder:
             return draw_advice(Request(folder), ecosystem, weights, workflow, str(self.source[0]))
 
     def _on_runs(self) -> Report:

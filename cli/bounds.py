@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from crossfeed.formulas.ecosystem import Ecosystem
     from crossfeed.formulas.shapes import Array
     from crossfeed.formulas.stability.summary import StabilityBound, StabilitySummary
+    from crossfeed.formulas.weights import Weights
     from crossfeed.formulas.workflow import Workflow
 
 _TITLES = {
@@ -70,7 +71,7 @@ def print_stability(
         ((title, bounds[name].value, bounds[name].verdict) for name, title in _TITLES.items()),
         sentences=("bound of ρ", "verdict"),
     )
-    for line in _advice(summary):
+    for line in _advice(summary, weights):
         print(line)
 
 
@@ -108,11 +109,14 @@ def _verdict(radius: Array) -> str:
     return "training has no limit: ρ is not below 1"
 
 
-def _advice(summary: StabilitySummary) -> list[str]:
+def _advice(summary: StabilitySummary, weights: Weights) -> list[str]:
     """Sentences on the worst case and the distance to safety."""
     prompts, knowledge = summary.prompts, summary.knowledge
     worst, factor, public = (float(x) for x in (prompts.attained, knowledge.change, summary.anchor.change))
     lines = [_verdict(summary.spectral_radius)]
+    reads, trusts = weights.alpha > 0, (weights.alpha < 1) & (weights.beta < 1)
+    if not reads.any():
+        return [*lines, "no entity reads the pool (α = 0), so no error is passed on, whatever the data"]
     if isfinite(worst):
         lines.append(
             f"worst case: with these prompts, some private data give ρ = {shown(worst)}, and none more than "
@@ -131,6 +135,10 @@ def _advice(summary: StabilitySummary) -> list[str]:
         lines.append(
             f"public data: {shown(public)} times what there is {'would exclude' if public > 1 else 'excludes'} growth "
             "whatever entities know"
+        )
+    elif public == inf and (reads & ~trusts).any():
+        lines.append(
+            "public data: they have no weight for an entity that reads the pool (α or β is 1), so no amount of them excludes growth"
         )
     elif public == inf:
         lines.append("public data: they do not cover all that is published, so no amount of them excludes growth")

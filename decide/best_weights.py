@@ -92,7 +92,7 @@ def best_weights(
         0.2177 0.5537
     """
     objective = MeanError() if objective is None else objective
-    found = _search(_of_limit, (ecosystem, workflow), objective, spread_starts(_STARTS, 2))
+    found = _search(_of_limit, (ecosystem, workflow), objective, _starts())
     if each == "entity":
         shared = jnp.repeat(found.point, ecosystem.entities)
         found = _search(_of_limit, (ecosystem, workflow), objective, _around(shared))
@@ -173,7 +173,7 @@ def pareto_front(
     if points < 2:
         raise InvalidInput(f"points is {points}, but must be at least 2")
     objective = MeanError() if objective is None else objective
-    parts, starts = (ecosystem, workflow), spread_starts(_STARTS, 2)
+    parts, starts = (ecosystem, workflow), _starts()
     top = _search(_of_limit, parts, objective, starts)
     _refuse_nothing(top)
     alone = _search(_of_limit, parts, Measure(homogenization), starts)
@@ -357,6 +357,11 @@ def _minimum(
     problem: _Problem, parts: tuple[Any, ...], objective: AbstractObjective, starts: Float[Array, "start n"]
 ) -> Minimum:
     return minimize(lambda point: problem(parts, objective, point), starts)
+
+
+def _starts() -> Float[Array, "start 2"]:
+    """Weights all over the box, and training alone, where a search stays: it has a limit also where all others diverge."""
+    return jnp.concatenate([spread_starts(_STARTS, 2), jnp.array([[0.0, 0.5]])])
 
 
 def _around(point: Float[Array, " n"]) -> Float[Array, "start n"]:

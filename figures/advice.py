@@ -20,6 +20,7 @@ _POINTS = 41
 _SHOWN = 12  # entities with bars of their own
 _HELPFUL = 3
 _MATTERS = 0.005  # relative change of an error that is worth a word
+_TOLD = 1e-5  # least relative change that is more than rounding
 
 
 def draw_advice(request: Request, ecosystem: Ecosystem, weights: Weights, workflow: Workflow, source: str) -> Report:
@@ -91,9 +92,10 @@ def sentences(found: Advice) -> list[str]:
         said.append("No equilibrium of selfish entities was found.")
     else:
         alpha, beta = (float(w.mean()) for w in (found.selfish.weights.alpha, found.selfish.weights.beta))
+        more = float(found.selfish.anarchy) - 1
         said.append(
             f"Entities that choose their own weights end on average at α = {alpha:.3g}, β = {beta:.3g}, which costs "
-            f"{100 * (float(found.selfish.anarchy) - 1):.3g} % more than the best weights per entity."
+            f"{f'{100 * more:.3g} %' if more > _TOLD else 'no'} more than the best weights per entity."
         )
     level = now.mean() if stable else np.inf
     helpful = [change for change in found.changes if change.mse < level * (1 - _MATTERS)][:_HELPFUL]

@@ -50,12 +50,14 @@ def draw_loss_advice(
     _refuse_unfinished(losses.sel(alpha=alpha, beta=beta))
     runs = LossRuns(losses.values, tuple(data.alpha.values.tolist()), tuple(data.beta.values.tolist()))
     found, written = advise_on_losses(runs, alpha, beta), _similarities(data.sel(alpha=alpha, beta=beta))
+    unfinished = int(np.isfinite(runs.losses[..., 0, 0, 0]).sum() - runs.finished.sum())
+    left_out = f", {unfinished} unfinished runs left out" if unfinished else ""
     report = Report(
         "advice",
         f"Advice on {source} at α = {alpha:g}, β = {beta:g}",
         "\n".join(sentences(found, written)),
-        f"K = {data.sizes['entity']}; test losses in nats per token, means over {seeds(len(found.used))} at the weights in use; "
-        f"{setting(data)}.",
+        f"K = {data.sizes['entity']}; test losses in nats per token, means over {seeds(len(found.used))} at the weights in "
+        f"use{left_out}; {setting(data)}.",
         {"spectral_radius": found.spectral_radius[0]},
     )
     save(request, report, _figure(found, written), table_of_panels(_panels(found, written)))

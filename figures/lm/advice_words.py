@@ -38,7 +38,9 @@ def _gains(situation: str, change: Difference) -> str:
             continue
         groups = [(np.flatnonzero(told & (mean < 0)), "gain"), (np.flatnonzero(told & (mean > 0)), "lose")]
         some = [_group(models, verb) for models, verb in groups if len(models)]
-        parts.append(f"on {kind} {' and '.join(some) or 'no change exceeds noise'} ({_signed(mean.mean())} on average)")
+        parts.append(
+            f"on {kind} {' and '.join(some) or 'no change exceeds noise'} ({_signed(mean.mean())} on average over all models)"
+        )
     return f"{situation}: {'; '.join(parts)}."
 
 
@@ -53,14 +55,14 @@ def _group(models: np.ndarray, verb: str) -> str:
 
 def _similarity(generations: Float[np.ndarray, " generation"], values: Float[np.ndarray, "seed generation"]) -> str:
     change = difference(values[:, -1:] - values[:, :1], np.full(1, np.nan))
-    size = _signed(change.mean[0])
+    size = f"{change.mean[0]:+.3f}".replace("-", "−")
     if len(values) == 1:
         size += ", of one seed, so chance is not excluded"
     else:
-        size += f" ± {change.margin[0]:.2f}" + ("" if change.told[0] else ", no more than noise")
+        size += f" ± {change.margin[0]:.3f}" + ("" if change.told[0] else ", no more than noise")
     return (
-        f"The mean similarity of two models' completions went from {values[:, 0].mean():.2f} at generation {generations[0]:g} to "
-        f"{values[:, -1].mean():.2f} at generation {generations[-1]:g} ({size})."
+        f"The mean similarity of two models' completions went from {values[:, 0].mean():.3f} at generation {generations[0]:g} to "
+        f"{values[:, -1].mean():.3f} at generation {generations[-1]:g} ({size})."
     )
 
 

@@ -268,7 +268,7 @@ def test_tables_and_figures_of_a_run(undisturbed, monkeypatch, tmp_path, capsys)
         (["run", "nothing.toml", "--out", "x"], "cannot read nothing.toml"),
         (["table"], "runs is missing"),
         (["figure", "--out", "x.png"], "runs is missing"),
-        (["table", "nothing"], "cannot open the measures of a run at nothing"),
+        (["table", "nothing"], "nothing holds no run with measures"),
         (["table", "RUN", "--out", "nothing/table.md"], "nothing/table.md: No such file or directory"),
         (["table", "RUN", "RUN"], "share a cell: seed 0, α = 0, β = 0.5"),
         (["figure", "RUN", "--out", "x.png", "--beta", "0.3"], "beta is 0.3, but the run holds 0.5"),

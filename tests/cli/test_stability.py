@@ -81,3 +81,18 @@ def test_weights_outside_their_range_are_refused(stability, worst):
     code, out, err = stability(worst, "--alpha", 1.5, "--beta", 1)
     assert (code, out) == (2, "")
     assert err == "crossfeed: alpha is 1.5, but must lie in [0, 1]\n"
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "says"),
+    [
+        (0, 0.5, "no entity reads the pool (α = 0)"),
+        (0.5, 1, "public data: they have no weight for an entity that reads the pool"),
+        (0.5, 0.5, "public data: they do not cover all that is published"),
+    ],
+)
+def test_the_reason_is_the_true_one(stability, worst, alpha, beta, says):
+    code, out, _ = stability(worst, "--alpha", alpha, "--beta", beta)
+    assert code == 0
+    told = ("no entity", "public data: they")
+    assert next(line for line in out.splitlines() if line.startswith(told)).startswith(says)

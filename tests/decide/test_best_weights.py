@@ -172,3 +172,12 @@ def test_refusals_say_why():
         best_weights(ecosystem_from_grams(half[None], half, half[None]))
     with pytest.raises(NoLimit, match="none are best"):
         best_weights(one, Measure(lambda law: jnp.inf * mse(law).sum()))
+
+
+def test_training_alone_is_found_where_all_else_diverges():
+    turned = jnp.stack([jnp.outer(u, u) for u in (jnp.array([1.0, 0.0]), jnp.array([0.62, 0.78]))])
+    published = jnp.stack([100 * jnp.outer(u, u) for u in (jnp.array([0.2, 1.0]), jnp.array([1.0, -0.3]))])
+    ecosystem = ecosystem_from_grams(turned + 1e-6 * jnp.eye(2)[None], 1e-6 * jnp.eye(2), published)
+    found = best_weights(ecosystem)
+    assert found.weights.alpha < 1e-3
+    assert found.spectral_radius < 1

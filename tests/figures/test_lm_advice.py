@@ -71,7 +71,7 @@ def test_advice_on_runs_is_a_page_with_a_picture(advise, tmp_path):
     said = advise(measures(), "--alpha", "0.6")
     assert "Compared with the same seeds that train alone (α = 0): on own tasks models 1, 2 lose (+1.1" in said
     assert "on others' tasks models 1, 2 gain (−0.5" in said
-    assert "similarity of two models' completions went from 0.10 at generation 0 to 0.30 at generation 10" in said
+    assert "similarity of two models' completions went from 0.100 at generation 0 to 0.300 at generation 10" in said
     assert "Losses settle" in said
     assert "Within the α of the runs, 0 to 0.6, beyond which nothing is said" in said
     folder = tmp_path / "advice"

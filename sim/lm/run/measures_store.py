@@ -117,6 +117,8 @@ def open_measures(folder: Path) -> xr.Dataset:
     Raises:
         InvalidInput: there are no measures, or they cannot be read, are damaged, or of another version.
     """
+    if not any((folder / name).exists() for name in (_MEASURES, f".{_MEASURES}.old")):
+        raise InvalidInput(f"{folder} holds no run with measures: there is no {_MEASURES}, or it has not begun")
     failure: Exception = OSError("a run replaces them again and again")
     for _ in range(_ATTEMPTS):
         try:
