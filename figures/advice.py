@@ -20,6 +20,7 @@ _POINTS = 41
 _SHOWN = 12  # entities with bars of their own
 _HELPFUL = 3
 _MATTERS = 0.005  # relative change of an error that is worth a word
+_SITUATIONS = ("alone", "in use", "best", "selfish")  # in the order of their colors
 _TOLD = 1e-5  # least relative change that is more than rounding
 
 
@@ -42,7 +43,8 @@ def draw_advice(request: Request, ecosystem: Ecosystem, weights: Weights, workfl
         "advice",
         f"Advice on {source}",
         "\n".join(sentences(found)),
-        f"K = {ecosystem.entities}, d = {ecosystem.dimension}; exact limit; mean squared errors in squared units of θ.",
+        f"K = {ecosystem.entities}, d = {ecosystem.dimension}; exact limit (white: none); mean squared errors in squared units "
+        "of θ.",
         {
             "spectral_radius": found.spectral_radius,
             "mean_mse": float(found.mse.mean()),
@@ -82,6 +84,8 @@ def sentences(found: Advice) -> list[str]:
             f"Compared with not reading the pool, {gains or 'nobody'} gain{'' if ',' in gains else 's'} and "
             f"{losses or 'nobody'} lose{'' if ',' in losses else 's'}."
         )
+    else:
+        said.append(f"Without reading the pool (α = 0), the mean squared error is {found.alone.mean():.4g}.")
     best = found.best
     buys = f" instead of {now.mean():.4g}" if stable else ""
     said.append(
@@ -101,7 +105,8 @@ def sentences(found: Advice) -> list[str]:
     helpful = [change for change in found.changes if change.mse < level * (1 - _MATTERS)][:_HELPFUL]
     if helpful:
         told = "; ".join(f"{change.name} ({change.mse:.4g})" for change in helpful)
-        said.append(f"At the weights in use, what would help most is: {told}.")
+        most = "what would help most is" if stable else "these changes give a limit, with these errors"
+        said.append(f"At the weights in use, {most}: {told}.")
     else:
         said.append("At the weights in use, no single change that was tried helps.")
     return said
@@ -117,7 +122,9 @@ def _listed(entities: np.ndarray) -> str:
 def _bars(found: Advice) -> dict[str, np.ndarray]:
     """Errors of every entity in the situations compared."""
     bars = {"alone": found.alone, "in use": found.mse, "best": np.asarray(found.best.mse)}
-    return bars if found.selfish is None else bars | {"selfish": np.asarray(found.selfish.costs)}
+    if found.selfish is not None:
+        bars["selfish"] = np.asarray(found.selfish.costs)
+    return {name: errors for name, errors in bars.items() if np.isfinite(errors).any()}
 
 
 def _figure(found: Advice, plane: np.ndarray) -> Figure:
@@ -138,6 +145,7 @@ def _figure(found: Advice, plane: np.ndarray) -> Figure:
                 "color": "white",
                 "markeredgecolor": color(number),
                 "linestyle": "none",
+                "markersize": 13 - 3 * number,  # so that one at the same place shows behind another
                 "clip_on": False,
             }
             panels[0].plot(weights.alpha, weights.beta, MARKERS[number], label=f"weights {name}", **look)
@@ -147,13 +155,19 @@ def _figure(found: Advice, plane: np.ndarray) -> Figure:
         for number, (name, values) in enumerate(bars.items()):
             heights = np.where(np.isfinite(values), values, np.nan)[:entities]
             place = np.arange(1, entities + 1) + (number - (len(bars) - 1) / 2) * 0.8 / len(bars)
-            panels[1].bar(place, heights, 0.8 / len(bars), color=color(number), label=f"error {name}")
+            panels[1].bar(place, heights, 0.8 / len(bars), color=color(_SITUATIONS.index(name)), label=f"error {name}")
         panels[1].set(xlabel="entity", ylabel="MSE", title="errors", xticks=np.arange(1, entities + 1))
         changes = found.changes[:8][::-1]
         panels[2].barh([wrapped(change.name) for change in changes], [change.mse for change in changes], color=color(1))
-        if np.isfinite(found.mse).all():
+        stable = np.isfinite(found.mse).all()
+        if stable:
             panels[2].axvline(found.mse.mean(), color=color(0), linewidth=1)
-        panels[2].set(xlabel="mean MSE (line: now)", title="single changes at the weights in use")
+        panels[2].set(
+            xlabel=f"mean MSE{' (line: now)' if stable else ''}", title="single changes at the weights in use"
+        )
+        if not changes:
+            panels[2].set(xticks=[], yticks=[])
+            panels[2].text(0.5, 0.5, "none that was tried gives a limit", ha="center", transform=panels[2].transAxes)
         for panel in panels[1:]:
             panel.set_axisbelow(True)
         handles = [handle for panel in panels[:2] for handle in panel.get_legend_handles_labels()[0]]

@@ -174,6 +174,7 @@ def test_refusals_say_why():
         best_weights(one, Measure(lambda law: jnp.inf * mse(law).sum()))
 
 
+@pytest.mark.long
 def test_training_alone_is_found_where_all_else_diverges():
     turned = jnp.stack([jnp.outer(u, u) for u in (jnp.array([1.0, 0.0]), jnp.array([0.62, 0.78]))])
     published = jnp.stack([100 * jnp.outer(u, u) for u in (jnp.array([0.2, 1.0]), jnp.array([1.0, -0.3]))])
