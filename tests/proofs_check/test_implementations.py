@@ -53,7 +53,7 @@ def slightly_wrong(value: Any) -> Any:
     """Numbers that are off by a millionth, booleans negated, and integers as they are."""
     kind = value.dtype if hasattr(value, "dtype") else np.result_type(value)
     if np.issubdtype(kind, np.bool_):
-        return np.logical_not(value)
+        return value ^ True
     return value * (1 + 1e-6) if np.issubdtype(kind, np.inexact) else value
 
 
