@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .inputs import blaming, load_workflow, parse_weights
-from .numpy_or_jax import by_numpy_or_jax, state_size
+from .inputs import blaming, read_inputs
+from .numpy_or_jax import by_numpy_or_jax, compiled, state_size
 from .output import print_json, print_table, shown
 
 if TYPE_CHECKING:
@@ -43,23 +44,11 @@ def print_stability(
     json: bool = False,
 ) -> None:
     """Print the spectral radius, all bounds of it, and the distance to safety; the arguments are those of `crossfeed stability`."""
-    from crossfeed.formulas.ecosystem_file import read_ecosystem
     from crossfeed.formulas.stability.summary import summarize_stability
-    from crossfeed.formulas.weights import Weights
 
-    ecosystem = read_ecosystem(eco)
-    weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
-    workflow = load_workflow(workflow_file)
-    arguments = ecosystem, weights, workflow
-
-    def by_jax() -> StabilitySummary:
-        import equinox as eqx
-
-        from .. import theory as _  # noqa: F401, makes the records pytrees
-
-        return eqx.filter_jit(summarize_stability)(*arguments)
-
+    arguments = ecosystem, weights, workflow = read_inputs(eco, alpha, beta, workflow_file)
     with blaming(workflow_file):
+        by_jax = partial(compiled, summarize_stability, *arguments)
         summary = by_numpy_or_jax(lambda: summarize_stability(*arguments), by_jax, _operations(ecosystem, workflow))
     bounds = summary.bounds()
     if json:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .inputs import MOST_GENERATIONS, blaming, checked_count, load_workflow, parse_weights
-from .numpy_or_jax import by_numpy_or_jax, state_size
+from .inputs import MOST_GENERATIONS, blaming, checked_count, read_inputs
+from .numpy_or_jax import by_numpy_or_jax, compiled, state_size
 from .output import biased_notes, print_errors, print_json, print_notes, print_table, shown
 
 if TYPE_CHECKING:
@@ -31,23 +32,11 @@ def print_limit(
     json: bool = False,
 ) -> None:
     """Print the errors of every entity in the limit; the arguments are those of `crossfeed limit`."""
-    from crossfeed.formulas.ecosystem_file import read_ecosystem
-    from crossfeed.formulas.weights import Weights
-
-    ecosystem = read_ecosystem(eco)
-    weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
-    workflow = load_workflow(workflow_file)
-
-    def by_jax() -> dict[str, Array]:
-        import equinox as eqx
-
-        from .. import theory as _  # noqa: F401, makes the records pytrees
-
-        return eqx.filter_jit(_limit_errors)(ecosystem, weights, workflow)
-
+    arguments = ecosystem, _, workflow = read_inputs(eco, alpha, beta, workflow_file)
     with blaming(workflow_file):
         operations = _operations_of_limit(ecosystem, workflow)
-        result = _arrays(by_numpy_or_jax(lambda: _limit_errors(ecosystem, weights, workflow), by_jax, operations))
+        by_jax = partial(compiled, _limit_errors, *arguments)
+        result = _arrays(by_numpy_or_jax(lambda: _limit_errors(*arguments), by_jax, operations))
     notes = _limit_notes(int(result.pop("reason")), result, eco)
     if json:
         print_json(result | ({"notes": notes} if notes else {}))
@@ -73,22 +62,16 @@ def print_trajectory(
     json: bool = False,
 ) -> None:
     """Print the errors of every entity at generations 0..T; the arguments are those of `crossfeed trajectory`."""
-    from crossfeed.formulas.ecosystem_file import read_ecosystem
     from crossfeed.formulas.trajectory import trajectory
-    from crossfeed.formulas.weights import Weights
 
     generations = checked_count("generations", generations, MOST_GENERATIONS, 0)
-    ecosystem = read_ecosystem(eco)
-    weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
-    workflow = load_workflow(workflow_file)
+    ecosystem, weights, workflow = read_inputs(eco, alpha, beta, workflow_file)
     arguments = ecosystem, weights, generations, _errors, workflow
 
     def by_jax() -> dict[str, Array]:
-        import equinox as eqx
-
         from ..theory import trajectory
 
-        return eqx.filter_jit(trajectory)(*arguments)
+        return compiled(trajectory, *arguments)
 
     with blaming(workflow_file):
         operations = _operations_of_trajectory(ecosystem, workflow, generations)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from crossfeed.formulas.ecosystem import Ecosystem
+    from crossfeed.formulas.weights import Weights
     from crossfeed.formulas.workflow import Workflow
 
 MOST_GENERATIONS = 10**6  # results hold all of them
@@ -63,6 +65,22 @@ def checked_seed(seed: int) -> int:
     if not -(2**63) <= seed < 2**63:
         raise InvalidInput(f"seed is {seed}, but must lie between -2**63 and 2**63 - 1")
     return seed
+
+
+def read_inputs(
+    eco: Path, alpha: tuple[float, ...], beta: tuple[float, ...], workflow_file: Path | None
+) -> tuple[Ecosystem, Weights, Workflow]:
+    """Ecosystem, weights and workflow of a command that can do without JAX.
+
+    Raises:
+        InvalidInput: a file cannot be read, or there are neither one nor K weights, or they lie outside [0, 1].
+    """
+    from crossfeed.formulas.ecosystem_file import read_ecosystem
+    from crossfeed.formulas.weights import Weights
+
+    ecosystem = read_ecosystem(eco)
+    weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
+    return ecosystem, weights, load_workflow(workflow_file)
 
 
 def parse_weights(alpha: tuple[float, ...], beta: tuple[float, ...], entities: int) -> tuple[np.ndarray, np.ndarray]:

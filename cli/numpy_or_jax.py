@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from crossfeed.formulas.ecosystem import Ecosystem
@@ -34,6 +34,15 @@ def by_numpy_or_jax(by_numpy: Callable[[], _T], by_jax: Callable[[], _T], operat
 
     set_up_jax(run_once=True)
     return by_jax()
+
+
+def compiled(function: Callable[..., _T], *arguments: Any) -> _T:
+    """Result of a function as JAX compiles it; for `by_jax`, since JAX has to be set up before."""
+    import equinox as eqx
+
+    from .. import theory as _  # noqa: F401, makes the records pytrees
+
+    return eqx.filter_jit(function)(*arguments)
 
 
 def state_size(ecosystem: Ecosystem, workflow: Workflow) -> int:

@@ -72,22 +72,22 @@ BATCH_LAST = Stacking(_product, (0, 1))
 
 
 def inverse_definite(matrix: Float[Array, "d d batch"]) -> Float[Array, "d d batch"]:
-    """Inverses of symmetric positive definite matrices by sweeping blocks of rows, as accurate as LAPACK's, and symmetric.
+    """Inverses of symmetric positive definite matrices as accurate as LAPACK's, and symmetric.
 
-    Sweeping block k puts -A_kk⁻¹ in its place, A_kk⁻¹ A_kj beside it, and A_ij - A_ik A_kk⁻¹ A_kj elsewhere; after all blocks, the
-    matrix is -A⁻¹. A_kk⁻¹ comes from Cholesky factors, because blocks that are inverted without lose digits. NaN where a matrix is
-    not positive definite.
+    Larger ones are swept by two blocks of rows. Sweeping block k puts -A_kk⁻¹ in its place, A_kk⁻¹ A_kj beside it, and
+    A_ij - A_ik A_kk⁻¹ A_kj elsewhere; after both, the matrix is -A⁻¹. A_kk⁻¹ comes from Cholesky factors, because blocks that are
+    inverted without lose digits. NaN where a matrix is not positive definite.
     """
     size = len(matrix)
-    block = size if size <= _MOST_UNROLLED_ROWS else -(-size // 2)
-    for start in range(0, size, block):
-        stop = min(start + block, size)
+    if size <= _MOST_UNROLLED_ROWS:
+        factor = _inverse_factor(matrix)
+        return _product(_transposed(factor), factor)
+    half = -(-size // 2)
+    for start, stop in ((0, half), (half, size)):
         factor = _inverse_factor(matrix[start:stop, start:stop])
         rows = _product(factor, matrix[start:stop])
         turned = _transposed(factor)
         top = _product(turned, rows).at[:, start:stop].set(-_product(turned, factor))
-        if stop - start == size:
-            return -top
         rows = rows.at[:, start:stop].set(0.0)
         matrix = matrix - _product(_transposed(rows), rows)
         matrix = matrix.at[start:stop].set(top)
