@@ -24,8 +24,8 @@ function connectPage(sliders, said) {
     }, 300)
   }
 
-  function recall() {
-    const kept = new URLSearchParams(location.hash.slice(1))
+  function recall(address) {
+    const kept = new URLSearchParams(new URL(address).hash.slice(1))
     const found = {}
     for (const input of inputs) {
       const value = parseFloat(kept.get(input.id))
@@ -66,9 +66,10 @@ function connectPage(sliders, said) {
   }
   sliders.properties.data.change.connect(reflect)
   sliders.properties.data.change.connect(remember)
-  window.addEventListener("hashchange", recall)
+  // The event's own address: by the time it arrives, `remember` may have replaced the one in the window.
+  window.addEventListener("hashchange", event => recall(event.newURL))
   said.properties.data.change.connect(write)
-  recall()
+  recall(location.href)
   reflect()
   write()
 }
