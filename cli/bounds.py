@@ -107,9 +107,10 @@ def _advice(summary: StabilitySummary, weights: Weights) -> list[str]:
     if not reads.any():
         return [*lines, "no entity reads the pool (α = 0), so no error is passed on, whatever the data"]
     if isfinite(worst):
+        least, most = shown(prompts.nu), shown(prompts.nu_upper)
         lines.append(
             f"worst case: with these prompts, some private data give ρ = {shown(worst)}, and none more than "
-            f"{shown(prompts.bound)} (ν between {shown(prompts.nu)} and {shown(prompts.nu_upper)})"
+            f"{shown(prompts.bound)} (ν {'is ' + least if least == most else f'between {least} and {most}'})"
         )
     if isfinite(factor):
         verb = "excludes growth once" if factor > 1 else "still excludes growth if"

@@ -58,7 +58,7 @@ def test_a_divergent_ecosystem_is_told_what_it_lacks(stability, worst):
     code, out, err = stability(worst, "--alpha", 0.5, "--beta", 1)
     assert (code, err) == (0, "")
     assert "spectral radius 1.45455" in out
-    assert "1.5 (ν between 2 and 2)" in out
+    assert "1.5 (ν is 2)" in out
     assert "an entity publishes about directions" in out
     assert "no amount of them excludes growth" in out
 
