@@ -1,9 +1,10 @@
-"""Coq files: compiled with `coqc` in a temporary folder, whole or with one statement altered."""
+"""Coq files: compiled with `coqc` in a temporary folder, and their proofs tried on altered statements with `coqtop`."""
 
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ TESTED = "8.16"
 
 _LIBRARY = "From mathcomp Require Import all_ssreflect all_algebra.\n"
 _OPTIONS = ("-q", "-w", "none", "-Q", ".", "Crossfeed")
-_SECONDS = 240
+_SECONDS = 240  # for a file, and for all alterations of a file
 
 
 class Unavailable(Exception):
@@ -37,6 +38,15 @@ class Theorem:
     proof: str
 
 
+@dataclass(frozen=True)
+class Alteration:
+    """Change of a theorem's statement: `old` occurs exactly once there, and `new` replaces it."""
+
+    theorem: str
+    old: str
+    new: str
+
+
 def find_theorem(source: Path, name: str) -> Theorem:
     """The theorem of this name in a file."""
     text = source.read_text(encoding="utf-8")
@@ -47,57 +57,84 @@ def find_theorem(source: Path, name: str) -> Theorem:
     return Theorem(text[: found.start()], found[0], text[found.end() : end.end()])
 
 
-def print_assumptions(source: Path, name: str) -> str:
-    """What Coq prints for `Print Assumptions` of a theorem, after compiling its file and those that it requires.
+def print_assumptions(source: Path, names: Sequence[str]) -> list[str]:
+    """What Coq prints for `Print Assumptions` of theorems, after compiling their file and those that it requires.
 
     Raises:
         Unavailable: Coq or MathComp is missing, or another version does not compile the file.
-        ValueError: the file does not compile with the version it is written for.
+        ValueError: the file does not compile with the version it is written for, or has no such theorem.
     """
     _compile(source)
-    query = f"From Crossfeed Require {source.stem}.\nPrint Assumptions {source.stem}.{name}.\n"
-    printed, error = _run(_workspace(), f"assumptions_{name}.v", query)
-    if error:
-        raise ValueError(f"{source.name} has no theorem {name}: {error.message}")
-    return printed.strip()
+    queries = [f"Print Assumptions {source.stem}.{name}.\n" for name in names]
+    answers = _session([f"From Crossfeed Require {source.stem}.\n", *queries])[1:]
+    for name, answer in zip(names, answers, strict=True):
+        if "Error:" in answer:
+            raise ValueError(f"{source.name} has no theorem {name}: {_message(answer)}")
+    return answers
 
 
-def proof_fails(source: Path, name: str, old: str, new: str) -> bool:
-    """Whether the proof of a theorem fails after a change in its statement, which must remain well-formed.
+def proofs_fail(source: Path, alterations: Sequence[Alteration]) -> list[bool]:
+    """Whether the proofs of theorems fail after changes in their statements, which must remain well-formed.
 
-    What comes before the theorem compiles as it is, so its proofs are not checked again. An error there, in the statement
-    itself, or none up to the end of the proof does not count.
+    Proofs before them are not checked again. Coq goes on after a step that fails: a proof that succeeds without it counts as one
+    that does not fail.
 
     Args:
         source: the file.
-        name: name of the theorem.
-        old: text that occurs exactly once in the statement.
-        new: what replaces it.
+        alterations: the changes, each to the file as it is.
 
     Raises:
         Unavailable: as in `print_assumptions`.
-        ValueError: the altered statement is not well-formed, or `old` does not occur exactly once.
+        ValueError: an altered statement is not well-formed, or `old` does not occur exactly once.
     """
-    theorem = find_theorem(source, name)
-    if theorem.statement.count(old) != 1:
-        raise ValueError(f"{old!r} does not occur exactly once in the statement of {name}")
     _compile(source)
-    checked = re.sub(r"^Proof\..*?\bQed\.", "Admitted.", theorem.before, flags=re.MULTILINE | re.DOTALL)  # by _compile
-    before = checked + theorem.statement.replace(old, new)
-    _, error = _run(_workspace(), f"altered_{name}.v", before + theorem.proof + "\n")
-    if error is None:
-        return False
-    start, stop = before.count("\n") + 1, before.count("\n") + 1 + theorem.proof.count("\n")
-    if error.line < start:
-        raise ValueError(f"the altered statement of {name} is not well-formed: {error.message}")
-    return error.line <= stop
+    theorems = [find_theorem(source, change.theorem) for change in alterations]
+    order = sorted(range(len(alterations)), key=lambda at: len(theorems[at].before))
+    parts, done = [], 0
+    for at in order:
+        change, theorem = alterations[at], theorems[at]
+        if theorem.statement.count(change.old) != 1:
+            raise ValueError(f"{change.old!r} does not occur exactly once in the statement of {change.theorem}")
+        altered = theorem.statement.replace(change.old, change.new)
+        begun, done = _unproved(theorem.before[done:]), len(theorem.before)
+        statement = re.sub(rf"\b{change.theorem}\b", f"altered_{at}", altered, count=1)
+        parts += [begun, f"{statement}Show.\n", f"{theorem.proof}\nAbort All.\n", f"Check altered_{at}.\n"]
+    answers = _session(parts)
+    for at, said in zip(order, answers[1::4], strict=True):
+        if "Error:" in said:
+            theorem = alterations[at].theorem
+            raise ValueError(f"the altered statement of {theorem} is not well-formed: {_message(said)}")
+    failed = {at: "Error:" in said for at, said in zip(order, answers[3::4], strict=True)}
+    return [failed[at] for at in range(len(alterations))]
+
+
+def _unproved(text: str) -> str:
+    """Part of a file without its proofs, which a compiler has accepted."""
+    return re.sub(r"^Proof\..*?\bQed\.", "Admitted.", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _session(parts: Sequence[str]) -> list[str]:
+    """What Coq prints for each part of a text, when it goes on after errors.
+
+    Raises:
+        Unavailable: it takes too long.
+    """
+    ends = [f"part_{number}_ends" for number in range(len(parts))]
+    text = "Set Silent.\n" + "".join(f"{part}Check {end}.\n" for part, end in zip(parts, ends, strict=True))
+    printed = _execute(["coqtop", "-quiet", "-color", "no"], _workspace(), text).stdout
+    answers = []
+    for end in ends:  # nothing has this name, so Coq complains
+        said, _, printed = printed.partition(f"> Check {end}.\n")
+        printed = printed.partition("Error:")[2].partition("\n\n")[2]
+        answers.append(re.sub(r"^(?:\w+ < )+", "", said.rpartition("Toplevel input")[0], flags=re.MULTILINE).strip())
+    return answers
 
 
 @cache
 def _workspace() -> Path:
     """A temporary folder for compiled files, which lasts as long as this process, once MathComp is known to be there."""
     folder = Path(_temporary_folder().name)
-    if _run(folder, "library.v", _LIBRARY)[1]:
+    if _run(folder, "library.v", _LIBRARY):
         raise Unavailable("MathComp is not installed")
     return folder
 
@@ -115,32 +152,50 @@ def _compile(source: Path) -> None:
     for required in re.findall(r"^From Crossfeed Require Import ([^.]*)\.", text, re.MULTILINE):
         for name in required.split():
             _compile(source.with_name(f"{name}.v"))
-    _, error = _run(_workspace(), source.name, text)
+    error = _run(_workspace(), source.name, text)
     if error and not _version().startswith(TESTED):
         raise Unavailable(f"it could not be checked with Coq {_version()}: the files are written for {TESTED}")
     if error:
         raise ValueError(f"{source.name} does not compile, line {error.line}: {error.message}")
 
 
-def _run(folder: Path, file: str, text: str) -> tuple[str, CoqError | None]:
-    """Write and compile a file; what is printed, and the error if there is one."""
-    if shutil.which("coqc") is None:
-        raise Unavailable("coqc is not installed")
+def _run(folder: Path, file: str, text: str) -> CoqError | None:
+    """Write and compile a file; the error if there is one."""
     (folder / file).write_text(text, encoding="utf-8")
+    done = _execute(["coqc", file], folder)
+    return parse_error(done.stdout) if done.returncode else None
+
+
+def _execute(command: Sequence[str], folder: Path, text: str = "") -> subprocess.CompletedProcess[str]:
+    """A command of Coq after its end, with all that it printed in `stdout`."""
+    program, *arguments = command
+    if shutil.which(program) is None:
+        raise Unavailable(f"{program} is not installed")
     try:
-        done = subprocess.run(
-            ["coqc", *_OPTIONS, file], cwd=folder, capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
+        return subprocess.run(
+            [program, *_OPTIONS, *arguments],
+            cwd=folder,
+            input=text,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"{file} takes more than {_SECONDS} s to compile") from error
-    return done.stdout, parse_error(done.stderr) if done.returncode else None
+        raise Unavailable(f"{program} takes more than {_SECONDS} s") from error
 
 
 def parse_error(printed: str) -> CoqError:
     """The error that `coqc` printed."""
     place = re.search(r'^File "[^"]*", line (\d+), characters', printed, re.MULTILINE)
-    message = printed[place.end() :].partition("Error:")[2] if place else printed
-    return CoqError(int(place[1]) if place else 0, " ".join(message.split())[:300])
+    message = _message(printed[place.end() :]) if place else " ".join(printed.split())[:300]
+    return CoqError(int(place[1]) if place else 0, message)
+
+
+def _message(printed: str) -> str:
+    """The first error's message on one line."""
+    return " ".join(printed.partition("Error:")[2].partition("\n\n")[0].split())[:300]
 
 
 @cache

@@ -4,7 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from crossfeed.proofs_check.coq import CoqError, Unavailable, find_theorem, parse_error, print_assumptions, proof_fails
+from crossfeed.proofs_check.coq import (
+    Alteration,
+    CoqError,
+    Unavailable,
+    find_theorem,
+    parse_error,
+    print_assumptions,
+    proofs_fail,
+)
 from crossfeed.proofs_check.formal_proofs import FOLDER, accepted, prove, read_proofs
 from crossfeed.proofs_check.ledger import (
     Check,
@@ -106,16 +114,24 @@ def test_the_text_of_a_theorem(small):
 
 def test_a_small_file(small):
     try:
-        assert print_assumptions(small, "sum") == "Closed under the global context"
+        closed, guessed = print_assumptions(small, ["sum", "guessed"])
     except Unavailable as reason:
         pytest.skip(str(reason))
-    assert print_assumptions(small, "guessed").startswith("Axioms:")
-    assert proof_fails(small, "sum", "3 + n", "4 + n")
-    assert not proof_fails(small, "sum", "3 + n", "1 + 2 + n")  # the same statement in other words
-    with pytest.raises(ValueError, match="not well-formed"):
-        proof_fails(small, "sum", "3 + n", "3 + m")
+    assert closed == "Closed under the global context"
+    assert guessed.startswith("Axioms:")
+    altered = [
+        Alteration("guessed", "= 4", "= 5"),
+        Alteration("sum", "3 + n", "4 + n"),
+        Alteration("sum", "3 + n", "1 + 2 + n"),  # the same statement in other words
+        Alteration("helper", "= 2", "= 3"),
+    ]
+    assert proofs_fail(small, altered) == [True, True, False, True]
+    with pytest.raises(ValueError, match="sum is not well-formed: The reference m was not found"):
+        proofs_fail(small, [Alteration("helper", "= 2", "= 3"), Alteration("sum", "3 + n", "3 + m")])
     with pytest.raises(ValueError, match="exactly once"):
-        proof_fails(small, "sum", "3", "4")
+        proofs_fail(small, [Alteration("sum", "3", "4")])
+    with pytest.raises(ValueError, match="no theorem other"):
+        print_assumptions(small, ["sum", "other"])
 
 
 def test_without_coq_the_check_decides(no_coq):
