@@ -21,6 +21,11 @@ from ..train.population import Population
 from .digests import digests_of_files, digests_of_leaves, first_difference
 
 _DIGESTS, _OLDER = "digests.json", "saved by an older version"
+_METADATA, _BELONGING = "_CHECKPOINT_METADATA", {"crossfeed_digests": _DIGESTS}
+"""Orbax's metadata of a checkpoint, and what they say if digests belong to it; those of older versions do not."""
+_NONE, _LOST = -1, -2
+"""Codes of no checkpoint, and of one that was saved and is gone."""
+_GONE = "its checkpoint is gone"
 _METADATA_BYTES = 2**20
 """Upper bound on the bytes that a checkpoint takes beside its arrays."""
 
@@ -34,20 +39,23 @@ class Checkpoints:
         folder: folder of the checkpoints, made if need be.
 
     Raises:
-        CrossfeedError: by `save`, the disk is full or cannot be written; the checkpoint before stays. By `restore`, the
-            checkpoint is damaged, or a process does not see it.
+        CrossfeedError: the metadata of a checkpoint are damaged. By `save`, the disk is full or cannot be written; the checkpoint
+            before stays. By `latest` and `restore`, the checkpoint is damaged or gone, or a process does not see it.
     """
 
     def __init__(self, folder: Path):
         first_alone(lambda: folder.mkdir(parents=True, exist_ok=True))
         self._folder = folder
-        self._manager = _manager(folder)
+        self._manager = together(lambda: _sound_manager(folder))
 
     @property
     def latest(self) -> int | None:
         """Last generation that was saved, as process 0 sees it (files appear late to the others); None if there is none."""
-        step = as_first(-1 if (here := self._manager.latest_step()) is None else here)
-        return step if step >= 0 else None
+        here = self._manager.latest_step()
+        step = as_first(here if here is not None else _LOST if _is_lost(self._folder) else _NONE)
+        if step == _LOST:
+            raise CrossfeedError(_damaged(self._folder, _GONE))
+        return step if step != _NONE else None
 
     def save(self, generation: int, tree: Any) -> None:
         """Save the pytree of a generation."""
@@ -64,12 +72,12 @@ class Checkpoints:
             raise CrossfeedError(f"{cannot}: {free:,} bytes are free, and {needed:,} needed; {until}")
         try:
             # The digests come first, so that no checkpoint is without; those of the last one are kept until it is replaced.
-            kept = _read_digests(self._folder)
+            kept = _known_digests(self._folder)
             unknown = {"arrays": _OLDER if kept is None else {}}
             digests = {str(step): (kept or {}).get(str(step), unknown) for step in self._manager.all_steps()}
             arrays = {"arrays": digests_of_leaves(tree)}
             self._write_digests(digests | {str(generation): arrays})
-            self._manager.save(generation, args=ocp.args.PyTreeSave(tree))
+            self._manager.save(generation, args=ocp.args.PyTreeSave(tree), custom_metadata=_BELONGING)
             self._write_digests({str(generation): arrays | {"files": digests_of_files(self._folder / str(generation))}})
         except InvalidInput as error:
             raise CrossfeedError(f"{error}; {until}") from error
@@ -96,9 +104,7 @@ class Checkpoints:
             found = self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
             _check_arrays(self._folder, step, found)
         except Exception as error:  # Orbax raises errors of many types
-            raise CrossfeedError(
-                f"{self._folder / str(step)} is damaged ({reason_of(error)}): with --resume, it is computed again"
-            ) from error
+            raise CrossfeedError(_damaged(self._folder / str(step), reason_of(error))) from error
         return found
 
     def close(self) -> None:
@@ -126,16 +132,55 @@ def _manager(folder: Path) -> ocp.CheckpointManager:
         logger.setLevel(level)
 
 
-def _read_digests(folder: Path) -> dict[str, Any] | None:
-    """Digests of the checkpoints in a folder by generation; None if it has none, as those of older versions."""
-    path = folder / _DIGESTS
-    if not path.exists() and not path.is_symlink():
-        return None
+def _sound_manager(folder: Path) -> ocp.CheckpointManager:
     try:
+        return _manager(folder)
+    except Exception as error:  # Orbax raises errors of many types
+        raise CrossfeedError(_damaged(folder, reason_of(error))) from error
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{path} is damaged ({why}): with --resume, it is computed again"
+
+
+def _read_digests(folder: Path) -> dict[str, Any] | None:
+    """Digests of the checkpoints in a folder by generation; None if it has none, as those of older versions.
+
+    Raises:
+        ValueError: they are damaged, or gone although they belong to a checkpoint.
+    """
+    path = folder / _DIGESTS
+    if path.exists() or path.is_symlink():
         digests = read_json(path)
-    except InvalidInput:  # damaged: as if it had none of any generation
+        if not all(isinstance(known, dict) for known in digests.values()):
+            raise ValueError(f"{_DIGESTS} is damaged")
+        return digests
+    if any(step.name.isdecimal() and _has_digests(step) for step in folder.iterdir()):
+        raise ValueError(f"{_DIGESTS} is gone")
+    return None
+
+
+def _has_digests(checkpoint: Path) -> bool:
+    """Whether digests belong to a checkpoint; True if it does not tell."""
+    try:
+        return read_json(checkpoint / _METADATA).get("custom_metadata") == _BELONGING
+    except InvalidInput:
+        return True
+
+
+def _known_digests(folder: Path) -> dict[str, Any] | None:
+    """As `_read_digests`, but none of any generation if they are damaged."""
+    try:
+        return _read_digests(folder)
+    except ValueError:
         return {}
-    return digests
+
+
+def _is_lost(folder: Path) -> bool:
+    """Whether a checkpoint was saved completely and none is there any more."""
+    digests = _known_digests(folder) or {}
+    saved = any("files" in known for known in digests.values())
+    return saved and not any((folder / step).is_dir() for step in digests)
 
 
 def _check_files(folder: Path) -> None:
@@ -175,6 +220,8 @@ def discard_damaged(folder: Path) -> str | None:
         with closing(_manager(folder)) as manager:
             if (step := manager.latest_step()) is not None:
                 _check_arrays(folder, step, manager.restore(step, args=ocp.args.PyTreeRestore()))
+            elif _is_lost(folder):
+                raise ValueError(_GONE)
         return None
     except Exception as error:  # Orbax raises errors of many types
         shutil.rmtree(folder)

@@ -20,6 +20,7 @@ from ..study.study import Study
 from ..train.population import Population
 from .checkpointing import Checkpoints, restore_models
 from .inputs import read_inputs
+from .measures_store import open_measures
 from .precision import in_single_precision
 from .run_folder import Cell, cell_folder, check_held, check_inputs, initial_folder, models_of, study_of
 
@@ -58,7 +59,7 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
 
     Raises:
         InvalidInput: there is no run, it has no such cell, or generation 0 of the cell is not finished.
-        CrossfeedError: a checkpoint is damaged or cannot be read.
+        CrossfeedError: a checkpoint is damaged or gone, or cannot be read.
     """
     study = study_of(folder)
     seed = study.seeds[0] if seed is None else seed
@@ -68,8 +69,28 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
     cell = Cell(seed, float(alpha), float(beta))
     for path in (cell_folder(folder, study, cell), initial_folder(folder, study, cell)):
         if path.is_dir() and (found := _last_models(path, shapes, study)):
+            if path == initial_folder(folder, study, cell):
+                _check_latest(folder, cell, found[1])
             return OpenCell(folder, study, *found)
     raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
+
+
+def _check_latest(folder: Path, cell: Cell, generation: int) -> None:
+    """Refuse models of a generation before the last one that has been measured: the checkpoints of later ones are gone.
+
+    Raises:
+        CrossfeedError: they are of an earlier one.
+    """
+    try:
+        loss = open_measures(folder).loss.sel(vars(cell))
+    except (InvalidInput, KeyError):  # none that can be read, or none of this cell yet
+        return
+    measured = loss.generation.values[loss.notnull().any([dim for dim in loss.dims if dim != "generation"])]
+    if measured.size and generation < measured.max():
+        raise CrossfeedError(
+            f"{folder} has lost the models of α {cell.alpha:g}, β {cell.beta:g}, seed {cell.seed} after generation "
+            f"{generation}: with --resume, they are computed again"
+        )
 
 
 def _last_models(path: Path, shapes: Population, study: Study) -> tuple[Population, int] | None:

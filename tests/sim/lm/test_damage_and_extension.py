@@ -1,6 +1,7 @@
 """Runs whose files are damaged, moved or extended: what is wrong is named and computed again, what is there is kept."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -98,9 +99,35 @@ def test_a_digest_that_is_gone_makes_a_checkpoint_damaged_and_none_an_older_one(
     (tmp_path / "digests.json").write_text(json.dumps({"7": digests["0"]}))
     with pytest.raises(CrossfeedError, match="is not what was saved"):
         Checkpoints(tmp_path).restore(tree)
-    (tmp_path / "digests.json").unlink()
-    np.testing.assert_array_equal(Checkpoints(tmp_path).restore(tree)["a"], 1)
-    assert discard_damaged(tmp_path) is None
+
+
+def test_a_checkpoint_whose_digests_are_gone_is_damaged_unless_it_never_had_any(tmp_path):
+    tree = {"a": np.ones(3)}
+    for folder in (tmp_path / "new", tmp_path / "older"):
+        Checkpoints(folder).save(0, tree)
+        (folder / "digests.json").unlink()
+    with pytest.raises(
+        CrossfeedError, match=r"new/0 is damaged \(digests.json is gone\): with --resume, it is computed"
+    ):
+        Checkpoints(tmp_path / "new").restore(tree)
+    assert discard_damaged(tmp_path / "new") == "digests.json is gone"
+    metadata = tmp_path / "older" / "0" / "_CHECKPOINT_METADATA"  # as versions without digests wrote it
+    metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"custom_metadata": {}}))
+    np.testing.assert_array_equal(Checkpoints(tmp_path / "older").restore(tree)["a"], 1)
+    assert discard_damaged(tmp_path / "older") is None
+
+
+def test_a_checkpoint_that_is_gone_is_missed(whole, tmp_path):
+    cell = "cells/seed0_alpha1_beta0.5"
+    for gone, says in (
+        (f"{cell}/1", f"{cell} is damaged (its checkpoint is gone): with --resume, it is computed again"),
+        (cell, "has lost the models of α 1, β 0.5, seed 0 after generation 0: with --resume, they are computed again"),
+    ):
+        shutil.copytree(whole[0], tmp_path / gone / "run")
+        shutil.rmtree(tmp_path / gone / "run" / gone)
+        with pytest.raises(CrossfeedError, match=re.escape(says)):
+            open_cell(tmp_path / gone / "run", None, 1.0, 0.5)
+    assert discard_damaged(tmp_path / cell / "1" / "run" / cell) == "its checkpoint is gone"
 
 
 @pytest.mark.parametrize("kind", ["base", "initial", "cells"])

@@ -326,7 +326,7 @@ def test_cells_that_a_run_does_not_hold_are_refused(undisturbed, tmp_path):
 
 def test_a_cell_that_has_not_begun_opens_with_generation_0(undisturbed, tmp_path):
     folder, data, _ = undisturbed
-    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("seed0_alpha*"))
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("seed0_alpha*", "measures.zarr"))
     cell = open_cell(tmp_path / "run", None, 1.0, 0.5)
     assert cell.generation == 0
     found = evaluate_files(cell, [], 8)
@@ -439,7 +439,9 @@ def test_a_generation_trains_on_the_texts_drawn_for_its_seed_and_number(varied):
 
 def test_a_cell_is_opened_with_its_own_models(varied, tmp_path):
     folder, _ = varied
-    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("seed0*", "*alpha1", "*beta0.2"))
+    shutil.copytree(
+        folder, tmp_path / "run", ignore=shutil.ignore_patterns("seed0*", "*alpha1", "*beta0.2", "measures.zarr")
+    )
     assert open_cell(tmp_path / "run", 1, 0.0, 0.9).generation == 2
     for other in ((1, 0.0, 0.2), (1, 1.0, 0.9)):
         assert open_cell(tmp_path / "run", *other).generation == 0
