@@ -9,11 +9,11 @@ import zarr
 
 from crossfeed.differences import differing
 
-from .description import identity
+from .description import identity, read_spec_of
 from .plan import Plan
 from .quantities import QUANTITIES
 from .spec import AXES, Spec, digits
-from .store import finished_points, read_spec_of
+from .store import finished_points
 
 
 @dataclass(frozen=True)

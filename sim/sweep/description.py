@@ -29,6 +29,8 @@ NOT_COMPUTED = -1
 """Code of a reason in a tile that is not finished."""
 ROOT = Path("zarr.json")
 """File of the attributes, relative to the store; it holds the digests of the other files, and one of itself."""
+BEFORE = ".before"
+"""Folder within a store that is being extended: the store as it was, until all that is missing has been computed."""
 _MARK = "crossfeed_sweep"
 _IDENTITY = "crossfeed_identity"
 _DIGEST = re.compile(rb'"digest": "([0-9a-f]{64})"')
@@ -89,6 +91,8 @@ def read_attributes(path: Path) -> dict[str, Any]:
         content = (path / ROOT).read_bytes() if (path / ROOT).is_file() else b""
     except OSError as error:
         raise InvalidInput(f"cannot read {path / ROOT}: {error.strerror or error}") from error
+    if not content and (path / BEFORE).exists():
+        raise InvalidInput(f"{path} was being extended when its attributes were lost: extend it again with --extend")
     if _MARK.encode() not in content:
         raise InvalidInput(f"{path} is not the store of a sweep")
     if b'"digest"' not in content and b'"files"' not in content:
@@ -97,6 +101,25 @@ def read_attributes(path: Path) -> dict[str, Any]:
     if len(found) != 1 or sha256(_DIGEST.sub(_NO_DIGEST, content)).hexdigest().encode() != found[0]:
         raise InvalidInput(f"{path / ROOT} is damaged: crossfeed sweep run SPEC --out STORE --resume restores it")
     return json.loads(content)["attributes"][_MARK]
+
+
+def read_spec_of(path: Path) -> Spec:
+    """Specification that a store was created with.
+
+    Raises:
+        InvalidInput: there is no store, it is not a sweep's, or its attributes are damaged.
+    """
+    fields = json.loads(read_attributes(path)["spec"])
+    axes = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.pop("axes").items()}
+    return Spec(**fields | {"axes": axes, "quantities": tuple(fields["quantities"])})
+
+
+def belongs_to(path: Path, plan: Plan) -> bool:
+    """Whether a store is one of this plan, as its attributes say, or the array metadata where attributes are damaged or gone."""
+    try:
+        return identity(read_spec_of(path)) == identity(plan.spec)
+    except InvalidInput:
+        return _attributes_follow_from(path, plan)
 
 
 def broken_files(path: Path) -> list[Path]:

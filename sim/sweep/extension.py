@@ -2,8 +2,11 @@
 
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,22 @@ from crossfeed.atomic_write import why_unwritable
 from crossfeed.differences import differences, summary
 from crossfeed.errors import InvalidInput
 
-from .description import ROOT, broken_files, empty_store_beside, identity, randomness, read_attributes
+from .description import (
+    BEFORE,
+    ROOT,
+    belongs_to,
+    broken_files,
+    empty_store_beside,
+    identity,
+    randomness,
+    read_attributes,
+    read_spec_of,
+    restore,
+)
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
 from .spec import Spec, digits
-from .store import Store, read_spec_of
-
-_BEFORE = ".before"
-"""Folder within a store that is being extended: the store as it was, until all that is missing has been computed."""
+from .store import Store
 
 
 def extend_sweep(spec: Spec, path: Path) -> None:
@@ -38,13 +49,14 @@ def extend_sweep(spec: Spec, path: Path) -> None:
     """
     plan = Plan(spec)
     plan.points_at_once  # noqa: B018  # refuses what does not fit the memory
-    before = path / _BEFORE
+    before = path / BEFORE
+    if before.exists() and belongs_to(path, plan):
+        restore(path, plan)
+        return
     old = read_spec_of(before if before.exists() else path)
     _check_extends(path, old, spec)
     if before.exists():
-        if _describes(path, spec):
-            return
-        if not _describes(path, old) and (path / ROOT).exists():
+        if (path / ROOT).exists() and not belongs_to(path, Plan(old)):
             raise InvalidInput(f"{path} is being extended by another spec: finish that with --resume")
     else:
         if identity(old) == identity(spec):
@@ -59,16 +71,9 @@ def extend_sweep(spec: Spec, path: Path) -> None:
         raise InvalidInput(f"cannot write {path}: {why_unwritable(path, error)}") from error
 
 
-def _describes(path: Path, spec: Spec) -> bool:
-    try:
-        return identity(read_spec_of(path)) == identity(spec) and not broken_files(path)
-    except InvalidInput:
-        return False
-
-
 def _link(path: Path, before: Path) -> None:
     """Second name for every file of a store, in a folder that appears whole or not at all; copies where links do not exist."""
-    part = path / f"{_BEFORE}.{os.getpid()}.part"
+    part = path / f"{BEFORE}.{os.getpid()}.part"
 
     def link(source: str, target: str) -> None:
         try:
@@ -128,7 +133,7 @@ def _check_extends(path: Path, old: Spec, new: Spec) -> None:
             settings["sweep"].pop(key)
     if changed := differences(before, after, "the spec"):
         raise InvalidInput(f"{path} holds another sweep: {summary(changed)}")
-    stored = read_attributes(path / _BEFORE if (path / _BEFORE).exists() else path)["randomness"]
+    stored = read_attributes(path / BEFORE if (path / BEFORE).exists() else path)["randomness"]
     if stored and (changed := differences(stored, randomness(new), "this installation")):
         raise InvalidInput(f"{path} was begun with other random numbers: {summary(changed)}")
 
@@ -142,34 +147,42 @@ class Kept:
     """Values of a smaller sweep that the store of a larger one has to take over.
 
     Attributes:
-        path: the smaller store.
+        store: the smaller store.
         plan: of the larger sweep.
     """
 
-    path: Path
+    store: Store
     plan: Plan
 
     @staticmethod
-    def within(store: Path, plan: Plan) -> "Kept | None":
-        """What a store that is being extended keeps; None if it is not being extended."""
-        return Kept(store / _BEFORE, plan) if (store / _BEFORE).exists() else None
+    def within(store: Path, plan: Plan, note: Callable[[str], object]) -> "Kept | None":
+        """What a store that is being extended keeps; None if it is not being extended, or nothing can be kept.
 
-    def drop(self) -> None:
-        """Remove the smaller store, when the larger one is finished."""
-        gone = self.path.with_name(f"{_BEFORE}.{os.getpid()}.part")
+        Args:
+            store: the store.
+            plan: of the larger sweep.
+            note: called with a sentence for every piece that is damaged; such chunks are removed, and computed again.
+        """
+        before = store / BEFORE
+        if not before.exists():
+            return None
         try:
-            self.path.rename(gone)
-        except FileNotFoundError:  # another process was first
-            return
-        shutil.rmtree(gone, ignore_errors=True)
+            old = Plan(read_spec_of(before))
+        except InvalidInput:
+            note(f"{before} is damaged, and all that it held is computed again")
+            return None
+        opened = Store.open(before, old)
+        for file in chain.from_iterable(opened.clear(tile) for tile in map(old.tile, range(old.tiles))):
+            note(f"{file} is damaged, and is computed again")
+        return Kept(opened, plan)
 
-    @cached_property
+    @property
     def _old(self) -> Plan:
-        return Plan(read_spec_of(self.path))
+        return self.store.plan
 
     @cached_property
     def _arrays(self) -> dict[str, Any]:
-        group = zarr.open_group(self.path, mode="r")
+        group = zarr.open_group(self.store.path, mode="r")
         return {name: group[name] for name in self._old.spec.quantities}
 
     @cached_property
@@ -182,11 +195,10 @@ class Kept:
 
     @cached_property
     def _finished(self) -> Bool[np.ndarray, "..."]:
-        """Points in finished tiles without damage."""
-        store = Store(self.path, self._old)
+        """Points in finished tiles."""
         finished = np.zeros([len(values) for values in self._old.spec.swept.values()], dtype=bool)
         for tile in map(self._old.tile, range(self._old.tiles)):
-            finished[store.place(tile)] = store.done(tile) and not store.damaged(tile)
+            finished[self.store.place(tile)] = self.store.done(tile)
         return finished
 
     @cached_property
@@ -238,3 +250,12 @@ class Kept:
             old = values[name][known.ravel()]
             old[(slice(None), *self._regions[name])] = kept
             values[name][known.ravel()] = old
+
+
+def end_extension(path: Path) -> None:
+    """Remove what a store was before its extension, when that is finished."""
+    before, gone = path / BEFORE, path / f"{BEFORE}.{os.getpid()}.part"
+    with suppress(FileNotFoundError):  # another process was first
+        before.rename(gone)
+    for left in path.glob(f"{BEFORE}.*.part"):  # by this process, or by one that was killed
+        shutil.rmtree(left, ignore_errors=True)

@@ -18,7 +18,7 @@ from crossfeed.random_keys import pinned_generator
 
 from ...theory.weights import Weights
 from ..sharding import over_devices
-from .extension import Kept
+from .extension import Kept, end_extension
 from .families import make_family, sweep_keys
 from .interpolation import POINTS, Evaluate, Values, interpolated_plane
 from .plan import Plan
@@ -83,7 +83,7 @@ def run_sweep(
         CrossfeedError: the disk is full.
     """
     plan = Plan(spec)
-    store, kept = Store.open(path, plan), Kept.within(path, plan)
+    store, kept = Store.open(path, plan), Kept.within(path, plan, note)
     ours = range(share.process, plan.tiles, share.processes)
     for number in ours:
         for file in store.clear(plan.tile(number)):
@@ -103,8 +103,8 @@ def run_sweep(
             store.write(plan.tile(number), values)
             done += plan.points_of(number)
             report(done, total)
-    if kept and all(store.done(plan.tile(number)) for number in range(plan.tiles)):
-        kept.drop()
+    if all(store.done(plan.tile(number)) for number in range(plan.tiles)):
+        end_extension(path)
 
 
 def _missing_points(plan: Plan, number: int, kept: Kept | None) -> Int[np.ndarray, " _"]:

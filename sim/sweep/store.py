@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from json import loads
 from pathlib import Path
 from types import EllipsisType
 from typing import Any, cast
@@ -15,10 +14,9 @@ from jaxtyping import Bool
 from crossfeed.differences import differences, summary
 from crossfeed.errors import CrossfeedError, InvalidInput
 
-from .description import broken_files, empty_store_beside, identity, randomness, read_attributes, restore
+from .description import broken_files, empty_store_beside, identity, randomness, read_attributes, read_spec_of, restore
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
-from .spec import Spec
 
 _CHECKSUM_BYTES = 4
 
@@ -146,17 +144,6 @@ class Store:
             self.path.joinpath(name, "c", *(str(i) for i in chunk + (0,) * len(QUANTITIES[name].dims)))
             for name in self.plan.spec.quantities
         ]
-
-
-def read_spec_of(path: Path) -> Spec:
-    """Specification that a store was created with.
-
-    Raises:
-        InvalidInput: there is no store, it is not a sweep's, or its attributes are damaged.
-    """
-    fields = loads(read_attributes(path)["spec"])
-    axes = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.pop("axes").items()}
-    return Spec(**fields | {"axes": axes, "quantities": tuple(fields["quantities"])})
 
 
 def status_of(path: Path) -> Status:

@@ -5,7 +5,7 @@ Transformer whose every parameter has a leading entity axis. The parameters of t
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import equinox as eqx
@@ -347,3 +347,13 @@ def _normalized(
 def _check_length(config: TransformerConfig, length: int) -> None:
     if length > config.context:
         raise InvalidInput(f"a sequence is {length} tokens long, but the model's context is {config.context}")
+
+
+def abstract_transformer(config: TransformerConfig) -> Transformer:
+    """Transformer of this configuration with shapes and dtypes in the place of arrays."""
+    return nnx.merge(*_structure(config), copy=True)
+
+
+@lru_cache(maxsize=32)  # tracing the initial parameters takes tenths of a second
+def _structure(config: TransformerConfig) -> tuple[Any, Any]:
+    return nnx.split(nnx.eval_shape(lambda: Transformer(config, rngs=nnx.Rngs(0))))

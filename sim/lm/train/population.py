@@ -20,7 +20,7 @@ from ..data.tokenizer import Tokenizer
 from ..model.config import TransformerConfig
 from ..model.generate import complete
 from ..model.placement import Batches, entity_mesh, place_models, place_rows, select, stack
-from ..model.transformer import Transformer
+from ..model.transformer import Transformer, abstract_transformer
 from ..study.study import PoolSettings, TrainingSettings
 from .training import (
     continue_training,
@@ -115,7 +115,7 @@ class Population:
     @classmethod
     def shapes(cls, configs: Sequence[TransformerConfig], tokenizer: Tokenizer) -> "Population":
         """A population of shapes and dtypes instead of arrays, as `with_state` fills it; one configuration per entity."""
-        models = [nnx.eval_shape(lambda config=config: Transformer(config, rngs=nnx.Rngs(0))) for config in configs]
+        models = [abstract_transformer(config) for config in configs]
         return cls.of(models, tokenizer, partial(jax.eval_shape, stack))
 
     def model(self, entity: int) -> Transformer:

@@ -9,7 +9,7 @@ from flax import nnx
 from crossfeed.errors import InvalidInput
 
 from ..config import RopeScaling, TransformerConfig, llama_config, opt_config
-from ..transformer import Transformer
+from ..transformer import abstract_transformer
 
 _OPT = {
     "embedding": "model.decoder.embed_tokens",
@@ -65,7 +65,7 @@ class StoredParameter:
 def stored_parameters(config: TransformerConfig) -> list[StoredParameter]:
     """Every parameter of a model of this configuration, as a Hugging Face file stores it."""
     modules = _OPT if config.positions == "learned" else _LLAMA
-    state = nnx.state(nnx.eval_shape(lambda: Transformer(config, rngs=nnx.Rngs(0))))
+    state = nnx.state(abstract_transformer(config))
     parameters = []
     for path, leaf in nnx.to_flat_state(state):
         *module, leaf_name = map(str, path)

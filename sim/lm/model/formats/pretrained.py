@@ -18,7 +18,7 @@ from crossfeed.reading import check_fetched, check_regular, read_json
 
 from ...data.tokenizer import Tokenizer, load_tokenizer
 from ..config import TransformerConfig
-from ..transformer import Transformer
+from ..transformer import Transformer, abstract_transformer
 from .hugging_face import read_config, stored_parameters, write_config
 from .llama2c import load_llama2c
 
@@ -291,7 +291,7 @@ def _opened(file: Path) -> Generator[safe_open]:
 
 def _model(config: TransformerConfig, values: Mapping[str, np.ndarray]) -> Transformer:
     """A transformer with these parameters, by Hugging Face's names."""
-    graph, state = nnx.split(nnx.eval_shape(lambda: Transformer(config, rngs=nnx.Rngs(0))))
+    graph, state = nnx.split(abstract_transformer(config))
     leaves = dict(nnx.to_flat_state(state))
     for parameter in stored_parameters(config):
         parts = [values[name].T if parameter.transposed else values[name] for name in parameter.names]
