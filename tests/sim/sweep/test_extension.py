@@ -1,5 +1,6 @@
 """A sweep grows: what it holds is kept bit for bit, the rest is computed, and an interruption changes nothing."""
 
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,65 @@ def test_an_extension_that_is_interrupted_at_its_beginning_goes_on(store, old):
 
 def parse_points(text: str) -> int:
     return int(np.prod([len(values) for values in parse_spec(text).swept.values()]))
+
+
+MORE_DRAWS = OLD.replace("draws = 2", "draws = 3")
+
+
+def flipped(file: Path, bit: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[bit // 8 % len(content)] ^= 1 << bit % 8
+    file.write_bytes(content)
+
+
+CHUNK = ".before/mse/c/1/0/0/0/0"
+
+
+@pytest.mark.parametrize(
+    ("damaged", "noted"),
+    [
+        # All but the chunk follows from the specs and is restored.
+        (
+            (CHUNK, ".before/alpha/c/0", ".before/transfer/zarr.json", "beta/c/0"),
+            f"/{CHUNK} is damaged, and is computed",
+        ),
+        ((".before/zarr.json", "zarr.json"), "/.before is damaged, and all that it held is computed again"),
+    ],
+)
+def test_damage_during_an_extension_is_named_or_restored(damaged, noted, store, old):
+    spec = parse_spec(MORE_DRAWS)
+    extend_sweep(spec, store)
+    for name in damaged:
+        flipped(store / name, 999)
+    notes: list[str] = []
+    extend_sweep(spec, store)
+    run_sweep(spec, store, note=notes.append)
+    assert len(notes) == 1
+    assert notes[0].startswith(f"{store}{noted}")
+    assert status_of(store).tiles == status_of(store).all_tiles
+    assert not [entry for entry in store.iterdir() if entry.name.startswith(".")]
+    after, before = xr.open_zarr(store).load(), xr.open_zarr(old).load()
+    xr.testing.assert_allclose(after.sel(draw=before.draw), before, rtol=1e-10)
+
+
+@pytest.mark.long
+def test_no_bit_flipped_in_a_killed_extension_is_silent(store, tmp_path):
+    spec, moments = parse_spec(MORE_VALUES), random.Random(1)
+    whole = Path(shutil.copytree(store, tmp_path / "whole.zarr"))
+    extend_sweep(spec, whole)
+    run_sweep(spec, whole)
+    expected = xr.open_zarr(whole).load()
+    extend_sweep(spec, store)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(spec, store, report=lambda done, total: _stop() if done else None)
+    for number, file in enumerate(moments.sample([one for one in sorted(store.rglob("*")) if one.is_file()], 6)):
+        copy = Path(shutil.copytree(store, tmp_path / f"{number}.zarr"))
+        flipped(copy / file.relative_to(store), moments.randrange(10**6))
+        notes: list[str] = []
+        run_sweep(spec, copy, note=notes.append)
+        after = xr.open_zarr(copy).load()
+        assert after.equals(expected) or notes, file
+        xr.testing.assert_allclose(after, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize(
