@@ -10,7 +10,7 @@ import tyro
 
 from .arguments import WorkflowFile
 from .folder import output_folder
-from .inputs import blaming, load_workflow, parse_weights
+from .inputs import blaming, check_there, load_workflow, parse_weights, read_inputs
 from .look import FolderLookOptions
 
 if TYPE_CHECKING:
@@ -57,6 +57,27 @@ class AdviseCommand:
     def _of_runs(self) -> bool:
         return any(path.is_dir() for path in self.source)
 
+    def check(self) -> None:
+        """Refuse inputs that do not fit."""
+        from crossfeed.errors import InvalidInput
+        from crossfeed.formulas.weights import Weights
+
+        alpha, beta = self.alpha or (_DEFAULT,), self.beta or (_DEFAULT,)
+        if not self._of_runs:
+            if len(self.source) != 1:
+                raise InvalidInput(
+                    f"{len(self.source)} files are given, but advice is on one ecosystem or on folders of runs"
+                )
+            read_inputs(self.source[0], alpha, beta, self.workflow)
+            return
+        if self.workflow is not None:
+            raise InvalidInput(f"workflow is {self.workflow}, but runs of language models have their own")
+        for name, values in (("alpha", alpha), ("beta", beta)):
+            if len(values) > 1:
+                raise InvalidInput(f"{name} has {len(values)} values, but all models of a run have one")
+        Weights(alpha[0], beta[0])
+        check_there("run", *self.source)
+
     def run(self) -> None:
         """Compute, write the page, and print what it says."""
         with self.look.looking_in_folder(page=True):
@@ -65,16 +86,10 @@ class AdviseCommand:
         print("\n".join(str(self.out / name) for name in report.files))
 
     def _on_ecosystem(self) -> Report:
-        from crossfeed.errors import InvalidInput
-
         from ..figures.advice import draw_advice
         from ..figures.report import Request
         from ..theory import Weights, load_ecosystem
 
-        if len(self.source) != 1:
-            raise InvalidInput(
-                f"{len(self.source)} files are given, but advice is on one ecosystem or on folders of runs"
-            )
         ecosystem = load_ecosystem(self.source[0])
         alpha, beta = self.alpha or (_DEFAULT,), self.beta or (_DEFAULT,)
         weights = Weights(*parse_weights(alpha, beta, ecosystem.entities))
@@ -83,25 +98,11 @@ class AdviseCommand:
             return draw_advice(Request(folder), ecosystem, weights, workflow, str(self.source[0]))
 
     def _on_runs(self) -> Report:
-        from crossfeed.errors import InvalidInput
-
-        if self.workflow is not None:
-            raise InvalidInput(f"workflow is {self.workflow}, but runs of language models have their own")
-        alpha, beta = (_one(name, values) for name, values in (("alpha", self.alpha), ("beta", self.beta)))
-
         from ..figures.lm.advice import draw_loss_advice
         from ..figures.lm.runs import open_runs
         from ..figures.report import Request
 
+        alpha, beta = (values[0] if values else None for values in (self.alpha, self.beta))
         data = open_runs(self.source)
         with output_folder(self.out) as folder:
             return draw_loss_advice(Request(folder), data, alpha, beta, ", ".join(map(str, self.source)))
-
-
-def _one(name: str, values: tuple[float, ...]) -> float | None:
-    """The single value of all models, or None if none is given."""
-    from crossfeed.errors import InvalidInput
-
-    if len(values) > 1:
-        raise InvalidInput(f"{name} has {len(values)} values, but all models of a run have one")
-    return values[0] if values else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from .arguments import EcosystemFile
-from .inputs import checked_count, checked_seed
+from .inputs import check_readable, checked_count, checked_seed
 
 if TYPE_CHECKING:
     from ..theory import Ecosystem
@@ -40,13 +40,16 @@ class RandomEcosystem:
     seed: int = 0
     """Seed of the random numbers."""
 
+    def check(self) -> None:
+        """Refuse to overwrite a file."""
+        _check_new(self.out)
+
     def run(self) -> None:
         """Draw the ecosystem and write it."""
         from crossfeed.random_keys import seeded_key
 
         from ..theory import random_gaussian
 
-        _check_new(self.out)
         numbers = self.entities * max(self.dimension, self.rows or 0) * self.dimension
         checked_count("the product of entities, rows and dimension", numbers, _MOST_NUMBERS)
         ecosystem = random_gaussian(
@@ -72,11 +75,14 @@ class DatasetEcosystem:
     entities: int = 3
     """Number of entities K."""
 
+    def check(self) -> None:
+        """Refuse to overwrite a file."""
+        _check_new(self.out)
+
     def run(self) -> None:
         """Make the ecosystem and write it."""
         from ..sim import bundled_ecosystem
 
-        _check_new(self.out)
         _write(bundled_ecosystem(self.name, self.entities), self.out)
 
 
@@ -98,11 +104,17 @@ class FileEcosystem:
     target: Annotated[str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="(default: none)")] = None
     """Column of the tables that holds the label."""
 
+    def check(self) -> None:
+        """Refuse to overwrite a file, and files that cannot be read."""
+        _check_new(self.out)
+        for path in (*self.private, *self.public):
+            if not path.is_dir():
+                check_readable(path)
+
     def run(self) -> None:
         """Read the files, make the ecosystem and write it."""
         from ..sim import ecosystem_from_files
 
-        _check_new(self.out)
         _write(ecosystem_from_files(self.private, self.public, self.dimension, self.target), self.out)
 
 

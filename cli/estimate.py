@@ -35,6 +35,15 @@ class EstimateCommand:
     json: bool = False
     """Print one JSON object."""
 
+    def check(self) -> None:
+        """Refuse files that cannot be read."""
+        from crossfeed.array_archive import read_arrays
+        from crossfeed.formulas.ecosystem_file import read_ecosystem
+
+        read_ecosystem(self.eco)
+        read_arrays(self.observed, self._check_names)
+        load_workflow(self.workflow)
+
     def run(self) -> None:
         """Infer, and print medians with intervals."""
         import jax.numpy as jnp
@@ -44,7 +53,7 @@ class EstimateCommand:
         from ..decide.estimation import LEVEL, estimate
         from ..theory import load_ecosystem
 
-        ecosystem, arrays = load_ecosystem(self.eco), read_arrays(self.observed, self._check)
+        ecosystem, arrays = load_ecosystem(self.eco), read_arrays(self.observed, self._check_names)
         noise = float(arrays.get("probe_noise", 0.0))
         found = estimate(ecosystem, jnp.asarray(arrays["estimates"]), noise, load_workflow(self.workflow))
         unknown = [quantity.name for quantity in found.quantities if not quantity.identified]
@@ -62,7 +71,7 @@ class EstimateCommand:
         )
         print_notes(notes)
 
-    def _check(self, headers: Mapping[str, Header]) -> None:
+    def _check_names(self, headers: Mapping[str, Header]) -> None:
         from crossfeed.errors import InvalidInput
 
         if "estimates" not in headers or set(headers) - {"estimates", "probe_noise"}:

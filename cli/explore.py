@@ -34,6 +34,14 @@ class ExploreCommand:
     workflow: WorkflowFile = None
     """TOML file with the tables [estimator], [pool] and [memory]."""
 
+    def check(self) -> None:
+        """Refuse files that cannot be read."""
+        from crossfeed.formulas.ecosystem_file import read_ecosystem
+
+        if self.eco is not None:
+            read_ecosystem(self.eco)
+        load_workflow(self.workflow)
+
     def run(self) -> None:
         """Serve until interrupted."""
         from ..figures.explore import TOPICS, Programs, make_server, own_family

@@ -67,10 +67,50 @@ def checked_seed(seed: int) -> int:
     return seed
 
 
+def check_readable(path: Path) -> None:
+    """Refuse a file that cannot be opened, before the imports that reading it takes.
+
+    Raises:
+        InvalidInput: it is missing, no file, or must not be read.
+    """
+    from crossfeed.errors import InvalidInput
+    from crossfeed.reading import check_regular
+
+    try:
+        check_regular(path)
+        path.open("rb").close()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def check_toml(path: Path) -> None:
+    """Refuse a file that is not TOML, before the imports that checking its settings takes.
+
+    Raises:
+        InvalidInput: it cannot be read, or is not TOML.
+    """
+    from crossfeed.reading import read_text_file
+    from crossfeed.toml_reader import parse_toml
+
+    parse_toml(read_text_file(path), str(path))
+
+
+def check_there(what: str, *paths: Path) -> None:
+    """Refuse folders that are missing, before the imports that opening them takes.
+
+    Raises:
+        InvalidInput: one is.
+    """
+    from crossfeed.errors import InvalidInput
+
+    if missing := next((path for path in paths if not path.exists()), None):
+        raise InvalidInput(f"there is no {what} at {missing}")
+
+
 def read_inputs(
     eco: Path, alpha: tuple[float, ...], beta: tuple[float, ...], workflow_file: Path | None
 ) -> tuple[Ecosystem, Weights, Workflow]:
-    """Ecosystem, weights and workflow of a command that can do without JAX.
+    """Ecosystem, weights and workflow in the arrays of NumPy, without JAX.
 
     Raises:
         InvalidInput: a file cannot be read, or there are neither one nor K weights, or they lie outside [0, 1].

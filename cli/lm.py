@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from .inputs import check_readable, check_there, check_toml
 from .interruption import leave_at_once
-from .look import LookOptions
+from .look import LookOptions, check_drawable
 from .output import plain, print_json, print_table
 from .processes import Processes
 
@@ -53,20 +54,26 @@ class LmRun:
     """Run the built-in study: two small models, science and arithmetic, β = 0.5 and α = 0, 0.5, 1; minutes on two cores."""
     shared: Processes = field(default_factory=Processes)
 
-    def run(self) -> None:
-        """Run the study, with progress on stderr, and print its tables."""
-        from .progress import progress_bar
-
-        leave_at_once(lambda: self.resume or self.extend)  # before the slow imports that follow
+    def check(self) -> None:
+        """Refuse a file that is not TOML, and arguments that do not go together."""
         from crossfeed.errors import InvalidInput
-        from crossfeed.multihost import together
-
-        from ..sim.lm import Progress, holds_run, quick_study, read_study, start_run
 
         if (self.config is None) != self.quick:
             raise InvalidInput("give either CONFIG.toml or --quick")
         if self.out is None and not self.quick:
             raise InvalidInput("out is missing: name the run's folder with --out")
+        if self.config is not None and self.shared.processes == 1:
+            check_toml(self.config)
+
+    def run(self) -> None:
+        """Run the study, with progress on stderr, and print its tables."""
+        from .progress import progress_bar
+
+        leave_at_once(lambda: self.resume or self.extend)  # before the slow imports that follow
+        from crossfeed.multihost import together
+
+        from ..sim.lm import Progress, holds_run, quick_study, read_study, start_run
+
         self.shared.join()
         config = self.config
         study = quick_study() if config is None else together(lambda: read_study(config))
@@ -112,6 +119,14 @@ class LmTable:
     csv: bool = False
     """Print the numbers as CSV."""
 
+    def check(self) -> None:
+        """Refuse runs that are missing."""
+        from crossfeed.errors import InvalidInput
+
+        if self.json and self.csv:
+            raise InvalidInput("give either --json or --csv")
+        check_there("run", *self.runs)
+
     def run(self) -> None:
         """Print the tables, and write them if a file is named."""
         from crossfeed.atomic_write import atomic_write
@@ -121,8 +136,6 @@ class LmTable:
         from ..figures.lm.runs import open_groups
         from ..figures.lm.tables import loss_table, score_lines, similarity_table
 
-        if self.json and self.csv:
-            raise InvalidInput("give either --json or --csv")
         groups = open_groups(self.runs)
         losses = {name: loss_table(data) for name, data in groups.items()}
         similarities = {name: similarity_table(data) for name, data in groups.items() if data.sizes["entity"] > 1}
@@ -195,6 +208,11 @@ class LmFigure:
     """Draw the principal components of embeddings at this β, of the first seed that is finished there."""
     look: LookOptions = field(default_factory=LookOptions)
 
+    def check(self) -> None:
+        """Refuse runs that are missing, and a file that cannot be drawn."""
+        check_there("run", *self.runs)
+        check_drawable(self.out)
+
     def run(self) -> None:
         """Draw the figure and write it."""
         from ..figures.lm.plots import embedding_figure, embedding_values, loss_figure, loss_values
@@ -230,6 +248,12 @@ class LmEvaluate:
     json: bool = False
     """Print one JSON object."""
 
+    def check(self) -> None:
+        """Refuse a run that is missing, and files that cannot be read."""
+        check_there("run", self.run_folder)
+        for path in self.task:
+            check_readable(path)
+
     def run(self) -> None:
         """Evaluate the models and print the results."""
         from ..sim.lm import evaluate_files, open_cell
@@ -263,6 +287,10 @@ class LmGenerate:
         None
     )
     """Sampling temperature; 0 chooses the likeliest tokens."""
+
+    def check(self) -> None:
+        """Refuse a run that is missing."""
+        check_there("run", self.run_folder)
 
     def run(self) -> None:
         """Generate the completions and print them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -54,6 +55,18 @@ class FolderLookOptions(LookOptions):
         """
         wanted = dict.fromkeys((*self.format, "png") if page else self.format)
         return self.looking(tuple(wanted))
+
+
+def check_drawable(path: Path) -> None:
+    """Refuse a file that is neither a picture nor a table.
+
+    Raises:
+        InvalidInput: the suffix is not .png, .svg, .pdf or .csv.
+    """
+    from crossfeed.errors import InvalidInput
+
+    if path.suffix.lower() not in (".png", ".svg", ".pdf", ".csv"):
+        raise InvalidInput(f"{path.name} must end in .png, .svg, .pdf or .csv")
 
 
 def _lengths(text: str | None) -> tuple[float, float] | None:

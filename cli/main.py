@@ -64,7 +64,7 @@ def _make_streams_safe() -> None:
 
 
 def _command() -> Any:
-    """The command that the arguments ask for, after JAX has been set up if it needs that."""
+    """The command that the arguments ask for, whose inputs have been checked, after JAX has been set up if it needs that."""
     handler = signal.getsignal(signal.SIGINT)
     if handler is not signal.SIG_IGN:
         leave_at_once(lambda: False)  # during imports an exception would end in a traceback, or be swallowed
@@ -72,6 +72,8 @@ def _command() -> Any:
         from .commands import read_command, runs_once, starts_without_jax, works_on_small_matrices
 
         command = read_command(sys.argv[1:])
+        if check := getattr(command, "check", None):
+            check()  # refuses what can be told before the slow imports
         if not starts_without_jax(command):
             set_up_jax(works_on_small_matrices(command), runs_once(command))
     finally:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from .inputs import check_readable
 from .output import print_json, print_notes, print_table
 
 if TYPE_CHECKING:
@@ -31,19 +32,24 @@ class MeasureCommand:
     json: bool = False
     """Print one JSON object."""
 
-    def run(self) -> None:
-        """Compare the texts and print the measures."""
-        from dataclasses import asdict
-
+    def check(self) -> None:
+        """Refuse files that cannot be read, are no JSON Lines, or are given twice."""
         from crossfeed.errors import InvalidInput
-
-        from ..decide.texts import compare_texts, read_written
 
         files = [*self.sources, *([] if self.reference is None else [self.reference])]
         if wrong := next((path for path in files if path.suffix.lower() == ".txt"), None):
             raise InvalidInput(f"{wrong} is plain text, but measure reads JSON Lines, one text per line")
         if twice := next((path for path in self.sources if self.sources.count(path) > 1), None):
             raise InvalidInput(f"{twice} is given twice")
+        for path in files:
+            check_readable(path)
+
+    def run(self) -> None:
+        """Compare the texts and print the measures."""
+        from dataclasses import asdict
+
+        from ..decide.texts import compare_texts, read_written
+
         reference = None if self.reference is None else read_written(self.reference)
         found = compare_texts([read_written(path) for path in self.sources], reference)
         names = [path.stem for path in self.sources]

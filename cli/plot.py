@@ -6,7 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from .look import LookOptions
+from .inputs import check_there
+from .look import LookOptions, check_drawable
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class PlotCommand:
     )
     """Hold an axis at its value nearest to this one; repeat the option for more axes."""
     look: LookOptions = field(default_factory=LookOptions)
+
+    def check(self) -> None:
+        """Refuse a store that is missing, and a file that cannot be drawn."""
+        check_there("sweep", self.store)
+        check_drawable(self.out)
 
     def run(self) -> None:
         """Draw the figure and write it."""

@@ -23,6 +23,12 @@ class PredictCommand:
     """Use a coarser grid."""
     look: FolderLookOptions = field(default_factory=FolderLookOptions)
 
+    def check(self) -> None:
+        """Refuse an ecosystem that cannot be read."""
+        from crossfeed.formulas.ecosystem_file import read_ecosystem
+
+        read_ecosystem(self.eco)
+
     def run(self) -> None:
         """Compute the errors, write the figure, and print its conclusion."""
         from ..figures.real_data import Settings, draw_ecosystem

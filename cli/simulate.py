@@ -14,6 +14,7 @@ from .inputs import (
     checked_seed,
     load_workflow,
     parse_weights,
+    read_inputs,
 )
 from .output import biased_notes, print_errors, print_json, print_notes, print_table
 
@@ -47,13 +48,17 @@ class SimulateCommand:
     json: bool = False
     """Print one JSON object; mspe[t][k][m] is entity k on task m, and *_se are standard errors."""
 
+    def check(self) -> None:
+        """Refuse inputs that do not fit."""
+        checked_count("generations", self.generations, MOST_GENERATIONS, 0)
+        checked_count("replicates", self.replicates, MOST_REPLICATES, 2)  # one has no standard error
+        checked_seed(self.seed)
+        read_inputs(self.eco, self.alpha, self.beta, self.workflow)
+
     def run(self) -> None:
         """Simulate, with progress on stderr, and print the errors."""
         from ..theory import Weights, load_ecosystem
 
-        checked_count("generations", self.generations, MOST_GENERATIONS, 0)
-        checked_count("replicates", self.replicates, MOST_REPLICATES, 2)  # one has no standard error
-        checked_seed(self.seed)
         ecosystem = load_ecosystem(self.eco)
         result = self._errors(ecosystem, Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities)))
         notes = biased_notes(result["mse"], self.eco)
@@ -96,7 +101,7 @@ class SimulateCommand:
         from ..sim import simulate_on_devices
         from .progress import progress_bar
 
-        key = seeded_key(checked_seed(self.seed))
+        key = seeded_key(self.seed)
         with progress_bar() as progress, blaming(self.workflow):
             task = progress.add_task("replicates", total=self.replicates)
             return simulate_on_devices(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from .inputs import check_there, check_toml
 from .interruption import leave_at_once
 from .output import print_json, print_notes, print_table
 from .processes import Processes
@@ -30,6 +31,11 @@ class SweepRun:
     shared: Processes = field(default_factory=Processes)
     json: bool = False
     """Print the final status as one JSON object."""
+
+    def check(self) -> None:
+        """Refuse a file that is not TOML; of several processes, all would have to."""
+        if self.shared.processes == 1:
+            check_toml(self.spec)
 
     def run(self) -> None:
         """Run the sweep, with progress on stderr, and print how much is finished."""
@@ -69,6 +75,10 @@ class SweepStatus:
     json: bool = False
     """Print one JSON object."""
 
+    def check(self) -> None:
+        """Refuse a store that is missing."""
+        check_there("sweep", self.store)
+
     def run(self) -> None:
         """Read the store and print its status."""
         from ..sim.sweep import status_of
@@ -96,6 +106,10 @@ class SweepCompare:
     """Store of another sweep."""
     json: bool = False
     """Print one JSON object."""
+
+    def check(self) -> None:
+        """Refuse stores that are missing."""
+        check_there("sweep", self.first, self.second)
 
     def run(self) -> None:
         """Compare the stores and print both tables."""

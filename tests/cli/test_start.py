@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from crossfeed.cli.old_spellings import current_spelling
+from crossfeed.theory import save_ecosystem
+
+from ..theory.ecosystems import random_ecosystem
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ NEEDS = {
     "sweep run sweep.toml --out s.zarr": ("zarr", "sweeps"),
     "sweep status s.zarr": ("zarr", "sweeps"),
     "plot s.zarr --variable mse --out mse.png": ("matplotlib", "figures"),
-    "predict eco.npz --out predicted": ("matplotlib", "figures"),
+    "predict have.npz --out predicted": ("matplotlib", "figures"),
     "reproduce --out reproduced": ("matplotlib", "figures"),
     "figure fig2": ("matplotlib", "figures"),
     "figures --out figures": ("matplotlib", "figures"),
@@ -65,7 +68,7 @@ NEEDS = {
     "verify lemma1 --trials 10": ("flint", "proofs"),
     "lm run --quick": ("flax", "lm"),
     "lm table run": ("xarray", "lm"),
-    "advise eco.npz --out advice": ("matplotlib", "figures"),
+    "advise have.npz --out advice": ("matplotlib", "figures"),
     "advise . --out advice": ("orbax", "figures,lm"),
 }
 """A library of their extra that commands need, and the extra."""
@@ -94,6 +97,10 @@ def without_extras(tmp_path_factory) -> dict[str, tuple[int, str]]:
     command = [sys.executable, "-c", WITHOUT, json.dumps(NEEDS)]
     folder = tmp_path_factory.mktemp("without")
     (folder / "t.txt").write_text("a few words")
+    (folder / "sweep.toml").write_text("[sweep]")
+    save_ecosystem(random_ecosystem(2), folder / "have.npz")
+    for name in ("s.zarr", "run"):
+        (folder / name).mkdir()
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return json.loads(ended.stdout)
 
@@ -103,6 +110,69 @@ def test_a_command_without_its_extra_says_which_to_install(command, without_extr
     library, extra = NEEDS[command]
     sentence = f"crossfeed: this command needs {library}, which is not installed: pip install 'crossfeed[{extra}]'\n"
     assert without_extras[command] == [2, sentence]
+
+
+REFUSED = {
+    "lm run none.toml --out out": "cannot read none.toml: No such file or directory",
+    "lm run bad.toml --out out": "bad.toml is not TOML: ",
+    "lm table none": "there is no run at none",
+    "lm figure run --out a.gif": "a.gif must end in .png, .svg, .pdf or .csv",
+    "lm evaluate run --alpha 0 --beta 1 --task none.jsonl": "cannot read none.jsonl: No such file or directory",
+    "lm generate none --alpha 0 --beta 1 --prompt hi": "there is no run at none",
+    "advise none.npz --out out": "cannot read none.npz: No such file or directory",
+    "advise eco.npz --out out --alpha 2": "alpha is 2, but must lie in [0, 1]",
+    "advise run --out out --alpha -1": "alpha is -1, but must lie in [0, 1]",
+    "advise run none --out out": "there is no run at none",
+    "estimate eco.npz none.npz": "cannot read none.npz: No such file or directory",
+    "estimate eco.npz eco.npz": "eco.npz holds ",
+    "simulate eco.npz --alpha 0.1 0.2 --beta 1 --generations 2": "alpha has 2 values, but needs one for all",
+    "simulate eco.npz --alpha 0 --beta 1 --generations -1": "generations is -1, but must lie between 0 and ",
+    "predict none.npz --out out": "cannot read none.npz: No such file or directory",
+    "explore none.npz": "cannot read none.npz: No such file or directory",
+    "sweep run bad.toml --out out": "bad.toml is not TOML: ",
+    "sweep status none": "there is no sweep at none",
+    "plot none --variable mse --out a.png": "there is no sweep at none",
+    "measure none.jsonl": "cannot read none.jsonl: No such file or directory",
+    "ecosystem files new.npz --private none.csv": "cannot read none.csv: No such file or directory",
+    "ecosystem random eco.npz": "eco.npz exists already: choose another name",
+}
+"""Mistakes, and how the sentence on them begins."""
+
+REFUSING = """
+import contextlib, io, json, sys
+from crossfeed.cli.main import main
+
+ended = {}
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["crossfeed", *command.split()]
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            main()
+        except SystemExit as stopped:
+            ended[command] = stopped.code, said.getvalue(), "jax" in sys.modules
+print(json.dumps(ended))
+"""
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory) -> dict[str, tuple[int, str, bool]]:
+    """Exit code and stderr of every mistake, and whether JAX was imported until then."""
+    folder = tmp_path_factory.mktemp("refused")
+    save_ecosystem(random_ecosystem(2), folder / "eco.npz")
+    (folder / "bad.toml").write_text("[[")
+    (folder / "run").mkdir()
+    command = [sys.executable, "-c", REFUSING, json.dumps(list(REFUSED))]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert sorted(path.name for path in folder.iterdir()) == ["bad.toml", "eco.npz", "run"]
+    return json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_a_mistake_is_told_before_jax_is_imported(command, refused):
+    code, said, imported = refused[command]
+    assert (code, imported) == (2, False)
+    assert said.startswith(f"crossfeed: {REFUSED[command]}")
+    assert said.count("\n") == 1
 
 
 COMPILED = """
