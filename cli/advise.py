@@ -80,7 +80,9 @@ class AdviseCommand:
 
     def run(self) -> None:
         """Compute, write the page, and print what it says."""
-        with self.look.looking_in_folder(page=True):
+        from .progress import working
+
+        with working("advising"), self.look.looking_in_folder(page=True):
             report = self._on_runs() if self._of_runs else self._on_ecosystem()
         print(report.says)
         print("\n".join(str(self.out / name) for name in report.files))

@@ -52,10 +52,12 @@ class EstimateCommand:
 
         from ..decide.estimation import LEVEL, estimate
         from ..theory import load_ecosystem
+        from .progress import working
 
         ecosystem, arrays = load_ecosystem(self.eco), read_arrays(self.observed, self._check_names)
         noise = float(arrays.get("probe_noise", 0.0))
-        found = estimate(ecosystem, jnp.asarray(arrays["estimates"]), noise, load_workflow(self.workflow))
+        with working("estimating"):
+            found = estimate(ecosystem, jnp.asarray(arrays["estimates"]), noise, load_workflow(self.workflow))
         unknown = [quantity.name for quantity in found.quantities if not quantity.identified]
         notes = [f"such data cannot tell {', '.join(unknown)}, however many there are"] if unknown else []
         if found.rough:

@@ -10,23 +10,25 @@ import tyro
 
 from .inputs import check_readable, check_there, check_toml
 from .interruption import leave_at_once
+from .jax_setup import compiling_clock
 from .look import LookOptions, check_drawable
 from .output import plain, print_json, print_table
 from .processes import Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from xarray import Dataset
 
     from ..figures.lm.tables import Table
+    from ..sim.lm import Progress
 
 _RunFolder = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
 _RunFolders = tyro.conf.Positional[
     Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]", help_behavior_hint="(required)")]
 ]
-_WHOLE_RUN = 1e7  # seconds
-_FIRST_STEP = 1e-6
+_LEAST = 0.02
+"""Least part of a generation from which the time that remains can be estimated."""
 _Seed = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: the run's first)")]
 
 
@@ -70,27 +72,26 @@ class LmRun:
         from .progress import progress_bar
 
         leave_at_once(lambda: self.resume or self.extend)  # before the slow imports that follow
-        from crossfeed.multihost import together
+        with progress_bar("{task.fields[rate]}") as progress:
+            task = progress.add_task("starting", rate="", total=None, remaining=None)
+            from crossfeed.multihost import together
 
-        from ..sim.lm import Progress, holds_run, quick_study, read_study, start_run
+            from ..sim.lm import holds_run, quick_study, read_study, start_run
 
-        self.shared.join()
-        config = self.config
-        study = quick_study() if config is None else together(lambda: read_study(config))
-        out = self.out or Path("results/lm-quick")
-        leave_at_once(lambda: holds_run(out))
-        with progress_bar("{task.fields[rate]}", window=_WHOLE_RUN) as progress:
-            task = progress.add_task("reading text", rate="", total=None)
-            tokens = 0
+            self.shared.join()
+            config = self.config
+            study = quick_study() if config is None else together(lambda: read_study(config))
+            out = self.out or Path("results/lm-quick")
+            leave_at_once(lambda: holds_run(out))
+            tokens, time_remaining = 0, TimeRemaining(compiling_clock())
 
             def listen(now: Progress) -> None:
                 nonlocal tokens
                 tokens += now.tokens
                 elapsed = progress.tasks[task].elapsed
                 rate = f"{tokens / elapsed:,.0f} tokens/s" if elapsed and tokens else ""
-                # Rich estimates the time that remains from what follows the first step: a tiny one, before training begins.
-                step = _FIRST_STEP if not now.doing and not now.note else 0.0
-                progress.update(task, completed=now.done or step, total=now.total, rate=rate)
+                remaining = time_remaining.after(now)
+                progress.update(task, completed=now.done, total=now.total, rate=rate, remaining=remaining)
                 if now.doing:
                     progress.update(task, description=now.doing)
                 if now.note and self.shared.process == 0:
@@ -100,6 +101,31 @@ class LmRun:
         if self.shared.process == 0:
             LmTable((out,)).run()
             print(out)
+
+
+class TimeRemaining:
+    """Estimate of the time that a run still takes, from the time that generations, and parts of them, have taken.
+
+    Compiling does not count, nor does what comes before generation 0.
+
+    Args:
+        clock: function that tells the time in seconds, stopped while programs are compiled.
+    """
+
+    def __init__(self, clock: Callable[[], float]):
+        self._clock = clock
+        self._before, self._done = clock(), 0.0
+        self._spent, self._parts = 0.0, 0.0
+
+    def after(self, now: Progress) -> float | None:
+        """Seconds that remain after a report of progress; None as long as that cannot be told."""
+        time, within = self._clock(), bool(self._done % 1)
+        if now.done > self._done and (now.doing or within):  # not restored from checkpoints
+            self._spent += time - self._before
+            self._parts += now.done - self._done
+        if now.done != self._done or not within:
+            self._before, self._done = time, now.done
+        return (now.total - now.done) * self._spent / self._parts if self._parts >= _LEAST else None
 
 
 @dataclass(frozen=True)

@@ -82,4 +82,4 @@ def test_command_is_understood(command, monkeypatch, tmp_path, capsys):
     with pytest.raises(SystemExit):  # parsed, then stopped by the missing file
         main()
     said = capsys.readouterr().err
-    assert any(word in said for word in ("cannot read", "holds no run", "there is no sweep at"))
+    assert any(word in said for word in ("cannot read", "there is no run at", "there is no sweep at"))
