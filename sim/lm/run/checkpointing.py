@@ -14,7 +14,7 @@ import orbax.checkpoint as ocp
 from crossfeed.atomic_write import atomic_write
 from crossfeed.errors import CrossfeedError, InvalidInput, reason_of
 from crossfeed.multihost import as_first, first_alone, gathered, together
-from crossfeed.reading import read_json
+from crossfeed.reading import check_regular, read_json
 
 from ..study.study import Study
 from ..train.population import Population
@@ -113,7 +113,13 @@ class Checkpoints:
 
 
 def _manager(folder: Path) -> ocp.CheckpointManager:
-    """Manager of the checkpoints in a folder; each process has its own, so that none waits for another."""
+    """Manager of the checkpoints in a folder; each process has its own, so that none waits for another.
+
+    Raises:
+        Exception: the metadata of a checkpoint are damaged, or something is no file, such as a pipe that Orbax would wait for.
+    """
+    for path in folder.rglob("*"):
+        check_regular(path)
     here = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(here, {here}, f"process{here}")
     options = ocp.CheckpointManagerOptions(

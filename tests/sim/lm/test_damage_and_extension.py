@@ -1,6 +1,7 @@
 """Runs whose files are damaged, moved or extended: what is wrong is named and computed again, what is there is kept."""
 
 import json
+import os
 import re
 import shutil
 import time
@@ -99,6 +100,17 @@ def test_a_digest_that_is_gone_makes_a_checkpoint_damaged_and_none_an_older_one(
     (tmp_path / "digests.json").write_text(json.dumps({"7": digests["0"]}))
     with pytest.raises(CrossfeedError, match="is not what was saved"):
         Checkpoints(tmp_path).restore(tree)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_in_the_place_of_a_checkpoints_file_is_named(tmp_path):
+    Checkpoints(tmp_path).save(0, {"a": np.ones(3)})
+    metadata = tmp_path / "0" / "_CHECKPOINT_METADATA"
+    metadata.unlink()
+    os.mkfifo(metadata)
+    with pytest.raises(CrossfeedError, match=r"is damaged \(.*_CHECKPOINT_METADATA: it is not a regular file\)"):
+        Checkpoints(tmp_path)
+    assert discard_damaged(tmp_path) == "_CHECKPOINT_METADATA is not what was saved"
 
 
 def test_a_checkpoint_whose_digests_are_gone_is_damaged_unless_it_never_had_any(tmp_path):
