@@ -27,8 +27,8 @@ _RunFolder = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
 _RunFolders = tyro.conf.Positional[
     Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]", help_behavior_hint="(required)")]
 ]
-_LEAST = 0.02
-"""Least part of a generation from which the time that remains can be estimated."""
+_LEAST = 0.002
+"""Least part of the work from which the time that remains can be estimated."""
 _Seed = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: the run's first)")]
 
 
@@ -114,18 +114,18 @@ class TimeRemaining:
 
     def __init__(self, clock: Callable[[], float]):
         self._clock = clock
-        self._before, self._done = clock(), 0.0
-        self._spent, self._parts = 0.0, 0.0
+        self._before, self._done, self._work = clock(), 0.0, 0.0
+        self._spent, self._part = 0.0, 0.0
 
     def after(self, now: Progress) -> float | None:
         """Seconds that remain after a report of progress; None as long as that cannot be told."""
         time, within = self._clock(), bool(self._done % 1)
         if now.done > self._done and (now.doing or within):  # not restored from checkpoints
             self._spent += time - self._before
-            self._parts += now.done - self._done
+            self._part += now.work - self._work
         if now.done != self._done or not within:
-            self._before, self._done = time, now.done
-        return (now.total - now.done) * self._spent / self._parts if self._parts >= _LEAST else None
+            self._before, self._done, self._work = time, now.done, now.work
+        return (1 - now.work) * self._spent / self._part if self._part >= _LEAST else None
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_the_time_that_a_run_takes_is_told_from_what_generations_took():
     def after(time: float, done: float, doing: str) -> float | None:
         nonlocal seconds
         seconds = time
-        return estimate.after(Progress(done, 6, doing, 0))
+        return estimate.after(Progress(done, 6, doing, 0, work=done / 6))
 
     assert after(5, 0, "reading text") is None
     assert after(6, 2, "") is None  # restored

@@ -20,6 +20,7 @@ class Progress:
         doing: what is being done, for example 'seed 0, α 0.5, β 0.5, generation 3: training'.
         tokens: number of tokens trained on or generated since the last report.
         note: sentence to show to the user, if any.
+        work: about which part of all work is done, from 0 to 1; generations differ in the tokens they process.
     """
 
     done: float | int
@@ -27,6 +28,7 @@ class Progress:
     doing: str
     tokens: int
     note: str = ""
+    work: float = 0.0
 
 
 Listener = Callable[[Progress], None]
@@ -52,6 +54,11 @@ class GenerationProgress:
         }
         self._stage, self._before, self._within = "generating", 0.0, 0.0
 
+    @property
+    def cost(self) -> float:
+        """Cost of the generation, in that of generating a token."""
+        return sum(self._expected.values(), 0.0)
+
     def after(self, stage: str, tokens: int) -> float:
         """Part that is done after a report.
 
@@ -66,4 +73,4 @@ class GenerationProgress:
         else:
             self._within += tokens * (_TRAINING_COST if stage == "training" else 1)
         within = min(self._within, self._expected[self._stage])
-        return (self._before + within) / sum(self._expected.values())
+        return (self._before + within) / self.cost

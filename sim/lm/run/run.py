@@ -52,11 +52,17 @@ class Runner:
         self._starts = sorted({(cell.seed, study.initial_beta(cell.beta)) for cell in self.cells})
         self._total = len(self._starts) + len(self.cells) * study.generations
         self._done, self._found = 0, dict.fromkeys(self.cells, 0)
+        first, later = (
+            self._first_cost() * len(self._starts),
+            [self._cost(cell, study.generations) for cell in self.cells],
+        )
+        self._work, self._all_work = 0.0, first + sum(later)
 
     def run(self) -> None:
         """Run all generations that are missing. However often a run is interrupted, its final measures are the same."""
         self._measures = self._measured_before()
-        self._advance(sum(self._found.values()))  # at once, or the time that remains would be underestimated
+        for cell, found in self._found.items():
+            self._advance(found, self._cost(cell, found))
         if self._measures:
             self._write_measures()  # the last run may have been killed between saving a checkpoint and writing its measures
         for seed, beta in self._starts:
@@ -92,7 +98,7 @@ class Runner:
                         self._folders[cell], {name: values.copy() for name, values in measures.items()}
                     )
                 self._write_measures()
-        self._advance(1)
+        self._advance(1, self._first_cost())
         return trained
 
     def _cell(self, cell: Cell, population: Population) -> None:
@@ -102,14 +108,15 @@ class Runner:
             start = checkpoints.latest or 0
             if 0 < start < self.study.generations:
                 population = self._restore(checkpoints)
-            self._advance(start - self._found[cell])  # what a cell with the same checkpoints has computed
+            found = self._found[cell]  # less than `start` if a cell with the same checkpoints has computed them
+            self._advance(start - found, self._cost(cell, start) - self._cost(cell, found))
             for generation in range(start + 1, self.study.generations + 1):
                 previous = self.study.training.start == "previous"
                 learners = population if previous else self.bases.population(cell.seed)
                 population = self._generation(population, learners, cell, generation, measures)
                 checkpoints.save(generation, {"models": population.state, "measures": measures})
                 self._write_measures()
-                self._advance(1)
+                self._advance(1, self._cost(cell, generation) - self._cost(cell, generation - 1))
 
     def _generation(
         self, authors: Population, learners: Population, cell: Cell, generation: int, measures: Measures
@@ -164,8 +171,9 @@ class Runner:
                 measures["coordinates"][moment] = coordinates
 
     def _report_generation(self, where: str, part: GenerationProgress, what: str, tokens: int) -> None:
-        done = self._done + part.after(what, tokens)
-        self._listen(Progress(done, self._total, f"{where}: {what}", tokens))
+        done = part.after(what, tokens)
+        work = (self._work + done * part.cost) / self._all_work
+        self._listen(Progress(self._done + done, self._total, f"{where}: {what}", tokens, work=work))
 
     def _restore(self, checkpoints: Checkpoints) -> Population:
         return restore_models(checkpoints, Population.shapes(self.model_configs, self.tokenizer), self.study)
@@ -178,9 +186,19 @@ class Runner:
         """Cells that start from the same generation 0."""
         return [cell for cell in self.cells if (cell.seed, self.study.initial_beta(cell.beta)) == (seed, beta)]
 
-    def _advance(self, generations: int) -> None:
+    def _first_cost(self) -> float:
+        """Cost of generation 0."""
+        return GenerationProgress(self.study.at_first, self.measurer, 0.0, 0).cost
+
+    def _cost(self, cell: Cell, last: int) -> float:
+        """Cost of generations 1 to `last` of a cell."""
+        parts = (GenerationProgress(self.study, self.measurer, cell.alpha, t) for t in range(1, last + 1))
+        return sum((part.cost for part in parts), 0.0)
+
+    def _advance(self, generations: int, cost: float) -> None:
         self._done += generations
-        self._listen(Progress(self._done, self._total, "", 0))
+        self._work += cost
+        self._report("", 0)
 
     def _report(self, what: str, tokens: int) -> None:
-        self._listen(Progress(self._done, self._total, what, tokens))
+        self._listen(Progress(self._done, self._total, what, tokens, work=self._work / self._all_work))
