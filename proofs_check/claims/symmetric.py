@@ -262,8 +262,13 @@ def _fig2_like() -> dict[tuple[fmpq, fmpq], fmpq]:
 )
 def best_weights(formula: Callable[[list[tuple[fmpq, fmpq]]], list[tuple[fmpq, fmpq]]]) -> Finding:
     """Exact mean efficiencies of a random rational ecosystem like that of Figure 2 (K = 4, d = 6, private rank 2,
-    S = S~) on 16 weights: the formula names weights, and the best ones must be among them. For equal features and
-    K = 2 … 50 the same follows from symmetric.optima."""
+    S = S~) on 16 weights: the formula names weights, and the best ones must be among them. For equal features,
+    symmetric.error at (.5, β) is compared with (.5, .5), for K = 2 … 50 and β = .51, .6, .7."""
+    half = fmpq(1, 2)
+    for K in range(2, 51):
+        for beta in (fmpq(51, 100), fmpq(3, 5), fmpq(7, 10)):
+            if relative_error(half, beta, fmpq(K)) >= relative_error(half, half, fmpq(K)):
+                return Finding(False, f"equal features, K = {K}: (.5, {float(beta)}) is no better than (.5, .5)")
     values = _fig2_like()
     best = max(values, key=lambda key: values[key])
     here = values[fmpq(1, 2), fmpq(1, 2)]

@@ -67,3 +67,62 @@ rewrite {}/Qs {}/A; elim: s => [|s induction] /=; first by rewrite expr0 subrr m
 rewrite induction exprS -mulmxE !split_error -fit -mulmxBr addrAC subrr add0r -addrA; congr (_ + _).
 by rewrite -mulmxA mulmxBl mul1mx -scalemxAl.
 Qed.
+
+(* Weighted least squares on data sets with n rows each; rows of zeros may fill them up. *)
+Section LeastSquares.
+Variables (F : realFieldType) (n d : nat) (I : finType) (c : I -> F) (X : I -> 'M[F]_(n, d)).
+Implicit Types (y : I -> 'cV[F]_n) (t u : 'cV[F]_d).
+
+Definition loss y t : F := \sum_i c i * ((X i *m t - y i)^T *m (X i *m t - y i)) 0 0.
+Definition fitted y t : Prop := forall u, loss y t <= loss y u.
+
+Lemma trZ m p a (A : 'M[F]_(m, p)) : (a *: A)^T = a *: A^T.
+Proof. exact: linearZ. Qed.
+Lemma square_ge0 m (v : 'cV[F]_m) : 0 <= (v^T *m v) 0 0.
+Proof. by rewrite mxE; apply: sumr_ge0 => i _; rewrite mxE -expr2 sqr_ge0. Qed.
+
+Lemma squareD m (r s : 'cV[F]_m) : ((r + s)^T *m (r + s)) 0 0 = (r^T *m r) 0 0 + (s^T *m r) 0 0 *+ 2 + (s^T *m s) 0 0.
+Proof.
+have sym : (r^T *m s) 0 0 = (s^T *m r) 0 0 by rewrite -[r^T *m s]trmxK trmx_mul trmxK [LHS]mxE.
+have add (A B : 'M[F]_1) : (A + B) 0 0 = A 0 0 + B 0 0 by rewrite mxE.
+by rewrite [(r + s)^T]linearD /= mulmxDl !mulmxDr !add sym mulr2n !addrA.
+Qed.
+
+(* The weighted squares of entity k are least exactly at the solutions of the normal equations. *)
+Lemma least_squares y t : (forall i, 0 <= c i) ->
+  fitted y t <-> (\sum_i c i *: ((X i)^T *m X i)) *m t = \sum_i c i *: ((X i)^T *m y i).
+Proof.
+move=> c0; set G := \sum_i _; set z := \sum_i _; pose g := G *m t - z.
+pose q u := \sum_i c i * ((X i *m u)^T *m (X i *m u)) 0 0.
+have q0 u : 0 <= q u by apply: sumr_ge0 => i _; rewrite mulr_ge0 ?square_ge0.
+have qZ a u : q (a *: u) = a ^+ 2 * q u.
+  rewrite mulr_sumr; apply: eq_bigr => i _; rewrite -scalemxAr trZ -scalemxAl -scalemxAr scalerA mxE -expr2.
+  by rewrite mulrCA.
+have moved u : loss y (t + u) = loss y t + (u^T *m g) 0 0 *+ 2 + q u.
+  have -> : (u^T *m g) 0 0 = \sum_i c i * ((X i *m u)^T *m (X i *m t - y i)) 0 0.
+    rewrite /g /G /z mulmx_suml -sumrB mulmx_sumr summxE; apply: eq_bigr => i _.
+    by rewrite -scalemxAl -scalerBr -scalemxAr mxE trmx_mul -!mulmxA -mulmxBr.
+  rewrite -sumrMnl -!big_split; apply: eq_bigr => i _ /=; rewrite -mulrnAr -!mulrDr; congr (_ * _).
+  have -> : X i *m (t + u) - y i = (X i *m t - y i) + X i *m u by rewrite mulmxDr addrAC.
+  by rewrite squareD.
+split=> [best|fit u]; last first.
+  have -> : u = t + (u - t) by rewrite addrC subrK.
+  by rewrite moved /g fit subrr mulmx0 mxE mul0rn addr0 ler_addl.
+have [zero|nonzero] := eqVneq ((g^T *m g) 0 0) 0.
+  apply/eqP; rewrite -subr_eq0 -/g; apply/eqP/matrixP => i j; rewrite ord1 [RHS]mxE.
+  have pos k : true -> 0 <= g^T 0 k * g k 0 by move=> _; rewrite mxE -expr2 sqr_ge0.
+  move: zero; rewrite mxE => /(psumr_eq0P pos)/(_ i isT)/eqP; rewrite mxE -expr2 sqrf_eq0 => /eqP.
+  by [].
+set a := (g^T *m g) 0 0 in nonzero; have a0 : 0 < a by rewrite lt_neqAle eq_sym nonzero square_ge0.
+pose e := a / (q g + a); have pos : 0 < q g + a by rewrite ltr_paddl.
+have e0 : 0 < e by rewrite divr_gt0.
+have := best (t + (- e) *: g); rewrite moved qZ trZ -scalemxAl mxE -/a -addrA ler_addl sqrrN.
+rewrite expr2 -mulrA -mulrnAr mulNr addrC subr_ge0 ler_pmul2l // => /(le_trans _) low.
+have : e * q g < a *+ 2.
+  apply: (@lt_trans _ _ (a *+ 2 / 2%:R + 0)).
+    rewrite addr0 -mulr_natr mulfK ?pnatr_eq0 // /e mulrAC ltr_pdivr_mulr // ltr_pmul2l //.
+    by rewrite ltr_addl.
+  by rewrite addr0 -mulr_natr mulfK ?pnatr_eq0 // ltr_pmulr // ltr1n.
+by rewrite ltNge low.
+Qed.
+End LeastSquares.
