@@ -57,7 +57,8 @@ by apply: mulr_ge0 (ler0n _ _) _; apply: mulr_ge0 => //; apply: addr_ge0.
 Qed.
 
 (* The public anchor for given prompts: nu as in Theorem U, a real data set's strength between t and t + l of the pool. *)
-Theorem anchor_bound alpha (w : K -> C) (S R : K -> 'M[C]_d) (t l nu lambda : C) : ecosystem alpha (fun=> w) S R -> 0 <= t -> 0 <= l ->
+Theorem anchor_bound alpha (w : K -> C) (S R : K -> 'M[C]_d) (t l nu lambda : C) :
+  ecosystem alpha (fun=> w) S R -> 0 <= t -> 0 <= l ->
   let P := \sum_j w j *: S j in
   (forall k, psd (R k - (t * alpha k) *: P)) -> (forall k, psd (((t + l) * alpha k) *: P - R k)) ->
   (forall x (v : K -> 'cV[C]_d), (forall j, P *m v j = w j *: (S j *m x)) ->
