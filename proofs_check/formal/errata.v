@@ -96,10 +96,10 @@ Theorem E9 :
         (\sum_(j < k.+1) (X j)^T *m X j) *m t != \sum_(j < k.+1) (X j)^T *m y j].
 Proof.
 split.
-- exists (fun k => if k == 0 then 1%:M else 2%:R%:M), 2%:R%:M, 1%:M; split; last first.
-    by rewrite !tr_scalar_mx -!scalar_mxM; apply/eqP => /matrixP/(_ 0 0); rewrite !mxE => /eqP; vm_compute.
-  apply/least_squares; first by move=> _; exact: ler01.
-  by rewrite !big_ord1 !scale1r /= tr_scalar_mx -!scalar_mxM.
+- exists (fun k => if k == 0 then 1%:M else 2%:R%:M), 2%:R%:M, 1%:M; split.
+    apply/least_squares; first by move=> _; exact: ler01.
+    by rewrite !big_ord1 !scale1r /= tr_scalar_mx -!scalar_mxM.
+  by rewrite !tr_scalar_mx -!scalar_mxM; apply/eqP => /matrixP/(_ 0 0); rewrite !mxE => /eqP; vm_compute.
 - exists (matrix2 1 1 0 1), (matrix2 1 1 0 1 *m delta_mx 0 0), (delta_mx 0 0); split; last first.
     rewrite mulmxA tr2 !mul2; apply/eqP => /matrixP/(_ 0 0); rewrite !mxE !big_ord_recl !big_ord0 !mxE /= => /eqP.
     by vm_compute.
