@@ -1,9 +1,7 @@
 """JAX settings of the commands, made before JAX is imported; importing the library changes no setting."""
 
 import os
-import time
 import warnings
-from collections.abc import Callable
 
 _CACHE_BYTES = 2**31
 
@@ -91,17 +89,3 @@ def _keep_compiled_programs() -> None:
 def _usable_cores() -> int:
     """Number of cores that this process may run on, or of all cores if the system does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def compiling_clock() -> Callable[[], float]:
-    """Clock that tells the time in seconds, and stands still while JAX traces and compiles programs."""
-    import jax
-
-    compiling = 0.0
-
-    def add(event: str, duration_secs: float, **details: object) -> None:
-        nonlocal compiling
-        compiling += duration_secs if event.startswith("/jax/core/compile/") else 0.0
-
-    jax.monitoring.register_event_duration_secs_listener(add)
-    return lambda: time.monotonic() - compiling

@@ -10,7 +10,6 @@ import tyro
 
 from .inputs import check_readable, check_there, check_toml
 from .interruption import leave_at_once
-from .jax_setup import compiling_clock
 from .look import LookOptions, check_drawable
 from .output import plain, print_json, print_table
 from .processes import Processes
@@ -69,7 +68,7 @@ class LmRun:
 
     def run(self) -> None:
         """Run the study, with progress on stderr, and print its tables."""
-        from .progress import progress_bar
+        from .progress import compiling_clock, progress_bar
 
         leave_at_once(lambda: self.resume or self.extend)  # before the slow imports that follow
         with progress_bar("{task.fields[rate]}") as progress:
@@ -121,7 +120,7 @@ class TimeRemaining:
         """Seconds that remain after a report of progress; None as long as that cannot be told."""
         time, within = self._clock(), bool(self._done % 1)
         if now.done > self._done and (now.doing or within):  # not restored from checkpoints
-            self._spent += time - self._before
+            self._spent += max(0.0, time - self._before)
             self._part += now.work - self._work
         if now.done != self._done or not within:
             self._before, self._done, self._work = time, now.done, now.work

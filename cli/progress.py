@@ -1,6 +1,7 @@
-"""Progress on stderr: a bar on a terminal, and a line every half minute elsewhere."""
+"""Progress on stderr: a bar on a terminal; elsewhere a line after ten seconds, and then every half minute."""
 
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Thread
@@ -22,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 _FIRST, _APART = 10.0, 30.0  # seconds until the first line, and between lines
-_PAUSE = 1.0  # seconds after which a line may be late
+_PAUSE = 1.0  # seconds between checks whether a line is due
 
 
 def progress_bar(*more: str) -> Progress:
@@ -44,6 +45,21 @@ def working(description: str) -> Generator[None]:
     with _progress(TimeElapsedColumn()) as progress:
         progress.add_task(description, total=None)
         yield
+
+
+def compiling_clock() -> Callable[[], float]:
+    """Clock that tells the time in seconds, and stands still while JAX compiles programs."""
+    import jax
+
+    compiling = 0.0
+
+    def add(event: str, duration_secs: float, **details: object) -> None:
+        nonlocal compiling
+        if event in ("/jax/core/compile/jaxpr_to_mlir_module_duration", "/jax/core/compile/backend_compile_duration"):
+            compiling += duration_secs
+
+    jax.monitoring.register_event_duration_secs_listener(add)
+    return lambda: time.monotonic() - compiling
 
 
 def _progress(*columns: ProgressColumn) -> Progress:
@@ -75,14 +91,17 @@ class _Lines(Progress):
         super().__init__(*args, **kwargs)
         self._due = self.get_time() + _FIRST
         self._ended = Event()
+        self._thread = Thread(target=self._tell_in_time, daemon=True)
 
     def start(self) -> None:
         """Begin to print lines, also while nothing is updated, as during compilation."""
-        Thread(target=self._tell_in_time, daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Print no more lines."""
         self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def update(self, task_id: TaskID, **kwargs: Any) -> None:
         """Update a task, and print a line if the last one is long ago."""

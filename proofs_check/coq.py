@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,19 +65,19 @@ def print_assumptions(source: Path, names: Sequence[str]) -> list[str]:
         ValueError: the file does not compile with the version it is written for, or has no such theorem.
     """
     _compile(source)
-    queries = [f"Print Assumptions {source.stem}.{name}.\n" for name in names]
-    answers = _session([f"From Crossfeed Require {source.stem}.\n", *queries])[1:]
-    for name, answer in zip(names, answers, strict=True):
-        if "Error:" in answer:
+    queries = {f"of_{name}": f"Print Assumptions {source.stem}.{name}.\n" for name in names}
+    answers = _session({"file": f"From Crossfeed Require {source.stem}.\n", **queries})
+    for name in names:
+        if "Error:" in (answer := answers[f"of_{name}"]):
             raise ValueError(f"{source.name} has no theorem {name}: {_message(answer)}")
-    return answers
+    return [answers[key] for key in queries]
 
 
 def proofs_fail(source: Path, alterations: Sequence[Alteration]) -> list[bool]:
     """Whether the proofs of theorems fail after changes in their statements, which must remain well-formed.
 
-    Proofs before them are not checked again. Coq goes on after a step that fails: a proof that succeeds without it counts as one
-    that does not fail.
+    They are tried just before the theorem, in a session that reads the whole file and goes on after errors: a proof that succeeds
+    without the step that fails counts as one that does not fail.
 
     Args:
         source: the file.
@@ -85,48 +85,54 @@ def proofs_fail(source: Path, alterations: Sequence[Alteration]) -> list[bool]:
 
     Raises:
         Unavailable: as in `print_assumptions`.
-        ValueError: an altered statement is not well-formed, or `old` does not occur exactly once.
+        ValueError: an altered statement is not well-formed, `old` does not occur exactly once, or the file itself fails there.
     """
     _compile(source)
-    theorems = [find_theorem(source, change.theorem) for change in alterations]
-    order = sorted(range(len(alterations)), key=lambda at: len(theorems[at].before))
-    parts, done = [], 0
-    for at in order:
-        change, theorem = alterations[at], theorems[at]
-        if theorem.statement.count(change.old) != 1:
-            raise ValueError(f"{change.old!r} does not occur exactly once in the statement of {change.theorem}")
-        altered = theorem.statement.replace(change.old, change.new)
-        begun, done = _unproved(theorem.before[done:]), len(theorem.before)
-        statement = re.sub(rf"\b{change.theorem}\b", f"altered_{at}", altered, count=1)
-        parts += [begun, f"{statement}Show.\n", f"{theorem.proof}\nAbort All.\n", f"Check altered_{at}.\n"]
+    theorems = {change.theorem: find_theorem(source, change.theorem) for change in alterations}
+    parts, text = {}, source.read_text(encoding="utf-8")
+    read = 0
+    for name, theorem in sorted(theorems.items(), key=lambda item: len(item[1].before)):
+        parts[f"before_{name}"] = theorem.before[read:]
+        read = len(theorem.before)
+        for number, change in enumerate(alterations):
+            if change.theorem == name:
+                parts[f"statement_{number}"] = _altered(theorem, change, f"altered_{number}_{name}") + "Show.\n"
+                parts[f"proof_{number}"] = f"{theorem.proof}\nAbort All.\n"
+                parts[f"outcome_{number}"] = f"Check altered_{number}_{name}.\n"
+    parts["end"] = text[read:]
     answers = _session(parts)
-    for at, said in zip(order, answers[1::4], strict=True):
-        if "Error:" in said:
-            theorem = alterations[at].theorem
-            raise ValueError(f"the altered statement of {theorem} is not well-formed: {_message(said)}")
-    failed = {at: "Error:" in said for at, said in zip(order, answers[3::4], strict=True)}
-    return [failed[at] for at in range(len(alterations))]
+    for part in ("end", *(f"before_{name}" for name in theorems)):
+        if "Error:" in answers[part]:
+            raise ValueError(f"{source.name} fails in a session: {_message(answers[part])}")
+    for number, change in enumerate(alterations):
+        if "Error:" in (said := answers[f"statement_{number}"]):
+            raise ValueError(f"the altered statement of {change.theorem} is not well-formed: {_message(said)}")
+    return ["Error:" in answers[f"outcome_{number}"] for number in range(len(alterations))]
 
 
-def _unproved(text: str) -> str:
-    """Part of a file without its proofs, which a compiler has accepted."""
-    return re.sub(r"^Proof\..*?\bQed\.", "Admitted.", text, flags=re.MULTILINE | re.DOTALL)
+def _altered(theorem: Theorem, change: Alteration, name: str) -> str:
+    if theorem.statement.count(change.old) != 1:
+        raise ValueError(f"{change.old!r} does not occur exactly once in the statement of {change.theorem}")
+    return re.sub(rf"\b{change.theorem}\b", name, theorem.statement.replace(change.old, change.new), count=1)
 
 
-def _session(parts: Sequence[str]) -> list[str]:
+def _session(parts: Mapping[str, str]) -> dict[str, str]:
     """What Coq prints for each part of a text, when it goes on after errors.
 
     Raises:
         Unavailable: it takes too long.
+        ValueError: it ends before the text does.
     """
-    ends = [f"part_{number}_ends" for number in range(len(parts))]
-    text = "Set Silent.\n" + "".join(f"{part}Check {end}.\n" for part, end in zip(parts, ends, strict=True))
+    text = "Set Silent.\n" + "".join(f"{part}Check end_of_{name}.\n" for name, part in parts.items())
     printed = _execute(["coqtop", "-quiet", "-color", "no"], _workspace(), text).stdout
-    answers = []
-    for end in ends:  # nothing has this name, so Coq complains
-        said, _, printed = printed.partition(f"> Check {end}.\n")
+    answers = {}
+    for name in parts:  # nothing is called `end_of_…`, so Coq complains
+        said, found, printed = printed.partition(f"> Check end_of_{name}.\n")
+        if not found:
+            raise ValueError(f"coqtop ended after {' '.join(said.split())[-200:]!r}")
         printed = printed.partition("Error:")[2].partition("\n\n")[2]
-        answers.append(re.sub(r"^(?:\w+ < )+", "", said.rpartition("Toplevel input")[0], flags=re.MULTILINE).strip())
+        said = said.rpartition("Toplevel input")[0]
+        answers[name] = re.sub(r"^(?:\w+ < )+", "", said, flags=re.MULTILINE).strip()
     return answers
 
 

@@ -99,6 +99,8 @@ def read_attributes(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"{path} was made by an earlier version, without checksums: run the sweep again")
     found = _DIGEST.findall(content)
     if len(found) != 1 or sha256(_DIGEST.sub(_NO_DIGEST, content)).hexdigest().encode() != found[0]:
+        if path.name == BEFORE:
+            raise InvalidInput(f"{path / ROOT} is damaged, so {path.parent} cannot be extended: run the sweep again")
         raise InvalidInput(f"{path / ROOT} is damaged: crossfeed sweep run SPEC --out STORE --resume restores it")
     return json.loads(content)["attributes"][_MARK]
 

@@ -168,7 +168,9 @@ class Kept:
             return None
         try:
             old = Plan(read_spec_of(before))
-        except InvalidInput:
+        except InvalidInput as error:
+            if isinstance(error.__cause__, OSError):  # what cannot be read now may be sound
+                raise
             note(f"{before} is damaged, and all that it held is computed again")
             return None
         opened = Store.open(before, old)

@@ -18,6 +18,7 @@ from crossfeed.random_keys import pinned_generator
 
 from ...theory.weights import Weights
 from ..sharding import over_devices
+from .description import BEFORE
 from .extension import Kept, end_extension
 from .families import make_family, sweep_keys
 from .interpolation import POINTS, Evaluate, Values, interpolated_plane
@@ -103,7 +104,7 @@ def run_sweep(
             store.write(plan.tile(number), values)
             done += plan.points_of(number)
             report(done, total)
-    if all(store.done(plan.tile(number)) for number in range(plan.tiles)):
+    if any(path.glob(f"{BEFORE}*")) and all(store.done(plan.tile(number)) for number in range(plan.tiles)):
         end_extension(path)
 
 

@@ -247,7 +247,7 @@ def test_numbers_of_tables_for_programs(slow_and_fast, capsys):
     assert row["deviation"] == pytest.approx(0.1 / 2**0.5)
     assert len(printed) == (9 + 3) * (2 * 2 + 3)
     with pytest.raises(InvalidInput, match="give either --json or --csv"):
-        LmTable(slow_and_fast, json=True, csv=True).run()
+        LmTable(slow_and_fast, json=True, csv=True).check()
 
 
 def test_runs_whose_texts_lie_elsewhere_join(tmp_path):

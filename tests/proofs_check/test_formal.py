@@ -134,6 +134,31 @@ def test_a_small_file(small):
         print_assumptions(small, ["sum", "other"])
 
 
+SECTION = """\
+Section Unused.
+Variable same : 1 = 2.
+Variable unused : 5 = 5.
+Lemma back : 2 = 1.
+Proof. symmetry; exact same. Qed.
+End Unused.
+Theorem ends (same : 1 = 2) : 2 + 1 = 1 + 1.
+Proof.
+exact (f_equal (fun n => n + 1) (back same)).
+Qed.
+"""
+
+
+def test_lemmas_before_a_theorem_are_those_of_the_file(tmp_path):
+    """Without its proof, Coq would give `back` another type, and what uses it would fail whatever it states."""
+    source = tmp_path / "section.v"
+    source.write_text(SECTION)
+    altered = [Alteration("ends", "2 + 1", "1 + 2"), Alteration("ends", "2 + 1", "2 + 2")]
+    try:
+        assert proofs_fail(source, altered) == [False, True]
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
 def test_without_coq_the_check_decides(no_coq):
     finding = prove("theoremK.fit")
     assert finding is not None
@@ -189,6 +214,6 @@ def test_a_formal_proof_that_fails_or_proves_nothing_is_a_complaint(formal, comp
 def test_coq_accepts_every_proof_and_no_altered_statement(claim):
     finding = prove(claim)
     assert finding is not None
-    if finding.holds is None:
+    if finding.holds is None and "takes more than" not in finding.says:
         pytest.skip(finding.says)
     assert finding == accepted(PROOFS[claim])

@@ -104,6 +104,7 @@ class Checkpoints:
             found = self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, partial_restore=True))
             _check_arrays(self._folder, step, found)
         except Exception as error:  # Orbax raises errors of many types
+            _refuse_unreadable(self._folder, error)
             raise CrossfeedError(_damaged(self._folder / str(step), reason_of(error))) from error
         return found
 
@@ -142,7 +143,19 @@ def _sound_manager(folder: Path) -> ocp.CheckpointManager:
     try:
         return _manager(folder)
     except Exception as error:  # Orbax raises errors of many types
+        _refuse_unreadable(folder, error)
         raise CrossfeedError(_damaged(folder, reason_of(error))) from error
+
+
+def _refuse_unreadable(folder: Path, error: Exception) -> None:
+    """Say that a checkpoint cannot be read, as without permission, rather than that it is damaged: it may be sound.
+
+    Raises:
+        CrossfeedError: the system is at fault.
+    """
+    cause = error.__cause__ or error
+    if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+        raise CrossfeedError(f"cannot read {folder}: {cause.strerror or cause}") from error
 
 
 def _damaged(path: Path, why: str) -> str:
@@ -220,6 +233,9 @@ def discard_damaged(folder: Path) -> str | None:
 
     Returns:
         Why it is damaged, or None if it is not.
+
+    Raises:
+        CrossfeedError: they cannot be read.
     """
     try:
         _check_files(folder)
@@ -230,6 +246,7 @@ def discard_damaged(folder: Path) -> str | None:
                 raise ValueError(_GONE)
         return None
     except Exception as error:  # Orbax raises errors of many types
+        _refuse_unreadable(folder, error)
         shutil.rmtree(folder)
         return reason_of(error)
 

@@ -67,11 +67,15 @@ def open_cell(folder: Path, seed: int | None, alpha: float, beta: float) -> Open
         check_held(name, value, known)
     shapes = Population.shapes(*models_of(folder))
     cell = Cell(seed, float(alpha), float(beta))
-    for path in (cell_folder(folder, study, cell), initial_folder(folder, study, cell)):
-        if path.is_dir() and (found := _last_models(path, shapes, study)):
-            if path == initial_folder(folder, study, cell):
-                _check_latest(folder, cell, found[1])
-            return OpenCell(folder, study, *found)
+    own, initial = cell_folder(folder, study, cell), initial_folder(folder, study, cell)
+    found = _last_models(own, shapes, study)
+    if found is None and (first := _last_models(initial, shapes, study)):
+        found = _last_models(own, shapes, study)  # which a run that is going on may have saved meanwhile
+        if found is None:
+            _check_latest(folder, cell, first[1])
+            found = first
+    if found:
+        return OpenCell(folder, study, *found)
     raise InvalidInput(f"the run at {folder} has not come to α {alpha:g}, β {beta:g}, seed {seed} yet")
 
 
@@ -98,6 +102,8 @@ def _last_models(path: Path, shapes: Population, study: Study) -> tuple[Populati
 
     A run that is going on replaces its checkpoints. Reading them meanwhile may fail, so it is tried several times.
     """
+    if not path.is_dir():
+        return None
     failure = None
     for _ in range(_ATTEMPTS):
         try:

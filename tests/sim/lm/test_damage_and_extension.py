@@ -1,5 +1,6 @@
 """Runs whose files are damaged, moved or extended: what is wrong is named and computed again, what is there is kept."""
 
+import errno
 import json
 import os
 import re
@@ -127,6 +128,20 @@ def test_a_checkpoint_whose_digests_are_gone_is_damaged_unless_it_never_had_any(
     metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"custom_metadata": {}}))
     np.testing.assert_array_equal(Checkpoints(tmp_path / "older").restore(tree)["a"], 1)
     assert discard_damaged(tmp_path / "older") is None
+
+
+def test_a_checkpoint_that_cannot_be_read_now_is_kept(tmp_path, monkeypatch):
+    """An error of the disk is no damage: what `--resume` deleted then might be sound."""
+    Checkpoints(tmp_path).save(0, {"a": np.ones(3)})
+
+    def unreadable(folder: Path) -> dict[str, str]:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("crossfeed.sim.lm.run.checkpointing.digests_of_files", unreadable)
+    with pytest.raises(CrossfeedError, match=r"cannot read .*: Input/output error"):
+        discard_damaged(tmp_path)
+    monkeypatch.undo()
+    assert discard_damaged(tmp_path) is None
 
 
 def test_a_checkpoint_that_is_gone_is_missed(whole, tmp_path):
