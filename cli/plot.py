@@ -8,6 +8,7 @@ import tyro
 
 from .inputs import check_there
 from .look import LookOptions, check_drawable
+from .output import print_notes
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class PlotCommand:
             with self.look.looking():
                 write_figure(plot_sweep(data, self.variable, held, self.x, self.y), self.out)
         print(self.out)
+        share = float(data.finished.mean())
+        print_notes([f"{self.store} is unfinished: {share:.1%} of its points are computed"] if share < 1 else [])
 
 
 def _held(text: str) -> tuple[str, float]:

@@ -93,6 +93,8 @@ def read_attributes(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"cannot read {path / ROOT}: {error.strerror or error}") from error
     if not content and (path / BEFORE).exists():
         raise InvalidInput(f"{path} was being extended when its attributes were lost: extend it again with --extend")
+    if not content and any(path.glob("*/zarr.json")):
+        raise InvalidInput(f"{path / ROOT} is gone: crossfeed sweep run SPEC --out STORE --resume restores it")
     if _MARK.encode() not in content:
         raise InvalidInput(f"{path} is not the store of a sweep")
     if b'"digest"' not in content and b'"files"' not in content:

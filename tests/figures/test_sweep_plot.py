@@ -1,5 +1,6 @@
 """Pictures of a sweep show its numbers, and what cannot be drawn is refused in words."""
 
+import re
 import shutil
 import sys
 from itertools import combinations, product
@@ -145,6 +146,15 @@ def test_the_command_draws_the_axes_asked_for_at_the_values_asked_for(data, stor
     shown = heat_map(drawn[out].axes[0])
     expected = data.mean_mse.sel(beta=0.8, entities=3).mean("draw").transpose("alpha", "volume")
     np.testing.assert_allclose(shown, expected)
+
+
+def test_a_table_of_an_unfinished_sweep_says_so(stored, tmp_path, monkeypatch, capsys):
+    store = shutil.copytree(stored, tmp_path / "store.zarr")
+    next(file for file in sorted(store.glob("mean_mse/c/**/*")) if file.is_file()).unlink()
+    arguments = ["plot", str(store), "--variable", "mean_mse", "--at", "volume=1", "--out", str(tmp_path / "a.csv")]
+    monkeypatch.setattr(sys, "argv", ["crossfeed", *arguments])
+    main()
+    assert re.search(r"note: .*store.zarr is unfinished: \d+\.\d% of its points are computed", capsys.readouterr().err)
 
 
 def test_trajectories_run_over_generations(data):

@@ -95,6 +95,12 @@ def test_another_spec_is_refused(small_store, old, new, says):
         run_sweep(parse_spec(SMALL.replace(old, new)), small_store)
 
 
+def test_attributes_that_are_gone_are_missed(copy):
+    (copy / "zarr.json").unlink()
+    with pytest.raises(InvalidInput, match=r"zarr\.json is gone: .* --resume restores it"):
+        status_of(copy)
+
+
 def test_a_foreign_store_is_refused(tmp_path):
     import zarr
 
