@@ -32,7 +32,9 @@ def address():
     yield line.split()[0]
     server.send_signal(signal.SIGINT)
     out, err = server.communicate(timeout=30)
-    said = [line for line in err.splitlines() if not line.startswith("compiling the theory: ")]  # progress, where that is slow
+    said = [
+        line for line in err.splitlines() if not line.startswith("compiling the theory: ")
+    ]  # progress, where that is slow
     assert (server.returncode, out, said) == (0, "", []), "Ctrl-C must end it without a word"
 
 
