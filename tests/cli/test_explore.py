@@ -19,6 +19,8 @@ from crossfeed import theory
 
 from .chromium import CHROMIUM, Chromium
 
+pytestmark = pytest.mark.long  # the server compiles for twenty seconds
+
 COMMAND = [str(Path(sys.executable).with_name("crossfeed")), "explore", "--port", "0", "--no-browser"]
 SAID = "document.querySelector('[data-said={}]').textContent"
 PLOT = "Bokeh.documents[0].roots().find(root => root.name === '{}')"
@@ -184,7 +186,6 @@ def test_a_narrow_window_needs_no_sideways_scrolling(browser):
     browser.until("document.documentElement.scrollWidth <= 1280", seconds=20)
 
 
-@pytest.mark.long
 def test_an_own_ecosystem_is_shown_with_sliders_for_what_is_free(tmp_path):
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: the interactive page was not tested in a browser")

@@ -160,6 +160,7 @@ def of_file(unequal, tmp_path_factory):
     return swept(folder, f'{SWEEP}[ecosystem]\nfamily = "file"\npath = "unequal.npz"\n{axes}')
 
 
+@pytest.mark.long
 def test_unequal_entities_of_a_file(of_file, unequal):
     found, _ = of_file
     for alpha, beta in itertools.product(found.alpha.values, found.beta.values):
