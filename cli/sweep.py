@@ -48,7 +48,7 @@ class SweepRun:
 
         spec = together(lambda: read_spec(self.spec))
         if self.extend:
-            first_alone(lambda: extend_sweep(spec, self.out))
+            first_alone(lambda: extend_sweep(spec, self.out, _note))
         elif not self.resume:
             first_alone(lambda: create_sweep(spec, self.out))
         leave_at_once(self.out.exists)

@@ -6,14 +6,15 @@ from typing import Any
 _SHOWN = 4
 
 
-def summary(lines: list[str]) -> str:
+def summary(lines: list[str], separator: str = "; ") -> str:
     """One line with the first few differences, and the number of those left out.
 
     Args:
         lines: differences, as from `differences`.
+        separator: what to put between them.
 
     Returns:
-        The first four, separated by semicolons.
+        The first four.
 
     Example:
         >>> from crossfeed.differences import summary
@@ -22,8 +23,8 @@ def summary(lines: list[str]) -> str:
         >>> summary(list("abcdef"))
         'a; b; c; d; and 2 more'
     """
-    more = f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    return "; ".join(lines[:_SHOWN]) + more
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return separator.join(lines[:_SHOWN] + more)
 
 
 def differences(stored: Any, wanted: Any, source: str, name: str = "") -> list[str]:
@@ -36,13 +37,13 @@ def differences(stored: Any, wanted: Any, source: str, name: str = "") -> list[s
         name: dotted path of these settings within larger ones; empty at the top.
 
     Returns:
-        Phrases "NAME is X there and Y in SOURCE" in the order of the keys; of a list, only the first entry that
-        differs. Empty if the settings are equal. A missing key counts as None.
+        Phrases "NAME is X there and Y in SOURCE" in the order of the keys; of lists, which values only one of them has, or else
+        the first place where they differ. Empty if the settings are equal. A missing key counts as None.
 
     Example:
         >>> from crossfeed.differences import differences
         >>> differences({"axes": {"beta": [0.5, 0.9]}}, {"axes": {"beta": [0.5]}, "seed": 1}, "the spec")
-        ['axes.beta[1] is 0.9 there and nothing in the spec', 'seed is None there and 1 in the spec']
+        ['axes.beta has 0.9 there only', 'seed is None there and 1 in the spec']
     """
     if isinstance(stored, dict) and isinstance(wanted, dict):
         keys = sorted(stored.keys() | wanted.keys())
@@ -54,9 +55,20 @@ def differences(stored: Any, wanted: Any, source: str, name: str = "") -> list[s
     if stored == wanted:
         return []
     if isinstance(stored, list) and isinstance(wanted, list):
+        if not any(isinstance(value, dict | list) for value in stored + wanted):
+            sides = {"there": _without(stored, wanted), f"in {source}": _without(wanted, stored)}
+            if told := [f"{summary(values, ', ')} {where} only" for where, values in sides.items() if values]:
+                return [f"{name} has {' and '.join(told)}"]
         first = next(i for i, (a, b) in enumerate(zip_longest(stored, wanted)) if a != b)
+        if first < min(len(stored), len(wanted)):
+            return differences(stored[first], wanted[first], source, f"{name}[{first}]")
         return [f"{name}[{first}] is {_entry(stored, first)} there and {_entry(wanted, first)} in {source}"]
     return [f"{name} is {stored} there and {wanted} in {source}"]
+
+
+def _without(values: list[Any], others: list[Any]) -> list[str]:
+    """Values that are not among others, as text."""
+    return [str(value) for value in values if value not in others]
 
 
 def _entry(values: list[Any], index: int) -> Any:

@@ -19,6 +19,8 @@ from .real_data import standardize, table_ecosystem
 _PASSAGE = 1000  # characters: about the length of one question with its answer
 _SUFFIXES = (".txt", ".jsonl", ".csv")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # float() takes 2021_01 and other digits too
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_UNNAMED = re.compile(r"Unnamed: \d+")
 
 
 def ecosystem_from_files(
@@ -28,7 +30,7 @@ def ecosystem_from_files(
 
     Text is represented by the leading singular directions of its TF-IDF matrix, with one row per record of a `.jsonl` file or
     passage of about 1000 characters; θ is then unknown. Tables hold numbers only, below a line of names, with commas,
-    semicolons or tabs between them; their columns are standardized over all files.
+    semicolons, tabs or bars between them; their columns are standardized over all files.
 
     Args:
         private: one file or folder per entity.
@@ -171,25 +173,30 @@ def _read_table(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _separator(text: str) -> str:
-    """Character between columns: a comma, unless the header has none but a semicolon or a tab."""
+    """Character between columns: a comma, unless the header has none but a semicolon, a tab or a bar."""
     header = next(line for line in text.split("\n") if line.strip())
-    return next((one for one in ";\t" if one in header and "," not in header), ",")
+    return next((one for one in ";\t|" if one in header and "," not in header), ",")
 
 
 def _check_header(where: str, header: list[str]) -> None:
-    """Refuse a header whose columns cannot be told apart, or that is a row of numbers."""
+    """Refuse a header whose columns cannot be told apart, that is a row of numbers, or that numbers the rows below it."""
+    if all(map(_NUMBER.fullmatch, header)):
+        raise InvalidInput(f"{where} holds numbers only, but must name the columns: add a line of names above it")
     if "" in header:
         raise InvalidInput(
             f"{where}: column {header.index('') + 1} has no name; if it numbers the rows, as pandas writes it, leave it out"
         )
+    if unnamed := [name for name in header if _UNNAMED.fullmatch(name)]:
+        raise InvalidInput(
+            f"{where}: '{unnamed[0]}' is what pandas calls a column without a name; if it numbers the rows, leave it out"
+        )
     if twice := [name for name in header if header.count(name) > 1]:
         raise InvalidInput(f"{where} names the column '{twice[0]}' twice")
-    if all(map(_NUMBER.fullmatch, header)):
-        raise InvalidInput(f"{where} holds numbers only, but must name the columns: add a line of names above it")
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:
     value = float(cell) if _NUMBER.fullmatch(cell.strip(" \t")) else np.nan
     if not np.isfinite(value):
-        raise InvalidInput(f"{path} line {line}, column '{column}' is '{cell}', but must be a finite number")
+        wanted = "a finite number" + " with a decimal point" * bool(_DECIMAL_COMMA.fullmatch(cell.strip()))
+        raise InvalidInput(f"{path} line {line}, column '{column}' is '{cell}', but must be {wanted}")
     return value

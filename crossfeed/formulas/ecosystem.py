@@ -17,6 +17,8 @@ SYMMETRY_TOLERANCE = 1e-10
 SHARE_TOLERANCE = 1e-9
 """Largest deviation of the sum of the shares from 1 that counts as rounding."""
 
+_SINGLE_PRECISION = 1e-5  # as SYMMETRY_TOLERANCE, of a matrix that was formed or stored in float32
+
 
 @dataclass(init=False, eq=False, repr=False)
 class Dataset:
@@ -161,15 +163,24 @@ def check_gram(name: str, grams: np.ndarray) -> None:
     k, i, j = np.unravel_index(np.argmax(skew - SYMMETRY_TOLERANCE * largest[:, None, None]), skew.shape)
     if skew[k, i, j] > SYMMETRY_TOLERANCE * largest[k]:
         raise InvalidInput(
-            f"{label[k]} is not symmetric: entry ({i}, {j}) is {stack[k, i, j]:.6g}, and ({j}, {i}) differs by {skew[k, i, j]:.3g}"
+            f"{label[k]} is not symmetric: entry ({i}, {j}) is {stack[k, i, j]:.6g}, and ({j}, {i}) differs by "
+            f"{skew[k, i, j]:.3g}{_advice_on_float32(skew[k, i, j] / largest[k])}"
         )
     scale = np.where(largest > 0, largest, 1)
     lowest = np.linalg.eigvalsh(stack / scale[:, None, None])[:, 0]  # scaled, as large entries would overflow
     k = int(np.argmin(lowest))
     if lowest[k] < -SYMMETRY_TOLERANCE:
         raise InvalidInput(
-            f"{label[k]} is not positive semi-definite: its smallest eigenvalue is {lowest[k] * scale[k]:.6g}"
+            f"{label[k]} is not positive semi-definite: its smallest eigenvalue is "
+            f"{lowest[k] * scale[k]:.6g}{_advice_on_float32(-lowest[k])}"
         )
+
+
+def _advice_on_float32(deviation: float) -> str:
+    """What to do about a deviation, relative to the largest entry, that single precision explains; empty if it does not."""
+    if deviation > _SINGLE_PRECISION:
+        return ""
+    return f", as float32 rounds ({SYMMETRY_TOLERANCE:g} of the largest entry is allowed): form X'X from X in float64"
 
 
 def check_shares(shares: np.ndarray) -> None:

@@ -6,8 +6,8 @@ import platform
 import re
 import shutil
 import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -135,8 +135,22 @@ def broken_files(path: Path) -> list[Path]:
     return [Path(name) for name, digest in read_attributes(path)["files"].items() if _digest(path / name) != digest]
 
 
-def restore(path: Path, plan: Plan) -> None:
+def told_broken(path: Path, broken: list[Path]) -> str:
+    """Which files of a store are gone and which are damaged, as a phrase."""
+    states = {name: "damaged" if os.path.lexists(path / name) else "gone" for name in broken}
+    groups = {state: [str(name) for name in broken if states[name] == state] for state in ("gone", "damaged")}
+    return " and ".join(
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {state}" for state, names in groups.items() if names
+    )
+
+
+def restore(path: Path, plan: Plan, note: Callable[[str], object]) -> None:
     """Write again whatever of a store's description is missing or damaged; tiles are left alone.
+
+    Args:
+        path: the store.
+        plan: what it should be the store of.
+        note: called with a sentence on what was written again.
 
     Raises:
         InvalidInput: the store is not that of the plan's spec, or cannot be written.
@@ -150,6 +164,7 @@ def restore(path: Path, plan: Plan) -> None:
         stored, broken = {}, [ROOT]
     if not broken:
         return
+    told = told_broken(path, broken)
     with empty_store_beside(path, plan) as part:
         files = read_attributes(part)["files"]
         # Another version of Zarr may write other bytes; then all of it is written anew.
@@ -157,17 +172,29 @@ def restore(path: Path, plan: Plan) -> None:
         for name in broken if same else [*map(Path, files), ROOT]:
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).replace(path / name)
+    note(f"in {path}, {told}, and written again")
+
+
+def holds_another(path: Path, *plans: Plan) -> bool:
+    """Whether array metadata say that a store belongs to none of these plans."""
+    known = [_identity_digest(plan.spec) for plan in plans]
+    names = (file.parent.name for file in path.glob("*/zarr.json"))
+    return any(one not in known for one in _identities(path, names))
 
 
 def _attributes_follow_from(path: Path, plan: Plan) -> bool:
     """Whether the array metadata say that the store belongs to this plan, where its attributes cannot."""
-    wanted, found = _identity_digest(plan.spec), []
-    for name in plan.spec.quantities:
-        try:
-            found.append(json.loads((path / name / "zarr.json").read_bytes())["attributes"][_IDENTITY])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
+    wanted, found = _identity_digest(plan.spec), _identities(path, plan.spec.quantities)
     return bool(found) and all(one == wanted for one in found)
+
+
+def _identities(path: Path, names: Iterable[str]) -> list[str]:
+    """Digests of the spec that array metadata hold, where they can be read."""
+    found = []
+    for name in names:
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            found.append(json.loads((path / name / "zarr.json").read_bytes())["attributes"][_IDENTITY])
+    return found
 
 
 def _identity_digest(spec: Spec) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ from .description import (
     belongs_to,
     broken_files,
     empty_store_beside,
+    holds_another,
     identity,
     randomness,
     read_attributes,
     read_spec_of,
     restore,
+    told_broken,
 )
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
@@ -36,12 +39,13 @@ from .spec import Spec, digits
 from .store import Store
 
 
-def extend_sweep(spec: Spec, path: Path) -> None:
+def extend_sweep(spec: Spec, path: Path, note: Callable[[str], object] = warnings.warn) -> None:
     """Make the store of a sweep one of a larger sweep, for `run_sweep` to fill; it may be called again after an interruption.
 
     Args:
         spec: all that the store holds and more.
         path: the store.
+        note: called with a sentence on what was damaged and is written again.
 
     Raises:
         InvalidInput: there is no store, the spec lacks something that the store holds or changes it, another extension is
@@ -51,18 +55,21 @@ def extend_sweep(spec: Spec, path: Path) -> None:
     plan.points_at_once  # noqa: B018  # refuses what does not fit the memory
     before = path / BEFORE
     if before.exists() and belongs_to(path, plan):
-        restore(path, plan)
+        restore(path, plan, note)
         return
     old = read_spec_of(before if before.exists() else path)
     _check_extends(path, old, spec)
     if before.exists():
-        if (path / ROOT).exists() and not belongs_to(path, Plan(old)):
+        described = (path / ROOT).exists() and not belongs_to(path, Plan(old))
+        if described or holds_another(path, plan, Plan(old)):
             raise InvalidInput(f"{path} is being extended by another spec: finish that with --resume")
     else:
         if identity(old) == identity(spec):
             return
         if broken := broken_files(path):
-            raise InvalidInput(f"{path / broken[0]} is damaged: restore it with the earlier spec and --resume")
+            raise InvalidInput(
+                f"in {path}, {told_broken(path, broken)}: restore that with the earlier spec and --resume"
+            )
     try:
         if not before.exists():
             _link(path, before)
@@ -138,6 +145,16 @@ def _check_extends(path: Path, old: Spec, new: Spec) -> None:
         raise InvalidInput(f"{path} was begun with other random numbers: {summary(changed)}")
 
 
+def extends(spec: Spec, path: Path) -> bool:
+    """Whether a spec holds all that a store does and more, so that `extend_sweep` would take it."""
+    try:
+        old = read_spec_of(path)
+        _check_extends(path, old, spec)
+    except InvalidInput:
+        return False
+    return identity(old) != identity(spec)
+
+
 def _plane(spec: Spec) -> tuple[object, ...]:
     return spec.values("alpha"), spec.values("beta"), spec.generations
 
@@ -173,7 +190,7 @@ class Kept:
                 raise
             note(f"{before} is damaged, and all that it held is computed again")
             return None
-        opened = Store.open(before, old)
+        opened = Store.open(before, old, note)
         for file in chain.from_iterable(opened.clear(tile) for tile in map(old.tile, range(old.tiles))):
             note(f"{file} is damaged, and is computed again")
         return Kept(opened, plan)

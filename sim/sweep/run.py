@@ -14,12 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
+from crossfeed.errors import InvalidInput
 from crossfeed.random_keys import pinned_generator
 
 from ...theory.weights import Weights
 from ..sharding import over_devices
 from .description import BEFORE
-from .extension import Kept, end_extension
+from .extension import Kept, end_extension, extends
 from .families import make_family, sweep_keys
 from .interpolation import POINTS, Evaluate, Values, interpolated_plane
 from .plan import Plan
@@ -77,14 +78,17 @@ def run_sweep(
         path: the store, from `create_sweep`, empty or partly filled.
         share: the tiles of this process; all of them by default.
         report: called with the number of finished points and of all points of this share.
-        note: called with a sentence for every damaged chunk, which is removed and computed again.
+        note: called with a sentence for every damaged chunk, which is removed and computed again, and on what else was damaged
+            and is written again.
 
     Raises:
         InvalidInput: there is no store, or it belongs to another spec or to other random numbers.
         CrossfeedError: the disk is full.
     """
     plan = Plan(spec)
-    store, kept = Store.open(path, plan), Kept.within(path, plan, note)
+    if extends(spec, path):
+        raise InvalidInput(f"{path} holds a smaller sweep than the spec: --extend keeps it and computes the rest")
+    store, kept = Store.open(path, plan, note), Kept.within(path, plan, note)
     ours = range(share.process, plan.tiles, share.processes)
     for number in ours:
         for file in store.clear(plan.tile(number)):

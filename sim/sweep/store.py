@@ -1,6 +1,7 @@
 """Store of a sweep: Zarr that xarray opens as it is, with one chunk per tile and quantity, each written whole or not at all."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
@@ -14,7 +15,16 @@ from jaxtyping import Bool
 from crossfeed.differences import differences, summary
 from crossfeed.errors import CrossfeedError, InvalidInput
 
-from .description import broken_files, empty_store_beside, identity, randomness, read_attributes, read_spec_of, restore
+from .description import (
+    broken_files,
+    empty_store_beside,
+    identity,
+    randomness,
+    read_attributes,
+    read_spec_of,
+    restore,
+    told_broken,
+)
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
 
@@ -47,8 +57,8 @@ class Store:
         self.path, self.plan = path, plan
         if broken := broken_files(path):
             raise InvalidInput(
-                f"{path} lacks {', '.join(map(str, broken))}, or they are damaged: "
-                "crossfeed sweep run SPEC --out STORE --resume restores them"
+                f"in {path}, {told_broken(path, broken)}: crossfeed sweep run SPEC --out STORE --resume restores "
+                f"{'it' if len(broken) == 1 else 'them'}"
             )
         group = zarr.open_group(path, mode="r+")
         # A tile of NaN counts as finished only if its chunk is written.
@@ -72,14 +82,19 @@ class Store:
             part.rename(path)
 
     @classmethod
-    def open(cls, path: Path, plan: Plan) -> "Store":
+    def open(cls, path: Path, plan: Plan, note: Callable[[str], object]) -> "Store":
         """Open a store to continue it; attributes, axes and array metadata that were lost or damaged are written again.
+
+        Args:
+            path: the store.
+            plan: what it should be the store of.
+            note: called with a sentence on what was written again.
 
         Raises:
             InvalidInput: there is no store, it is not a sweep's, it belongs to another spec or to other random numbers, or it
                 cannot be written.
         """
-        restore(path, plan)
+        restore(path, plan, note)
         if changed := differences(identity(read_spec_of(path)), identity(plan.spec), "the spec"):
             raise InvalidInput(f"{path} holds another sweep: {summary(changed)}")
         if changed := differences(read_attributes(path)["randomness"], randomness(plan.spec), "this installation"):

@@ -123,7 +123,7 @@ def _read_store(folder: Path) -> None:
         assert whole.damaged == ()
     finally:
         plan = Plan(parse_spec(_STORED))
-        opened = Store.open(store, plan)
+        opened = Store.open(store, plan, lambda sentence: None)
         for tile in map(plan.tile, range(plan.tiles)):
             opened.clear(tile)
         for name, content in _files.items():

@@ -176,7 +176,10 @@ def test_bad_texts_are_named(texts, change, words):
         ("a,b,price\n1,1e999,3\n", ["line 2", "'1e999'"]),
         (",a,b,price\n0,1,2,3\n", ["line 1", "column 1 has no name"]),
         ("a,a,price\n1,2,3\n", ["line 1", "'a' twice"]),
+        ("Unnamed: 0,a,price\n0,1,2\n", ["line 1", "'Unnamed: 0' is what pandas calls"]),
         ("0.5,1.5,2\n1,2,3\n", ["line 1", "numbers only"]),
+        ("0.5,0.5,2\n1,2,3\n", ["line 1", "numbers only"]),
+        ("a;b;price\n1;2,5;3\n", ["line 2", "'2,5', but must be a finite number with a decimal point"]),
         ('a,b,price\n1,2,"two\nlines\x1b"\n', ["two\\nlines\\x1b"]),
     ],
 )
@@ -187,7 +190,7 @@ def test_bad_tables_are_named(tables, content, words):
     assert all(word in str(error.value) for word in ["two.csv", *words])
 
 
-@pytest.mark.parametrize("separator", [";", "\t", ", "])
+@pytest.mark.parametrize("separator", [";", "\t", "|", ", "])
 def test_tables_of_spreadsheets_are_read_the_same(tables, separator, tmp_path):
     expected = ecosystem_from_files(tables[:1], tables[2:], target="price")
     other = [tmp_path / f"{file.stem}.CSV" for file in tables]

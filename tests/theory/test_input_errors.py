@@ -46,6 +46,8 @@ BAD_VALUES = {
     "public asymmetric": ("public", ASYMMETRIC, r"public is not symmetric.*\(0, 1\) is 0.25"),
     "synthetic indefinite": ("synthetic", second(INDEFINITE), r"synthetic\[1\] is not positive.* is -0.5"),
     "public indefinite": ("public", INDEFINITE, r"public is not positive.* is -0.5"),
+    "public rounded": ("public", np.eye(3) + 1e-7 * np.eye(3, k=1), r"not symmetric.*as float32 rounds.*in float64"),
+    "private rounded": ("private", second(np.diag([1, 1, -1e-7])), r"is not positive.*as float32 rounds.*in float64"),
     "private NaN": ("private", second(NOT_FINITE), r"private\[1, 1, 1\] is nan"),
     "public infinite": ("public", np.diag([1, np.inf, 1]), r"public\[1, 1\] is inf"),
     "theta NaN": ("theta", np.array([0, np.nan, 0]), r"private.truth\[0, 1\] is nan"),

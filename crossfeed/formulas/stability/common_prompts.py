@@ -7,7 +7,7 @@ from ..ecosystem import Ecosystem
 from ..linear_algebra import RANK_TOLERANCE, identity_like, kernel_projector, range_projector
 from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
-from .conditions import CONDITIONS, kernels_of, publishes
+from .conditions import CONDITIONS, at_one_size, kernels_of, publishes
 from .lemma1 import PROPORTIONALITY_TOLERANCE
 
 _ROUNDING = 1e-10  # of sums and products of projectors
@@ -70,12 +70,12 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
     """
     alpha, beta = weights.per_entity(ecosystem.entities)
     xp = namespace(alpha)
-    size = xp.trace(ecosystem.synthetic.gram, axis1=-2, axis2=-1)
     publishing = publishes(ecosystem, ecosystem.shares)
     pool = ecosystem.pool_gram
-    total = xp.trace(pool)
-    shape = pool / xp.where(total > 0, total, 1)
-    off = xp.linalg.norm(ecosystem.synthetic.gram - size[:, None, None] * shape[None], axis=(-2, -1))
+    (synthetic, together), _ = at_one_size(ecosystem.synthetic.gram, pool)
+    size, total = xp.trace(synthetic, axis1=-2, axis2=-1), xp.trace(together)
+    shape = together / xp.where(total > 0, total, 1)
+    off = xp.linalg.norm(synthetic - size[:, None, None] * shape[None], axis=(-2, -1))
     applies = (~publishing | (off <= PROPORTIONALITY_TOLERANCE * size)).all()
 
     published = identity_like(pool) - kernel_projector(pool)

@@ -7,7 +7,7 @@ from ..ecosystem import Ecosystem
 from ..linear_algebra import identity_like, kernel_projector, pseudo_inverse, square_root
 from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
-from .conditions import CONDITIONS, publishes
+from .conditions import CONDITIONS, at_one_size, publishes
 
 PROPORTIONALITY_TOLERANCE = 1e-9
 """Largest relative difference at which matrices count as proportional."""
@@ -212,20 +212,22 @@ def _smallest_eigenvalue(grams: Float[Array, "entity d d"], inverse: Float[Array
 def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Largest λ, and its γ, with γ S_k = λ S~_k + (1-λ) S_* for all publishing k; NaN if there is none."""
     xp = namespace(ecosystem.shares)
-    publics = xp.broadcast_to(ecosystem.public.gram, ecosystem.private.gram.shape)
+    grams, (own_size, public_size, size) = at_one_size(
+        ecosystem.private.gram, ecosystem.public.gram, ecosystem.synthetic.gram
+    )
+    own, public, synthetic = grams
     # The data of an entity that publishes nothing do not matter.
     heard = publishes(ecosystem, ecosystem.shares).astype(float)[:, None, None]
-    basis = xp.stack([(heard * ecosystem.private.gram).ravel(), (heard * publics).ravel()], axis=1)
-    target = (heard * ecosystem.synthetic.gram).ravel()
+    basis = xp.stack([(heard * own).ravel(), (heard * public[None]).ravel()], axis=1)
+    target = (heard * synthetic).ravel()
     private_only = basis[:, 0] @ target / xp.maximum(basis[:, 0] @ basis[:, 0], xp.finfo(float).tiny)
-    scales = xp.maximum(xp.linalg.norm(basis, axis=0), xp.finfo(float).tiny)
-    unit = basis / scales[None, :]  # private and public data may differ in size by any factor
-    fitted = (pseudo_inverse(unit.T @ unit) @ (unit.T @ target)) / scales
+    fitted = pseudo_inverse(basis.T @ basis) @ (basis.T @ target)
     # S ∝ S~ means λ = 1, which allows every β, even if another λ fits as well, as where S~ ∝ S_*.
     candidates = xp.stack([xp.stack([private_only, xp.zeros_like(private_only)]), fitted])
     misfit = xp.linalg.norm(candidates @ basis.T - target[None, :], axis=1)
     possible = (misfit <= PROPORTIONALITY_TOLERANCE * xp.linalg.norm(target)) & (candidates.sum(1) > 0)
     possible = possible & (candidates >= -PROPORTIONALITY_TOLERANCE * xp.abs(candidates).max()).all(axis=1)
+    candidates = candidates * xp.stack([size / own_size, size / public_size])[None]
     chosen = xp.maximum(candidates[xp.argmax(possible)], 0.0)
     found = possible.any() & (chosen[0] > PROPORTIONALITY_TOLERANCE * chosen[1])
     total = xp.where(found, chosen.sum(), 1.0)

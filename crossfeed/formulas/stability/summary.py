@@ -20,6 +20,7 @@ from .universal import universal_bound
 
 _ROUNDING = 1e-9  # of bounds, which must not call 1 a divergence
 _NO_BOUND = float("nan")
+_UNKNOWN = "the data are too ill-conditioned for float64"
 
 
 class PaperStatements(NamedTuple):
@@ -171,7 +172,7 @@ def _bound(value: Float[Array, ""] | float, condition: Int[Array, ""] | int) -> 
     """What a bound proves, or why there is none."""
     number = float(value)
     if number != number:
-        return StabilityBound(number, CONDITIONS[condition] == "", CONDITIONS[condition])
+        return StabilityBound(number, False, CONDITIONS[condition] or _UNKNOWN)
     if number < 1 - _ROUNDING:
         return StabilityBound(number, True, "stable")
     return StabilityBound(

@@ -107,10 +107,14 @@ def test_an_extension_that_is_interrupted_at_its_beginning_goes_on(store, old):
     spec = parse_spec(MORE_VALUES)
     extend_sweep(spec, store)
     (store / "zarr.json").unlink()  # as if the attributes had not yet been written
-    extend_sweep(spec, store)
+    noted = []
+    extend_sweep(spec, store, noted.append)
+    assert noted == [f"in {store}, zarr.json is gone, and written again"]
     assert status_of(store).all_points == parse_points(MORE_VALUES)
-    with pytest.raises(InvalidInput, match="being extended by another spec"):
-        extend_sweep(parse_spec(MORE_POINTS), store)
+    for lose in (lambda: None, (store / "zarr.json").unlink):
+        lose()
+        with pytest.raises(InvalidInput, match="being extended by another spec"):
+            extend_sweep(parse_spec(MORE_POINTS), store)
 
 
 def parse_points(text: str) -> int:
@@ -135,9 +139,19 @@ CHUNK = ".before/mse/c/1/0/0/0/0"
         # All but the chunk follows from the specs and is restored.
         (
             (CHUNK, ".before/alpha/c/0", ".before/transfer/zarr.json", "beta/c/0"),
-            f"/{CHUNK} is damaged, and is computed",
+            [
+                "in STORE, beta/c/0 is damaged, and written again",
+                "in STORE/.before, transfer/zarr.json, alpha/c/0 are damaged, and written again",
+                f"STORE/{CHUNK} is damaged, and is computed again",
+            ],
         ),
-        ((".before/zarr.json", "zarr.json"), "/.before is damaged, and all that it held is computed again"),
+        (
+            (".before/zarr.json", "zarr.json"),
+            [
+                "in STORE, zarr.json is damaged, and written again",
+                "STORE/.before is damaged, and all that it held is computed again",
+            ],
+        ),
     ],
 )
 def test_damage_during_an_extension_is_named_or_restored(damaged, noted, store, old):
@@ -146,10 +160,9 @@ def test_damage_during_an_extension_is_named_or_restored(damaged, noted, store, 
     for name in damaged:
         flipped(store / name, 999)
     notes: list[str] = []
-    extend_sweep(spec, store)
+    extend_sweep(spec, store, notes.append)
     run_sweep(spec, store, note=notes.append)
-    assert len(notes) == 1
-    assert notes[0].startswith(f"{store}{noted}")
+    assert notes == [note.replace("STORE", str(store)) for note in noted]
     assert status_of(store).tiles == status_of(store).all_tiles
     assert not [entry for entry in store.iterdir() if entry.name.startswith(".")]
     after, before = xr.open_zarr(store).load(), xr.open_zarr(old).load()

@@ -11,6 +11,7 @@ from crossfeed.theory import (
     Weights,
     Workflow,
     anchor_bound,
+    ecosystem_from_grams,
     knowledge_bound,
     lemma1_extended,
     prompt_bound,
@@ -70,6 +71,33 @@ def test_verdicts_are_what_bounds_prove_and_reasons_where_there_is_none():
     assert not other.bounds()["common_prompts"].applies
     unlearned = summarize_stability(common, everyone(1.0, 0.5)).bounds()["common_prompts"]
     assert unlearned.verdict == "real data do not jointly span: errors never die out"
+
+
+@pytest.mark.parametrize("size", [1e-120, 1e120])
+def test_sizes_of_features_decide_nothing(size):
+    ecosystem = random_gaussian(jax.random.key(3), entities=3, dimension=3, rank=2)
+    private, public, synthetic = (getattr(ecosystem, name).gram for name in ("private", "public", "synthetic"))
+    for grams in ((private, public, synthetic), (private, public, np.stack([public] * 3))):
+        expected = summarize_stability(ecosystem_from_grams(*grams), everyone(0.5, 0.5)).bounds()
+        scaled = ecosystem_from_grams(*(size**2 * gram for gram in grams))
+        for name, found in summarize_stability(scaled, everyone(0.5, 0.5)).bounds().items():
+            assert found[1:] == expected[name][1:], name
+            np.testing.assert_allclose(found.value, expected[name].value, rtol=1e-6, err_msg=name)
+
+
+def test_one_large_feature_does_not_make_prompts_alike():
+    ecosystem, unit = random_gaussian(jax.random.key(3), entities=3, dimension=3, rank=3), np.array([1, 1, 1e100])
+    private, public, synthetic = (getattr(ecosystem, name).gram for name in ("private", "public", "synthetic"))
+    scaled = ecosystem_from_grams(*(unit[:, None] * np.asarray(gram) * unit for gram in (private, public, synthetic)))
+    expected = summarize_stability(ecosystem, everyone(0.5, 0.5)).bounds()
+    for name, found in summarize_stability(scaled, everyone(0.5, 0.5)).bounds().items():
+        assert found.applies == expected[name].applies, name
+
+
+def test_a_bound_that_float64_cannot_tell_says_so():
+    found = summarize_stability(symmetric_ecosystem(3, jnp.eye(3)), everyone(0.5, 0.5))
+    unknown = found._replace(anchor=found.anchor._replace(bound=jnp.array(jnp.nan)))
+    assert unknown.bounds()["trust"][1:] == (False, "the data are too ill-conditioned for float64")
 
 
 def test_a_fraction_of_fresh_labels_may_be_traced():
