@@ -10,7 +10,7 @@ import tyro
 
 from .arguments import WorkflowFile
 from .folder import output_folder
-from .inputs import blaming, check_there, load_workflow, parse_weights, read_inputs
+from .inputs import blaming, check_runs, load_workflow, parse_weights, read_inputs
 from .look import FolderLookOptions
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class AdviseCommand:
             if len(values) > 1:
                 raise InvalidInput(f"{name} has {len(values)} values, but all models of a run have one")
         Weights(alpha[0], beta[0])
-        check_there("run", *self.source)
+        check_runs(*self.source)
 
     def run(self) -> None:
         """Compute, write the page, and print what it says."""

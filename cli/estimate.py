@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,8 +41,8 @@ class EstimateCommand:
         from crossfeed.array_archive import read_arrays
         from crossfeed.formulas.ecosystem_file import read_ecosystem
 
-        read_ecosystem(self.eco)
-        read_arrays(self.observed, self._check_names)
+        ecosystem = read_ecosystem(self.eco)
+        read_arrays(self.observed, partial(self._check_headers, (ecosystem.entities, ecosystem.dimension)))
         load_workflow(self.workflow)
 
     def run(self) -> None:
@@ -54,7 +55,8 @@ class EstimateCommand:
         from ..theory import load_ecosystem
         from .progress import working
 
-        ecosystem, arrays = load_ecosystem(self.eco), read_arrays(self.observed, self._check_names)
+        ecosystem = load_ecosystem(self.eco)
+        arrays = read_arrays(self.observed, partial(self._check_headers, (ecosystem.entities, ecosystem.dimension)))
         noise = float(arrays.get("probe_noise", 0.0))
         with working("estimating"):
             found = estimate(ecosystem, jnp.asarray(arrays["estimates"]), noise, load_workflow(self.workflow))
@@ -73,13 +75,20 @@ class EstimateCommand:
         )
         print_notes(notes)
 
-    def _check_names(self, headers: Mapping[str, Header]) -> None:
+    def _check_headers(self, model: tuple[int, int], headers: Mapping[str, Header]) -> None:
+        """Refuse arrays that are not the parameters of models of this number and dimension."""
         from crossfeed.errors import InvalidInput
 
         if "estimates" not in headers or set(headers) - {"estimates", "probe_noise"}:
             found = ", ".join(sorted(headers))
             raise InvalidInput(
                 f"{self.observed} holds {found}, but must hold estimates, and probe_noise if there is any"
+            )
+        shape = headers["estimates"].shape
+        if len(shape) != 3 or not shape[0] or shape[1:] != model:
+            raise InvalidInput(
+                f"estimates in {self.observed} have shape {shape}, but must have shape (T+1, {model[0]}, {model[1]}): "
+                f"{self.eco} has {model[0]} entities and {model[1]} features"
             )
         if "probe_noise" in headers and headers["probe_noise"].shape:
             raise InvalidInput(

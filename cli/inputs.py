@@ -107,6 +107,20 @@ def check_there(what: str, *paths: Path) -> None:
         raise InvalidInput(f"there is no {what} at {missing}")
 
 
+def check_runs(*paths: Path) -> None:
+    """Refuse folders that are no runs of language models, before the imports that opening them takes.
+
+    Raises:
+        InvalidInput: one is missing, or holds no run.
+    """
+    from crossfeed.errors import InvalidInput
+
+    check_there("run", *paths)
+    for path in paths:
+        if not any((path / name).exists() for name in ("study.json", "measures.zarr")):
+            raise InvalidInput(f"{path} holds no run of language models: it has neither study.json nor measures.zarr")
+
+
 def read_inputs(
     eco: Path, alpha: tuple[float, ...], beta: tuple[float, ...], workflow_file: Path | None
 ) -> tuple[Ecosystem, Weights, Workflow]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from .inputs import check_readable, check_there, check_toml
+from .inputs import check_readable, check_runs, check_toml
 from .interruption import leave_at_once
 from .look import LookOptions, check_drawable
 from .output import plain, print_json, print_table
@@ -150,7 +150,7 @@ class LmTable:
 
         if self.json and self.csv:
             raise InvalidInput("give either --json or --csv")
-        check_there("run", *self.runs)
+        check_runs(*self.runs)
 
     def run(self) -> None:
         """Print the tables, and write them if a file is named."""
@@ -235,7 +235,7 @@ class LmFigure:
 
     def check(self) -> None:
         """Refuse runs that are missing, and a file that cannot be drawn."""
-        check_there("run", *self.runs)
+        check_runs(*self.runs)
         check_drawable(self.out)
 
     def run(self) -> None:
@@ -275,7 +275,7 @@ class LmEvaluate:
 
     def check(self) -> None:
         """Refuse a run that is missing, and files that cannot be read."""
-        check_there("run", self.run_folder)
+        check_runs(self.run_folder)
         for path in self.task:
             check_readable(path)
 
@@ -315,7 +315,7 @@ class LmGenerate:
 
     def check(self) -> None:
         """Refuse a run that is missing."""
-        check_there("run", self.run_folder)
+        check_runs(self.run_folder)
 
     def run(self) -> None:
         """Generate the completions and print them."""

@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from crossfeed import __version__
@@ -82,7 +83,8 @@ def _command() -> Any:
 
 
 def _refuse(sentence: str) -> NoReturn:
-    print(f"crossfeed: {sentence}", file=sys.stderr)
+    with suppress(OSError):  # of a disk that is full, or a reader that has stopped
+        print(f"crossfeed: {sentence}", file=sys.stderr, flush=True)
     sys.exit(2)
 
 

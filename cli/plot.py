@@ -38,9 +38,17 @@ class PlotCommand:
     look: LookOptions = field(default_factory=LookOptions)
 
     def check(self) -> None:
-        """Refuse a store that is missing, and a file that cannot be drawn."""
+        """Refuse a store that is missing or lacks the variable, and what cannot be drawn."""
+        from crossfeed.errors import InvalidInput
+
         check_there("sweep", self.store)
         check_drawable(self.out)
+        dict(map(_held, self.at))
+        if self.x is not None and self.x == self.y:
+            raise InvalidInput(f"x and y are both {self.x!r}: a heat map needs two axes")
+        held = _quantities(self.store)
+        if held and self.variable not in held:
+            raise InvalidInput(f"variable is {self.variable!r}, but the sweep holds {', '.join(held)}")
 
     def run(self) -> None:
         """Draw the figure and write it."""
@@ -56,6 +64,19 @@ class PlotCommand:
         print(self.out)
         share = float(data.finished.mean())
         print_notes([f"{self.store} is unfinished: {share:.1%} of its points are computed"] if share < 1 else [])
+
+
+def _quantities(store: Path) -> list[str]:
+    """Quantities that the attributes of a store name; none where they are damaged or gone, which reading the store tells."""
+    import json
+
+    from crossfeed.reading import read_json
+
+    try:
+        described = read_json(store / "zarr.json")["attributes"]["crossfeed_sweep"]
+        return [str(name) for name in json.loads(described["spec"])["quantities"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
 
 
 def _held(text: str) -> tuple[str, float]:

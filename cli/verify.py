@@ -45,9 +45,20 @@ class VerifyLedger:
     ] = None
     """Folder for ledger.md, ledger.json and ledger.html."""
 
+    def check(self) -> None:
+        """Refuse options that would have no effect, and claims that there are not."""
+        from crossfeed.errors import InvalidInput
+
+        from ..proofs_check.ledger import read_statements, select
+
+        if self.quick and self.claims:
+            raise InvalidInput("--quick skips slow claims: give either --quick or names of claims, not both")
+        if self.list and (self.json or self.out):
+            raise InvalidInput("list only prints a table: it cannot be combined with json or out")
+        select(read_statements(), self.claims)
+
     def run(self) -> None:
         """Decide the claims, with progress on stderr, print and write the verdicts, and exit with 1 if one is not as recorded."""
-        self._check()
         from ..proofs_check import claims as _  # noqa: F401  attaches the checks
         from ..proofs_check.ledger import CHECKS, read_statements, select
         from ..proofs_check.ledger_page import content, summary, write_ledger
@@ -65,7 +76,7 @@ class VerifyLedger:
             if self.json:
                 print_json(content(outcomes))
             else:
-                _print_outcomes(outcomes, summary(outcomes))
+                _print_outcomes(outcomes, summary(outcomes), self.claims)
             for path in write_ledger(folder, outcomes) if folder else []:
                 print(path, file=sys.stderr)
         wrong = [outcome for outcome in outcomes if outcome.complaint]
@@ -74,15 +85,6 @@ class VerifyLedger:
         if wrong:
             sys.stdout.flush()
             sys.exit(1)
-
-    def _check(self) -> None:
-        """Refuse options that would have no effect."""
-        from crossfeed.errors import InvalidInput
-
-        if self.quick and self.claims:
-            raise InvalidInput("--quick skips slow claims: give either --quick or names of claims, not both")
-        if self.list and (self.json or self.out):
-            raise InvalidInput("list only prints a table: it cannot be combined with json or out")
 
 
 def _decide(statements: Sequence[Statement], formal: bool) -> Sequence[Outcome]:
@@ -109,7 +111,8 @@ def _print_list(statements: Sequence[Statement]) -> None:
     _console().print(table, markup=False)
 
 
-def _print_outcomes(outcomes: Sequence[Outcome], summary: str) -> None:
+def _print_outcomes(outcomes: Sequence[Outcome], summary: str, asked: Sequence[str]) -> None:
+    """Print a table of the verdicts; of the claims asked for by their ids, what they say and the evidence too."""
     from rich.table import Table
 
     table = Table("claim", "where", "evidence", "verdict", "mutations refuted", "seconds")
@@ -125,10 +128,13 @@ def _print_outcomes(outcomes: Sequence[Outcome], summary: str) -> None:
         )
     console = _console()
     console.print(table)
-    if len(outcomes) == 1:
-        console.print(outcomes[0].says, markup=False, highlight=False, soft_wrap=True)
     for outcome in outcomes:
-        if outcome.formal and (outcome.formal.holds is None or len(outcomes) == 1):
+        if outcome.statement.id in asked:
+            statement = " ".join(outcome.statement.statement.split())
+            said = f"{outcome.statement.id}: {statement}\n{outcome.verdict}: {outcome.says}"
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
+    for outcome in outcomes:
+        if outcome.formal and (outcome.formal.holds is None or outcome.statement.id in asked):
             said = f"{outcome.statement.id}, {outcome.formal.place}: {outcome.formal.says}"
             console.print(said, markup=False, highlight=False, soft_wrap=True)
     console.print(summary, markup=False, highlight=False, soft_wrap=True)

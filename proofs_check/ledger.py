@@ -7,10 +7,12 @@ cannot refute the mutations proves nothing. A claim may have a formal proof besi
 hands to `verify`.
 """
 
+import difflib
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -193,7 +195,10 @@ def select(statements: Mapping[str, Statement], names: Iterable[str]) -> list[St
     for name in names:
         called = {id for id in statements if id == name or id.startswith(f"{name}.")}
         if not called:
-            raise InvalidInput(f"there is no claim {name!r}: see crossfeed verify ledger --list")
+            known = {part.lower(): part for id in statements for part in accumulate(id.split("."), "{}.{}".format)}
+            near = difflib.get_close_matches(name.lower(), known, n=1)
+            advice = f"did you mean {known[near[0]]}?" if near else "see crossfeed verify ledger --list"
+            raise InvalidInput(f"there is no claim {name!r}: {advice}")
         wanted |= called
     waiting = list(wanted)
     while waiting:

@@ -2,9 +2,11 @@
 
 import os
 
+import jax
 import numpy as np
 
 from crossfeed.atomic_write import atomic_write
+from crossfeed.errors import InvalidInput
 from crossfeed.formulas.ecosystem_file import read_ecosystem
 
 from .ecosystem import Dataset, Ecosystem
@@ -33,6 +35,10 @@ def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
         >>> ecosystem.entities, ecosystem.dimension
         (2, 3)
     """
+    if not jax.config.jax_enable_x64:  # the file holds float64 in any case
+        raise InvalidInput(
+            f"{path} cannot be read while JAX computes in float32: call jax.config.update('jax_enable_x64', True) before"
+        )
     return read_ecosystem(path, Ecosystem, Dataset)
 
 

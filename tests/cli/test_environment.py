@@ -36,6 +36,10 @@ def test_a_full_disk_is_one_sentence_for_help_too():
     assert (ended.returncode, ended.stderr) == (2, "crossfeed: cannot write the output: No space left on device\n")
 
 
+def test_a_mistake_ends_with_its_code_where_it_cannot_be_told():
+    assert shell(f"{COMMAND} limt 2> /dev/full").returncode == 2
+
+
 def test_a_reader_that_stops_is_no_error():
     ended = shell(
         f"{COMMAND} baseline accumulate --features 2 --rows 20 --generations 3000 | head -1; echo ${{PIPESTATUS[0]}}"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from crossfeed.cli.old_spellings import current_spelling
 from crossfeed.theory import save_ecosystem
@@ -69,7 +70,7 @@ NEEDS = {
     "lm run --quick": ("flax", "lm"),
     "lm table run": ("xarray", "lm"),
     "advise have.npz --out advice": ("matplotlib", "figures"),
-    "advise . --out advice": ("orbax", "figures,lm"),
+    "advise run --out advice": ("orbax", "figures,lm"),
 }
 """A library of their extra that commands need, and the extra."""
 
@@ -101,6 +102,7 @@ def without_extras(tmp_path_factory) -> dict[str, tuple[int, str]]:
     save_ecosystem(random_ecosystem(2), folder / "have.npz")
     for name in ("s.zarr", "run"):
         (folder / name).mkdir()
+    (folder / "run" / "study.json").touch()
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return json.loads(ended.stdout)
 
@@ -125,6 +127,13 @@ REFUSED = {
     "advise run none --out out": "there is no run at none",
     "estimate eco.npz none.npz": "cannot read none.npz: No such file or directory",
     "estimate eco.npz eco.npz": "eco.npz holds ",
+    "estimate eco.npz seen.npz": "estimates in seen.npz have shape (4, 3, 5), but must have shape (T+1, ",
+    "lm table none.zarr": "none.zarr holds no run of language models: it has neither study.json nor measures.zarr",
+    "advise s.zarr --out out": "s.zarr holds no run of language models: it has neither study.json nor measures.zarr",
+    "plot s.zarr --variable ms --out a.png": "variable is 'ms', but the sweep holds mse, transfer",
+    "plot s.zarr --variable mse --out a.png --at alpha": "at is 'alpha', but must be AXIS=VALUE with a number",
+    "plot s.zarr --variable mse --out a.png --x beta --y beta": "x and y are both 'beta': a heat map needs two axes",
+    "verify ledger theorm1": "there is no claim 'theorm1': did you mean theorem1?",
     "simulate eco.npz --alpha 0.1 0.2 --beta 1 --generations 2": "alpha has 2 values, but needs one for all",
     "simulate eco.npz --alpha 0 --beta 1 --generations -1": "generations is -1, but must lie between 0 and ",
     "predict none.npz --out out": "cannot read none.npz: No such file or directory",
@@ -160,10 +169,16 @@ def refused(tmp_path_factory) -> dict[str, tuple[int, str, bool]]:
     folder = tmp_path_factory.mktemp("refused")
     save_ecosystem(random_ecosystem(2), folder / "eco.npz")
     (folder / "bad.toml").write_text("[[")
-    (folder / "run").mkdir()
+    for name in ("run", "none.zarr", "s.zarr"):
+        (folder / name).mkdir()
+    (folder / "run" / "study.json").touch()
+    attributes = {"crossfeed_sweep": {"spec": json.dumps({"quantities": ["mse", "transfer"]})}}
+    (folder / "s.zarr" / "zarr.json").write_text(json.dumps({"attributes": attributes}))
+    np.savez(folder / "seen.npz", estimates=np.zeros((4, 3, 5)))
     command = [sys.executable, "-c", REFUSING, json.dumps(list(REFUSED))]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    assert sorted(path.name for path in folder.iterdir()) == ["bad.toml", "eco.npz", "run"]
+    given = ["bad.toml", "eco.npz", "none.zarr", "run", "s.zarr", "seen.npz"]
+    assert sorted(path.name for path in folder.iterdir()) == given
     return json.loads(ended.stdout)
 
 

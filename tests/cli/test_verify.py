@@ -33,6 +33,8 @@ def test_table_of_one_misprint(verify, tmp_path):
     code, out, _ = verify("E4")
     assert code == 0
     assert "false as printed" in out
+    assert "\nE4: " in out  # the claim itself
+    assert "\nfalse as printed: " in out  # and the evidence
     assert "eq2.limit" in out  # what the claim rests on is decided too
     assert list(tmp_path.iterdir()) == []  # a part of the ledger is written only where --out says
 
@@ -59,9 +61,14 @@ def test_list_decides_nothing(verify, monkeypatch):
 
 
 def test_unknown_claim(verify):
-    code, out, err = verify("theorem9")
-    assert (code, out) == (2, "")
-    assert err == "crossfeed: there is no claim 'theorem9': see crossfeed verify ledger --list\n"
+    for name, advice in (
+        ("theorem9", "did you mean theorem"),
+        ("e4", "did you mean E4?"),
+        ("xyz", "see crossfeed verify ledger --list"),
+    ):
+        code, out, err = verify(name)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"crossfeed: there is no claim '{name}': {advice}")
 
 
 def test_a_deleted_check_fails(verify, monkeypatch):

@@ -12,6 +12,7 @@ from crossfeed.reading import json_lines, read_text_file
 
 from .tasks import Example, question
 
+_TEXTS = (".txt", ".md")
 _CALCULATOR = re.compile(r"<<[^>]*>>")
 _LAYOUTS = "GSM8K and SciQ have question with answer or correct_answer, ARC has question, choices and answerKey"
 _CHOICES = "question, choices (text and label, or MMLU's list of texts) and an answerKey or answer among the labels"
@@ -43,17 +44,17 @@ def hub_examples(name: str, split: str) -> tuple[Example, ...]:
 
 
 def read_documents(path: Path) -> list[str]:
-    """Texts of one `.txt` file, or of all `.txt` files below a folder, in the order of their names.
+    """Texts of one `.txt` or `.md` file, or of all such files below a folder, in the order of their names.
 
     Raises:
         InvalidInput: there is none, or one is empty or not text, or named otherwise.
     """
-    if path.suffix != ".txt" and path.is_file():
-        raise InvalidInput(f"{path} is neither a folder nor a .txt file")
+    if path.suffix.lower() not in _TEXTS and path.is_file():
+        raise InvalidInput(f"{path} is neither a folder nor a file ending in {' or '.join(_TEXTS)}")
     if path.is_dir():
-        files = sorted(path.rglob("*.txt"))
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _TEXTS and not file.is_dir())
         if not files:
-            raise InvalidInput(f"{path} holds no file ending in .txt")
+            raise InvalidInput(f"{path} holds no file ending in {' or '.join(_TEXTS)}")
     else:
         files = [path]
     return [read_text_file(file) for file in files]

@@ -22,7 +22,7 @@ from crossfeed.reading import read_bytes, read_json
 from ..data.tokenizer import Tokenizer, read_tokenizer
 from ..model.config import RopeScaling, TransformerConfig
 from ..study.corpus import Corpus
-from ..study.study import Study, from_dict
+from ..study.study import Study, from_dict, lacking
 from .checkpointing import discard_damaged
 from .digests import digest_of_record
 
@@ -184,9 +184,19 @@ def check_settings(folder: Path, study: Study, extend: bool) -> None:
     """
     # A setting that the record lacks was added to crossfeed later, and has its default value there.
     held = study_of(folder)
-    held = extendable(held, study, folder) if extend else held
-    if changed := differences(held.without_places(), study.without_places(), "the study"):
+    wanted = extendable(held, study, folder) if extend else held
+    if changed := differences(wanted.without_places(), study.without_places(), "the study"):
+        if not extend and _is_part(held, study, folder):
+            raise InvalidInput(f"{folder} holds a smaller study: --extend keeps it and computes the rest")
         raise InvalidInput(f"{folder} holds another study: {summary(changed)}")
+
+
+def _is_part(held: Study, study: Study, folder: Path) -> bool:
+    """Whether a study extends that of a run."""
+    try:
+        return extendable(held, study, folder).without_places() == study.without_places()
+    except InvalidInput:
+        return False
 
 
 def extendable(held: Study, study: Study, folder: Path) -> Study:
@@ -258,8 +268,10 @@ def read_record(folder: Path) -> dict[str, Any]:
         for part in ("fingerprints", "made_with", "tokenizer"):
             dict(record[part])
         study = record["study"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except InvalidInput as error:
         raise InvalidInput(f"{damaged}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(damaged + lacking(error)) from error
     from_dict(study, str(folder / _RECORD))
     if unknown := sorted(record.keys() - _ENTRIES):
         raise InvalidInput(f"{damaged}: it has the entry '{unknown[0]}'")

@@ -273,7 +273,12 @@ def from_dict(values: Any, source: str = "the study") -> Study:
         fields: dict[str, Any] = _tupled(values) | sections | {"entities": entities}
         return Study(**fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"{source} is damaged, or of another version of crossfeed: {error}") from error
+        raise InvalidInput(f"{source} is damaged, or of another version of crossfeed{lacking(error)}") from error
+
+
+def lacking(error: Exception) -> str:
+    """End of a sentence on a record that cannot be read: the entry that it lacks, if that is why."""
+    return f": it lacks {error}" if isinstance(error, KeyError) else ""
 
 
 def _tupled(values: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from crossfeed.toml_reader import TomlReader, parse_toml
 from ..data.builtin_tasks import BUILTIN_TASKS
 from .study import PYTHON, SCRATCH, SECTIONS, EntitySettings, Study
 
+_LISTS = ("alpha", "beta", "seeds")  # which may be one number, as in a sweep
 _STUDY_KEYS = {"alpha": list, "beta": list, "seeds": list, "generations": int, "samples": int}
 _PUBLIC_KEYS = {"text": str}
 _TOKENIZER_KEYS = {"vocabulary": int, "path": str}
@@ -131,6 +132,8 @@ class _Reader(TomlReader):
                     "[study], [[entity]], [public], [tokenizer], [model], [initial], [training], [pool] and [measures]"
                 )
                 self.fail("", table, f"unknown: a study has {known}, not {table!r}")
+        if isinstance(given := self.content.get("study"), dict):
+            given |= {name: [given[name]] for name in _LISTS if type(given.get(name)) in (int, float)}
         study: dict[str, Any] = self.table("study", _STUDY_KEYS)
         self.check_limits("study", study)
         for name in ("alpha", "beta"):

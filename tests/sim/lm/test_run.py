@@ -216,6 +216,11 @@ def test_resuming_a_finished_run_changes_nothing(run, undisturbed):
     [
         (("", ""), False, "exists already"),
         (("steps = 2\nbatch", "steps = 3\nbatch"), True, "training.steps is 2 there and 3 in the study"),
+        (
+            ("alpha = [0, 1]", "alpha = [0, 0.5, 1]"),
+            True,
+            "holds a smaller study: --extend keeps it and computes the rest",
+        ),
         (("alpha = [0, 1]", "alpha = [0, 0.5]"), True, "alpha has 1.0 there only and 0.5 in the study only"),
     ],
 )

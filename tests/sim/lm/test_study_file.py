@@ -176,7 +176,9 @@ def test_a_study_survives_being_written_down():
     [
         ("alpha = [0, 0.5]", "", "study.alpha missing"),
         ("alpha = [0, 0.5]", "alpha = [0, 1.5]", "line 2: study.alpha holds 1.5"),
-        ("alpha = [0, 0.5]", "alpha = 0.5", "line 2: study.alpha is 0.5, but must be of type list"),
+        ("alpha = [0, 0.5]", 'alpha = "0.5"', "line 2: study.alpha is '0.5', but must be of type list"),
+        ("alpha = [0, 0.5]", "alpha = true", "line 2: study.alpha is True, but must be of type list"),
+        ("alpha = [0, 0.5]", "alpha = 1.5", "line 2: study.alpha holds 1.5"),
         ("alpha = [0, 0.5]", "alpha = [0, 0]", "line 2: study.alpha holds 0 twice"),
         ("generations = 3", "seeds = [4, 7, 7]", "line 4: study.seeds holds 7 twice"),
         ("generations = 3", "seeds = []", "line 4: study.seeds is an empty list"),

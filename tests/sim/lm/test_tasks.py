@@ -218,7 +218,12 @@ def test_the_end_of_a_public_document_is_held_out(tmp_path):
 def test_public_text_from_a_folder(tmp_path):
     (tmp_path / "b.txt").write_text("second")
     (tmp_path / "a.txt").write_text("first")
-    assert read_documents(tmp_path) == ["first", "second"]
+    (tmp_path / "c.md").write_text("third")
+    (tmp_path / "d.pdf").write_text("none")
+    assert read_documents(tmp_path) == ["first", "second", "third"]
+    assert read_documents(tmp_path / "c.md") == ["third"]
+    with pytest.raises(InvalidInput, match=r"neither a folder nor a file ending in \.txt or \.md"):
+        read_documents(tmp_path / "d.pdf")
     with pytest.raises(InvalidInput, match="holds no file ending"):
         read_documents((tmp_path / "empty").mkdir() or tmp_path / "empty")
 
