@@ -3,6 +3,8 @@
 import os
 import warnings
 
+from crossfeed.errors import InvalidInput, reason_of
+
 _CACHE_BYTES = 2**31
 
 _UNKNOWN_FROM = {
@@ -25,6 +27,9 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
             and they run a tenth faster, but language models run a tenth slower. Otherwise vectors are as wide as the cores
             allow, where XLA would stop at 256 bits; language models run a twentieth faster so.
         run_once: every program runs once, so XLA leaves out most optimizations, which would take longer than they save.
+
+    Raises:
+        InvalidInput: a variable of the environment is no value of JAX's setting of its name.
     """
     from importlib.metadata import version
 
@@ -45,7 +50,10 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     )  # the last one wins, which is the user's
     for name in ("JAX_NUMPY_DTYPE_PROMOTION", "JAX_NUMPY_RANK_PROMOTION"):
         os.environ.pop(name, None)  # settings for finding bugs in a program, under which correct ones fail too
-    import jax
+    try:
+        import jax
+    except ValueError as error:
+        raise InvalidInput(f"JAX cannot read its settings in the environment: {reason_of(error)}") from error
 
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_default_prng_impl", "threefry2x32")
@@ -57,17 +65,20 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     _keep_compiled_programs()
 
 
-def missing_device() -> str | None:
-    """Sentence on devices that JAX_PLATFORMS asks for and this machine lacks; None if there are some."""
+def missing_device(error: Exception) -> str | None:
+    """Sentence on devices that JAX_PLATFORMS asks for and this machine lacks; None if an error has another cause."""
     if not (wanted := os.environ.get("JAX_PLATFORMS")):
         return None
-    import jax
+    if "initialize backend" not in str(error):  # JAX says so once, and then takes the devices that there are
+        import jax
 
-    try:
-        jax.devices()
-    except Exception:  # an AssertionError without text, or a RuntimeError
-        return f"JAX_PLATFORMS is '{wanted}', but JAX finds no such device here: unset it, or say 'cpu'"
-    return None
+        try:
+            jax.devices()
+        except Exception:  # an AssertionError without text, or a RuntimeError
+            pass
+        else:
+            return None
+    return f"JAX_PLATFORMS is '{wanted}', but JAX finds no such device here: unset it, or say 'cpu'"
 
 
 def _keep_compiled_programs() -> None:

@@ -47,7 +47,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if (advice := missing_device()) is not None:
+        if (advice := missing_device(error)) is not None:
             _refuse(advice)
         if "RESOURCE_EXHAUSTED" not in str(error) and not isinstance(error, MemoryError):  # a JaxRuntimeError
             raise

@@ -149,8 +149,8 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
         Pairs of "PATH line NUMBER", for messages, and the parsed record.
 
     Raises:
-        InvalidInput: as `read_text_file`; or a line is not JSON, or holds an unpaired surrogate, which no text can
-            hold.
+        InvalidInput: as `read_text_file`; or a line is not JSON, names a field twice, or holds an unpaired surrogate, which no
+            text can hold.
 
     Example:
         >>> import tempfile
@@ -167,8 +167,10 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
             continue
         where = f"{path} line {number}"
         try:
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=_object)
             json.dumps(record, ensure_ascii=False).encode()
+        except InvalidInput as error:
+            raise InvalidInput(f"{where} {error}") from error
         except json.JSONDecodeError as error:
             raise InvalidInput(f"{where} is not JSON: {error.msg} (column {error.colno})") from error
         except UnicodeEncodeError as error:
@@ -177,6 +179,15 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"{where} is not JSON: {_why_not_json(error)}") from error
         yield where, record
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON object of these fields, of which Python would keep the last of one name."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise InvalidInput(f"names {next(name for name in names if names.count(name) > 1)!r} twice")
+    return fields
 
 
 def _why_not_json(error: ValueError | RecursionError) -> str:

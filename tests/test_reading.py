@@ -25,6 +25,12 @@ def test_json_that_python_cannot_parse(tmp_path, value, says):
         list(json_lines(tmp_path / "a.jsonl"))
 
 
+def test_a_field_that_a_record_names_twice_is_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"n": {"m": 1}, "o": {"m": 1}}\n{"n": [{"answer": "4", "answer": "5"}]}\n')
+    with pytest.raises(InvalidInput, match=r"a\.jsonl line 2 names 'answer' twice"):
+        list(json_lines(tmp_path / "a.jsonl"))
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [

@@ -47,11 +47,20 @@ def test_a_reader_that_stops_is_no_error():
     assert (ended.stdout.splitlines()[-1], ended.stderr) == ("0", "")
 
 
-def test_a_device_that_is_missing_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("JAX_PLATFORMS", "tpu", "JAX_PLATFORMS is 'tpu', but JAX finds no such device here"),
+        ("JAX_PLATFORMS", "cpu,", "JAX_PLATFORMS is 'cpu,', but JAX finds no such device here"),
+        ("JAX_ENABLE_X64", "maybe", "JAX cannot read its settings in the environment: invalid truth value 'maybe' for"),
+    ],
+)
+def test_what_is_wrong_with_the_environment_of_jax_is_named(name, value, says, tmp_path):
     np.savez(tmp_path / "e.npz", private=np.eye(2)[None], public=np.eye(2), synthetic=np.eye(2)[None])
-    ended = shell(f"{COMMAND} simulate {tmp_path}/e.npz --alpha 0.5 --beta 0.5 --generations 1", JAX_PLATFORMS="tpu")
+    command = f"{COMMAND} simulate {tmp_path}/e.npz --alpha 0.5 --beta 0.5 --generations 1"
+    ended = shell(command, **{name: value})
     assert ended.returncode == 2
-    assert ended.stderr.startswith("crossfeed: JAX_PLATFORMS is 'tpu', but JAX finds no such device here")
+    assert ended.stderr.startswith(f"crossfeed: {says}")
     assert ended.stderr.count("\n") == 1
 
 
