@@ -35,7 +35,7 @@ def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
         >>> ecosystem.entities, ecosystem.dimension
         (2, 3)
     """
-    if not jax.config.jax_enable_x64:  # the file holds float64 in any case
+    if not jax.config.read("jax_enable_x64"):  # the file holds float64 in any case
         raise InvalidInput(
             f"{path} cannot be read while JAX computes in float32: call jax.config.update('jax_enable_x64', True) before"
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
 import pytest
 
@@ -55,6 +56,15 @@ def test_round_trip(tmp_path, name, theta):
 def test_path_as_text(tmp_path):
     theory.save_ecosystem(random_ecosystem(3), f"{tmp_path}/e.npz")
     assert_same(theory.load_ecosystem(f"{tmp_path}/e.npz"), random_ecosystem(3))
+
+
+def test_it_is_jax_and_not_the_file_that_is_of_single_precision(tmp_path):
+    theory.save_ecosystem(random_ecosystem(2), tmp_path / "eco.npz")
+    with (
+        jax.enable_x64(False),
+        pytest.raises(theory.InvalidInput, match="cannot be read while JAX computes in float32"),
+    ):
+        theory.load_ecosystem(tmp_path / "eco.npz")
 
 
 def test_what_a_file_may_leave_out(tmp_path):

@@ -73,8 +73,8 @@ def lemma1_extended(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
     penalty = _common_penalty(known, bound_by)
     divisor = xp.where(bound_by, weight, 1.0)[:, None, None]
     real = (known.real - known.penalty * identity_like(public)[None]) / divisor
-    grams, (real_size, published_size, public_size) = at_one_size(real, published, public)
-    surplus, common, misfit = _fit(*grams, bound_by)
+    units, (real_size, published_size, public_size) = at_one_size(real, published, public)
+    surplus, common, misfit = _fit(units[0], units[1], units[2], bound_by)
     surplus, common = surplus * (real_size / published_size), common * (real_size / public_size)
     applies = (misfit <= PROPORTIONALITY_TOLERANCE) & xp.isfinite(penalty)
     base = einsum("j,jab->ab", reads.shares, published) + xp.where(applies, common, 0.0) * public
