@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from crossfeed.cli.jax_setup import set_up_jax
+from crossfeed.cli.output import print_table
 
 COMMAND = f"{sys.executable} -m crossfeed"
 
@@ -29,6 +30,15 @@ def test_help_on_a_terminal_that_shows_ascii_only_and_is_narrow():
     ended = shell(f"{COMMAND} limit --help", PYTHONIOENCODING="ascii", COLUMNS="5")
     assert ended.returncode == 0, ended.stderr
     assert len(ended.stdout.splitlines()) < 150
+
+
+def test_the_narrowest_terminal_shows_the_first_column_and_how_many_are_left_out(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "10")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_table("errors", ["entity", "mse", "mspe"], [(1, 0.5, 0.25)])
+    shown = capsys.readouterr().out
+    assert "entity" in shown
+    assert " ".join(shown.split()).endswith("2 more columns with --json")
 
 
 def test_a_full_disk_is_one_sentence_for_help_too():
