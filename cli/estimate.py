@@ -39,10 +39,12 @@ class EstimateCommand:
     def check(self) -> None:
         """Refuse files that cannot be read."""
         from crossfeed.array_archive import read_arrays
+        from crossfeed.formulas.ecosystem import check_finite
         from crossfeed.formulas.ecosystem_file import read_ecosystem
 
         ecosystem = read_ecosystem(self.eco)
-        read_arrays(self.observed, partial(self._check_headers, (ecosystem.entities, ecosystem.dimension)))
+        arrays = read_arrays(self.observed, partial(self._check_headers, (ecosystem.entities, ecosystem.dimension)))
+        check_finite("estimates", arrays["estimates"])
         load_workflow(self.workflow)
 
     def run(self) -> None:

@@ -105,6 +105,7 @@ def _sentence(box: str, command: str) -> str:
         return f"{name} needs one of the commands {one_of[1]}{pointer}"
     if wrong := re.match(r"Error parsing (\S+?): (?:Could not find valid parse for arguments: )?(.*)", said):
         plain = re.sub(r"invalid literal for int\(\) with base 10: ('.*')", r"\1 is not a whole number", wrong[2])
+        plain = re.sub(r"Exceeds the limit .* for integer string conversion.*", "a number has too many digits", plain)
         if _NUMBERS_WITH_COMMAS.search(plain):
             plain += ", but several values are written with spaces between them, and decimals with a point"
         return f"{wrong[1]} cannot be read: {plain}{pointer}"

@@ -221,8 +221,10 @@ def _panels(values: xr.DataArray, over: list[str]) -> list[tuple[str, xr.DataArr
         return [("", values)]
     stacked = values.stack(panel=over)
     if stacked.sizes["panel"] > _MOST_PANELS:
+        mapped = ", or map the entities with --y entity" if _ENTITY in over else ""
         raise InvalidInput(
-            f"{' × '.join(over)} make {stacked.sizes['panel']} panels, and {_MOST_PANELS} fit: hold an axis with --at NAME=VALUE"
+            f"{' × '.join(over)} make {stacked.sizes['panel']} panels, and {_MOST_PANELS} fit: "
+            f"hold an axis with --at NAME=VALUE{mapped}"
         )
     titles = [", ".join(map(_at, over, place)) for place in stacked.indexes["panel"]]
     return [(title, stacked.isel(panel=number)) for number, title in enumerate(titles)]

@@ -1,6 +1,7 @@
 """Whatever the environment: no traceback, no endless help, and one sentence where something is missing."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def test_the_narrowest_terminal_shows_the_first_column_and_how_many_are_left_out
     monkeypatch.setenv("COLUMNS", "10")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     print_table("errors", ["entity", "mse", "mspe"], [(1, 0.5, 0.25)])
-    shown = capsys.readouterr().out
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert "entity" in shown
     assert " ".join(shown.split()).endswith("2 more columns with --json")
 

@@ -20,6 +20,9 @@ SENTENCES = {
         "a point; see crossfeed limit --help"
     ),
     "limit e.npz --alpha x --beta 1": "--alpha cannot be read: ['x']; see crossfeed limit --help",
+    f"simulate e.npz --alpha 1 --beta 1 --generations {'9' * 5000}": (
+        "--generations cannot be read: a number has too many digits; see crossfeed simulate --help"
+    ),
     "plot s --variable": "--variable needs a value; see crossfeed plot --help",
     "sweep status": "sweep status needs STORE; see crossfeed sweep status --help",
     "baseline accumulate --features x": "baseline accumulate needs --rows INT, --generations INT; see crossfeed baseline",
@@ -28,7 +31,7 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize("width", [50, 300])
-@pytest.mark.parametrize("line", SENTENCES)
+@pytest.mark.parametrize("line", SENTENCES, ids=lambda line: line[:60])
 def test_arguments_that_do_not_fit(line, width, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr("sys.argv", ["crossfeed", *line.split()])
