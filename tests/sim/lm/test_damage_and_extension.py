@@ -185,6 +185,9 @@ def test_a_damaged_record_or_tokenizer_is_named(whole, tmp_path):
         record.write_text(content.replace(*change))
         with pytest.raises(InvalidInput, match=r"study.json is damaged, or of another version"):
             open_cell(tmp_path / "run", None, 1.0, 0.5)
+    record.write_text('{"study": {}}')
+    with pytest.raises(InvalidInput, match=r"or of another version of crossfeed: it lacks 'models'"):
+        open_cell(tmp_path / "run", None, 1.0, 0.5)
     record.write_text(content)
     flipped(tmp_path / "run" / "tokenizer.json", 1000)
     with pytest.raises(InvalidInput, match=r"tokenizer.json is damaged: with --resume, it is written again"):

@@ -39,6 +39,7 @@ def test_ranges_lists_and_numbers():
     ("old", "new", "says"),
     [
         ('quantities = ["mse"]', 'quantities = ["mes"]', "line 2: sweep.quantities 'mes' is not a quantity"),
+        ('quantities = ["mse"]', 'quantities = [["mse"]]', r"line 2: sweep.quantities \['mse'\] is not a quantity"),
         ('quantities = ["mse"]', "", "sweep.quantities missing"),
         ("generations = 4", 'generations = "4"', "line 3: sweep.generations is '4', but must be of type int"),
         ("generations = 4", "generations = -1", "line 3: sweep.generations is -1"),
