@@ -1,4 +1,4 @@
-"""Coq files: compiled with `coqc` in a temporary folder, and their proofs tried on altered statements with `coqtop`."""
+"""Coq files: read by `coqtop`, which also tries their proofs on altered statements; what they require is compiled by `coqc`."""
 
 import re
 import shutil
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 TESTED = "8.16"
 """Version of Coq that the files are written for, with MathComp 1.15."""
@@ -57,37 +58,27 @@ def find_theorem(source: Path, name: str) -> Theorem:
     return Theorem(text[: found.start()], found[0], text[found.end() : end.end()])
 
 
-def print_assumptions(source: Path, names: Sequence[str]) -> list[str]:
-    """What Coq prints for `Print Assumptions` of theorems, after compiling their file and those that it requires.
+def examine(source: Path, names: Sequence[str], alterations: Sequence[Alteration] = ()) -> tuple[list[str], list[bool]]:
+    """Assumptions of theorems, and whether the proofs of some fail after changes in their statements.
 
-    Raises:
-        Unavailable: Coq or MathComp is missing, or another version does not compile the file.
-        ValueError: the file does not compile with the version it is written for, or has no such theorem.
-    """
-    _compile(source)
-    queries = {f"of_{name}": f"Print Assumptions {source.stem}.{name}.\n" for name in names}
-    answers = _session({"file": f"From Crossfeed Require {source.stem}.\n", **queries})
-    for name in names:
-        if "Error:" in (answer := answers[f"of_{name}"]):
-            raise ValueError(f"{source.name} has no theorem {name}: {_message(answer)}")
-    return [answers[key] for key in queries]
-
-
-def proofs_fail(source: Path, alterations: Sequence[Alteration]) -> list[bool]:
-    """Whether the proofs of theorems fail after changes in their statements, which must remain well-formed.
-
-    They are tried just before the theorem, in a session that reads the whole file and goes on after errors: a proof that succeeds
-    without the step that fails counts as one that does not fail.
+    All in one session that reads the whole file and goes on after errors, with the files that it requires compiled before.
+    An altered statement is tried just before its theorem. A proof that succeeds without the step that fails counts as one that
+    does not fail.
 
     Args:
         source: the file.
-        alterations: the changes, each to the file as it is.
+        names: theorems whose assumptions are asked for.
+        alterations: the changes, each to the file as it is; the statements must remain well-formed.
 
     Raises:
-        Unavailable: as in `print_assumptions`.
-        ValueError: an altered statement is not well-formed, `old` does not occur exactly once, or the file itself fails there.
+        Unavailable: Coq or MathComp is missing, takes too long, or another version does not accept the file.
+        ValueError: the version that the file is written for does not accept it, a theorem is missing, an altered statement is
+            not well-formed, or `old` does not occur exactly once.
+
+    Returns:
+        What Coq prints for `Print Assumptions` of every theorem, and whether the proof fails for every alteration.
     """
-    _compile(source)
+    _compile_required(source)
     theorems = {change.theorem: find_theorem(source, change.theorem) for change in alterations}
     parts, text = {}, source.read_text(encoding="utf-8")
     read = 0
@@ -100,14 +91,18 @@ def proofs_fail(source: Path, alterations: Sequence[Alteration]) -> list[bool]:
                 parts[f"proof_{number}"] = f"{theorem.proof}\nAbort All.\n"
                 parts[f"outcome_{number}"] = f"Check altered_{number}_{name}.\n"
     parts["end"] = text[read:]
-    answers = _session(parts)
+    answers = _session(parts | {f"of_{name}": f"Print Assumptions {name}.\n" for name in names})
     for part in ("end", *(f"before_{name}" for name in theorems)):
         if "Error:" in answers[part]:
-            raise ValueError(f"{source.name} fails in a session: {_message(answers[part])}")
+            _refuse(source, _message(answers[part]))
+    for name in names:
+        if "Error:" in answers[f"of_{name}"]:
+            raise ValueError(f"{source.name} has no theorem {name}: {_message(answers[f'of_{name}'])}")
     for number, change in enumerate(alterations):
         if "Error:" in (said := answers[f"statement_{number}"]):
             raise ValueError(f"the altered statement of {change.theorem} is not well-formed: {_message(said)}")
-    return ["Error:" in answers[f"outcome_{number}"] for number in range(len(alterations))]
+    failed = ["Error:" in answers[f"outcome_{number}"] for number in range(len(alterations))]
+    return [answers[f"of_{name}"] for name in names], failed
 
 
 def _altered(theorem: Theorem, change: Alteration, name: str) -> str:
@@ -151,18 +146,27 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="crossfeed-coq-")
 
 
-@cache
-def _compile(source: Path) -> None:
-    """Compile a file after those that it requires."""
+def _compile_required(source: Path) -> None:
+    """Compile the files that a file requires, after those that they require."""
     text = source.read_text(encoding="utf-8")
     for required in re.findall(r"^From Crossfeed Require Import ([^.]*)\.", text, re.MULTILINE):
         for name in required.split():
             _compile(source.with_name(f"{name}.v"))
-    error = _run(_workspace(), source.name, text)
-    if error and not _version().startswith(TESTED):
-        raise Unavailable(f"it could not be checked with Coq {_version()}: the files are written for {TESTED}")
+
+
+@cache
+def _compile(source: Path) -> None:
+    _compile_required(source)
+    error = _run(_workspace(), source.name, source.read_text(encoding="utf-8"))
     if error:
-        raise ValueError(f"{source.name} does not compile, line {error.line}: {error.message}")
+        _refuse(source, f"line {error.line}: {error.message}")
+
+
+def _refuse(source: Path, error: str) -> NoReturn:
+    """Refuse a file with an error, which is not the file's own where Coq has another version."""
+    if not _version().startswith(TESTED):
+        raise Unavailable(f"it could not be checked with Coq {_version()}: the files are written for {TESTED}")
+    raise ValueError(f"{source.name} is not accepted: {error}")
 
 
 def _run(folder: Path, file: str, text: str) -> CoqError | None:

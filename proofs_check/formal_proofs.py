@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .coq import Alteration, Unavailable, print_assumptions, proofs_fail
+from .coq import Alteration, Unavailable, examine
 from .ledger import FormalFinding
 
 FOLDER = Path(__file__).with_name("formal")
@@ -84,12 +84,9 @@ def prove(claim: str) -> FormalFinding | None:
 def _of_file(file: str) -> dict[str, tuple[str, list[bool]]]:
     """Assumptions of every proof in a file, and whether it fails for each of its mutations: Coq is started once for all."""
     source, proofs = FOLDER / file, [proof for proof in read_proofs().values() if proof.file == file]
-    assumptions = print_assumptions(source, [proof.theorem for proof in proofs])
-    failed = iter(
-        proofs_fail(
-            source, [Alteration(proof.theorem, *change) for proof in proofs for change in proof.mutations.values()]
-        )
-    )
+    alterations = [Alteration(proof.theorem, *change) for proof in proofs for change in proof.mutations.values()]
+    assumptions, outcomes = examine(source, [proof.theorem for proof in proofs], alterations)
+    failed = iter(outcomes)
     return {
         proof.claim: (assumed, [next(failed) for _ in proof.mutations])
         for proof, assumed in zip(proofs, assumptions, strict=True)

@@ -8,10 +8,9 @@ from crossfeed.proofs_check.coq import (
     Alteration,
     CoqError,
     Unavailable,
+    examine,
     find_theorem,
     parse_error,
-    print_assumptions,
-    proofs_fail,
 )
 from crossfeed.proofs_check.formal_proofs import FOLDER, accepted, prove, read_proofs
 from crossfeed.proofs_check.ledger import (
@@ -113,25 +112,40 @@ def test_the_text_of_a_theorem(small):
 
 
 def test_a_small_file(small):
-    try:
-        closed, guessed = print_assumptions(small, ["sum", "guessed"])
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    assert closed == "Closed under the global context"
-    assert guessed.startswith("Axioms:")
     altered = [
         Alteration("guessed", "= 4", "= 5"),
         Alteration("sum", "3 + n", "4 + n"),
         Alteration("sum", "3 + n", "1 + 2 + n"),  # the same statement in other words
         Alteration("helper", "= 2", "= 3"),
     ]
-    assert proofs_fail(small, altered) == [True, True, False, True]
+    try:
+        (closed, guessed), failed = examine(small, ["sum", "guessed"], altered)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    assert closed == "Closed under the global context"
+    assert guessed.startswith("Axioms:")
+    assert failed == [True, True, False, True]
     with pytest.raises(ValueError, match="sum is not well-formed: The reference m was not found"):
-        proofs_fail(small, [Alteration("helper", "= 2", "= 3"), Alteration("sum", "3 + n", "3 + m")])
+        examine(small, [], [Alteration("helper", "= 2", "= 3"), Alteration("sum", "3 + n", "3 + m")])
     with pytest.raises(ValueError, match="exactly once"):
-        proofs_fail(small, [Alteration("sum", "3", "4")])
+        examine(small, [], [Alteration("sum", "3", "4")])
     with pytest.raises(ValueError, match="no theorem other"):
-        print_assumptions(small, ["sum", "other"])
+        examine(small, ["sum", "other"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("reflexivity. Qed.", "exact I. Qed."), ("induction n as [|n H].", ""), ("Axiom guess", "Axiome guess")],
+)
+@pytest.mark.parametrize("altered", [(), (Alteration("sum", "3 + n", "4 + n"),)], ids=["as it is", "altered"])
+def test_a_file_with_an_error_is_refused(small, old, new, altered):
+    assert small.read_text().count(old) == 1
+    small.write_text(small.read_text().replace(old, new))
+    try:
+        with pytest.raises(ValueError, match=r"small\.v is not accepted"):
+            examine(small, ["sum"], altered)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
 
 
 SECTION = """\
@@ -154,7 +168,7 @@ def test_lemmas_before_a_theorem_are_those_of_the_file(tmp_path):
     source.write_text(SECTION)
     altered = [Alteration("ends", "2 + 1", "1 + 2"), Alteration("ends", "2 + 1", "2 + 2")]
     try:
-        assert proofs_fail(source, altered) == [False, True]
+        assert examine(source, [], altered)[1] == [False, True]
     except Unavailable as reason:
         pytest.skip(str(reason))
 
