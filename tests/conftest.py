@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 # Commands that tests start keep compiled programs here.
@@ -61,6 +62,13 @@ def _room_for_programs():
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > 40_000:
         jax.clear_caches()
+
+
+def pytest_collection_modifyitems(items):
+    """Files with the most long tests come first, and last those of few tests, so that no worker ends long after another."""
+    tests = Counter(item.path for item in items)
+    long = Counter(item.path for item in items if item.get_closest_marker("long"))
+    items.sort(key=lambda item: (-long[item.path], -tests[item.path]))
 
 
 def pytest_collection_finish():
