@@ -6,6 +6,7 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
@@ -105,10 +106,10 @@ def _own_weights(parts: tuple[Ecosystem, Workflow], objective: AbstractObjective
     The common ones are searched for among the first entity's weights, in as many dimensions, so that one program does both.
     """
     entities = parts[0].entities
-    of_first = jnp.kron(jnp.eye(2), jnp.zeros((entities, entities)).at[:, 0].set(1))
+    of_first = jnp.asarray(np.kron(np.eye(2), np.eye(entities)[0]).repeat(entities, axis=0))
     common = _search(_of_mapped, (*parts, of_first), objective, jnp.repeat(_starts(_OWN_STARTS), entities, axis=1))
     starts = jnp.concatenate([(of_first @ common.point)[None], spread_starts(_OWN_STARTS, 2 * entities)])
-    return _search(_of_mapped, (*parts, jnp.eye(2 * entities)), objective, starts)
+    return _search(_of_mapped, (*parts, jnp.asarray(np.eye(2 * entities))), objective, starts)
 
 
 def best_schedule(
@@ -378,7 +379,7 @@ def _minimum(
 
 def _starts(count: int = _STARTS) -> Float[Array, "start 2"]:
     """Weights all over the box, and training alone, where a search stays: it has a limit also where all others diverge."""
-    return jnp.concatenate([spread_starts(count, 2), jnp.array([[0.0, 0.5]])])
+    return jnp.concatenate([spread_starts(count, 2), jnp.asarray(np.array([[0.0, 0.5]]))])
 
 
 def _around(point: Float[Array, " n"]) -> Float[Array, "start n"]:

@@ -11,7 +11,6 @@ from jaxtyping import Array, Float, Int
 from crossfeed.errors import InvalidInput, NoLimit
 from crossfeed.formulas.arrays import is_concrete
 from crossfeed.formulas.linear_algebra import spectral_radius_of
-from crossfeed.random_keys import pinned_generator, seeded_key
 
 from ..theory import PAPER, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
 from ..theory.ecosystem import check_all_present
@@ -155,10 +154,9 @@ def equilibria(
         raise InvalidInput(f"starts is {starts}, but must be at least 1")
     check_all_present(ecosystem)
     optimal = best_weights(ecosystem, _MeanCost(costs), workflow, each="entity").weights
-    optimum = costs(limit(ecosystem, optimal, workflow))
     first = jnp.stack([optimal.alpha, optimal.beta])
-    with pinned_generator():
-        others = jax.random.uniform(seeded_key(0), (starts - 1, *first.shape), first.dtype, 0.05, 0.95)
+    optimum, _ = _at(ecosystem, workflow, costs, first)
+    others = 0.05 + 0.9 * spread_starts(starts - 1, first.size).reshape(-1, *first.shape)
     found: list[Equilibrium] = []
     for start in (first, *others):
         point, response, reached = _settle(ecosystem, workflow, costs, start, most_rounds)
@@ -265,8 +263,14 @@ def _respond_from(
 def _respond(ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"]) -> _Responses:
     """Best responses of all entities, the best of those from several starts, and their costs."""
     spread = [jnp.broadcast_to(start[:, None], point.shape) for start in spread_starts(_STARTS, 2)]
-    exactly = jnp.asarray(TOLERANCE)
+    exactly = jnp.asarray(TOLERANCE, point.dtype)
     tried = [_respond_from(ecosystem, workflow, costs, point, start, exactly) for start in (*spread, point)]
+    return _cheapest(tried)
+
+
+@jax.jit
+def _cheapest(tried: list[_Responses]) -> _Responses:
+    """The cheapest response of every entity among several."""
     responses, reached = (jnp.stack(values) for values in zip(*tried, strict=True))
     best = reached.argmin(0)
     return jnp.take_along_axis(responses, best[None, None], 0)[0], jnp.take_along_axis(reached, best[None], 0)[0]

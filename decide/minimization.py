@@ -6,6 +6,7 @@ from typing import TypeVar, cast
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optimistix as optx
 from jaxtyping import Array, Float, PyTree
 
@@ -83,9 +84,9 @@ def spread_starts(count: int, size: int) -> Float[Array, "start n"]:
 
     The additive recurrence of the generalized golden ratio (Roberts 2018), the root g > 1 of gⁿ⁺¹ = g + 1.
     """
-    ratio = jnp.asarray(2.0)
+    ratio = 2.0
     for _ in range(60):
         ratio = (1 + ratio) ** (1 / (size + 1))
-    steps = ratio ** -jnp.arange(1.0, size + 1)
-    fractions = (0.5 + jnp.arange(1.0, count + 1)[:, None] * steps[None]) % 1
-    return jnp.sin(jnp.pi / 2 * (0.02 + 0.96 * fractions)) ** 2
+    steps = ratio ** -np.arange(1.0, size + 1)
+    fractions = (0.5 + np.arange(1.0, count + 1)[:, None] * steps) % 1
+    return jnp.asarray(np.sin(np.pi / 2 * (0.02 + 0.96 * fractions)) ** 2)
