@@ -89,21 +89,21 @@ def advise(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER) -
     """
     check_all_present(ecosystem)
     alpha, beta = weights.per_entity(ecosystem.entities)
-    now_and_alone = jax.tree.map(lambda leaf: jnp.stack([leaf] * 2), ecosystem)
-    (radius, _), (now, alone) = _reached(now_and_alone, jnp.stack([alpha, 0 * alpha]), beta, workflow)
-    if jnp.isnan(now).any():
+    changes = _changes(ecosystem)
+    cases = jax.tree.map(lambda *leaves: jnp.stack(leaves), ecosystem, ecosystem, *changes.values())
+    alphas = jnp.stack([alpha, 0 * alpha, *[alpha] * len(changes)])
+    radii, errors = (np.asarray(values) for values in _reached(cases, alphas, beta, workflow))
+    now, alone, *changed = errors
+    if np.isnan(now).any():
         raise DependsOnTheta("estimates are biased, so their errors depend on theta, which is not given")
     best = best_weights(ecosystem, workflow=workflow)
     try:
         selfish = equilibria(ecosystem, workflow)[0]
     except NoLimit:
         selfish = None
-    changes = _changes(ecosystem)
-    changed = jax.tree.map(lambda *leaves: jnp.stack(leaves), *changes.values())
-    _, errors = _reached(changed, jnp.broadcast_to(alpha, (len(changes), *alpha.shape)), beta, workflow)
-    tried = [Change(name, float(error)) for name, error in zip(changes, errors.mean(1), strict=True)]
+    tried = [Change(name, float(error.mean())) for name, error in zip(changes, changed, strict=True)]
     useful = sorted((c for c in tried if np.isfinite(c.mse)), key=lambda change: change.mse)
-    return Advice(Weights(alpha, beta), float(radius), np.asarray(now), np.asarray(alone), best, selfish, tuple(useful))
+    return Advice(Weights(alpha, beta), float(radii[0]), now, alone, best, selfish, tuple(useful))
 
 
 @eqx.filter_jit
