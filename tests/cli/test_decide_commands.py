@@ -72,6 +72,6 @@ def test_estimates_are_printed(folder, monkeypatch, capsys):
     assert {q["name"] for q in found["quantities"] if q["identified"]} == {"beta[0]", "beta[1]", "noise"}
     assert "alpha[0]" in found["notes"][0]
     np.savez("wrong.npz", estimates=np.ones((2, 3, 1)))
-    assert "estimates must have shape (T+1, 2, 1)" in refused(monkeypatch, capsys, "estimate", "eco.npz", "wrong.npz")
+    assert "must have shape (T+1, 2, 1)" in refused(monkeypatch, capsys, "estimate", "eco.npz", "wrong.npz")
     np.savez("other.npz", losses=np.ones(3))
     assert "must hold estimates" in refused(monkeypatch, capsys, "estimate", "eco.npz", "other.npz")
