@@ -44,15 +44,15 @@ def hub_examples(name: str, split: str) -> tuple[Example, ...]:
 
 
 def read_documents(path: Path) -> list[str]:
-    """Texts of one `.txt` or `.md` file, or of all such files below a folder, in the order of their names.
+    """Texts of one `.txt` or `.md` file, or of those below a folder, in the order of their names: `.md` where no `.txt` is there.
 
     Raises:
         InvalidInput: there is none, or one is empty or not text, or named otherwise.
     """
-    if path.suffix.lower() not in _TEXTS and path.is_file():
+    if path.suffix not in _TEXTS and path.is_file():
         raise InvalidInput(f"{path} is neither a folder nor a file ending in {' or '.join(_TEXTS)}")
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _TEXTS and not file.is_dir())
+        files = next(filter(None, (sorted(path.rglob(f"*{suffix}")) for suffix in _TEXTS)), [])
         if not files:
             raise InvalidInput(f"{path} holds no file ending in {' or '.join(_TEXTS)}")
     else:

@@ -220,8 +220,11 @@ def test_public_text_from_a_folder(tmp_path):
     (tmp_path / "a.txt").write_text("first")
     (tmp_path / "c.md").write_text("third")
     (tmp_path / "d.pdf").write_text("none")
-    assert read_documents(tmp_path) == ["first", "second", "third"]
-    assert read_documents(tmp_path / "c.md") == ["third"]
+    assert read_documents(tmp_path) == ["first", "second"]
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "c.md").rename(tmp_path / "notes" / "c.md")
+    assert read_documents(tmp_path / "notes") == ["third"]
+    assert read_documents(tmp_path / "notes" / "c.md") == ["third"]
     with pytest.raises(InvalidInput, match=r"neither a folder nor a file ending in \.txt or \.md"):
         read_documents(tmp_path / "d.pdf")
     with pytest.raises(InvalidInput, match="holds no file ending"):
