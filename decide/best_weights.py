@@ -6,7 +6,6 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
@@ -30,7 +29,7 @@ from .minimization import Minimum, minimize, spread_starts
 from .objectives import AbstractObjective, MeanError, Measure
 
 _STARTS = 12
-_OWN_STARTS = 8  # for weights per entity
+_COMMON, _UNEQUAL = 5, 3  # starts of weights per entity
 _PERTURBED = 3  # further starts of a search in many dimensions, beside the best weights in few
 _PENALTY = 1e3  # of a homogenization above the level of a point of the front
 
@@ -94,22 +93,10 @@ def best_weights(
         0.2177 0.5537
     """
     objective = MeanError() if objective is None else objective
-    parts = (ecosystem, workflow)
-    found = _search(_of_limit, parts, objective, _starts()) if each == "ecosystem" else _own_weights(parts, objective)
+    starts = _starts() if each == "ecosystem" else _own_starts(ecosystem.entities)
+    found = _search(_of_limit, (ecosystem, workflow), objective, starts)
     _refuse_nothing(found)
     return _best(found, _entity_weights(found.point))
-
-
-def _own_weights(parts: tuple[Ecosystem, Workflow], objective: AbstractObjective) -> Minimum:
-    """Weights per entity: from the best common ones and from all over the box.
-
-    The common ones are searched for among the first entity's weights, in as many dimensions, so that one program does both.
-    """
-    entities = parts[0].entities
-    of_first = jnp.asarray(np.kron(np.eye(2), np.eye(entities)[0]).repeat(entities, axis=0))
-    common = _search(_of_mapped, (*parts, of_first), objective, jnp.repeat(_starts(_OWN_STARTS), entities, axis=1))
-    starts = jnp.concatenate([(of_first @ common.point)[None], spread_starts(_OWN_STARTS, 2 * entities)])
-    return _search(_of_mapped, (*parts, jnp.asarray(np.eye(2 * entities))), objective, starts)
 
 
 def best_schedule(
@@ -316,12 +303,6 @@ def _of_limit(
     return objective(law), _reached(law)
 
 
-def _of_mapped(
-    parts: tuple[Ecosystem, Workflow, Float[Array, "n n"]], objective: AbstractObjective, point: Float[Array, " n"]
-) -> tuple[Float[Array, ""], _Reached]:
-    return _of_limit(parts[:2], objective, parts[2] @ point)
-
-
 def _of_design(
     parts: tuple[Ecosystem, Workflow, Float[Array, "2"], Float[Array, "2"]],
     objective: AbstractObjective,
@@ -379,7 +360,12 @@ def _minimum(
 
 def _starts(count: int = _STARTS) -> Float[Array, "start 2"]:
     """Weights all over the box, and training alone, where a search stays: it has a limit also where all others diverge."""
-    return jnp.concatenate([spread_starts(count, 2), jnp.asarray(np.array([[0.0, 0.5]]))])
+    return jnp.concatenate([spread_starts(count, 2), jnp.array([[0.0, 0.5]])])
+
+
+def _own_starts(entities: int) -> Float[Array, "start n"]:
+    """Common weights, and others: searches from common ones keep them common where all entities are alike."""
+    return jnp.concatenate([_starts(_COMMON).repeat(entities, axis=1), spread_starts(_UNEQUAL, 2 * entities)])
 
 
 def _around(point: Float[Array, " n"]) -> Float[Array, "start n"]:
