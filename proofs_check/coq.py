@@ -8,18 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 TESTED = "8.16"
 """Version of Coq that the files are written for, with MathComp 1.15."""
 
 _LIBRARY = "From mathcomp Require Import all_ssreflect all_algebra.\n"
 _OPTIONS = ("-q", "-w", "none", "-Q", ".", "Crossfeed")
-_SECONDS = 240  # for a file, and for all alterations of a file
+_SECONDS = 480  # for a file with all its alterations
+_OPEN = {"proof": "Show.\n", "block": "End end_of_file.\n"}  # errors where no proof, section or module is open
 
 
 class Unavailable(Exception):
-    """Files cannot be compiled on this machine."""
+    """Proofs cannot be checked on this machine."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,19 @@ def find_theorem(source: Path, name: str) -> Theorem:
     return Theorem(text[: found.start()], found[0], text[found.end() : end.end()])
 
 
-def examine(source: Path, names: Sequence[str], alterations: Sequence[Alteration] = ()) -> tuple[list[str], list[bool]]:
+class Examination(NamedTuple):
+    """What Coq says of the theorems of a file.
+
+    Attributes:
+        assumptions: what it prints for `Print Assumptions` of every theorem asked for.
+        failed: whether the proof fails for every alteration.
+    """
+
+    assumptions: list[str]
+    failed: list[bool]
+
+
+def examine(source: Path, names: Sequence[str], alterations: Sequence[Alteration] = ()) -> Examination:
     """Assumptions of theorems, and whether the proofs of some fail after changes in their statements.
 
     All in one session that reads the whole file and goes on after errors, with the files that it requires compiled before.
@@ -74,35 +87,41 @@ def examine(source: Path, names: Sequence[str], alterations: Sequence[Alteration
         Unavailable: Coq or MathComp is missing, takes too long, or another version does not accept the file.
         ValueError: the version that the file is written for does not accept it, a theorem is missing, an altered statement is
             not well-formed, or `old` does not occur exactly once.
-
-    Returns:
-        What Coq prints for `Print Assumptions` of every theorem, and whether the proof fails for every alteration.
     """
     _compile_required(source)
+    for name in names:
+        find_theorem(source, name)
+    parts = _parts(source, alterations)
+    queries = {f"of_{name}": f"Print Assumptions {name}.\n" for name in names}
+    answers = _session(source, parts | _OPEN | queries)
+    for part in parts:
+        if part.startswith("file_") and "Error:" in answers[part]:
+            _refuse(source, _message(answers[part]))
+    if "Error:" not in answers["proof"]:
+        _refuse(source, "a proof is open at its end")
+    if "There is nothing to end" not in answers["block"]:
+        _refuse(source, f"a section or module is open at its end: {_message(answers['block'])}")
+    for number, change in enumerate(alterations):
+        if "Error:" in (said := answers[f"statement_{number}"]):
+            raise ValueError(f"the altered statement of {change.theorem} is not well-formed: {_message(said)}")
+    failed = ["Error:" in answers[f"outcome_{number}"] for number in range(len(alterations))]
+    return Examination([answers[query] for query in queries], failed)
+
+
+def _parts(source: Path, alterations: Sequence[Alteration]) -> dict[str, str]:
+    """Text of a file in parts, `file_0` and so on, with altered statements, their proofs and questions on them in between."""
     theorems = {change.theorem: find_theorem(source, change.theorem) for change in alterations}
     parts, text = {}, source.read_text(encoding="utf-8")
     read = 0
-    for name, theorem in sorted(theorems.items(), key=lambda item: len(item[1].before)):
-        parts[f"before_{name}"] = theorem.before[read:]
+    for place, (name, theorem) in enumerate(sorted(theorems.items(), key=lambda item: len(item[1].before))):
+        parts[f"file_{place}"] = theorem.before[read:]
         read = len(theorem.before)
         for number, change in enumerate(alterations):
             if change.theorem == name:
                 parts[f"statement_{number}"] = _altered(theorem, change, f"altered_{number}_{name}") + "Show.\n"
                 parts[f"proof_{number}"] = f"{theorem.proof}\nAbort All.\n"
                 parts[f"outcome_{number}"] = f"Check altered_{number}_{name}.\n"
-    parts["end"] = text[read:]
-    answers = _session(parts | {f"of_{name}": f"Print Assumptions {name}.\n" for name in names})
-    for part in ("end", *(f"before_{name}" for name in theorems)):
-        if "Error:" in answers[part]:
-            _refuse(source, _message(answers[part]))
-    for name in names:
-        if "Error:" in answers[f"of_{name}"]:
-            raise ValueError(f"{source.name} has no theorem {name}: {_message(answers[f'of_{name}'])}")
-    for number, change in enumerate(alterations):
-        if "Error:" in (said := answers[f"statement_{number}"]):
-            raise ValueError(f"the altered statement of {change.theorem} is not well-formed: {_message(said)}")
-    failed = ["Error:" in answers[f"outcome_{number}"] for number in range(len(alterations))]
-    return [answers[f"of_{name}"] for name in names], failed
+    return parts | {f"file_{len(theorems)}": text[read:]}
 
 
 def _altered(theorem: Theorem, change: Alteration, name: str) -> str:
@@ -111,20 +130,15 @@ def _altered(theorem: Theorem, change: Alteration, name: str) -> str:
     return re.sub(rf"\b{change.theorem}\b", name, theorem.statement.replace(change.old, change.new), count=1)
 
 
-def _session(parts: Mapping[str, str]) -> dict[str, str]:
-    """What Coq prints for each part of a text, when it goes on after errors.
-
-    Raises:
-        Unavailable: it takes too long.
-        ValueError: it ends before the text does.
-    """
+def _session(source: Path, parts: Mapping[str, str]) -> dict[str, str]:
+    """What Coq prints for each part of a file's text, when it goes on after errors."""
     text = "Set Silent.\n" + "".join(f"{part}Check end_of_{name}.\n" for name, part in parts.items())
     printed = _execute(["coqtop", "-quiet", "-color", "no"], _workspace(), text).stdout
     answers = {}
     for name in parts:  # nothing is called `end_of_…`, so Coq complains
         said, found, printed = printed.partition(f"> Check end_of_{name}.\n")
         if not found:
-            raise ValueError(f"coqtop ended after {' '.join(said.split())[-200:]!r}")
+            _refuse(source, f"coqtop does not find the end of {name} after {' '.join(said.split())[-200:]!r}")
         printed = printed.partition("Error:")[2].partition("\n\n")[2]
         said = said.rpartition("Toplevel input")[0]
         answers[name] = re.sub(r"^(?:\w+ < )+", "", said, flags=re.MULTILINE).strip()

@@ -1,6 +1,6 @@
 """Formal proofs of claims: theorems in Coq, accepted by its kernel (`formal/proofs.toml`, `docs/formal.md`).
 
-A claim may have one besides its check. It counts if the file compiles, the theorem rests on no axiom, and its proof
+A claim may have one besides its check. It counts if Coq accepts the file, the theorem rests on no axiom, and its proof
 fails for every recorded change of the statement.
 """
 
@@ -62,7 +62,7 @@ def accepted(proof: FormalProof) -> FormalFinding:
 
 
 def prove(claim: str) -> FormalFinding | None:
-    """Result of compiling a claim's formal proof; None if it has none."""
+    """Result of checking a claim's formal proof; None if it has none."""
     proof = read_proofs().get(claim)
     if proof is None:
         return None
@@ -85,9 +85,9 @@ def _of_file(file: str) -> dict[str, tuple[str, list[bool]]]:
     """Assumptions of every proof in a file, and whether it fails for each of its mutations: Coq is started once for all."""
     source, proofs = FOLDER / file, [proof for proof in read_proofs().values() if proof.file == file]
     alterations = [Alteration(proof.theorem, *change) for proof in proofs for change in proof.mutations.values()]
-    assumptions, outcomes = examine(source, [proof.theorem for proof in proofs], alterations)
-    failed = iter(outcomes)
+    found = examine(source, [proof.theorem for proof in proofs], alterations)
+    failed = iter(found.failed)
     return {
         proof.claim: (assumed, [next(failed) for _ in proof.mutations])
-        for proof, assumed in zip(proofs, assumptions, strict=True)
+        for proof, assumed in zip(proofs, found.assumptions, strict=True)
     }

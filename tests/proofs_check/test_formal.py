@@ -131,18 +131,28 @@ def test_a_small_file(small):
         examine(small, [], [Alteration("sum", "3", "4")])
     with pytest.raises(ValueError, match="no theorem other"):
         examine(small, ["sum", "other"])
+    with pytest.raises(ValueError, match="no theorem plus_n_O"):  # of the library
+        examine(small, ["plus_n_O"])
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [("reflexivity. Qed.", "exact I. Qed."), ("induction n as [|n H].", ""), ("Axiom guess", "Axiome guess")],
+    ("old", "new", "why"),
+    [
+        ("Proof. reflexivity. Qed.", "Proof. exact I. Qed.", 'The term "I" has type "True"'),
+        ("induction n as [|n H].", "", ""),
+        ("Axiom guess", "Axiome guess", "Syntax error"),
+        ("Proof. exact guess. Qed.", "Proof. exact guess.", "a proof is open at its end"),
+        ("Axiom guess", "Section Open.\nAxiom guess", "open at its end: Last block to end has name Open"),
+        ("Axiom guess", "Module Open.\nAxiom guess", "open at its end: Last block to end has name Open"),
+        ("Proof. exact guess. Qed.", "Proof. exact guess. Qed. (* no end", "does not find the end"),
+    ],
 )
 @pytest.mark.parametrize("altered", [(), (Alteration("sum", "3 + n", "4 + n"),)], ids=["as it is", "altered"])
-def test_a_file_with_an_error_is_refused(small, old, new, altered):
+def test_a_file_with_an_error_is_refused_for_its_first(small, old, new, why, altered):
     assert small.read_text().count(old) == 1
     small.write_text(small.read_text().replace(old, new))
     try:
-        with pytest.raises(ValueError, match=r"small\.v is not accepted"):
+        with pytest.raises(ValueError, match=f"small.v is not accepted: .*{re.escape(why)}"):
             examine(small, ["sum"], altered)
     except Unavailable as reason:
         pytest.skip(str(reason))

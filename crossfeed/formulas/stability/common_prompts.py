@@ -7,7 +7,7 @@ from ..ecosystem import Ecosystem
 from ..linear_algebra import RANK_TOLERANCE, identity_like, kernel_projector, range_projector
 from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
-from .conditions import CONDITIONS, at_one_size, kernels_of, publishes
+from .conditions import CONDITIONS, in_common_units, kernels_of, publishes
 from .lemma1 import PROPORTIONALITY_TOLERANCE
 
 _ROUNDING = 1e-10  # of sums and products of projectors
@@ -72,7 +72,7 @@ def common_prompts(ecosystem: Ecosystem, weights: Weights) -> CommonPrompts:
     xp = namespace(alpha)
     publishing = publishes(ecosystem, ecosystem.shares)
     pool = ecosystem.pool_gram
-    (synthetic, together), _ = at_one_size(ecosystem.synthetic.gram, pool)
+    (synthetic, together), _ = in_common_units(ecosystem.synthetic.gram, pool)
     size, total = xp.trace(synthetic, axis1=-2, axis2=-1), xp.trace(together)
     shape = together / xp.where(total > 0, total, 1)
     off = xp.linalg.norm(synthetic - size[:, None, None] * shape[None], axis=(-2, -1))

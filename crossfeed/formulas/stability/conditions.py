@@ -64,7 +64,7 @@ def scaled(gram: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     return gram / xp.maximum(xp.trace(gram, axis1=-2, axis2=-1), xp.finfo(float).tiny)[..., None, None]
 
 
-def at_one_size(*kinds: Float[Array, "... d d"]) -> tuple[list[Float[Array, "... d d"]], list[Float[Array, ""]]]:
+def in_common_units(*kinds: Float[Array, "... d d"]) -> tuple[list[Float[Array, "... d d"]], list[Float[Array, ""]]]:
     """Gram matrices of several kinds of data in units in which neither a kind nor a feature is large or small.
 
     No unit decides whether matrices are proportional, but squares of their entries exceed float64 in many of them.
@@ -74,13 +74,14 @@ def at_one_size(*kinds: Float[Array, "... d d"]) -> tuple[list[Float[Array, "...
     """
     xp = namespace(kinds[0])
     sizes = [constant(xp.where((grams != 0).any(), xp.abs(grams).max(), 1.0)) for grams in kinds]
-    scaled_kinds = [grams / size for grams, size in zip(kinds, sizes, strict=True)]
-    diagonals = [xp.diagonal(grams, axis1=-2, axis2=-1).reshape(-1, grams.shape[-1]) for grams in scaled_kinds]
+    grams = [kind / size for kind, size in zip(kinds, sizes, strict=True)]
+    diagonals = [xp.diagonal(gram, axis1=-2, axis2=-1).reshape(-1, gram.shape[-1]) for gram in grams]
     features = xp.sqrt(xp.maximum(xp.concatenate(diagonals).max(0), 0))
     unit = constant(1 / xp.where(features > 0, features, 1))
-    units = [xp.broadcast_to(unit, grams.shape[:-1]) for grams in kinds]
-    together = zip(scaled_kinds, units, strict=True)
-    return [one[..., None] * grams * one[..., None, :] for grams, one in together], sizes
+    sides = (unit[:, None], unit[None])  # one after the other: their product may overflow
+    return [
+        gram * xp.broadcast_to(sides[0], gram.shape) * xp.broadcast_to(sides[1], gram.shape) for gram in grams
+    ], sizes
 
 
 class Reading(NamedTuple):

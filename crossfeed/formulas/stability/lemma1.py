@@ -7,7 +7,7 @@ from ..ecosystem import Ecosystem
 from ..linear_algebra import identity_like, kernel_projector, pseudo_inverse, square_root
 from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
-from .conditions import CONDITIONS, at_one_size, publishes
+from .conditions import CONDITIONS, in_common_units, publishes
 
 PROPORTIONALITY_TOLERANCE = 1e-9
 """Largest relative difference at which matrices count as proportional."""
@@ -169,7 +169,8 @@ def lemma1_bound(
     delta = _ratio(alpha) * beta * scale / mixing
     surplus = _ratio(alpha) * xp.maximum(mixing - beta, 0) / mixing
     published = xp.where(publishes(ecosystem, ecosystem.shares)[:, None, None], ecosystem.synthetic.gram, 0)
-    epsilon = _smallest_eigenvalue(published, pseudo_inverse(surplus * ecosystem.public.gram + ecosystem.pool_gram))
+    (grams,), _ = in_common_units(xp.concatenate([published, ecosystem.public.gram[None], ecosystem.pool_gram[None]]))
+    epsilon = _smallest_eigenvalue(grams[:-2], pseudo_inverse(surplus * grams[-2] + grams[-1]))
     return xp.where(alpha > 0, 1 / (1 + epsilon * delta), 0.0)
 
 
@@ -212,14 +213,14 @@ def _smallest_eigenvalue(grams: Float[Array, "entity d d"], inverse: Float[Array
 def _mixture(ecosystem: Ecosystem) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Largest λ, and its γ, with γ S_k = λ S~_k + (1-λ) S_* for all publishing k; NaN if there is none."""
     xp = namespace(ecosystem.shares)
-    grams, (own_size, public_size, size) = at_one_size(
-        ecosystem.private.gram, ecosystem.public.gram, ecosystem.synthetic.gram
-    )
-    own, public, synthetic = grams
     # The data of an entity that publishes nothing do not matter.
-    heard = publishes(ecosystem, ecosystem.shares).astype(float)[:, None, None]
-    basis = xp.stack([(heard * own).ravel(), (heard * public[None]).ravel()], axis=1)
-    target = (heard * synthetic).ravel()
+    heard = publishes(ecosystem, ecosystem.shares)[:, None, None]
+    (own, public, synthetic), (own_size, public_size, size) = in_common_units(
+        xp.where(heard, ecosystem.private.gram, 0),
+        xp.where(heard, ecosystem.public.gram[None], 0),
+        xp.where(heard, ecosystem.synthetic.gram, 0),
+    )
+    basis, target = xp.stack([own.ravel(), public.ravel()], axis=1), synthetic.ravel()
     private_only = basis[:, 0] @ target / xp.maximum(basis[:, 0] @ basis[:, 0], xp.finfo(float).tiny)
     fitted = pseudo_inverse(basis.T @ basis) @ (basis.T @ target)
     # S ∝ S~ means λ = 1, which allows every β, even if another λ fits as well, as where S~ ∝ S_*.

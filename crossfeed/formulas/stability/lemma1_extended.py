@@ -8,7 +8,7 @@ from ..linear_algebra import identity_like, kernel_projector, whitener
 from ..shapes import Array, Bool, Float, Int
 from ..weights import Weights
 from ..workflow import PAPER, Workflow
-from .conditions import CONDITIONS, Knowledge, at_one_size, knowledge, publishes, reading
+from .conditions import CONDITIONS, Knowledge, in_common_units, knowledge, publishes, reading
 from .lemma1 import PROPORTIONALITY_TOLERANCE
 
 
@@ -73,8 +73,10 @@ def lemma1_extended(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
     penalty = _common_penalty(known, bound_by)
     divisor = xp.where(bound_by, weight, 1.0)[:, None, None]
     real = (known.real - known.penalty * identity_like(public)[None]) / divisor
-    units, (real_size, published_size, public_size) = at_one_size(real, published, public)
-    surplus, common, misfit = _fit(units[0], units[1], units[2], bound_by)
+    units, (real_size, published_size, public_size) = in_common_units(
+        xp.where(bound_by[:, None, None], real, 0), xp.where(bound_by[:, None, None], published, 0), public
+    )
+    surplus, common, misfit = _fit(*units, bound_by)
     surplus, common = surplus * (real_size / published_size), common * (real_size / public_size)
     applies = (misfit <= PROPORTIONALITY_TOLERANCE) & xp.isfinite(penalty)
     base = einsum("j,jab->ab", reads.shares, published) + xp.where(applies, common, 0.0) * public

@@ -13,6 +13,7 @@ from crossfeed.theory import (
     anchor_bound,
     ecosystem_from_grams,
     knowledge_bound,
+    lemma1,
     lemma1_extended,
     prompt_bound,
     random_gaussian,
@@ -85,13 +86,37 @@ def test_sizes_of_features_decide_nothing(size):
             np.testing.assert_allclose(found.value, expected[name].value, rtol=1e-6, err_msg=name)
 
 
-def test_one_large_feature_does_not_make_prompts_alike():
-    ecosystem, unit = random_gaussian(jax.random.key(3), entities=3, dimension=3, rank=3), np.array([1, 1, 1e100])
-    private, public, synthetic = (getattr(ecosystem, name).gram for name in ("private", "public", "synthetic"))
-    scaled = ecosystem_from_grams(*(unit[:, None] * np.asarray(gram) * unit for gram in (private, public, synthetic)))
-    expected = summarize_stability(ecosystem, everyone(0.5, 0.5)).bounds()
-    for name, found in summarize_stability(scaled, everyone(0.5, 0.5)).bounds().items():
-        assert found.applies == expected[name].applies, name
+@pytest.mark.parametrize("size", [1e-150, 1e4, 1e100])
+@pytest.mark.parametrize("prompts", ["own", "mixed", "public"])
+def test_the_unit_of_one_feature_decides_nothing(prompts, size):
+    ecosystem, unit = random_gaussian(jax.random.key(3), entities=3, dimension=3, rank=3), np.array([1, 1, size])
+    private, public, synthetic = (
+        np.asarray(getattr(ecosystem, name).gram) for name in ("private", "public", "synthetic")
+    )
+    synthetic = {"own": synthetic, "mixed": 0.6 * private + 0.4 * public, "public": np.stack([public] * 3)}[prompts]
+    scaled = ecosystem_from_grams(*(unit[:, None] * gram * unit for gram in (private, public, synthetic)))
+    expected = summarize_stability(ecosystem_from_grams(private, public, synthetic), everyone(0.5, 0.5)).bounds()
+    found = summarize_stability(scaled, everyone(0.5, 0.5)).bounds()
+    for name in expected:
+        assert found[name].applies == expected[name].applies, name
+    for name in ("lemma1", "lemma1_extended", "common_prompts"):
+        np.testing.assert_allclose(found[name].value, expected[name].value, rtol=1e-6, err_msg=name)
+
+
+def test_data_of_who_publishes_nothing_decide_nothing():
+    ecosystem = random_gaussian(jax.random.key(3), entities=3, dimension=3, rank=3)
+    private, public = np.array(ecosystem.private.gram), np.asarray(ecosystem.public.gram)
+    synthetic = 0.6 * private + 0.4 * public
+    synthetic[2] = 0
+    expected = lemma1(ecosystem_from_grams(private, public, synthetic), everyone(0.5, 0.5))
+    assert expected.applies
+    for unit in (np.full(3, 1e10), np.array([1, 1, 1e50])):
+        private[2] = unit[:, None] * private[2] * unit
+        found = lemma1(ecosystem_from_grams(private, public, synthetic), everyone(0.5, 0.5))
+        assert found.applies
+        np.testing.assert_allclose(found.bound, expected.bound, rtol=1e-9)
+        extended = lemma1_extended(ecosystem_from_grams(private, public, synthetic), everyone(0.5, 0.5))
+        assert extended.applies
 
 
 def test_a_bound_that_float64_cannot_tell_says_so():
