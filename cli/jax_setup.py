@@ -53,6 +53,8 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     try:
         import jax
     except ValueError as error:
+        if not any(name.startswith("JAX_") and value and value in str(error) for name, value in os.environ.items()):
+            raise
         raise InvalidInput(f"JAX cannot read its settings in the environment: {reason_of(error)}") from error
 
     jax.config.update("jax_enable_x64", True)

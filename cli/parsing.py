@@ -17,7 +17,8 @@ from crossfeed.errors import InvalidInput
 _NARROWEST = 40
 """Columns that help is laid out for at least: tyro needs some to wrap a line."""
 _RULE = "──"
-_NUMBERS_WITH_COMMAS = re.compile(r"'[\[(]?[\d.]+(?: ?[,;] ?[\d.]+)+[\])]?'")
+_NUMBER = r"[+-]?[\d.]+(?:[eE][+-]?\d+)?"
+_NUMBERS_WITH_COMMAS = re.compile(rf"'[\[(]?{_NUMBER}(?: ?[,;] ?{_NUMBER})+[\])]?'")
 
 
 def parse(options: Any, arguments: Sequence[str], prog: str, description: str, config: tuple[Any, ...] = ()) -> Any:
@@ -98,7 +99,7 @@ def _sentence(box: str, command: str) -> str:
         here = rf"(--\S+)(?:(?! in crossfeed ).)* in {re.escape(command)} --help"
         meant = re.search(rf"Perhaps you meant: (?:.*? )??{here}", everything)
         advice = f", did you mean {meant[1]}?" if meant else ""
-        if not unknown[1].lstrip().startswith("-"):
+        if re.fullmatch(_NUMBER, unknown[1].split()[0]):
             advice = ": the values of an option follow its name"
         return f"{name} does not know {unknown[1].strip()}{advice}{pointer}"
     if one_of := re.match(r"Expected one of \{(.*)\}", said):
@@ -106,7 +107,7 @@ def _sentence(box: str, command: str) -> str:
     if wrong := re.match(r"Error parsing (\S+?): (?:Could not find valid parse for arguments: )?(.*)", said):
         plain = re.sub(r"invalid literal for int\(\) with base 10: ('.*')", r"\1 is not a whole number", wrong[2])
         plain = re.sub(r"Exceeds the limit .* for integer string conversion.*", "a number has too many digits", plain)
-        if _NUMBERS_WITH_COMMAS.search(plain):
+        if "whole number" not in plain and _NUMBERS_WITH_COMMAS.search(plain):
             plain += ", but several values are written with spaces between them, and decimals with a point"
         return f"{wrong[1]} cannot be read: {plain}{pointer}"
     if lacking := re.match(r"Missing value for argument '(.*?)'", said):

@@ -58,7 +58,7 @@ def differences(stored: Any, wanted: Any, source: str, name: str = "") -> list[s
         if not any(isinstance(value, dict | list) for value in stored + wanted):
             sides = {"there": _without(stored, wanted), f"in {source}": _without(wanted, stored)}
             if told := [f"{summary(values, ', ')} {where} only" for where, values in sides.items() if values]:
-                return [f"{name} has {' and '.join(told)}"]
+                return [f"{name} has {' and '.join(told)}".lstrip()]
         first = next(i for i, (a, b) in enumerate(zip_longest(stored, wanted)) if a != b)
         if first < min(len(stored), len(wanted)):
             return differences(stored[first], wanted[first], source, f"{name}[{first}]")

@@ -167,7 +167,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
             continue
         where = f"{path} line {number}"
         try:
-            record = json.loads(line, object_pairs_hook=_object)
+            record = json.loads(line, object_pairs_hook=_without_repeated_names)
             json.dumps(record, ensure_ascii=False).encode()
         except InvalidInput as error:
             raise InvalidInput(f"{where} {error}") from error
@@ -181,7 +181,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
         yield where, record
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """JSON object of these fields, of which Python would keep the last of one name."""
     fields = dict(pairs)
     if len(fields) < len(pairs):

@@ -197,6 +197,6 @@ def _check_header(where: str, header: list[str]) -> None:
 def _number(path: Path, line: int, column: str, cell: str) -> float:
     value = float(cell) if _NUMBER.fullmatch(cell.strip(" \t")) else np.nan
     if not np.isfinite(value):
-        wanted = "a finite number" + " with a decimal point" * bool(_DECIMAL_COMMA.fullmatch(cell.strip()))
+        wanted = "a finite number with a decimal point" if _DECIMAL_COMMA.fullmatch(cell.strip()) else "a finite number"
         raise InvalidInput(f"{path} line {line}, column '{column}' is '{cell}', but must be {wanted}")
     return value

@@ -135,7 +135,7 @@ def broken_files(path: Path) -> list[Path]:
     return [Path(name) for name, digest in read_attributes(path)["files"].items() if _digest(path / name) != digest]
 
 
-def told_broken(path: Path, broken: list[Path]) -> str:
+def describe_broken(path: Path, broken: list[Path]) -> str:
     """Which files of a store are gone and which are damaged, as a phrase."""
     states = {name: "damaged" if os.path.lexists(path / name) else "gone" for name in broken}
     groups = {state: [str(name) for name in broken if states[name] == state] for state in ("gone", "damaged")}
@@ -164,9 +164,11 @@ def restore(path: Path, plan: Plan, note: Callable[[str], object]) -> None:
         stored, broken = {}, [ROOT]
     if not broken:
         return
-    told = told_broken(path, broken)
     with empty_store_beside(path, plan) as part:
         files = read_attributes(part)["files"]
+        if not stored:
+            broken = [ROOT, *(Path(name) for name in files if not (path / name).exists())]
+        told = describe_broken(path, broken)
         # Another version of Zarr may write other bytes; then all of it is written anew.
         same = all(files[str(name)] == stored.get(str(name)) for name in broken if name != ROOT) and ROOT not in broken
         for name in broken if same else [*map(Path, files), ROOT]:

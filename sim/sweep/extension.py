@@ -24,6 +24,7 @@ from .description import (
     ROOT,
     belongs_to,
     broken_files,
+    describe_broken,
     empty_store_beside,
     holds_another,
     identity,
@@ -31,7 +32,6 @@ from .description import (
     read_attributes,
     read_spec_of,
     restore,
-    told_broken,
 )
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
@@ -68,7 +68,7 @@ def extend_sweep(spec: Spec, path: Path, note: Callable[[str], object] = warning
             return
         if broken := broken_files(path):
             raise InvalidInput(
-                f"in {path}, {told_broken(path, broken)}: restore that with the earlier spec and --resume"
+                f"in {path}, {describe_broken(path, broken)}: restore that with the earlier spec and --resume"
             )
     try:
         if not before.exists():
@@ -146,13 +146,22 @@ def _check_extends(path: Path, old: Spec, new: Spec) -> None:
 
 
 def extends(spec: Spec, path: Path) -> bool:
-    """Whether a spec holds all that a store does and more, so that `extend_sweep` would take it."""
+    """Whether a spec holds all that a store does, and more points, quantities or generations.
+
+    Not of a store whose extension by another spec is unfinished, which has to end first.
+    """
+    if (path / BEFORE).exists():
+        return False
     try:
         old = read_spec_of(path)
         _check_extends(path, old, spec)
     except InvalidInput:
         return False
-    return identity(old) != identity(spec)
+    return (
+        Plan(spec).points > Plan(old).points
+        or len(spec.quantities) > len(old.quantities)
+        or spec.generations > old.generations
+    )
 
 
 def _plane(spec: Spec) -> tuple[object, ...]:

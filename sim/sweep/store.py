@@ -17,13 +17,13 @@ from crossfeed.errors import CrossfeedError, InvalidInput
 
 from .description import (
     broken_files,
+    describe_broken,
     empty_store_beside,
     identity,
     randomness,
     read_attributes,
     read_spec_of,
     restore,
-    told_broken,
 )
 from .plan import Plan, Tile
 from .quantities import QUANTITIES
@@ -57,7 +57,7 @@ class Store:
         self.path, self.plan = path, plan
         if broken := broken_files(path):
             raise InvalidInput(
-                f"in {path}, {told_broken(path, broken)}: crossfeed sweep run SPEC --out STORE --resume restores "
+                f"in {path}, {describe_broken(path, broken)}: crossfeed sweep run SPEC --out STORE --resume restores "
                 f"{'it' if len(broken) == 1 else 'them'}"
             )
         group = zarr.open_group(path, mode="r+")

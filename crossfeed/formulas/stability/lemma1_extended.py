@@ -73,10 +73,10 @@ def lemma1_extended(ecosystem: Ecosystem, weights: Weights, workflow: Workflow =
     penalty = _common_penalty(known, bound_by)
     divisor = xp.where(bound_by, weight, 1.0)[:, None, None]
     real = (known.real - known.penalty * identity_like(public)[None]) / divisor
-    units, (real_size, published_size, public_size) = in_common_units(
+    (of_real, of_published, of_public), (real_size, published_size, public_size) = in_common_units(
         xp.where(bound_by[:, None, None], real, 0), xp.where(bound_by[:, None, None], published, 0), public
     )
-    surplus, common, misfit = _fit(*units, bound_by)
+    surplus, common, misfit = _fit(of_real, of_published, of_public, bound_by)
     surplus, common = surplus * (real_size / published_size), common * (real_size / public_size)
     applies = (misfit <= PROPORTIONALITY_TOLERANCE) & xp.isfinite(penalty)
     base = einsum("j,jab->ab", reads.shares, published) + xp.where(applies, common, 0.0) * public

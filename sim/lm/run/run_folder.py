@@ -22,7 +22,7 @@ from crossfeed.reading import read_bytes, read_json
 from ..data.tokenizer import Tokenizer, read_tokenizer
 from ..model.config import RopeScaling, TransformerConfig
 from ..study.corpus import Corpus
-from ..study.study import Study, from_dict, lacking
+from ..study.study import Study, from_dict, why_unreadable
 from .checkpointing import discard_damaged
 from .digests import digest_of_record
 
@@ -184,19 +184,21 @@ def check_settings(folder: Path, study: Study, extend: bool) -> None:
     """
     # A setting that the record lacks was added to crossfeed later, and has its default value there.
     held = study_of(folder)
-    wanted = extendable(held, study, folder) if extend else held
-    if changed := differences(wanted.without_places(), study.without_places(), "the study"):
-        if not extend and _is_part(held, study, folder):
+    expected = extendable(held, study, folder) if extend else held
+    if changed := differences(expected.without_places(), study.without_places(), "the study"):
+        if not extend and _extends(study, held, folder):
             raise InvalidInput(f"{folder} holds a smaller study: --extend keeps it and computes the rest")
         raise InvalidInput(f"{folder} holds another study: {summary(changed)}")
 
 
-def _is_part(held: Study, study: Study, folder: Path) -> bool:
-    """Whether a study extends that of a run."""
+def _extends(study: Study, held: Study, folder: Path) -> bool:
+    """Whether a study holds all that a run does, and more seeds, α, β or generations."""
     try:
-        return extendable(held, study, folder).without_places() == study.without_places()
+        same = extendable(held, study, folder).without_places() == study.without_places()
     except InvalidInput:
         return False
+    grown = any(len(getattr(study, name)) > len(getattr(held, name)) for name in ("seeds", "alpha", "beta"))
+    return same and (grown or study.generations > held.generations)
 
 
 def extendable(held: Study, study: Study, folder: Path) -> Study:
@@ -268,10 +270,8 @@ def read_record(folder: Path) -> dict[str, Any]:
         for part in ("fingerprints", "made_with", "tokenizer"):
             dict(record[part])
         study = record["study"]
-    except InvalidInput as error:
-        raise InvalidInput(f"{damaged}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(damaged + lacking(error)) from error
+        raise InvalidInput(damaged + why_unreadable(error)) from error
     from_dict(study, str(folder / _RECORD))
     if unknown := sorted(record.keys() - _ENTRIES):
         raise InvalidInput(f"{damaged}: it has the entry '{unknown[0]}'")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -177,7 +178,7 @@ class Study:
         seeds: seeds of everything random.
         generations: T, the number of generations after generation 0.
         samples: n, the number of texts drawn for one entity and generation.
-        public: public text: a folder, a .txt file, 'python', or the name of a data set for the `datasets` library.
+        public: public text: a folder, a .txt or .md file, 'python', or the name of a data set for the `datasets` library.
         vocabulary: number of tokens of a new tokenizer, trained on public and private text where models are new.
         tokenizer: path of the tokenizer of a pretrained model, if it is not beside the model.
         model: settings of the models.
@@ -273,12 +274,17 @@ def from_dict(values: Any, source: str = "the study") -> Study:
         fields: dict[str, Any] = _tupled(values) | sections | {"entities": entities}
         return Study(**fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"{source} is damaged, or of another version of crossfeed{lacking(error)}") from error
+        raise InvalidInput(f"{source} is damaged, or of another version of crossfeed{why_unreadable(error)}") from error
 
 
-def lacking(error: Exception) -> str:
-    """End of a sentence on a record that cannot be read: the entry that it lacks, if that is why."""
-    return f": it lacks {error}" if isinstance(error, KeyError) else ""
+def why_unreadable(error: Exception) -> str:
+    """End of a sentence on a record that cannot be read: what it lacks or has too much, if that is why."""
+    if isinstance(error, InvalidInput):
+        return f": {error}"
+    if isinstance(error, KeyError):
+        return f": it lacks {error}"
+    unknown = re.search(r"unexpected keyword argument ('.*')", str(error))
+    return f": it has the entry {unknown[1]}" if unknown else ""
 
 
 def _tupled(values: dict[str, Any]) -> dict[str, Any]:

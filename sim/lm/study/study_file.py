@@ -132,8 +132,7 @@ class _Reader(TomlReader):
                     "[study], [[entity]], [public], [tokenizer], [model], [initial], [training], [pool] and [measures]"
                 )
                 self.fail("", table, f"unknown: a study has {known}, not {table!r}")
-        if isinstance(given := self.content.get("study"), dict):
-            given |= {name: [given[name]] for name in _LISTS if type(given.get(name)) in (int, float)}
+        self._take_numbers_for_lists()
         study: dict[str, Any] = self.table("study", _STUDY_KEYS)
         self.check_limits("study", study)
         for name in ("alpha", "beta"):
@@ -324,6 +323,11 @@ class _Reader(TomlReader):
         if "vocabulary" in self.content.get("tokenizer", {}):
             self.fail("tokenizer", "vocabulary", "applies to a new tokenizer, but pretrained models bring their own")
 
+    def _take_numbers_for_lists(self) -> None:
+        """A number where a list may stand is the list of that number."""
+        if isinstance(given := self.content.get("study"), dict):
+            given |= {name: [given[name]] for name in _LISTS if type(given.get(name)) in (int, float)}
+
     def existing(self, table: str, key: str, value: str, folder: Path) -> str:
         if not os.path.exists(path := folder / value):
             self.fail(table, key, f"is {value!r}, but there is no such file")
@@ -333,7 +337,7 @@ class _Reader(TomlReader):
 def _resolved(name: str, folder: Path, *builtin: str) -> str:
     """An absolute path if `name` is that of a file or looks like one; built-in names and names for a hub stay as they are."""
     path = folder / name
-    looks_like_path = name.startswith((".", "/")) or name.endswith((".jsonl", ".txt", ".bin", ".json"))
+    looks_like_path = name.startswith((".", "/")) or name.endswith((".jsonl", ".txt", ".md", ".bin", ".json"))
     # `Path.exists` raises where a name is too long for a file.
     is_path = name not in builtin and (os.path.exists(path) or looks_like_path)
     return os.path.realpath(path) if is_path else name
