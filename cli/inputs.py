@@ -107,6 +107,20 @@ def check_there(what: str, *paths: Path) -> None:
         raise InvalidInput(f"there is no {what} at {missing}")
 
 
+def check_sweeps(*paths: Path) -> None:
+    """Refuse folders that are missing, or runs of language models, before the imports that opening a sweep takes.
+
+    Raises:
+        InvalidInput: one is.
+    """
+    from crossfeed.errors import InvalidInput
+
+    check_there("sweep", *paths)
+    for path in paths:
+        if (path / "study.json").exists():
+            raise InvalidInput(f"{path} is a run of language models, and no sweep")
+
+
 def check_runs(*paths: Path) -> None:
     """Refuse folders that are no runs of language models, before the imports that opening them takes.
 

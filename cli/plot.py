@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from .inputs import check_there
+from .inputs import check_sweeps
 from .look import LookOptions, check_drawable
 from .output import print_notes
 
@@ -41,9 +41,11 @@ class PlotCommand:
         """Refuse a store that is missing or lacks the variable, and what cannot be drawn."""
         from crossfeed.errors import InvalidInput
 
-        check_there("sweep", self.store)
+        check_sweeps(self.store)
         check_drawable(self.out)
-        dict(map(_held, self.at))
+        names = [name for name, _ in map(_held, self.at)]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise InvalidInput(f"at names {twice[0]!r} twice")
         if self.x is not None and self.x == self.y:
             raise InvalidInput(f"x and y are both {self.x!r}: a heat map needs two axes")
         held = _quantities(self.store)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from .inputs import check_there, check_toml
+from .inputs import check_sweeps, check_toml
 from .interruption import leave_at_once
 from .output import print_json, print_notes, print_table
 from .processes import Processes
@@ -77,7 +77,7 @@ class SweepStatus:
 
     def check(self) -> None:
         """Refuse a store that is missing."""
-        check_there("sweep", self.store)
+        check_sweeps(self.store)
 
     def run(self) -> None:
         """Read the store and print its status."""
@@ -109,7 +109,7 @@ class SweepCompare:
 
     def check(self) -> None:
         """Refuse stores that are missing."""
-        check_there("sweep", self.first, self.second)
+        check_sweeps(self.first, self.second)
 
     def run(self) -> None:
         """Compare the stores and print both tables."""

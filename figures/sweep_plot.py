@@ -120,6 +120,8 @@ def _drawn(
 ) -> tuple[xr.DataArray, dict[str, float], float]:
     """Variable with axes held, averaged over draws; where they are held; and the share of its points that are computed."""
     values, held = _held(data, variable, chosen)
+    if "draw" in values.dims and "flag_values" in values.attrs:
+        raise InvalidInput(f"{variable} is a code, and codes have no mean over draws: hold one with --at draw=NUMBER")
     share = float(values.finished.mean())
     if share == 0:
         raise InvalidInput(
@@ -181,12 +183,15 @@ def _choose_axes(values: xr.DataArray, x: str | None, y: str | None) -> tuple[st
 
 
 def _nearest(axis: xr.DataArray, value: float) -> int:
-    """Index of the axis' value nearest to this one, which must lie within the axis up to rounding."""
+    """Index of the axis' value nearest to this one, which must lie within the axis up to rounding, or on it if it counts."""
     low, high = float(axis.min()), float(axis.max())
     slack = 1e-9 * max(abs(low), abs(high))
     if not low - slack <= value <= high + slack:
         raise InvalidInput(f"{axis.name} is to be held at {value:g}, but runs from {low:g} to {high:g}")
-    return int(np.abs(axis.values - value).argmin())
+    nearest = int(np.abs(axis.values - value).argmin())
+    if np.issubdtype(axis.dtype, np.integer) and axis.values[nearest] != value:
+        raise InvalidInput(f"{axis.name} is to be held at {value:g}, but has {', '.join(map(str, axis.values[:20]))}")
+    return nearest
 
 
 def _setting(data: xr.Dataset, held: dict[str, float], share: float, blank: bool) -> str:
@@ -223,8 +228,8 @@ def _panels(values: xr.DataArray, over: list[str]) -> list[tuple[str, xr.DataArr
     if stacked.sizes["panel"] > _MOST_PANELS:
         mapped = ", or map the entities with --y entity" if _ENTITY in over else ""
         raise InvalidInput(
-            f"{' × '.join(over)} make {stacked.sizes['panel']} panels, and {_MOST_PANELS} fit: "
-            f"hold an axis with --at NAME=VALUE{mapped}"
+            f"{stacked.sizes['panel']} panels, one for each {' × '.join(over)}, are more than the {_MOST_PANELS} that fit: "
+            f"hold an axis with --at NAME=VALUE, draw along it with --x{mapped}"
         )
     titles = [", ".join(map(_at, over, place)) for place in stacked.indexes["panel"]]
     return [(title, stacked.isel(panel=number)) for number, title in enumerate(titles)]

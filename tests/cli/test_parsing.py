@@ -13,6 +13,9 @@ SENTENCES = {
         "sweep run does not know --resum, did you mean --resume?; see crossfeed sweep run --help"
     ),
     "limit a.npz b.npz --alpha 1 --beta 1": ("limit does not know b.npz; see crossfeed limit --help"),
+    "limit a.npz 0.5 --alpha 1 --beta 1": (
+        "limit does not know 0.5: the values of an option follow its name; see crossfeed limit --help"
+    ),
     "limit a.npz --alpha 0.5,0.5 --beta 1": (
         "--alpha cannot be read: ['0.5,0.5'], but several values are written with spaces between them, and decimals with "
         "a point; see crossfeed limit --help"

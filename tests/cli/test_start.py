@@ -132,6 +132,8 @@ REFUSED = {
     "advise s.zarr --out out": "s.zarr holds no run of language models: it has neither study.json nor measures.zarr",
     "plot s.zarr --variable ms --out a.png": "variable is 'ms', but the sweep holds mse, transfer",
     "plot s.zarr --variable mse --out a.png --at alpha": "at is 'alpha', but must be AXIS=VALUE with a number",
+    "plot s.zarr --variable mse --out a.png --at alpha=0 --at alpha=1": "at names 'alpha' twice",
+    "sweep status run": "run is a run of language models, and no sweep",
     "plot s.zarr --variable mse --out a.png --x beta --y beta": "x and y are both 'beta': a heat map needs two axes",
     "verify ledger theorm1": "there is no claim 'theorm1': did you mean theorem1?",
     "simulate eco.npz --alpha 0.1 0.2 --beta 1 --generations 2": "alpha has 2 values, but needs one for all",

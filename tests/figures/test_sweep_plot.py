@@ -175,7 +175,9 @@ def test_trajectories_run_over_generations(data):
         ("mean_mse", {"alpha": 0.1}, ("alpha", None), "'alpha' is not a free axis"),
         ("mean_mse", {}, ("alpha", "alpha"), "x and y are both 'alpha'"),
         ("mean_mse", {"alpha": 0.1, "volume": 1, "entities": 1}, (None, "beta"), "'beta' is the only free axis"),
-        ("mean_mse_trajectory", {}, (None, None), "panels, and 12 fit"),
+        ("mean_mse_trajectory", {}, (None, None), "more than the 12 that fit"),
+        ("mean_mse", {"entities": 2}, (None, None), "entities is to be held at 2, but has 1, 3"),
+        ("reason", {}, (None, None), "reason is a code, and codes have no mean over draws"),
         ("homogenization", {"entities": 1}, (None, None), "no finite value"),
     ],
 )

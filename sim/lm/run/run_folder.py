@@ -66,7 +66,8 @@ def check_vacant(folder: Path) -> None:
     if folder.exists() and (
         not folder.is_dir() or any(path.name not in (_LOCK, _TOKENIZER) for path in folder.iterdir())
     ):
-        raise InvalidInput(f"{folder} exists already: choose another name, or continue it with --resume")
+        way = ", or continue it with --resume" if (folder / _RECORD).exists() else ""
+        raise InvalidInput(f"{folder} exists already: choose another name{way}")
 
 
 @contextmanager
