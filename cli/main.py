@@ -4,8 +4,7 @@ import io
 import os
 import signal
 import sys
-from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from crossfeed import __version__
 from crossfeed.errors import CrossfeedError, one_line
@@ -39,9 +38,9 @@ def main() -> None:
             raise
         _refuse(advice)
     except BrokenPipeError:  # the reader, such as `head`, has stopped
-        _discard_output()
+        _discard(sys.stdout)
     except OSError as error:
-        _discard_output()
+        _discard(sys.stdout)
         where = f"cannot read or write {error.filename}" if error.filename else "cannot write the output"
         _refuse(one_line(f"{where}: {error.strerror or error}"))
     except KeyboardInterrupt:
@@ -83,11 +82,13 @@ def _command() -> Any:
 
 
 def _refuse(sentence: str) -> NoReturn:
-    with suppress(OSError):  # of a disk that is full, or a reader that has stopped
+    try:
         print(f"crossfeed: {sentence}", file=sys.stderr, flush=True)
+    except OSError:  # a disk is full, or the reader has stopped
+        _discard(sys.stderr)
     sys.exit(2)
 
 
-def _discard_output() -> None:
-    """Redirect stdout to nowhere, so that flushing its buffer cannot fail when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _discard(stream: TextIO) -> None:
+    """Redirect a stream to nowhere, so that flushing its buffer cannot fail when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
