@@ -22,8 +22,8 @@ def load_ecosystem(path: str | os.PathLike[str]) -> Ecosystem:
             `private_theta` (K, d) and `public_theta` (d).
 
     Raises:
-        InvalidInput: the file cannot be read or is damaged, a key is missing, unknown or excludes another, or `Ecosystem` refuses
-            it.
+        InvalidInput: the file cannot be read or is damaged, a key is missing, unknown or excludes another, `Ecosystem` refuses it,
+            or JAX computes in float32.
 
     Example:
         >>> import tempfile

@@ -82,7 +82,7 @@ def run_sweep(
             and is written again.
 
     Raises:
-        InvalidInput: there is no store, or it belongs to another spec or to other random numbers.
+        InvalidInput: there is no store, or it belongs to another or a smaller spec, or to other random numbers.
         CrossfeedError: the disk is full.
     """
     plan = Plan(spec)
