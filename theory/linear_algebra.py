@@ -106,7 +106,7 @@ def _inverse_on_range_jvp(primals: _TwoMatrices, tangents: _TwoMatrices) -> tupl
 def _spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
     """Spectral radius with the derivative of the dominant eigenvalue; at A = 0 there is none.
 
-    Eigenvalues replace squares for a whole batch if squaring one of its matrices would lose digits.
+    Eigenvalues replace squares where squaring a matrix would lose digits.
     """
     return _spectral_radius(matrix)
 
@@ -124,5 +124,9 @@ def _spectral_radius(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch
     stack, stacking = stacked(matrix)
     unit, size = normalized(stack, stacking)
     now = jax.lax.while_loop(goes_on, lambda now: square(unit, now, stacking), first_power(unit, size))
-    careful, radius = radius_from(now, size)
-    return jax.lax.cond(careful, lambda: radius_by_eigenvalues(matrix), lambda: radius.reshape(matrix.shape[:-2]))
+    careful, radius = (values.reshape(matrix.shape[:-2]) for values in radius_from(now, size))
+
+    def some_by_eigenvalues() -> Float[Array, "*batch"]:
+        return jnp.where(careful, radius_by_eigenvalues(matrix), radius)
+
+    return jax.lax.cond(careful.any(), some_by_eigenvalues, lambda: radius)

@@ -121,23 +121,27 @@ def _inverse_factor(matrix: Float[Array, "m m batch"]) -> Float[Array, "m m batc
     return jax.lax.optimization_barrier(jnp.stack([jnp.stack(row) for row in inverse]))
 
 
-def newton_resolvent(contraction: Float[Array, "d d batch"]) -> tuple[Float[Array, "d d batch"], Bool[Array, ""]]:
-    """Inverses R of I - H for matrices H with spectral radii below one, and whether all residuals I - (I - H) R are small.
+def newton_resolvent(contraction: Float[Array, "d d batch"]) -> tuple[Float[Array, "d d batch"], Bool[Array, " batch"]]:
+    """Inverses R of I - H for matrices H with spectral radii below one, and whether their residuals I - (I - H) R are small.
 
     Newton's iteration from R = I: every step squares the residual and computes it afresh, so that rounding errors
-    do not pile up.
+    do not pile up. An inverse whose residual is small stays what it is, however long others take.
     """
     identity = jnp.eye(len(contraction))[..., None]
 
     def going(now: _Newton) -> Bool[Array, ""]:
         _, residual, step = now
-        return (jnp.abs(residual).max() > _SMALL_RESIDUAL) & (step < _MOST_STEPS)
+        return ~_small(residual).all() & (step < _MOST_STEPS)
 
     def improved(now: _Newton) -> _Newton:
         inverse, residual, step = now
-        inverse = inverse + _product(inverse, residual)
+        inverse = jnp.where(_small(residual)[None, None], inverse, inverse + _product(inverse, residual))
         return inverse, identity - inverse + _product(contraction, inverse), step + 1
 
     start = jnp.broadcast_to(identity, contraction.shape)
     inverse, residual, _ = jax.lax.while_loop(going, improved, (start, contraction, 0))
-    return inverse + _product(inverse, residual), jnp.abs(residual).max() <= _SMALL_RESIDUAL
+    return inverse + _product(inverse, residual), _small(residual)
+
+
+def _small(residual: Float[Array, "d d batch"]) -> Bool[Array, " batch"]:
+    return jnp.abs(residual).max((0, 1)) <= _SMALL_RESIDUAL

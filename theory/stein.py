@@ -14,6 +14,7 @@ from crossfeed.formulas.stein import (
     refuse_unit_root,
     resolvent,
     resolvent_by_elimination,
+    settled,
     stable_stein,
 )
 
@@ -93,19 +94,21 @@ _Doubling = tuple[Float[Array, "..."], Float[Array, "..."], Int[Array, ""] | int
 def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """Sum Σ_s Hˢ N (Hˢ)ᵀ, of which n steps X ← X + A X Aᵀ, A ← A² give the first 2ⁿ terms.
 
-    A batch runs until its slowest member has converged. More steps do not change the others, so no member is masked;
-    `vmap` of the loop would mask them, at twice the cost.
+    A batch runs until its slowest member has converged. The sums of the others stay what they are, so that no bit of a result
+    depends on what it is computed together with. (`vmap` of the loop would keep the powers as well, at twice the cost.)
     """
 
     (power, stacking), (total, _) = stacked(contraction), stacked(noise)
 
     def going(state: _Doubling) -> Bool[Array, ""]:
         power, _, step = state
-        return goes_on(power, step)
+        return goes_on(power, step, stacking)
 
     def doubled(state: _Doubling) -> _Doubling:
         power, total, step = state
-        return *double(power, total, stacking), step + DOUBLINGS_PER_CHECK
+        done = stacking.per_matrix(settled(power, stacking))
+        power, more = double(power, total, stacking)
+        return power, jnp.where(done, total, more), step + DOUBLINGS_PER_CHECK
 
     total = jax.lax.while_loop(going, doubled, (power, total, 0))[1]
     return unstacked(total, stacking, contraction.shape)
@@ -130,7 +133,11 @@ def _batched_resolvent(contraction: Float[Array, "*batch d d"]) -> Float[Array, 
     stack, stacking = stacked(contraction)
     if stacking is BATCH_FIRST:
         return resolvent_by_elimination(contraction)
-    inverse, accurate = newton_resolvent(stack)
-    return jax.lax.cond(
-        accurate, lambda: unstacked(inverse, stacking, contraction.shape), lambda: resolvent_by_elimination(contraction)
-    )
+    found, accurate = newton_resolvent(stack)
+    inverse = unstacked(found, stacking, contraction.shape)
+
+    def some_by_elimination() -> Float[Array, "*batch d d"]:
+        kept = accurate.reshape(*contraction.shape[:-2], 1, 1)
+        return jnp.where(kept, inverse, resolvent_by_elimination(contraction))
+
+    return jax.lax.cond(accurate.all(), lambda: inverse, some_by_elimination)

@@ -45,7 +45,7 @@ class Stacking(NamedTuple):
         """Frobenius norm of each divided by √d, so that identities have norm one."""
         return namespace(matrices).sqrt((matrices * matrices).sum(self.axes) / matrices.shape[self.axes[0]])
 
-    def per_matrix(self, numbers: Float[Array, "*batch"]) -> Float[Array, "..."]:
+    def per_matrix(self, numbers: Float[Array, "*batch"] | Bool[Array, "*batch"]) -> Array:
         """Numbers in a shape that broadcasts over their matrices."""
         return namespace(numbers).expand_dims(numbers, self.axes)
 
@@ -177,7 +177,7 @@ def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
     while goes_on(now):
         now = square(unit, now)
     careful, radius = radius_from(now, size)
-    return radius_by_eigenvalues(matrix) if careful else radius
+    return radius_by_eigenvalues(matrix) if careful.any() else radius
 
 
 class Squaring(NamedTuple):
@@ -226,16 +226,16 @@ def square(unit: Float[Array, "..."], now: Squaring, stacking: Stacking = BATCH_
         now.step + 1,
         power,
         now.logarithm + xp.log(loss) * 0.5 ** (_SQUARINGS_PER_STEP * (now.step + 1.0)),
-        xp.minimum(now.lowest, loss),
+        xp.where(now.alone, now.lowest, xp.minimum(now.lowest, loss)),
         now.alone | found,
         xp.where(found, quotient, now.dominant),
     )
 
 
-def radius_from(now: Squaring, size: Float[Array, "*batch"]) -> tuple[Bool[Array, ""], Float[Array, "*batch"]]:
+def radius_from(now: Squaring, size: Float[Array, "*batch"]) -> tuple[Bool[Array, "*batch"], Float[Array, "*batch"]]:
     """Whether squaring lost digits, so that eigenvalues are needed; and the spectral radius if it did not."""
     xp = namespace(now.power)
-    careful = ((now.lowest < _LOSS_PER_STEP) & (size > 0)).any()
+    careful = (now.lowest < _LOSS_PER_STEP) & (size > 0)
     return careful, size * xp.where(now.alone, now.dominant, xp.exp(now.logarithm))
 
 

@@ -53,9 +53,16 @@ def stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -
     return (total + total.T) / 2
 
 
-def goes_on(power: Float[Array, "..."], step: Int[Array, ""] | int) -> Bool[Array, ""]:
-    """Whether more terms of the series count, after a number of doublings that has led to this power of H."""
-    return (namespace(power).abs(power).max() > _NEGLIGIBLE) & (step < _DOUBLINGS)
+def settled(power: Float[Array, "..."], stacking: Stacking = BATCH_FIRST) -> Bool[Array, "*batch"]:
+    """Whether no more terms of the series count, after the doublings that have led to this power of H."""
+    return namespace(power).abs(power).max(stacking.axes) <= _NEGLIGIBLE
+
+
+def goes_on(
+    power: Float[Array, "..."], step: Int[Array, ""] | int, stacking: Stacking = BATCH_FIRST
+) -> Bool[Array, ""]:
+    """Whether more terms of some series count, after a number of doublings."""
+    return ~settled(power, stacking).all() & (step < _DOUBLINGS)
 
 
 def double(

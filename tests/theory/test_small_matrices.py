@@ -94,3 +94,18 @@ def test_gradients_of_a_batch_are_those_of_each(size):
     alone = [jax.jit(jax.grad(error))(alpha) for alpha in alphas]
     np.testing.assert_allclose(jax.jit(jax.vmap(jax.grad(error)))(alphas), alone, rtol=1e-10)
     np.testing.assert_allclose(jax.jit(jax.grad(lambda x: jax.vmap(error)(x).sum()))(alphas), alone, rtol=1e-10)
+
+
+@pytest.mark.parametrize("size", [3, 12, 14])
+def test_no_bit_depends_on_what_is_computed_together(size):
+    ecosystem = theory.random_gaussian(jax.random.key(size), 3, size, size // 2)
+
+    @jax.jit
+    @jax.vmap
+    def found(alpha):
+        law = theory.limit(ecosystem, theory.Weights(alpha, 0.5), throw=False)
+        return theory.mse(law), law.spectral_radius
+
+    alike, unlike = found(jnp.full(4, 0.3)), found(jnp.array([0.3, 0.9, 0.999, 1.0]))
+    for one, other in zip(alike, unlike, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
