@@ -183,7 +183,7 @@ def _choose_axes(values: xr.DataArray, x: str | None, y: str | None) -> tuple[st
 
 
 def _nearest(axis: xr.DataArray, value: float) -> int:
-    """Index of the axis' value nearest to this one, which must lie within the axis up to rounding, or on it if it counts."""
+    """Index of the axis' value nearest to this one, which must lie within the axis up to rounding; on it, if it holds counts."""
     low, high = float(axis.min()), float(axis.max())
     slack = 1e-9 * max(abs(low), abs(high))
     if not low - slack <= value <= high + slack:
