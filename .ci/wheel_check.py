@@ -97,6 +97,8 @@ COMMANDS = {
 def main() -> None:
     """Check the extras that the command line names."""
     extras = sys.argv[1:] or [extra for extra in COMMANDS if extra]
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # every program runs once
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what pip has not compiled is, once for all commands
     with tempfile.TemporaryDirectory() as folder:
         wheel = build(Path(folder))
         for extra in ("", *extras):

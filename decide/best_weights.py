@@ -6,6 +6,7 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from crossfeed.errors import DependsOnTheta, InvalidInput, NoLimit
@@ -360,12 +361,13 @@ def _minimum(
 
 def _starts(count: int = _STARTS) -> Float[Array, "start 2"]:
     """Weights all over the box, and training alone, where a search stays: it has a limit also where all others diverge."""
-    return jnp.concatenate([spread_starts(count, 2), jnp.array([[0.0, 0.5]])])
+    return jnp.asarray(np.concatenate([spread_starts(count, 2), [[0.0, 0.5]]]))
 
 
 def _own_starts(entities: int) -> Float[Array, "start n"]:
     """Common weights, and others: searches from common ones keep them common where all entities are alike."""
-    return jnp.concatenate([_starts(_COMMON).repeat(entities, axis=1), spread_starts(_UNEQUAL, 2 * entities)])
+    common = np.repeat(_starts(_COMMON), entities, axis=1)
+    return jnp.asarray(np.concatenate([common, spread_starts(_UNEQUAL, 2 * entities)]))
 
 
 def _around(point: Float[Array, " n"]) -> Float[Array, "start n"]:

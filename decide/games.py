@@ -15,7 +15,7 @@ from crossfeed.formulas.linear_algebra import spectral_radius_of
 from ..theory import PAPER, Ecosystem, Law, Weights, Workflow, limit, mse, mspe
 from ..theory.ecosystem import check_all_present
 from .best_weights import best_weights
-from .minimization import TOLERANCE, minimize, spread_starts
+from .minimization import TOLERANCE, descend, spread_starts
 from .objectives import AbstractObjective
 
 Costs = Callable[[Law], Float[Array, " entity"]]
@@ -36,7 +36,9 @@ _DIFFERENCE = 1e-6
 _SHARE, _LEAST_SHARE = 0.7, 0.02  # of the way to the best response that a round goes
 _ROUGH = 1e-3  # tolerance of a response, relative to the last way to it
 _REMEMBERED = 6  # rounds that the next one is extrapolated from
+_NEAR = 1e-2  # in every weight, within which equilibria count as one
 _SETTLED = 1e-5  # largest distance of an equilibrium from the best responses to it: errors of costs are of its square
+_ALMOST = 1e-4  # the same where rounds come no nearer
 
 
 def own_task_errors(law: Law) -> Float[Array, " entity"]:
@@ -154,23 +156,35 @@ def equilibria(
         raise InvalidInput(f"starts is {starts}, but must be at least 1")
     check_all_present(ecosystem)
     optimal = best_weights(ecosystem, _MeanCost(costs), workflow, each="entity").weights
-    first = jnp.stack([optimal.alpha, optimal.beta])
-    optimum, _ = _at(ecosystem, workflow, costs, first)
-    others = 0.05 + 0.9 * spread_starts(starts - 1, first.size).reshape(-1, *first.shape)
+    first = np.stack([optimal.alpha, optimal.beta])
+    optimum, _ = _at(ecosystem, workflow, costs, jnp.asarray(first))
+    others = 0.05 + 0.9 * np.asarray(spread_starts(starts - 1, first.size)).reshape(-1, *first.shape)
     found: list[Equilibrium] = []
     for start in (first, *others):
-        point, response, reached = _settle(ecosystem, workflow, costs, start, most_rounds)
-        known = any(jnp.abs(point - jnp.stack([e.weights.alpha, e.weights.beta])).max() < 1e-3 for e in found)
-        if known or jnp.abs(response - point).max() > 1e-4:
+        settled = _settle(ecosystem, workflow, costs, start, most_rounds, [e.weights for e in found])
+        if settled is None:
             continue
+        point, reached = settled
         cost, radius = _at(ecosystem, workflow, costs, point)
-        gain = ((cost - reached) / cost).max()
-        found.append(Equilibrium(Weights(*point), cost, gain, radius, optimum, optimal, cost.mean() / optimum.mean()))
+        found.append(_equilibrium(point, cost, reached, radius, optimum, optimal))
     if not found:
         raise NoLimit(
             f"best responses do not settle in {most_rounds} rounds from any start, so no equilibrium was found"
         )
     return tuple(sorted(found, key=lambda e: float(e.costs.mean())))
+
+
+@jax.jit
+def _equilibrium(
+    point: Float[Array, "2 entity"],
+    cost: Float[Array, " entity"],
+    reached: Float[Array, " entity"],
+    radius: Float[Array, ""],
+    optimum: Float[Array, " entity"],
+    optimal: Weights,
+) -> Equilibrium:
+    gain = ((cost - reached) / cost).max()
+    return Equilibrium(Weights(*point), cost, gain, radius, optimum, optimal, cost.mean() / optimum.mean())
 
 
 def publishing(
@@ -236,6 +250,7 @@ def _costs(
 
 
 _Responses = tuple[Float[Array, "2 entity"], Float[Array, " entity"]]
+_Slopes = tuple[Float[Array, ""], Float[Array, "2 entity"]]
 
 
 @eqx.filter_jit
@@ -253,8 +268,8 @@ def _respond_from(
         def cost(own: Float[Array, "2"]) -> tuple[Float[Array, ""], None]:
             return jnp.log(_costs(ecosystem, workflow, costs, point.at[:, entity].set(own))[entity]), None
 
-        found = minimize(cost, jnp.clip(start, 1e-4, 1 - 1e-4)[None], tolerance)
-        return found.point, jnp.exp(found.value)
+        response, value, _ = descend(cost, jnp.clip(start, 1e-4, 1 - 1e-4), tolerance)
+        return response, jnp.exp(value)
 
     responses, reached = jax.vmap(of)(jnp.arange(ecosystem.entities), starts.T)
     return responses.T, reached
@@ -262,7 +277,9 @@ def _respond_from(
 
 def _respond(ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"]) -> _Responses:
     """Best responses of all entities, the best of those from several starts, and their costs."""
-    spread = [jnp.broadcast_to(start[:, None], point.shape) for start in spread_starts(_STARTS, 2)]
+    spread = [
+        jnp.asarray(np.broadcast_to(start[:, None], point.shape)) for start in np.asarray(spread_starts(_STARTS, 2))
+    ]
     exactly = jnp.asarray(TOLERANCE, point.dtype)
     tried = [_respond_from(ecosystem, workflow, costs, point, start, exactly) for start in (*spread, point)]
     return _cheapest(tried)
@@ -277,30 +294,36 @@ def _cheapest(tried: list[_Responses]) -> _Responses:
 
 
 def _settle(
-    ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"], most_rounds: int
-) -> tuple[Float[Array, "2 entity"], Float[Array, "2 entity"], Float[Array, " entity"]]:
-    """Weights that rounds of responses lead to, the best responses there, and their costs.
+    ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: np.ndarray, most_rounds: int, known: list[Weights]
+) -> _Responses | None:
+    """Weights that rounds of responses lead to, and the costs of the best responses there.
 
-    The more entities answer each other, the more they overshoot, so damping grows whenever a way to the responses is longer than
-    the last. Anderson's mixing (Walker and Ni 2011) extrapolates the last rounds to where the way would vanish.
+    None if they do not settle, or come near weights that are known. The more entities answer each other, the more they overshoot,
+    so damping grows whenever a way to the responses is longer than the last. Anderson's mixing (Walker and Ni 2011) extrapolates
+    the last rounds to where the way would vanish.
     """
     points: list[np.ndarray] = []
     ways: list[np.ndarray] = []
     share, last = _SHARE, np.inf
     for _ in range(most_rounds):
+        if any(np.abs(point - np.stack([other.alpha, other.beta])).max() < _NEAR for other in known):
+            return None
+        here = jnp.asarray(point)
         tolerance = jnp.asarray(np.clip(_ROUGH * last, TOLERANCE, _ROUGH))
-        responses, _ = _respond_from(ecosystem, workflow, costs, point, point, tolerance)
-        if float(jnp.abs(responses - point).max()) < _SETTLED:
-            responses, reached = _respond(ecosystem, workflow, costs, point)
-            if float(jnp.abs(responses - point).max()) < _SETTLED:
-                return point, responses, reached
+        way = np.asarray(_respond_from(ecosystem, workflow, costs, here, here, tolerance)[0]) - point
+        if np.abs(way).max() < _SETTLED:
+            responses, reached = _respond(ecosystem, workflow, costs, here)
+            way = np.asarray(responses) - point
+            if np.abs(way).max() < _SETTLED:
+                return here, reached
             points, ways, last = [], [], np.inf  # some entity leaves for weights that are better than those near
-        way = np.asarray(responses - point)
         size = np.abs(way).max()
         share, last = max(share / 2, _LEAST_SHARE) if size > last else share, size
-        points, ways = [*points, np.asarray(point)][-_REMEMBERED:], [*ways, way][-_REMEMBERED:]
-        point = jnp.asarray(np.clip(points[-1] + _mixed(points, ways, share), 0, 1))
-    return point, *_respond(ecosystem, workflow, costs, point)
+        points, ways = [*points, point][-_REMEMBERED:], [*ways, way][-_REMEMBERED:]
+        point = np.clip(point + _mixed(points, ways, share), 0, 1)
+    here = jnp.asarray(point)
+    responses, reached = _respond(ecosystem, workflow, costs, here)
+    return (here, reached) if np.abs(np.asarray(responses) - point).max() < _ALMOST else None
 
 
 def _mixed(points: list[np.ndarray], ways: list[np.ndarray], share: float) -> Float[np.ndarray, "2 entity"]:
@@ -322,20 +345,19 @@ def _at(
     entities = point.shape[1]
     everyone = jnp.arange(entities)
 
-    def slopes(entity: Int[Array, ""], own: Float[Array, "2"]) -> Float[Array, "2 entity"]:
-        """Of the cost of one entity in the weights of all, at other weights of its own."""
+    def slopes(entity: Int[Array, ""], own: Float[Array, "2"]) -> _Slopes:
+        """Cost of one entity, and its slopes in the weights of all, at other weights of its own."""
         at = point.at[:, entity].add(own)
-        return jax.grad(lambda x: _costs(ecosystem, workflow, costs, x)[entity])(at)
+        return jax.value_and_grad(lambda x: _costs(ecosystem, workflow, costs, x)[entity])(at)
 
     # By central differences of exact slopes: eigenvalues, which a limit needs, have no second derivatives in JAX.
-    over = jax.vmap(jax.vmap(slopes, (None, 0)), (0, None))
-    ahead, behind = (over(everyone, sign * _DIFFERENCE * jnp.eye(2)) for sign in (1, -1))
-    second = (ahead - behind) / (2 * _DIFFERENCE)
+    steps = _DIFFERENCE * jnp.concatenate([jnp.zeros((1, 2)), jnp.eye(2), -jnp.eye(2)])
+    found = jax.vmap(slopes)(jnp.repeat(everyone, len(steps)), jnp.tile(steps, (entities, 1)))
+    values, first = jax.tree.map(lambda leaf: leaf.reshape(entities, len(steps), *leaf.shape[1:]), found)
+    second = (first[:, 1:3] - first[:, 3:]) / (2 * _DIFFERENCE)
     free = ((point > _EDGE) & (point < 1 - _EDGE)).astype(point.dtype).T
     own = second[everyone, :, :, everyone] * free[:, :, None] * free[:, None, :]
     own = own + jax.vmap(jnp.diag)(1 - free)
     cross = (second * free[:, :, None, None]).at[everyone, :, :, everyone].set(0)
     response = -jnp.linalg.solve(own, cross.reshape(entities, 2, -1)).reshape(entities, 2, 2, entities)
-    return _costs(ecosystem, workflow, costs, point), spectral_radius_of(
-        response.transpose(1, 0, 2, 3).reshape(2 * entities, 2 * entities)
-    )
+    return values[:, 0], spectral_radius_of(response.transpose(1, 0, 2, 3).reshape(2 * entities, 2 * entities))

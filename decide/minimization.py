@@ -39,20 +39,33 @@ class Minimum(eqx.Module):
     points: Float[Array, "start n"]
 
 
-def minimize(
-    function: Callable[[Float[Array, " n"]], tuple[Float[Array, ""], _Aux]],
-    starts: Float[Array, "start n"],
-    tolerance: float | Float[Array, ""] = TOLERANCE,
-) -> Minimum:
-    """Smallest value of a function on [0, 1]ⁿ, by BFGS from every start.
+_Function = Callable[[Float[Array, " n"]], tuple[Float[Array, ""], _Aux]]
+
+
+def minimize(function: _Function[_Aux], starts: Float[Array, "start n"]) -> Minimum:
+    """Smallest value of a function on [0, 1]ⁿ that searches from several starts find.
+
+    Args:
+        function: from a point to its value, and whatever else is wanted there; not finite where it is not defined.
+        starts: points inside the box.
+    """
+    points, values, aux = jax.vmap(lambda start: descend(function, start, TOLERANCE))(starts)
+    best = values.argmin()
+    return Minimum(points[best], values[best], jax.tree.map(lambda leaf: leaf[best], aux), values, points)
+
+
+def descend(
+    function: _Function[_Aux], start: Float[Array, " n"], tolerance: float | Float[Array, ""]
+) -> tuple[Float[Array, " n"], Float[Array, ""], _Aux]:
+    """Where a search by BFGS from one start ends, and what the function returns there: `inf` if it has no value.
 
     The box is x = sin²φ with free angles φ, by which a minimum on its boundary is one with a vanishing derivative like any other.
     Points within 1e-5 of the boundary count as on it. Jits, and maps over what the function holds.
 
     Args:
-        function: from a point to its value, and whatever else is wanted there; not finite where it is not defined.
-        starts: points inside the box.
-        tolerance: of angles and of values, which a search ends with.
+        function: as for `minimize`.
+        start: a point inside the box.
+        tolerance: of angles and of values, with which the search ends.
     """
 
     def of_angles(angles: Float[Array, " n"], _: None) -> tuple[Float[Array, ""], tuple[Float[Array, ""], _Aux]]:
@@ -60,16 +73,12 @@ def minimize(
         value = jnp.where(jnp.isfinite(value), value, _OUTSIDE)
         return value, (value, aux)
 
-    def descend(angles: Float[Array, " n"]) -> tuple[Float[Array, " n"], tuple[Float[Array, ""], _Aux]]:
-        within = cast("float", tolerance)  # an array does as well
-        solver = optx.BFGS(within, within)
-        found = optx.minimise(of_angles, solver, angles, has_aux=True, max_steps=_STEPS, throw=False)
-        return _point(found.value), found.aux
-
-    points, (values, aux) = jax.vmap(descend)(jnp.arcsin(jnp.sqrt(starts)))
-    best = values.argmin()
-    value = jnp.asarray(jnp.where(values[best] < _OUTSIDE, values[best], jnp.inf))
-    return Minimum(points[best], value, jax.tree.map(lambda leaf: leaf[best], aux), values, points)
+    within = cast("float", tolerance)  # an array does as well
+    solver = optx.BFGS(within, within)
+    angles = jnp.arcsin(jnp.sqrt(start))
+    found = optx.minimise(of_angles, solver, angles, has_aux=True, max_steps=_STEPS, throw=False)
+    value, aux = found.aux
+    return _point(found.value), jnp.where(value < _OUTSIDE, value, jnp.inf), aux
 
 
 def _point(angles: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -8,9 +8,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-# Commands that tests start keep compiled programs here.
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="crossfeed-tests-")
-atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+# Commands that tests start keep compiled programs here, and so do those that the other worker's tests start.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="crossfeed-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 from crossfeed.cli.jax_setup import set_up_jax
 
