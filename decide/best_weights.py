@@ -342,12 +342,15 @@ def _entity_weights(point: Float[Array, " n"]) -> Weights:
 
 
 def _search(
-    problem: _Problem, parts: tuple[Any, ...], objective: AbstractObjective, starts: Float[Array, "start n"]
+    problem: _Problem,
+    parts: tuple[Any, ...],
+    objective: AbstractObjective,
+    starts: Float[Array | np.ndarray, "start n"],
 ) -> Minimum:
     """Minimum of an objective, of all its stages one after another."""
     found = None
     for stage in objective.stages():
-        found = _minimum(problem, parts, stage, starts if found is None else found.points)
+        found = _minimum(problem, parts, stage, jnp.asarray(starts if found is None else found.points))
     assert found is not None
     return found
 
@@ -359,15 +362,14 @@ def _minimum(
     return minimize(lambda point: problem(parts, objective, point), starts)
 
 
-def _starts(count: int = _STARTS) -> Float[Array, "start 2"]:
+def _starts(count: int = _STARTS) -> Float[np.ndarray, "start 2"]:
     """Weights all over the box, and training alone, where a search stays: it has a limit also where all others diverge."""
-    return jnp.asarray(np.concatenate([spread_starts(count, 2), [[0.0, 0.5]]]))
+    return np.concatenate([spread_starts(count, 2), [[0.0, 0.5]]])
 
 
-def _own_starts(entities: int) -> Float[Array, "start n"]:
+def _own_starts(entities: int) -> Float[np.ndarray, "start n"]:
     """Common weights, and others: searches from common ones keep them common where all entities are alike."""
-    common = np.repeat(_starts(_COMMON), entities, axis=1)
-    return jnp.asarray(np.concatenate([common, spread_starts(_UNEQUAL, 2 * entities)]))
+    return np.concatenate([_starts(_COMMON).repeat(entities, axis=1), spread_starts(_UNEQUAL, 2 * entities)])
 
 
 def _around(point: Float[Array, " n"]) -> Float[Array, "start n"]:

@@ -158,7 +158,7 @@ def equilibria(
     optimal = best_weights(ecosystem, _MeanCost(costs), workflow, each="entity").weights
     first = np.stack([optimal.alpha, optimal.beta])
     optimum, _ = _at(ecosystem, workflow, costs, jnp.asarray(first))
-    others = 0.05 + 0.9 * np.asarray(spread_starts(starts - 1, first.size)).reshape(-1, *first.shape)
+    others = 0.05 + 0.9 * spread_starts(starts - 1, first.size).reshape(-1, *first.shape)
     found: list[Equilibrium] = []
     for start in (first, *others):
         settled = _settle(ecosystem, workflow, costs, start, most_rounds, [e.weights for e in found])
@@ -277,9 +277,7 @@ def _respond_from(
 
 def _respond(ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: Float[Array, "2 entity"]) -> _Responses:
     """Best responses of all entities, the best of those from several starts, and their costs."""
-    spread = [
-        jnp.asarray(np.broadcast_to(start[:, None], point.shape)) for start in np.asarray(spread_starts(_STARTS, 2))
-    ]
+    spread = [jnp.asarray(np.broadcast_to(start[:, None], point.shape)) for start in spread_starts(_STARTS, 2)]
     exactly = jnp.asarray(TOLERANCE, point.dtype)
     tried = [_respond_from(ecosystem, workflow, costs, point, start, exactly) for start in (*spread, point)]
     return _cheapest(tried)

@@ -88,7 +88,7 @@ def _point(angles: Float[Array, " n"]) -> Float[Array, " n"]:
     return inside + jax.lax.stop_gradient(rounded - inside)
 
 
-def spread_starts(count: int, size: int) -> Float[Array, "start n"]:
+def spread_starts(count: int, size: int) -> Float[np.ndarray, "start n"]:
     """Points that fill the box [0, 1]ⁿ evenly in the angles of `minimize`.
 
     The additive recurrence of the generalized golden ratio (Roberts 2018), the root g > 1 of gⁿ⁺¹ = g + 1.
@@ -98,4 +98,4 @@ def spread_starts(count: int, size: int) -> Float[Array, "start n"]:
         ratio = (1 + ratio) ** (1 / (size + 1))
     steps = ratio ** -np.arange(1.0, size + 1)
     fractions = (0.5 + np.arange(1.0, count + 1)[:, None] * steps) % 1
-    return jnp.asarray(np.sin(np.pi / 2 * (0.02 + 0.96 * fractions)) ** 2)
+    return np.sin(np.pi / 2 * (0.02 + 0.96 * fractions)) ** 2
