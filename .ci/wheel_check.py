@@ -97,9 +97,10 @@ COMMANDS = {
 def main() -> None:
     """Check the extras that the command line names."""
     extras = sys.argv[1:] or [extra for extra in COMMANDS if extra]
-    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # every program runs once
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what pip has not compiled is, once for all commands
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiling takes longer than running
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles nothing here: let commands keep what Python compiles
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = str(Path(folder) / "cache")
         wheel = build(Path(folder))
         for extra in ("", *extras):
             check(Path(folder), wheel, extra)
@@ -140,7 +141,6 @@ def check(folder: Path, wheel: Path, extra: str) -> None:
         "b.jsonl": TEXTS,
     }.items():
         (place / name).write_text(text, encoding="utf-8")
-    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     if extra:
         shutil.copy(folder / "core" / "eco.npz", place)
     else:

@@ -44,7 +44,7 @@ class Best(eqx.Module):
         mse: mean squared error of every entity there, in squared units of θ.
         homogenization: mean correlation of two entities' errors there; NaN for a single entity.
         spectral_radius: of the recursion there; of a schedule, that of its last weights.
-        values: the objective's value at the end of every search, one per start.
+        values: the objective's value at the end of every search, one per start; `inf` where there is none.
 
     Example:
         >>> import jax.numpy as jnp

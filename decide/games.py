@@ -36,9 +36,9 @@ _DIFFERENCE = 1e-6
 _SHARE, _LEAST_SHARE = 0.7, 0.02  # of the way to the best response that a round goes
 _ROUGH = 1e-3  # tolerance of a response, relative to the last way to it
 _REMEMBERED = 6  # rounds that the next one is extrapolated from
-_NEAR = 1e-2  # in every weight, within which equilibria count as one
+_NEAR = 1e-2  # in every weight: rounds that end this near an equilibrium that was found before are taken to lead to it
 _SETTLED = 1e-5  # largest distance of an equilibrium from the best responses to it: errors of costs are of its square
-_ALMOST = 1e-4  # the same where rounds come no nearer
+_ALMOST = 1e-4  # the same after the last round
 
 
 def own_task_errors(law: Law) -> Float[Array, " entity"]:
@@ -131,7 +131,8 @@ def equilibria(
     """Nash equilibria that best responses lead to from several starts, the cheapest on average first.
 
     Rounds of damped local responses of all entities at once are accelerated by Anderson's mixing. Where they settle, each response
-    is searched for from several starts, and rounds go on if one is found elsewhere.
+    is searched for from several starts, and rounds go on if one is found elsewhere. Equilibria of which no weight differs by more
+    than 0.01 count as one.
 
     Args:
         ecosystem: the ecosystem.
@@ -161,7 +162,8 @@ def equilibria(
     others = 0.05 + 0.9 * spread_starts(starts - 1, first.size).reshape(-1, *first.shape)
     found: list[Equilibrium] = []
     for start in (first, *others):
-        settled = _settle(ecosystem, workflow, costs, start, most_rounds, [e.weights for e in found])
+        known = [np.stack([e.weights.alpha, e.weights.beta]) for e in found]
+        settled = _settle(ecosystem, workflow, costs, start, most_rounds, known)
         if settled is None:
             continue
         point, reached = settled
@@ -183,6 +185,7 @@ def _equilibrium(
     optimum: Float[Array, " entity"],
     optimal: Weights,
 ) -> Equilibrium:
+    """The record, in one program: its quotients one by one would each be compiled."""
     gain = ((cost - reached) / cost).max()
     return Equilibrium(Weights(*point), cost, gain, radius, optimum, optimal, cost.mean() / optimum.mean())
 
@@ -250,7 +253,6 @@ def _costs(
 
 
 _Responses = tuple[Float[Array, "2 entity"], Float[Array, " entity"]]
-_Slopes = tuple[Float[Array, ""], Float[Array, "2 entity"]]
 
 
 @eqx.filter_jit
@@ -292,23 +294,33 @@ def _cheapest(tried: list[_Responses]) -> _Responses:
 
 
 def _settle(
-    ecosystem: Ecosystem, workflow: Workflow, costs: Costs, point: np.ndarray, most_rounds: int, known: list[Weights]
-) -> _Responses | None:
+    ecosystem: Ecosystem,
+    workflow: Workflow,
+    costs: Costs,
+    point: Float[np.ndarray, "2 entity"],
+    most_rounds: int,
+    known: list[np.ndarray],
+) -> tuple[Float[Array, "2 entity"], Float[Array, " entity"]] | None:
     """Weights that rounds of responses lead to, and the costs of the best responses there.
 
-    None if they do not settle, or come near weights that are known. The more entities answer each other, the more they overshoot,
-    so damping grows whenever a way to the responses is longer than the last. Anderson's mixing (Walker and Ni 2011) extrapolates
-    the last rounds to where the way would vanish.
+    None if rounds do not settle, or do so near weights that are known.
+
+    The more entities answer each other, the more they overshoot, so damping grows whenever a way to the responses is longer than
+    the last. Anderson's mixing (Walker and Ni 2011) extrapolates the last rounds to where the way would vanish.
     """
+
+    def is_known() -> bool:
+        return any(np.abs(point - other).max() < _NEAR for other in known)
+
     points: list[np.ndarray] = []
     ways: list[np.ndarray] = []
     share, last = _SHARE, np.inf
     for _ in range(most_rounds):
-        if any(np.abs(point - np.stack([other.alpha, other.beta])).max() < _NEAR for other in known):
-            return None
         here = jnp.asarray(point)
         tolerance = jnp.asarray(np.clip(_ROUGH * last, TOLERANCE, _ROUGH))
         way = np.asarray(_respond_from(ecosystem, workflow, costs, here, here, tolerance)[0]) - point
+        if np.abs(way).max() < _NEAR and is_known():
+            return None
         if np.abs(way).max() < _SETTLED:
             responses, reached = _respond(ecosystem, workflow, costs, here)
             way = np.asarray(responses) - point
@@ -319,6 +331,8 @@ def _settle(
         share, last = max(share / 2, _LEAST_SHARE) if size > last else share, size
         points, ways = [*points, point][-_REMEMBERED:], [*ways, way][-_REMEMBERED:]
         point = np.clip(point + _mixed(points, ways, share), 0, 1)
+    if is_known():
+        return None
     here = jnp.asarray(point)
     responses, reached = _respond(ecosystem, workflow, costs, here)
     return (here, reached) if np.abs(np.asarray(responses) - point).max() < _ALMOST else None
@@ -343,16 +357,18 @@ def _at(
     entities = point.shape[1]
     everyone = jnp.arange(entities)
 
-    def slopes(entity: Int[Array, ""], own: Float[Array, "2"]) -> _Slopes:
-        """Cost of one entity, and its slopes in the weights of all, at other weights of its own."""
-        at = point.at[:, entity].add(own)
+    def cost_and_slopes(
+        entity: Int[Array, ""], step: Float[Array, "2"]
+    ) -> tuple[Float[Array, ""], Float[Array, "2 entity"]]:
+        """Cost of one entity, and its slopes in the weights of all, after a step of its own weights."""
+        at = point.at[:, entity].add(step)
         return jax.value_and_grad(lambda x: _costs(ecosystem, workflow, costs, x)[entity])(at)
 
     # By central differences of exact slopes: eigenvalues, which a limit needs, have no second derivatives in JAX.
     steps = _DIFFERENCE * jnp.concatenate([jnp.zeros((1, 2)), jnp.eye(2), -jnp.eye(2)])
-    found = jax.vmap(slopes)(jnp.repeat(everyone, len(steps)), jnp.tile(steps, (entities, 1)))
-    values, first = jax.tree.map(lambda leaf: leaf.reshape(entities, len(steps), *leaf.shape[1:]), found)
-    second = (first[:, 1:3] - first[:, 3:]) / (2 * _DIFFERENCE)
+    found = jax.vmap(cost_and_slopes)(jnp.repeat(everyone, len(steps)), jnp.tile(steps, (entities, 1)))
+    values, slopes = jax.tree.map(lambda leaf: leaf.reshape(entities, len(steps), *leaf.shape[1:]), found)
+    second = (slopes[:, 1:3] - slopes[:, 3:]) / (2 * _DIFFERENCE)
     free = ((point > _EDGE) & (point < 1 - _EDGE)).astype(point.dtype).T
     own = second[everyone, :, :, everyone] * free[:, :, None] * free[:, None, :]
     own = own + jax.vmap(jnp.diag)(1 - free)

@@ -26,9 +26,9 @@ class Minimum(eqx.Module):
 
     Attributes:
         point: the minimizer in [0, 1]ⁿ.
-        value: the function's value there; `inf` if it has none at any start.
+        value: the function's value there; `inf` if no search finds one.
         aux: what else the function returns there.
-        values: the values reached from every start.
+        values: the values reached from every start; `inf` where there is none.
         points: the points reached from every start.
     """
 
@@ -42,7 +42,7 @@ class Minimum(eqx.Module):
 _Function = Callable[[Float[Array, " n"]], tuple[Float[Array, ""], _Aux]]
 
 
-def minimize(function: _Function[_Aux], starts: Float[Array, "start n"]) -> Minimum:
+def minimize(function: _Function[_Aux], starts: Float[Array | np.ndarray, "start n"]) -> Minimum:
     """Smallest value of a function on [0, 1]ⁿ that searches from several starts find.
 
     Args:
@@ -89,7 +89,7 @@ def _point(angles: Float[Array, " n"]) -> Float[Array, " n"]:
 
 
 def spread_starts(count: int, size: int) -> Float[np.ndarray, "start n"]:
-    """Points that fill the box [0, 1]ⁿ evenly in the angles of `minimize`.
+    """Points that fill the box [0, 1]ⁿ evenly in the angles of `descend`.
 
     The additive recurrence of the generalized golden ratio (Roberts 2018), the root g > 1 of gⁿ⁺¹ = g + 1.
     """

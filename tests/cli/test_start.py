@@ -231,6 +231,21 @@ def test_programs_that_one_process_compiled_are_used_by_the_next(tmp_path):
     assert found == 0
 
 
+def test_the_folder_of_compiled_programs_does_not_grow_for_ever(tmp_path):
+    compiled_in(tmp_path)
+    (folder,) = {path.parent for path in tmp_path.rglob("*-cache")}
+    for number in range(20_001):
+        path = folder / f"old-{number}-cache"
+        path.touch()
+        os.utime(path, (number, number))
+    found, lacking = compiled_in(tmp_path)
+    assert found > 0 == lacking
+    left = {path.name for path in folder.glob("old-*-cache")}
+    assert "old-0-cache" not in left
+    assert "old-20000-cache" in left
+    assert 9_000 < len(left) < 10_100
+
+
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "file").touch()
     found, _ = compiled_in(tmp_path / "file")

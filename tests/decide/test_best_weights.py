@@ -182,3 +182,4 @@ def test_training_alone_is_found_where_all_else_diverges():
     found = best_weights(ecosystem)
     assert found.weights.alpha < 1e-3
     assert found.spectral_radius < 1
+    assert jnp.isinf(found.values).sum() == len(found.values) - 1

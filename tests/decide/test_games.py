@@ -7,7 +7,7 @@ import pytest
 from crossfeed.decide import best_responses, equilibria, own_task_errors, publishing
 from crossfeed.theory import Weights, limit, mse, random_gaussian, symmetric_ecosystem
 
-from crossfeed.errors import InvalidInput
+from crossfeed.errors import InvalidInput, NoLimit
 
 PRINTED = {
     2: (0.2296, 0.5304, 0.7055, 0.7075, 1.0028),
@@ -51,6 +51,9 @@ def test_equilibrium_of_the_closed_form(entities):
     np.testing.assert_allclose(reached, PRINTED[entities], atol=5.1e-5)
     assert saving(ecosystem, nash.weights) < 1e-8
     assert (nash.spectral_radius < 1) == (entities < 10)  # many entities that respond at once overshoot
+    if entities == 2:
+        with pytest.raises(NoLimit, match="do not settle in 2 rounds"):
+            equilibria(ecosystem, most_rounds=2)
 
 
 @pytest.mark.long
