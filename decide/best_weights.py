@@ -78,12 +78,12 @@ def best_weights(
         ecosystem: the ecosystem.
         objective: what is to be small; `MeanError()` if None.
         workflow: estimator, pool and memory; the paper's if not given.
-        each: "ecosystem" for one α and β for all, "entity" for weights of their own.
+        each: "ecosystem" for one α and β for all, "entity" for weights of their own; those of absent entities mean nothing.
 
     Raises:
         NoLimit: there is no limit at any weights tried.
         DependsOnTheta: estimates are biased at all of them, and the ecosystem has no truth.
-        InvalidInput: the memory keeps all pools.
+        InvalidInput: the memory keeps all pools, or `each` is another word.
 
     Example:
         >>> import jax.numpy as jnp
@@ -93,6 +93,8 @@ def best_weights(
         >>> print(f"{best.weights.alpha:.4f} {best.weights.beta:.4f}")
         0.2177 0.5537
     """
+    if each not in ("ecosystem", "entity"):
+        raise InvalidInput(f"each is {each!r}, but must be 'ecosystem' or 'entity'")
     objective = MeanError() if objective is None else objective
     starts = _starts() if each == "ecosystem" else _own_starts(ecosystem.entities)
     found = _search(_of_limit, (ecosystem, workflow), objective, starts)

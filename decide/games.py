@@ -75,7 +75,7 @@ def best_responses(
         The best response of every entity, and its cost if it alone deviates; `inf` where nothing it can do leads to a limit.
 
     Raises:
-        InvalidInput: the shape of the weights does not fit.
+        InvalidInput: the shape of the weights does not fit, or an entity is absent.
 
     Example:
         >>> import jax.numpy as jnp
@@ -85,6 +85,7 @@ def best_responses(
         >>> print(costs.round(4))  # at (0, 0.5) it is 0.5
         [0.468 0.468]
     """
+    check_all_present(ecosystem)
     point = jnp.stack(weights.per_entity(ecosystem.entities))
     responses, reached = _respond(ecosystem, workflow, costs, point)
     return Weights(*responses), reached
@@ -139,10 +140,10 @@ def equilibria(
         workflow: estimator, pool and memory; the paper's if not given.
         costs: what each entity wants to be small in the limit.
         starts: number of starts, at least 1.
-        most_rounds: most best responses of all entities.
+        most_rounds: most best responses of all entities, at least 1.
 
     Raises:
-        InvalidInput: there is no start, or an entity is absent.
+        InvalidInput: there is no start or no round, or an entity is absent.
         NoLimit: responses from no start settle.
 
     Example:
@@ -153,11 +154,12 @@ def equilibria(
         >>> print(f"{nash.weights.alpha[0]:.4f} {nash.weights.beta[0]:.4f} {nash.anarchy:.4f}")
         0.2296 0.5304 1.0028
     """
-    if starts < 1:
-        raise InvalidInput(f"starts is {starts}, but must be at least 1")
+    for name, value in (("starts", starts), ("most_rounds", most_rounds)):
+        if value < 1:
+            raise InvalidInput(f"{name} is {value}, but must be at least 1")
     check_all_present(ecosystem)
     optimal = best_weights(ecosystem, _MeanCost(costs), workflow, each="entity").weights
-    first = np.stack([optimal.alpha, optimal.beta])
+    first = np.stack(optimal.per_entity(ecosystem.entities))
     optimum, _ = _at(ecosystem, workflow, costs, jnp.asarray(first))
     others = 0.05 + 0.9 * spread_starts(starts - 1, first.size).reshape(-1, *first.shape)
     found: list[Equilibrium] = []

@@ -1,5 +1,8 @@
 """Best weights: the optima of the closed form, and never worse than a fine grid."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -158,6 +161,16 @@ def test_volume_and_overlap_reach_the_pooled_estimate():
         best_design(ecosystem, overlap=(0.0, 1.5))
     with pytest.raises(InvalidInput, match="volume is"):
         best_design(ecosystem, volume=(0.0, 1.0))
+
+
+@pytest.mark.long
+def test_another_word_for_whose_weights_they_are_is_refused():
+    """In a process of its own, where types are not checked."""
+    call = "best_weights(symmetric_ecosystem(2, np.eye(1)), each='model')"
+    imports = "import jax, numpy as np; jax.config.update('jax_enable_x64', True)"
+    imports += "; from crossfeed.decide import best_weights; from crossfeed.theory import symmetric_ecosystem"
+    ended = subprocess.run([sys.executable, "-c", f"{imports}; {call}"], capture_output=True, text=True, check=False)
+    assert ended.stderr.endswith("InvalidInput: each is 'model', but must be 'ecosystem' or 'entity'\n")
 
 
 @pytest.mark.long

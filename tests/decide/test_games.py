@@ -1,5 +1,6 @@
 """Selfish entities: the equilibria of the closed form, which nobody leaves, and incentives to publish."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,6 +58,16 @@ def test_equilibrium_of_the_closed_form(entities):
 
 
 @pytest.mark.long
+def test_an_entity_alone_does_what_is_best():
+    ecosystem = symmetric_ecosystem(1, jnp.eye(1))
+    (nash,) = equilibria(ecosystem, starts=1)
+    np.testing.assert_allclose(
+        nash.costs, 0.5, rtol=1e-9
+    )  # of its own data and the public ones, without a synthetic one
+    np.testing.assert_allclose(nash.anarchy, 1, rtol=1e-9)
+
+
+@pytest.mark.long
 def test_nobody_leaves_an_equilibrium_of_own_tasks():
     ecosystem = random_gaussian(jax.random.key(5), entities=3, dimension=3, rank=2)
     for nash in equilibria(ecosystem, costs=own_task_errors):
@@ -86,3 +97,8 @@ def test_withholding_hurts_the_others_most():
         publishing(ecosystem, Weights(0.4, 0.7), 0, -jnp.ones(1))
     with pytest.raises(InvalidInput, match="starts is 0"):
         equilibria(ecosystem, starts=0)
+    with pytest.raises(InvalidInput, match="most_rounds is 0"):
+        equilibria(ecosystem, most_rounds=0)
+    absent = eqx.tree_at(lambda e: (e.present, e.shares), ecosystem, (jnp.array([True, False]), jnp.array([1.0, 0.0])))
+    with pytest.raises(InvalidInput, match=r"present\[1\] is False"):
+        best_responses(absent, Weights(0.5, 0.5))
