@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -91,7 +92,12 @@ def test_what_is_there_is_kept_and_the_rest_is_as_if_computed_at_once(larger, st
     assert finished_points(store)[1].all()
     assert not [entry for entry in store.iterdir() if entry.name.startswith(".")]
     assert_kept(store, old)
-    assert_same(computed(larger, tmp_path / "once.zarr"), store)
+    at_once = computed(larger, tmp_path / "once.zarr")
+    if jax.__version_info__ < (0, 11):
+        assert_same(at_once, store)
+    else:  # whose compiler rounds the last bit by the place of a point among those computed together
+        with xr.open_zarr(at_once) as wanted, xr.open_zarr(store) as found:
+            xr.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-15)
 
 
 def _stop() -> None:
