@@ -9,7 +9,7 @@ from crossfeed.errors import InvalidInput, reason_of
 
 _MOST_KEPT = 20_000
 """Compiled programs in the user's cache folder, each of some ten thousand bytes. JAX's own limit, `jax_compilation_cache_max_size`,
-lists the whole folder whenever a program is added: with 3,500 of them, that doubles the time that compiling takes."""
+lists the whole folder whenever a program is added: with 3,500 of them, tests that compile took more than twice as long."""
 
 _UNKNOWN_FROM = {
     "--xla_cpu_use_fusion_emitters": (0, 11, 1),

@@ -94,8 +94,9 @@ _Doubling = tuple[Float[Array, "..."], Float[Array, "..."], Int[Array, ""] | int
 def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """Sum Σ_s Hˢ N (Hˢ)ᵀ, of which n steps X ← X + A X Aᵀ, A ← A² give the first 2ⁿ terms.
 
-    A batch runs until its slowest member has converged. The sums of the others stay what they are, so that no bit of a result
-    depends on what it is computed together with. (`vmap` of the loop would keep the powers as well, at twice the cost.)
+    A batch runs until its slowest member has converged. The sums of the others stay what they are, so that what is computed
+    together changes a result only if the compiler rounds otherwise. (`vmap` of the loop would
+    keep the powers as well, at twice the cost.)
     """
 
     (power, stacking), (total, _) = stacked(contraction), stacked(noise)

@@ -61,9 +61,7 @@ def test_equilibrium_of_the_closed_form(entities):
 def test_an_entity_alone_does_what_is_best():
     ecosystem = symmetric_ecosystem(1, jnp.eye(1))
     (nash,) = equilibria(ecosystem, starts=1)
-    np.testing.assert_allclose(
-        nash.costs, 0.5, rtol=1e-9
-    )  # of its own data and the public ones, without a synthetic one
+    np.testing.assert_allclose(nash.costs, 0.5, rtol=1e-9)  # of real data alone
     np.testing.assert_allclose(nash.anarchy, 1, rtol=1e-9)
 
 
