@@ -15,7 +15,7 @@ from crossfeed.theory import random_gaussian
 from grids import grid
 from timing import Claim, assert_agree, compiled, cpu_seconds
 
-SIZES = {(4, 4): (41, 3.0), (10, 8): (41, 1.5), (4, 15): (41, 2.0), (4, 32): (21, 1.5)}
+SIZES = {(4, 4): (101, 3.0), (10, 8): (101, 1.5), (4, 15): (51, 2.0), (4, 32): (21, 1.5)}
 """For K and d, the points along each axis, and the ratio of the loops' time to ours that is to be reached."""
 PAIRS = 5
 Matrix = np.ndarray

@@ -11,11 +11,11 @@ from jaxtyping import Array, Float, PyTree
 
 from crossfeed.errors import InvalidInput
 
-CACHED_TILE = 16
+CACHED_TILE = 32
 """Most points evaluated at once: enough to amortize a step."""
 
 _CACHE = 2 * 2**20  # bytes of a core's second-level cache
-_WORKING_COPIES = 40  # K × d × d arrays that a step of the exact theory works on
+_WORKING_COPIES = 16  # K × d × d arrays that a step of the exact theory works on
 
 
 def cached_tile(entities: int, dimension: int) -> int:
@@ -28,9 +28,10 @@ def cached_tile(entities: int, dimension: int) -> int:
     Example:
         >>> from crossfeed.sim import cached_tile
         >>> cached_tile(4, 4), cached_tile(4, 64), cached_tile(100, 64)
-        (16, 1, 1)
+        (32, 1, 1)
     """
-    return max(1, min(CACHED_TILE, _CACHE // (8 * _WORKING_COPIES * entities * dimension**2)))
+    fitting = min(CACHED_TILE, _CACHE // (8 * _WORKING_COPIES * entities * dimension**2))
+    return 2 ** (max(1, fitting).bit_length() - 1)
 
 
 def over_devices(function: Callable[..., PyTree], devices: Sequence[Any]) -> Callable[..., PyTree]:

@@ -5,14 +5,13 @@ matrices that follow recursions of their own:
 
     S_{t+1} = I + H S_t,  E_{t+1} = H E_t                    L_j(t) = S_t B_j + E_t B⁰_j
     C_{t+1} = W + H C_t                                      C_t = Cov(s_t, x)
-    V_{t+1} = H V_t H' + H C_t + (H C_t)' + W + N            V_t = Cov(s_t)
+    V_{t+1} = H (V_t H' + 2 C_t) + W + N                     Cov(s_t) = (V_t + V_t')/2
 
 with x = Σ_j B_j u_j + B_* u_* what every generation adds to the state, B⁰ the same at generation 0, and W = Cov(x). The mean
 squared error of an entity is a linear functional of S_t, E_t and V_t: O(K d²) operations per generation, where the covariances
-of all entities take O(K d³).
+of all entities take O(K d³). All these matrices, transposed, are the rows of one, since a step costs less than its calls.
 """
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -21,16 +20,6 @@ from crossfeed.formulas.ecosystem import Ecosystem
 from crossfeed.formulas.estimators import Fit
 from crossfeed.formulas.measures import NEGLIGIBLE_BIAS
 from crossfeed.formulas.state_space import Exchange, Transition, transition
-
-
-class _Moments(eqx.Module):
-    """The matrices S_t, E_t, C_t and V_t, and the maps or values of the state's mean."""
-
-    steady: Float[Array, "d d"]
-    start: Float[Array, "d d"]
-    with_fresh: Float[Array, "d d"]
-    covariance: Float[Array, "d d"]
-    mean: Float[Array, "d n"]
 
 
 def steady_mse(
@@ -58,38 +47,32 @@ def steady_mse(
     def crossed(maps: Transition) -> Float[Array, "entity d d"]:
         return 2 * read * (squared @ (private * own @ maps.private.mT + public * common @ maps.public.T[None]))
 
-    functional = jnp.stack([crossed(step), crossed(start), read**2 * squared], axis=1).reshape(len(read), -1)
-    added = _mean(ecosystem, step)
-
-    def generation(now: _Moments, _: None) -> tuple[_Moments, tuple[Float[Array, " entity"], Float[Array, "d n"]]]:
-        spread = functional @ jnp.stack([now.steady, now.start, now.covariance]).ravel()
-        return _advanced(step, now, fresh, added), (real + spread, now.mean)
-
-    size = ecosystem.dimension
-    begin = _Moments(
-        jnp.zeros((size, size)),
-        jnp.eye(size),
-        _covariance(ecosystem, start, step),
+    size, added = ecosystem.dimension, _mean(ecosystem, step)
+    zero = jnp.zeros((size, size))
+    begin = (
         _covariance(ecosystem, start, start) + start.noise,
+        _covariance(ecosystem, start, step),
+        zero,
+        jnp.eye(size),
         _mean(ecosystem, start),
     )
-    spreads, means = jax.lax.scan(generation, begin, length=generations)[1]
-    return spreads + _squared_bias(shared, later, means)
+    each = (fresh + step.noise, fresh, jnp.eye(size), zero, added)
+    moments, more = (jnp.concatenate([matrix.T for matrix in matrices]) for matrices in (begin, each))
+    unused = jnp.zeros((len(read), size, size)), jnp.zeros((len(read), size, added.shape[1]))
+    functional = jnp.concatenate(
+        [matrices.mT for matrices in (read**2 * squared, unused[0], crossed(step), crossed(start), unused[1])], axis=1
+    ).reshape(len(read), -1)
+    turned = step.feedback.T
 
+    def generation(
+        now: Float[Array, "rows d"], _: None
+    ) -> tuple[Float[Array, "rows d"], tuple[Float[Array, " entity"], Float[Array, "n d"]]]:
+        first = step.feedback @ now[:size] + 2 * now[size : 2 * size]
+        after = now.at[:size].set(first) @ turned + more
+        return after, (functional @ now.ravel(), now[4 * size :])
 
-def _advanced(step: Transition, now: _Moments, fresh: Float[Array, "d d"], added: Float[Array, "d n"]) -> _Moments:
-    size = len(fresh)
-    both = jnp.concatenate([now.steady, now.start, now.with_fresh, now.covariance, now.mean], axis=1)
-    steady, start, with_fresh, covariance, mean = jnp.split(
-        step.feedback @ both, [size, 2 * size, 3 * size, 4 * size], axis=1
-    )
-    return _Moments(
-        jnp.eye(size) + steady,
-        start,
-        fresh + with_fresh,
-        covariance @ step.feedback.T + with_fresh + with_fresh.T + fresh + step.noise,
-        added + mean,
-    )
+    spreads, means = jax.lax.scan(generation, moments, length=generations)[1]
+    return real[None] + spreads + _squared_bias(shared, later, means.mT)
 
 
 def _covariance(ecosystem: Ecosystem, one: Transition, other: Transition) -> Float[Array, "d d"]:

@@ -1,25 +1,29 @@
 """Sums over all earlier generations: the Stein equation X = H X Hᵀ + N, which gives the covariances of limits, and (I - H)⁻¹."""
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from crossfeed.formulas.linear_algebra import BATCH_FIRST, spectral_radius_of
+from crossfeed.formulas.linear_algebra import identity_like, spectral_radius_of
 from crossfeed.formulas.stein import (
-    DOUBLINGS_PER_CHECK,
-    double,
-    goes_on,
+    DOUBLINGS,
+    conjugated,
+    geometric_sums,
     has_limit,
+    inverse_by_elimination,
     refuse_unit_root,
-    resolvent,
-    resolvent_by_elimination,
     settled,
-    stable_stein,
 )
 
 from .pytrees import for_jax
-from .small_matrices import newton_resolvent, stacked, unstacked, with_whole_batch
+from .small_matrices import stacked, unstacked, with_whole_batch
+
+_SMALL_RESIDUAL = 1e-8  # its square is below rounding
+
+_TwoMatrices = tuple[Float[Array, "d d"], Float[Array, "d d"]]
 
 
 class SteinSolution(eqx.Module):
@@ -70,75 +74,79 @@ def solve_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) ->
     radius = spectral_radius_of(contraction)
     refuse_unit_root(radius)
     converged = has_limit(radius)
-    solution = stable_stein(jnp.where(converged, contraction, 0), noise)
+    solution = geometric_sums(jnp.where(converged, contraction, 0), noise)[1]
     return SteinSolution(jnp.where(converged, solution, jnp.inf), radius, converged)
 
 
-@for_jax(stable_stein)
-def _stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """Solution X of X = H X Hᵀ + N for symmetric N and a matrix H whose spectral radius is known to be below one."""
-    solution = jax.lax.custom_linear_solve(
+@for_jax(geometric_sums)
+@jax.custom_jvp
+def _geometric_sums(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> _TwoMatrices:
+    inverse, total = _sums(contraction, noise)
+    return inverse, (total + total.T) / 2
+
+
+@_geometric_sums.defjvp
+def _geometric_sums_jvp(primals: _TwoMatrices, tangents: _TwoMatrices) -> tuple[_TwoMatrices, _TwoMatrices]:
+    (contraction, _), (change, noise) = primals, tangents
+    inverse, total = _geometric_sums(*primals)
+    mixed = change @ total @ contraction.T
+    turned = _stein(contraction, noise + mixed + mixed.T)
+    return (inverse, total), (inverse @ change @ inverse, (turned + turned.T) / 2)
+
+
+def _stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """X as a linear function of N, whose transpose is the solution of Y = Hᵀ Y H + X̄."""
+    return jax.lax.custom_linear_solve(
         lambda x: x - contraction @ x @ contraction.T,
         noise,
-        solve=lambda _, rhs: _doubling(contraction, rhs),
-        transpose_solve=lambda _, rhs: _doubling(contraction.T, rhs),
+        solve=lambda _, rhs: _sums(contraction, rhs)[1],
+        transpose_solve=lambda _, rhs: _sums(contraction.T, rhs)[1],
     )
-    return (solution + solution.T) / 2
 
 
-# A, X and the number of steps, for matrices stacked in either way.
-_Doubling = tuple[Float[Array, "..."], Float[Array, "..."], Int[Array, ""] | int]
+class _Doubling(NamedTuple):
+    """A = Hⁿ, whether it is negligible, and both sums so far; matrices stacked in either way."""
+
+    power: Float[Array, "..."]
+    settled: Bool[Array, "*batch"]
+    inverse: Float[Array, "..."]
+    total: Float[Array, "..."]
+    step: Int[Array, ""] | int
 
 
 @with_whole_batch
-def _doubling(contraction: Float[Array, "*batch d d"], noise: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
-    """Sum Σ_s Hˢ N (Hˢ)ᵀ, of which n steps X ← X + A X Aᵀ, A ← A² give the first 2ⁿ terms.
+def _sums(
+    contraction: Float[Array, "*batch d d"], noise: Float[Array, "*batch d d"]
+) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch d d"]]:
+    """Sums Σ_s Hˢ and Σ_s Hˢ N (Hˢ)ᵀ, of which n steps R ← R + A R, X ← X + A X Aᵀ, A ← A² give the first 2ⁿ terms.
 
     A batch runs until its slowest member has converged. The sums of the others stay what they are, so that what is computed
-    together changes a result only if the compiler rounds otherwise. (`vmap` of the loop would
-    keep the powers as well, at twice the cost.)
+    together changes a result only if the compiler rounds otherwise. (`vmap` of the loop would keep the powers as well, at
+    twice the cost.) Elimination replaces inverses that rounding has spoiled, close to a unit root.
     """
+    (first, stacking), (total, _) = stacked(contraction), stacked(noise)
+    product, identity = stacking.product, stacked(identity_like(contraction))[0]
 
-    (power, stacking), (total, _) = stacked(contraction), stacked(noise)
+    def going(now: _Doubling) -> Bool[Array, ""]:
+        return ~now.settled.all() & (now.step < DOUBLINGS)
 
-    def going(state: _Doubling) -> Bool[Array, ""]:
-        power, _, step = state
-        return goes_on(power, step, stacking)
+    def doubled(now: _Doubling) -> _Doubling:
+        done, power = stacking.per_matrix(now.settled), now.power
+        inverse = jnp.where(done, now.inverse, now.inverse + product(power, now.inverse))
+        total = jnp.where(done, now.total, now.total + conjugated(power, now.total, stacking))
+        power = product(power, power)
+        return _Doubling(power, settled(power, stacking), inverse, total, now.step + 1)
 
-    def doubled(state: _Doubling) -> _Doubling:
-        power, total, step = state
-        done = stacking.per_matrix(settled(power, stacking))
-        power, more = double(power, total, stacking)
-        return power, jnp.where(done, total, more), step + DOUBLINGS_PER_CHECK
-
-    total = jax.lax.while_loop(going, doubled, (power, total, 0))[1]
-    return unstacked(total, stacking, contraction.shape)
-
-
-@for_jax(resolvent)
-@jax.custom_jvp
-def _resolvent(contraction: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    return _batched_resolvent(contraction)
-
-
-@_resolvent.defjvp
-def _resolvent_jvp(
-    primals: tuple[Float[Array, "d d"]], tangents: tuple[Float[Array, "d d"]]
-) -> tuple[Float[Array, "d d"], Float[Array, "d d"]]:
-    value = _resolvent(*primals)
-    return value, value @ tangents[0] @ value
-
-
-@with_whole_batch
-def _batched_resolvent(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
-    stack, stacking = stacked(contraction)
-    if stacking is BATCH_FIRST:
-        return resolvent_by_elimination(contraction)
-    found, accurate = newton_resolvent(stack)
-    inverse = unstacked(found, stacking, contraction.shape)
+    sums = jax.lax.while_loop(going, doubled, _Doubling(first, settled(first, stacking), identity, total, 0))
+    inverse = sums.inverse
+    # Once more by Newton's iteration, which squares what rounding and the terms left out have made of the residual.
+    residual = identity - inverse + product(first, inverse)
+    accurate = stacking.norm(residual) <= _SMALL_RESIDUAL
+    found = unstacked(inverse + product(inverse, residual), stacking, contraction.shape)
 
     def some_by_elimination() -> Float[Array, "*batch d d"]:
         kept = accurate.reshape(*contraction.shape[:-2], 1, 1)
-        return jnp.where(kept, inverse, resolvent_by_elimination(contraction))
+        return jnp.where(kept, found, inverse_by_elimination(contraction))
 
-    return jax.lax.cond(accurate.all(), lambda: inverse, some_by_elimination)
+    inverse = jax.lax.cond(accurate.all(), lambda: found, some_by_elimination)
+    return inverse, unstacked(sums.total, stacking, contraction.shape)

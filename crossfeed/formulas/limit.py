@@ -13,11 +13,11 @@ from .arrays import is_concrete, namespace
 from .ecosystem import Ecosystem
 from .estimators import Fit
 from .law import Law
-from .linear_algebra import spectral_radius_of
+from .linear_algebra import product, product_unless_zero, spectral_radius_of
 from .results import RESULTS
 from .shapes import Array, Float
 from .state_space import Exchange, State, Transition, exchange, fit_entities, transition
-from .stein import has_limit, refuse_unit_root, resolvent, stable_stein
+from .stein import geometric_sums, has_limit, refuse_unit_root
 from .weights import Weights
 from .workflow import PAPER, Workflow
 
@@ -87,12 +87,12 @@ def limit(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER, *,
     # batch stay finite.
     xp = namespace(step.feedback)
     feedback = xp.where(exists, step.feedback, 0)
-    inverse = resolvent(feedback)
+    inverse, sampling_covariance = geometric_sums(feedback, step.noise)
     state = State(
-        inverse @ step.private,
-        inverse @ step.public,
-        inverse @ step.truth,
-        stable_stein(feedback, step.noise),
+        product(inverse[None], step.private),
+        product(inverse, step.public),
+        product_unless_zero(inverse, step.truth),
+        sampling_covariance,
     )
     reason = xp.where(xp.isnan(radius), RESULTS.ill_conditioned, RESULTS.no_limit)
     return Law(shared, fitted, state, radius, xp.where(exists, RESULTS.successful, reason))

@@ -22,6 +22,20 @@ _RANK_ONE = 1e-13
 """Largest ‖P² - tr(P) P‖, relative to |tr P| ‖P‖, at which a power P of a matrix counts as having rank one."""
 
 
+@singledispatch
+def product(left: Float[Array, "*#batch m n"], right: Float[Array, "*#batch n p"]) -> Float[Array, "... m p"]:
+    """Products of the matrices of two stacks."""
+    return left @ right
+
+
+@singledispatch
+def product_unless_zero(
+    left: Float[Array, "*#batch m n"], right: Float[Array, "*#batch n p"]
+) -> Float[Array, "... m p"]:
+    """Products of the matrices of two stacks, which cost nothing where the second ones are zero."""
+    return left @ right
+
+
 class Stacking(NamedTuple):
     """Layout of a stack of square matrices in an array.
 
@@ -42,8 +56,8 @@ class Stacking(NamedTuple):
         return namespace(matrices).trace(matrices, axis1=self.axes[0], axis2=self.axes[1])
 
     def norm(self, matrices: Float[Array, "..."]) -> Float[Array, "*batch"]:
-        """Frobenius norm of each divided by √d, so that identities have norm one."""
-        return namespace(matrices).sqrt((matrices * matrices).sum(self.axes) / matrices.shape[self.axes[0]])
+        """Largest absolute column sum of each: a norm of which compilers vectorize both steps."""
+        return namespace(matrices).abs(matrices).sum(self.axes[0], keepdims=True).max(self.axes)
 
     def per_matrix(self, numbers: Float[Array, "*batch"] | Bool[Array, "*batch"]) -> Array:
         """Numbers in a shape that broadcasts over their matrices."""
@@ -143,7 +157,7 @@ def whitener(
 
 def mean_diagonal(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch"]:
     """Mean diagonal entry of a symmetric positive semi-definite matrix; one where that is zero."""
-    xp, trace = namespace(matrix), namespace(matrix).trace(matrix, axis1=-2, axis2=-1)
+    xp, trace = namespace(matrix), namespace(matrix).diagonal(matrix, axis1=-2, axis2=-1).sum(-1)
     return xp.where(trace > 0, trace / matrix.shape[-1], 1.0)
 
 

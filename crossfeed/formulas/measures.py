@@ -7,7 +7,7 @@ from crossfeed.errors import CrossfeedError, DependsOnTheta
 from .arrays import einsum, is_refused, namespace
 from .ecosystem import Ecosystem
 from .law import Law
-from .linear_algebra import kernel_projector
+from .linear_algebra import kernel_projector, product, product_unless_zero
 from .shapes import Array, Bool, Float
 
 NEGLIGIBLE_BIAS = 1e-12
@@ -61,7 +61,7 @@ def bias_map(law: Law) -> Float[Array, "entity d d"]:
         >>> print(bias_map(law).shape, f"{abs(bias_map(law)).max():.4f}")
         (2, 3, 3) 0.0000
     """
-    return _where_settled(law, law.from_state @ law.state.from_truth - law.fit.unseen, nan)
+    return _where_settled(law, _reached(law, law.state.from_truth) - law.fit.unseen, nan)
 
 
 def bias_map_norm(law: Law) -> Float[Array, " entity"]:
@@ -133,7 +133,7 @@ def mean_error(law: Law) -> Float[Array, "entity d"]:
     moments = einsum("jab,jb->ja", ecosystem.private.gram, ecosystem.deviations)
     state = law.state.from_truth @ truth + einsum("jsa,ja->s", law.state.from_private, moments)
     own = einsum("kab,kb->ka", law.from_own, moments)
-    return _where_settled(law, law.from_state @ state + own - law.fit.unseen @ truth, nan)
+    return _where_settled(law, _reached(law, state[:, None])[..., 0] + own - law.fit.unseen @ truth, nan)
 
 
 def bias(law: Law) -> Float[Array, "entity d"]:
@@ -196,8 +196,8 @@ def covariance(law: Law) -> Float[Array, "entity d d"]:
         >>> print(f"{covariance(law)[0, 0, 0]:.4f}")
         0.5729
     """
-    gain = law.fit.gain
-    spread = gain @ _moment_covariance(law) @ gain
+    gain, (symmetric, half) = law.fit.gain, _moment_covariance(law)
+    spread = gain @ (symmetric + half + half.mT) @ gain
     if law.fit.carry is not None:
         crossed, previous = _carried(law)
         mixed = gain @ crossed @ law.fit.carry.mT
@@ -254,7 +254,8 @@ def mse(law: Law) -> Float[Array, " entity"]:
         1.7188
     """
     if law.fit.carry is None:
-        spread = (law.fit.gain @ law.fit.gain * _moment_covariance(law)).sum((-2, -1))
+        symmetric, half = _moment_covariance(law)
+        spread = (product(law.fit.gain, law.fit.gain) * (symmetric + 2 * half)).sum((-2, -1))
     else:
         spread = namespace(law.fit.gain).trace(covariance(law), axis1=-2, axis2=-1)
     return _where_settled(law, spread + (bias(law) ** 2).sum(-1), inf)
@@ -345,19 +346,33 @@ def relative_efficiency(law: Law) -> Float[Array, " entity"]:
     return _where_settled(law, minimum_variance(law.ecosystem) / mse(law), nan)
 
 
+def _reached(law: Law, values: Float[Array, "state n"]) -> Float[Array, "entity d n"]:
+    """What functions of the state become in the estimates: `from_state @ values`, without those maps if nothing carries."""
+    if law.fit.carry is not None:
+        return law.from_state @ values
+    channels = values.reshape(law.exchange.read.shape[1], law.ecosystem.dimension, -1)
+    received = einsum("k,kc,can->kan", law.fit.synthetic_weight, law.exchange.read, channels)
+    return product_unless_zero(law.fit.gain, received)  # most often nothing published is biased
+
+
 def _state_moments(
     law: Law,
 ) -> tuple[Float[Array, "entity state d"], Float[Array, "state d"], Float[Array, "state state"]]:
     """Covariances Cov(s, u_k), Cov(s, u_*) and Cov(s) of the state s with the moments of real data."""
     ecosystem, state, _xp = law.ecosystem, law.state, namespace(law.fit.gain)
-    own = state.from_private @ ecosystem.private.moment_covariance
-    common = state.from_public @ ecosystem.public.moment_covariance
-    received = einsum("jsb,jtb->st", own, state.from_private) + common @ state.from_public.T + state.sampling_covariance
+    own = product(state.from_private, ecosystem.private.moment_covariance)
+    common = product(state.from_public, ecosystem.public.moment_covariance)
+    received = (
+        product(own, state.from_private.mT).sum(0) + product(common, state.from_public.T) + state.sampling_covariance
+    )
     return own, common, received
 
 
-def _moment_covariance(law: Law) -> Float[Array, "entity d d"]:
-    """Covariance of the weighted moment of each entity's training data, p_k u_k + q_k u_* + α_k Σ_c read[k, c] z_c."""
+def _moment_covariance(law: Law) -> tuple[Float[Array, "entity d d"], Float[Array, "entity d d"]]:
+    """Covariance S + H + H' of the weighted moment of each entity's training data, p_k u_k + q_k u_* + α_k Σ_c read[k, c] z_c.
+
+    S is symmetric. H, with which real data and the pool vary together, is not, but counts twice where only a trace is asked for.
+    """
     ecosystem, fit, read, _xp = law.ecosystem, law.fit, law.exchange.read, namespace(law.fit.gain)
     private, public, synthetic = (
         weight[:, None, None] for weight in (fit.private_weight, fit.public_weight, fit.synthetic_weight)
@@ -370,7 +385,7 @@ def _moment_covariance(law: Law) -> Float[Array, "entity d d"]:
     joint = received[: channels * size, : channels * size].reshape(channels, size, channels, size)
     pool = einsum("kc,caeb,ke->kab", read, joint, read)
     real = private**2 * ecosystem.private.moment_covariance + public**2 * ecosystem.public.moment_covariance[None]
-    return real + synthetic * (crossed + crossed.mT) + synthetic**2 * pool
+    return real + synthetic**2 * pool, synthetic * crossed
 
 
 def _carried(law: Law) -> tuple[Float[Array, "entity d d"], Float[Array, "entity d d"]]:

@@ -15,7 +15,7 @@ from .arrays import einsum, namespace
 from .ecosystem import Ecosystem
 from .estimators import Fit, fit
 from .kernels import training_kernels
-from .linear_algebra import RANK_TOLERANCE
+from .linear_algebra import RANK_TOLERANCE, product
 from .shapes import Array, Float, Scalar
 from .workflow import Workflow
 
@@ -131,7 +131,7 @@ def transition(shared: Exchange, fitted: Fit) -> Transition:
     """The recursion's matrices for entities that fit like this and then publish."""
     channels, size, xp = len(shared.write), shared.ecosystem.dimension, namespace(fitted.gain)
     model = (1 - shared.fresh) * shared.ecosystem.synthetic.gram
-    published = model @ fitted.gain
+    published = product(model, fitted.gain)
     feedback = einsum("cj,j,je,jab->caeb", shared.write, fitted.synthetic_weight, shared.read, published)
     feedback = feedback.reshape(channels * size, channels * size) + shared.kept * xp.eye(channels * size)
     private = einsum("cj,j,jab->jcab", shared.write, fitted.private_weight, published)

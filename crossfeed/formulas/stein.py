@@ -1,4 +1,4 @@
-"""Solver of the Stein equation X = H X Hᵀ + N by doubling: the steps that NumPy and JAX share, and NumPy's loop."""
+"""Sums over all earlier generations, (I - H)⁻¹ = Σ_s Hˢ and X = Σ_s Hˢ N (Hˢ)ᵀ: what NumPy and JAX share, and NumPy's loop."""
 
 from functools import singledispatch
 
@@ -6,13 +6,12 @@ from crossfeed.errors import CrossfeedError, NoLimit
 
 from .arrays import is_concrete, namespace
 from .linear_algebra import BATCH_FIRST, Stacking, identity_like
-from .shapes import Array, Bool, Float, Int
+from .shapes import Array, Bool, Float
 
 UNIT_ROOT_TOLERANCE = 1e-10
 """Smallest distance of a spectral radius from one at which float64 can tell that it is below one."""
 
-_DOUBLINGS = 40  # 2**40 terms of the series, enough for a spectral radius of 1 - 1e-10
-DOUBLINGS_PER_CHECK = 2
+DOUBLINGS = 40  # 2**40 terms of the series, enough for a spectral radius of 1 - 1e-10
 _NEGLIGIBLE = 1e-10  # it enters squared, so that the terms left out are below rounding
 
 
@@ -44,44 +43,34 @@ def refuse_unit_root(spectral_radius: Float[Array, ""]) -> None:
 
 
 @singledispatch
-def stable_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """Solution X of X = H X Hᵀ + N for symmetric N and a matrix H whose spectral radius is known to be below one."""
+def geometric_sums(
+    contraction: Float[Array, "d d"], noise: Float[Array, "d d"]
+) -> tuple[Float[Array, "d d"], Float[Array, "d d"]]:
+    """The matrix (I - H)⁻¹, and the solution X of the Stein equation X = H X Hᵀ + N.
+
+    Args:
+        contraction: H, whose spectral radius is known to be below one.
+        noise: N, symmetric.
+    """
     power, total, step = contraction, noise, 0
-    while goes_on(power, step):
-        power, total = double(power, total)
-        step += DOUBLINGS_PER_CHECK
-    return (total + total.T) / 2
+    while step < DOUBLINGS and not settled(power):
+        total, power = total + conjugated(power, total), power @ power
+        step += 1
+    return inverse_by_elimination(contraction), (total + total.T) / 2
 
 
 def settled(power: Float[Array, "..."], stacking: Stacking = BATCH_FIRST) -> Bool[Array, "*batch"]:
-    """Whether no more terms of the series count, after the doublings that have led to this power of H."""
-    return namespace(power).abs(power).max(stacking.axes) <= _NEGLIGIBLE
+    """Whether no more terms of the sums count, after the doublings that have led to this power of H."""
+    return stacking.norm(power) <= _NEGLIGIBLE
 
 
-def goes_on(
-    power: Float[Array, "..."], step: Int[Array, ""] | int, stacking: Stacking = BATCH_FIRST
-) -> Bool[Array, ""]:
-    """Whether more terms of some series count, after a number of doublings."""
-    return ~settled(power, stacking).all() & (step < _DOUBLINGS)
-
-
-def double(
+def conjugated(
     power: Float[Array, "..."], total: Float[Array, "..."], stacking: Stacking = BATCH_FIRST
-) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """Sums Σ_s Hˢ N (Hˢ)ᵀ of twice as many terms: X ← X + A X Aᵀ and A ← A² in each of `DOUBLINGS_PER_CHECK` steps."""
-    product = stacking.product
-    for _ in range(DOUBLINGS_PER_CHECK):
-        total = total + product(product(power, total), stacking.transposed(power))
-        power = product(power, power)
-    return power, total
+) -> Float[Array, "..."]:
+    """A X Aᵀ, which is what as many generations more add to a sum X over generations if A = Hⁿ."""
+    return stacking.product(stacking.product(power, total), stacking.transposed(power))
 
 
-@singledispatch
-def resolvent(contraction: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """The matrix (I - H)⁻¹ = Σ_s Hˢ for a matrix H whose spectral radius is known to be below one."""
-    return resolvent_by_elimination(contraction)
-
-
-def resolvent_by_elimination(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+def inverse_by_elimination(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """The matrix (I - H)⁻¹, by elimination."""
     return namespace(contraction).linalg.inv(identity_like(contraction) - contraction)

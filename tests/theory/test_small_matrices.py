@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from crossfeed.theory.small_matrices import newton_resolvent
 
 from crossfeed import theory
+from crossfeed.formulas.stein import geometric_sums
 
-SIZES = [3, 5, 8, 11, 12]
+SIZES = [3, 5, 8, 11, 12, 16]
 MEMBERS = 24
 
 
@@ -55,21 +55,24 @@ def test_a_matrix_that_is_not_definite_has_no_inverse_and_harms_no_other(size, l
     np.testing.assert_allclose(gains[jnp.array([0, 2])], [np.eye(size), np.eye(size) / 2], rtol=1e-15)
 
 
-@pytest.mark.parametrize(("radius", "accurate"), [(0.0, True), (0.9, True), (1 - 1e-6, True), (1 - 1e-8, False)])
-def test_newton_says_whether_it_has_inverted(radius, accurate):
-    contraction = np.random.default_rng(1).normal(size=(5, 5))
-    contraction *= radius / np.abs(np.linalg.eigvals(contraction)).max()
-    found, said = newton_resolvent(jnp.asarray(contraction)[..., None])
-    assert said == accurate
-    if accurate:
-        exact = exact_inverses((np.eye(5) - contraction)[None])
-        assert median_error(np.asarray(found).T, exact.swapaxes(1, 2)) < 1e-15 / (1 - radius)
+@pytest.mark.parametrize("size", [5, 14])
+@pytest.mark.parametrize("radius", [0.0, 0.9, 1 - 1e-6, 1 - 1e-8])
+def test_sums_over_generations_are_as_accurate_as_their_condition_allows(radius, size):
+    """(I - H)⁻¹ against exact inverses, and the Stein equation's residual."""
+    contractions = np.random.default_rng(size).normal(size=(8, size, size))
+    contractions *= radius / np.abs(np.linalg.eigvals(contractions)).max(-1)[:, None, None]
+    noise = np.broadcast_to(np.eye(size), contractions.shape)
+    inverses, sums = (np.asarray(values) for values in jax.jit(jax.vmap(geometric_sums))(contractions, noise))
+    exact = exact_inverses(np.eye(size) - contractions)
+    assert median_error(inverses, exact) < 1e-15 / (1 - radius)
+    residuals = sums - contractions @ sums @ contractions.swapaxes(1, 2) - np.eye(size)
+    assert np.abs(residuals).max() < 1e-12 * np.abs(sums).max()
 
 
 @pytest.mark.parametrize("size", [3, 12])
 @pytest.mark.parametrize("nearest", [0.99, 1 - 1e-8, 1.0])
 def test_a_batch_of_limits_is_what_each_is_alone(size, nearest):
-    """Also beside a member so close to a unit root that Newton's iteration cannot invert I - H, or one without a limit."""
+    """Also beside a member so close to a unit root that sums of powers do not invert I - H, or one without a limit."""
     ecosystem = theory.random_gaussian(jax.random.key(size), 3, size, size // 2)
     alphas = [0.0, 0.5, 0.9, nearest]
 

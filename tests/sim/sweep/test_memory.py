@@ -70,7 +70,7 @@ def test_points_are_worked_on_together_as_far_as_memory_reaches(tmp_path, monkey
         create_sweep(spec, tmp_path / f"{memory}.zarr")
         run_sweep(spec, tmp_path / f"{memory}.zarr")
         assert 1 <= together[-1] <= memory * MIB / bytes_per_point
-    assert together[0] < together[-2] < together[-1] == cached_tile(4, 10) == 16
+    assert together[0] < together[-2] < together[-1] == cached_tile(4, 10) == 32
 
 
 def test_replicates_take_memory_too(tmp_path):
