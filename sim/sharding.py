@@ -15,11 +15,11 @@ CACHED_TILE = 32
 """Most points evaluated at once: enough to amortize a step."""
 
 _CACHE = 2 * 2**20  # bytes of a core's second-level cache
-_WORKING_COPIES = 16  # K × d × d arrays that a step of the exact theory works on
+_CACHED_COPIES = 16  # K × d × d arrays in use at once; chosen by timing grids
 
 
 def cached_tile(entities: int, dimension: int) -> int:
-    """Number of points whose K × d × d matrices stay in a core's cache, from 1 to `CACHED_TILE`.
+    """Number of points, a power of two up to `CACHED_TILE`, whose K × d × d matrices stay in a core's cache.
 
     Args:
         entities: K.
@@ -30,7 +30,7 @@ def cached_tile(entities: int, dimension: int) -> int:
         >>> cached_tile(4, 4), cached_tile(4, 64), cached_tile(100, 64)
         (32, 1, 1)
     """
-    fitting = min(CACHED_TILE, _CACHE // (8 * _WORKING_COPIES * entities * dimension**2))
+    fitting = min(CACHED_TILE, _CACHE // (8 * _CACHED_COPIES * entities * dimension**2))
     return 2 ** (max(1, fitting).bit_length() - 1)
 
 

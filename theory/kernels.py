@@ -1,6 +1,6 @@
 """Kernels of the training data of entities under JAX: decided only where they are needed, and once for a whole grid of weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +8,11 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
 from crossfeed.formulas.kernels import kernels_of, may_lack_data, training_kernels
-from crossfeed.formulas.linear_algebra import RANK_TOLERANCE, product, product_unless_zero
+from crossfeed.formulas.linear_algebra import RANK_TOLERANCE
 from crossfeed.formulas.state_space import missed, published_bias
 
 from .pytrees import for_jax
-from .small_matrices import with_whole_batch
+from .small_matrices import unless_zero
 
 # Every set of data that an entity may train on, as ones for (private, public, synthetic): the bits of 1 to 7.
 _PATTERNS = [[bool((code >> bit) & 1) for bit in range(3)] for code in range(1, 8)]
@@ -71,28 +71,4 @@ def _kernels_batch(
     return jax.lax.cond(needed.any(), from_table, lambda: jnp.zeros(shape, private.dtype)), True
 
 
-_Square = Float[Array, "*batch d d"]
-_Matrices = Float[Array, "*batch d n"]
-_Two = tuple[_Square, _Matrices]
-
-
-def _unless_zero(function: Callable[[_Square, _Matrices], _Matrices]) -> Callable[[_Square, _Matrices], _Matrices]:
-    """A function that is linear in its second argument, decided at run time not to be needed where that is zero."""
-
-    @with_whole_batch
-    def decided(left: _Square, right: _Matrices) -> _Matrices:
-        return jax.lax.cond((right != 0).any(), lambda: function(left, right), lambda: jnp.zeros_like(right))
-
-    @jax.custom_jvp
-    def value(left: _Square, right: _Matrices) -> _Matrices:
-        return decided(left, right)
-
-    @value.defjvp
-    def _jvp(primals: _Two, tangents: _Two) -> tuple[_Matrices, _Matrices]:
-        return value(*primals), jax.jvp(function, primals, tangents)[1]
-
-    return value
-
-
-for_jax(published_bias)(_unless_zero(missed))
-for_jax(product_unless_zero)(_unless_zero(product))
+for_jax(published_bias)(unless_zero(missed))

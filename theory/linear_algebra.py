@@ -19,6 +19,7 @@ from crossfeed.formulas.linear_algebra import (
     normalized,
     orthonormal,
     product,
+    product_unless_zero,
     radius_by_eigenvalues,
     radius_from,
     spectral_radius_of,
@@ -28,7 +29,7 @@ from crossfeed.formulas.linear_algebra import (
 )
 
 from .pytrees import for_jax
-from .small_matrices import SUMS_FUSE, inverse_factor, stacked, with_whole_batch
+from .small_matrices import SUMS_FUSE, inverse_factor, stacked, unless_zero, with_whole_batch
 
 
 def factor(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -62,22 +63,27 @@ def pseudo_inverse_of_rows(matrix: Float[Array, "rows d"]) -> Float[Array, "d ro
 
 for_jax(constant)(jax.lax.stop_gradient)
 
-_FEW_ROWS = 7
-"""Most rows at which a product is a sum. From 4 to 7, XLA's own products take up to 20 times as long."""
+_SUMMED = range(4, 8)
+"""Lengths of the sums at which a product is written as one. XLA's own products take up to 20 times as long there."""
 
-_MOST_ELIMINATED_ROWS, _FEWEST_ELIMINATED = 16, 8
-"""Largest matrices, and fewest at once, whose inverses are eliminated together instead of by LAPACK one by one."""
+_MOST_ELIMINATED_ROWS = 16
+"""Largest matrices inverted together by elimination; larger ones go through LAPACK one by one."""
+
+_FEWEST_ELIMINATED = 8
+"""Fewest matrices of a single ecosystem for which that is quicker."""
 
 
 @for_jax(product)
 def _product(left: Float[Array, "*#batch m n"], right: Float[Array, "*#batch n p"]) -> Float[Array, "... m p"]:
     size = left.shape[-1]
-    if not 4 <= size <= _FEW_ROWS:
+    if size not in _SUMMED:
         return left @ right
     if SUMS_FUSE:
         return (left[..., :, :, None] * right[..., None, :, :]).sum(-2)
     return cast(Array, sum(left[..., :, k, None] * right[..., None, k, :] for k in range(size)))
 
+
+for_jax(product_unless_zero)(unless_zero(_product))
 
 _TwoMatrices = tuple[Float[Array, "d d"], Float[Array, "d d"]]
 
@@ -106,7 +112,10 @@ def _inverse_on_range(
 @with_whole_batch
 def _definite_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     *batch, rows, columns = matrix.shape
-    if prod(batch) >= _FEWEST_ELIMINATED and rows <= _MOST_ELIMINATED_ROWS:
+    many = (
+        len(batch) > 1 or prod(batch) >= _FEWEST_ELIMINATED
+    )  # whatever the number of ecosystems, so that no bit depends on it
+    if many and rows <= _MOST_ELIMINATED_ROWS:
         stack = jnp.moveaxis(matrix.reshape(-1, rows, columns), 0, -1)
         root = jnp.moveaxis(inverse_factor(stack), -1, 0).mT.reshape(matrix.shape)
     else:

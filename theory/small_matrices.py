@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PyTree
 from crossfeed.formulas.linear_algebra import BATCH_FIRST, Stacking
 
 MOST_ROWS = 12
-"""Largest number of rows at which this is at least as quick."""
+"""Most rows at which squaring and doubling are at least as quick with the batch last."""
 
 SUMS_FUSE = tuple(int(part) for part in jax.__version__.split(".")[:2]) < (0, 10)
 """Whether to write products as sums over an axis, which XLA turned into one vectorized loop. In JAX 0.12.0, grids of 8 or 12
@@ -38,6 +38,33 @@ def with_whole_batch(function: _F) -> _F:
         return values, jax.tree.map(lambda _: True, values)
 
     return cast(_F, whole)
+
+
+_Square = Float[Array, "*batch d d"]
+_Matrices = Float[Array, "*batch d n"]
+_Arguments = tuple[_Square, _Matrices]
+
+
+def unless_zero(function: Callable[[_Square, _Matrices], _Matrices]) -> Callable[[_Square, _Matrices], _Matrices]:
+    """A function that is zero where its second argument is, and NaN where the first one is, computed only if some of that is not.
+
+    Derivatives compute it always.
+    """
+
+    @with_whole_batch
+    def decided(left: _Square, right: _Matrices) -> _Matrices:
+        needed = (right != 0).any() | jnp.isnan(left[..., 0]).any()
+        return jax.lax.cond(needed, lambda: function(left, right), lambda: jnp.zeros_like(right))
+
+    @jax.custom_jvp
+    def value(left: _Square, right: _Matrices) -> _Matrices:
+        return decided(left, right)
+
+    @value.defjvp
+    def _jvp(primals: _Arguments, tangents: _Arguments) -> tuple[_Matrices, _Matrices]:
+        return value(*primals), jax.jvp(function, primals, tangents)[1]
+
+    return value
 
 
 def stacked(matrices: Float[Array, "*batch d d"]) -> tuple[Float[Array, "..."], Stacking]:
@@ -65,10 +92,10 @@ BATCH_LAST = Stacking(_product, (0, 1))
 
 
 def inverse_factor(matrix: Float[Array, "d d batch"]) -> Float[Array, "d d batch"]:
-    """L⁻¹ for symmetric positive definite matrices A = L L', as accurate as LAPACK's; NaN where one is not positive definite.
+    """L⁻¹ for symmetric positive definite matrices A = L L', with errors within a few times LAPACK's.
 
-    Elimination turns [A I] into [L' L⁻¹]. Its row j needs d columns at step j, those of A behind j and those of I up to j, so
-    that both share one matrix.
+    NaN from the first row without a positive pivot on. Elimination turns [A I] into [L' L⁻¹]. At step j only d columns change,
+    those of A from j on and those of I up to j, so that both share one d × d matrix.
     """
     size, rows, rest = len(matrix), [], matrix
     for j in range(size):

@@ -5,11 +5,11 @@ matrices that follow recursions of their own:
 
     S_{t+1} = I + H S_t,  E_{t+1} = H E_t                    L_j(t) = S_t B_j + E_t B⁰_j
     C_{t+1} = W + H C_t                                      C_t = Cov(s_t, x)
-    V_{t+1} = H (V_t H' + 2 C_t) + W + N                     Cov(s_t) = (V_t + V_t')/2
+    V_{t+1} = H (V_t H' + 2 C_t) + W + N                     Cov(s_t) = (V_t + V_t')/2, all that errors need of V_t
 
 with x = Σ_j B_j u_j + B_* u_* what every generation adds to the state, B⁰ the same at generation 0, and W = Cov(x). The mean
 squared error of an entity is a linear functional of S_t, E_t and V_t: O(K d²) operations per generation, where the covariances
-of all entities take O(K d³). All these matrices, transposed, are the rows of one, since a step costs less than its calls.
+of all entities take O(K d³). Transposed, all are rows of one matrix, because a product costs less than the call that computes it.
 """
 
 import jax
@@ -48,28 +48,22 @@ def steady_mse(
         return 2 * read * (squared @ (private * own @ maps.private.mT + public * common @ maps.public.T[None]))
 
     size, added = ecosystem.dimension, _mean(ecosystem, step)
-    zero = jnp.zeros((size, size))
-    begin = (
-        _covariance(ecosystem, start, start) + start.noise,
-        _covariance(ecosystem, start, step),
-        zero,
-        jnp.eye(size),
-        _mean(ecosystem, start),
-    )
-    each = (fresh + step.noise, fresh, jnp.eye(size), zero, added)
+    identity, zero = jnp.eye(size), jnp.zeros((size, size))
+    # V, S and E, which the errors depend on, then C and the means.
+    first_covariance = _covariance(ecosystem, start, start) + start.noise
+    begin = (first_covariance, zero, identity, _covariance(ecosystem, start, step), _mean(ecosystem, start))
+    each = (fresh + step.noise, identity, zero, fresh, added)
     moments, more = (jnp.concatenate([matrix.T for matrix in matrices]) for matrices in (begin, each))
-    unused = jnp.zeros((len(read), size, size)), jnp.zeros((len(read), size, added.shape[1]))
-    functional = jnp.concatenate(
-        [matrices.mT for matrices in (read**2 * squared, unused[0], crossed(step), crossed(start), unused[1])], axis=1
-    ).reshape(len(read), -1)
+    read_of = (read**2 * squared, crossed(step), crossed(start))
+    functional = jnp.concatenate([matrices.mT for matrices in read_of], axis=1).reshape(len(read), -1)
     turned = step.feedback.T
 
     def generation(
         now: Float[Array, "rows d"], _: None
     ) -> tuple[Float[Array, "rows d"], tuple[Float[Array, " entity"], Float[Array, "n d"]]]:
-        first = step.feedback @ now[:size] + 2 * now[size : 2 * size]
+        first = step.feedback @ now[:size] + 2 * now[3 * size : 4 * size]
         after = now.at[:size].set(first) @ turned + more
-        return after, (functional @ now.ravel(), now[4 * size :])
+        return after, (functional @ now[: 3 * size].ravel(), now[4 * size :])
 
     spreads, means = jax.lax.scan(generation, moments, length=generations)[1]
     return real[None] + spreads + _squared_bias(shared, later, means.mT)

@@ -13,8 +13,8 @@ from crossfeed.formulas.stein import (
     conjugated,
     geometric_sums,
     has_limit,
-    inverse_by_elimination,
     refuse_unit_root,
+    resolvent_by_elimination,
     settled,
 )
 
@@ -105,7 +105,7 @@ def _stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> Floa
 
 
 class _Doubling(NamedTuple):
-    """A = Hⁿ, whether it is negligible, and both sums so far; matrices stacked in either way."""
+    """A = Hⁿ, whether it is negligible, and both sums so far, after n = 2^step terms; matrices stacked in either way."""
 
     power: Float[Array, "..."]
     settled: Bool[Array, "*batch"]
@@ -138,6 +138,9 @@ def _sums(
         return _Doubling(power, settled(power, stacking), inverse, total, now.step + 1)
 
     sums = jax.lax.while_loop(going, doubled, _Doubling(first, settled(first, stacking), identity, total, 0))
+    total = unstacked(sums.total, stacking, contraction.shape)
+    if contraction.ndim == 2:  # one large matrix takes less time so
+        return resolvent_by_elimination(contraction), total
     inverse = sums.inverse
     # Once more by Newton's iteration, which squares what rounding and the terms left out have made of the residual.
     residual = identity - inverse + product(first, inverse)
@@ -146,7 +149,7 @@ def _sums(
 
     def some_by_elimination() -> Float[Array, "*batch d d"]:
         kept = accurate.reshape(*contraction.shape[:-2], 1, 1)
-        return jnp.where(kept, found, inverse_by_elimination(contraction))
+        return jnp.where(kept, found, resolvent_by_elimination(contraction))
 
     inverse = jax.lax.cond(accurate.all(), lambda: found, some_by_elimination)
-    return inverse, unstacked(sums.total, stacking, contraction.shape)
+    return inverse, total

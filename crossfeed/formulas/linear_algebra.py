@@ -30,9 +30,9 @@ def product(left: Float[Array, "*#batch m n"], right: Float[Array, "*#batch n p"
 
 @singledispatch
 def product_unless_zero(
-    left: Float[Array, "*#batch m n"], right: Float[Array, "*#batch n p"]
-) -> Float[Array, "... m p"]:
-    """Products of the matrices of two stacks, which cost nothing where the second ones are zero."""
+    left: Float[Array, "*batch d d"], right: Float[Array, "*batch d n"]
+) -> Float[Array, "*batch d n"]:
+    """Products of square matrices with others, which JAX skips where all of these are zero."""
     return left @ right
 
 
@@ -56,7 +56,7 @@ class Stacking(NamedTuple):
         return namespace(matrices).trace(matrices, axis1=self.axes[0], axis2=self.axes[1])
 
     def norm(self, matrices: Float[Array, "..."]) -> Float[Array, "*batch"]:
-        """Largest absolute column sum of each: a norm of which compilers vectorize both steps."""
+        """Largest absolute column sum of each: at most the product of those of two factors, and vectorized by XLA."""
         return namespace(matrices).abs(matrices).sum(self.axes[0], keepdims=True).max(self.axes)
 
     def per_matrix(self, numbers: Float[Array, "*batch"] | Bool[Array, "*batch"]) -> Array:

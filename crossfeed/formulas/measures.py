@@ -196,8 +196,8 @@ def covariance(law: Law) -> Float[Array, "entity d d"]:
         >>> print(f"{covariance(law)[0, 0, 0]:.4f}")
         0.5729
     """
-    gain, (symmetric, half) = law.fit.gain, _moment_covariance(law)
-    spread = gain @ (symmetric + half + half.mT) @ gain
+    gain, (apart, mixed) = law.fit.gain, _moment_covariance_parts(law)
+    spread = gain @ (apart + mixed + mixed.mT) @ gain
     if law.fit.carry is not None:
         crossed, previous = _carried(law)
         mixed = gain @ crossed @ law.fit.carry.mT
@@ -254,8 +254,8 @@ def mse(law: Law) -> Float[Array, " entity"]:
         1.7188
     """
     if law.fit.carry is None:
-        symmetric, half = _moment_covariance(law)
-        spread = (product(law.fit.gain, law.fit.gain) * (symmetric + 2 * half)).sum((-2, -1))
+        apart, mixed = _moment_covariance_parts(law)
+        spread = (product(law.fit.gain, law.fit.gain) * (apart + 2 * mixed)).sum((-2, -1))
     else:
         spread = namespace(law.fit.gain).trace(covariance(law), axis1=-2, axis2=-1)
     return _where_settled(law, spread + (bias(law) ** 2).sum(-1), inf)
@@ -347,7 +347,7 @@ def relative_efficiency(law: Law) -> Float[Array, " entity"]:
 
 
 def _reached(law: Law, values: Float[Array, "state n"]) -> Float[Array, "entity d n"]:
-    """What functions of the state become in the estimates: `from_state @ values`, without those maps if nothing carries."""
+    """`law.from_state @ values`, without forming these maps if nothing is carried."""
     if law.fit.carry is not None:
         return law.from_state @ values
     channels = values.reshape(law.exchange.read.shape[1], law.ecosystem.dimension, -1)
@@ -362,16 +362,16 @@ def _state_moments(
     ecosystem, state, _xp = law.ecosystem, law.state, namespace(law.fit.gain)
     own = product(state.from_private, ecosystem.private.moment_covariance)
     common = product(state.from_public, ecosystem.public.moment_covariance)
-    received = (
-        product(own, state.from_private.mT).sum(0) + product(common, state.from_public.T) + state.sampling_covariance
-    )
+    received = einsum("jsb,jtb->st", own, state.from_private)
+    received = received + product(common, state.from_public.T) + state.sampling_covariance
     return own, common, received
 
 
-def _moment_covariance(law: Law) -> tuple[Float[Array, "entity d d"], Float[Array, "entity d d"]]:
-    """Covariance S + H + H' of the weighted moment of each entity's training data, p_k u_k + q_k u_* + α_k Σ_c read[k, c] z_c.
+def _moment_covariance_parts(law: Law) -> tuple[Float[Array, "entity d d"], Float[Array, "entity d d"]]:
+    """Parts A and B of the covariance A + B + B' of each entity's weighted moment p_k u_k + q_k u_* + α_k Σ_c read[k, c] z_c.
 
-    S is symmetric. H, with which real data and the pool vary together, is not, but counts twice where only a trace is asked for.
+    A is that of the real data and that of the pool, and symmetric; B is the covariance of the real data with the pool. For a
+    symmetric M, tr(M (A + B + B')) = tr(M (A + 2B)).
     """
     ecosystem, fit, read, _xp = law.ecosystem, law.fit, law.exchange.read, namespace(law.fit.gain)
     private, public, synthetic = (

@@ -159,10 +159,10 @@ def published_bias(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
 def missed(model: _PerEntity, unseen: _PerEntity) -> _PerEntity:
     """What published labels miss of the truth."""
     xp = namespace(model)
-    product = model @ unseen
+    labels = model @ unseen
     # Most entities have data on all directions they publish labels for; the rounding left there must not count as bias.
-    norms = [xp.sqrt((matrices**2).sum((-2, -1), keepdims=True)) for matrices in (product, model)]
-    return xp.where(norms[0] <= RANK_TOLERANCE * norms[1], 0, product)
+    norms = [xp.sqrt((matrices**2).sum((-2, -1), keepdims=True)) for matrices in (labels, model)]
+    return xp.where(norms[0] <= RANK_TOLERANCE * norms[1], 0, labels)
 
 
 def _with_estimates(

@@ -11,8 +11,10 @@ from .shapes import Array, Bool, Float
 UNIT_ROOT_TOLERANCE = 1e-10
 """Smallest distance of a spectral radius from one at which float64 can tell that it is below one."""
 
-DOUBLINGS = 40  # 2**40 terms of the series, enough for a spectral radius of 1 - 1e-10
-_NEGLIGIBLE = 1e-10  # it enters squared, so that the terms left out are below rounding
+DOUBLINGS = 40
+"""Most doublings: 2**40 terms of the sums, enough for a spectral radius of 1 - 1e-10."""
+
+_NEGLIGIBLE = 1e-10  # enters X squared, and (I - H)⁻¹ after a step of Newton's iteration, so that it is below rounding
 
 
 def has_limit(spectral_radius: Float[Array, ""]) -> Bool[Array, ""]:
@@ -56,7 +58,7 @@ def geometric_sums(
     while step < DOUBLINGS and not settled(power):
         total, power = total + conjugated(power, total), power @ power
         step += 1
-    return inverse_by_elimination(contraction), (total + total.T) / 2
+    return resolvent_by_elimination(contraction), (total + total.T) / 2
 
 
 def settled(power: Float[Array, "..."], stacking: Stacking = BATCH_FIRST) -> Bool[Array, "*batch"]:
@@ -71,6 +73,6 @@ def conjugated(
     return stacking.product(stacking.product(power, total), stacking.transposed(power))
 
 
-def inverse_by_elimination(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
+def resolvent_by_elimination(contraction: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     """The matrix (I - H)⁻¹, by elimination."""
     return namespace(contraction).linalg.inv(identity_like(contraction) - contraction)
