@@ -133,7 +133,7 @@ def _limit_notes(why: int, result: Mapping[str, np.ndarray], path: Path) -> list
     from crossfeed.formulas.results import RESULTS
 
     if why == RESULTS.successful:
-        return []
+        return [RESULTS[RESULTS.ill_conditioned]] if np.isnan(result["mse"]).any() else []
     if why == RESULTS.no_limit:
         radius = result["spectral_radius"]
         return [f"there is no limit: the spectral radius is {radius:.12g}, and a limit needs a value below 1"]

@@ -57,7 +57,7 @@ def print_notes(notes: Sequence[str]) -> None:
 
 
 def biased_notes(mse: "np.ndarray", path: Path) -> list[str]:
-    """Note that numbers are missing because the ecosystem has no θ, or estimates diverge; none if all are there."""
+    """Note that numbers are missing because the ecosystem has no θ, estimates diverge, or digits are lost; none if none is."""
     import numpy as np
 
     generations, entities = np.nonzero(np.isnan(mse))
@@ -68,7 +68,7 @@ def biased_notes(mse: "np.ndarray", path: Path) -> list[str]:
         return [f"numbers from generation {generation} on exceed what float64 can hold: the estimates diverge"]
     return [
         f"the estimate of entity {entity + 1} at generation {generation} is biased, so its error depends on theta, "
-        f"which {path} does not hold ({len(generations)} numbers omitted)"
+        f"which {path} does not hold, or its data are too ill-conditioned for float64 ({len(generations)} numbers omitted)"
     ]
 
 

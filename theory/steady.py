@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from crossfeed.formulas.ecosystem import Ecosystem
 from crossfeed.formulas.estimators import Fit
-from crossfeed.formulas.measures import NEGLIGIBLE_BIAS
+from crossfeed.formulas.measures import NEGLIGIBLE_BIAS, cancelled
 from crossfeed.formulas.state_space import Exchange, Transition, transition
 
 
@@ -60,13 +60,16 @@ def steady_mse(
 
     def generation(
         now: Float[Array, "rows d"], _: None
-    ) -> tuple[Float[Array, "rows d"], tuple[Float[Array, " entity"], Float[Array, "n d"]]]:
+    ) -> tuple[Float[Array, "rows d"], tuple[Float[Array, " entity"], Float[Array, " entity"], Float[Array, "n d"]]]:
         first = step.feedback @ now[:size] + 2 * now[3 * size : 4 * size]
         after = now.at[:size].set(first) @ turned + more
-        return after, (functional @ now[: 3 * size].ravel(), now[4 * size :])
+        law = now[: 3 * size].ravel()
+        return after, (functional @ law, jnp.abs(functional) @ jnp.abs(law), now[4 * size :])
 
-    spreads, means = jax.lax.scan(generation, moments, length=generations)[1]
-    return real[None] + spreads + _squared_bias(shared, later, means.mT)
+    spreads, sizes, means = jax.lax.scan(generation, moments, length=generations)[1]
+    spreads = real[None] + spreads
+    spreads = jnp.where(cancelled(spreads, real[None] + sizes), jnp.nan, spreads)
+    return spreads + _squared_bias(shared, later, means.mT)
 
 
 def _covariance(ecosystem: Ecosystem, one: Transition, other: Transition) -> Float[Array, "d d"]:

@@ -14,6 +14,15 @@ NEGLIGIBLE_BIAS = 1e-12
 """Largest Frobenius norm of a bias map that counts as rounding, so that the estimate counts as unbiased."""
 
 
+_LEAST_SUM = 1e-14
+"""Least sum, relative to that of its terms' sizes, of which rounding leaves digits."""
+
+
+def cancelled(total: Float[Array, "*batch"], sizes: Float[Array, "*batch"]) -> Bool[Array, "*batch"]:
+    """Whether the terms of a sum cancel so far that rounding leaves no digit of it; `sizes` is the sum of their sizes."""
+    return ~(total >= _LEAST_SUM * sizes)
+
+
 def mean_map(law: Law) -> Float[Array, "entity dataset d d"]:
     """Blocks of M_t, the map from every dataset's own estimate to the mean of each entity's estimate (Theorem 1).
 
@@ -197,7 +206,10 @@ def covariance(law: Law) -> Float[Array, "entity d d"]:
         0.5729
     """
     gain, (apart, mixed) = law.fit.gain, _moment_covariance_parts(law)
-    spread = gain @ (apart + mixed + mixed.mT) @ gain
+    moments, xp = apart + mixed + mixed.mT, namespace(gain)
+    spread = gain @ moments @ gain
+    lost = cancelled(xp.trace(spread, axis1=-2, axis2=-1), abs(product(gain, gain) * moments).sum((-2, -1)))
+    spread = xp.where(lost[:, None, None], nan, spread)
     if law.fit.carry is not None:
         crossed, previous = _carried(law)
         mixed = gain @ crossed @ law.fit.carry.mT
@@ -241,7 +253,7 @@ def mse(law: Law) -> Float[Array, " entity"]:
 
     Returns:
         Array of shape (K) in squared units of θ, proportional to σ² where no estimate is biased. `inf` where there is
-        no limit.
+        no limit, NaN where float64 leaves no digit of it: data that alone fill some direction have next to no weight.
 
     Raises:
         DependsOnTheta: an estimate is biased and the ecosystem has no θ. While traced, the value is NaN instead.
@@ -255,7 +267,9 @@ def mse(law: Law) -> Float[Array, " entity"]:
     """
     if law.fit.carry is None:
         apart, mixed = _moment_covariance_parts(law)
-        spread = (product(law.fit.gain, law.fit.gain) * (apart + 2 * mixed)).sum((-2, -1))
+        terms = product(law.fit.gain, law.fit.gain) * (apart + 2 * mixed)
+        spread = terms.sum((-2, -1))
+        spread = namespace(spread).where(cancelled(spread, abs(terms).sum((-2, -1))), nan, spread)
     else:
         spread = namespace(law.fit.gain).trace(covariance(law), axis1=-2, axis2=-1)
     return _where_settled(law, spread + (bias(law) ** 2).sum(-1), inf)

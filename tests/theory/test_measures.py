@@ -184,6 +184,34 @@ def test_relative_efficiency_is_against_all_real_data():
 GENERATIONS = 300
 
 
+def test_an_error_of_which_no_digit_is_left_is_no_number():
+    """Private data of rank 2 and next to no weight on what fills the other directions: terms of 1/α² cancel."""
+    rng = np.random.default_rng(0)
+    rows = [
+        rng.integers(-3, 4, (number, 6)).astype(float) for number in (2, 2, 2, 12)
+    ]  # whose ranks float64 holds exactly
+    *private, public = (x.T @ x for x in rows)
+    ecosystem = theory.Ecosystem(
+        private=theory.Dataset(jnp.array(private), jnp.ones(3), jnp.zeros((3, 6))),
+        public=theory.Dataset(jnp.array(public), jnp.ones(()), jnp.zeros(6)),
+        synthetic=theory.Dataset(jnp.array([public] * 3), jnp.ones(3)),
+        shares=jnp.full(3, 1 / 3),
+    )
+    errors = {alpha: measured_errors(ecosystem, alpha) for alpha in (1e-4, 1e-5, 1e-9)}
+    for some, others in zip(errors[1e-4], errors[1e-5], strict=True):
+        assert jnp.abs(some - others).max() < 1e-2 * jnp.abs(some).max()
+    for lost in errors[1e-9]:
+        assert jnp.isnan(lost).all()
+
+
+@jax.jit
+def measured_errors(ecosystem, alpha):
+    weights = theory.Weights(alpha, 1.0)
+    law = theory.limit(ecosystem, weights)
+    steps = theory.trajectory(ecosystem, weights, 2, theory.mse)[1:]
+    return theory.mse(law), theory.mspe(law), theory.covariance(law), steps
+
+
 @jax.jit
 def trajectory(ecosystem, weights):
     """Some measures at generations 0..T by name."""
