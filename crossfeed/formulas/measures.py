@@ -14,7 +14,7 @@ NEGLIGIBLE_BIAS = 1e-12
 """Largest Frobenius norm of a bias map that counts as rounding, so that the estimate counts as unbiased."""
 
 
-_LEAST_SUM = 1e-14
+_LEAST_SUM = 5e-13
 """Least sum, relative to that of its terms' sizes, of which rounding leaves digits."""
 
 
