@@ -112,9 +112,8 @@ def _inverse_on_range(
 @with_whole_batch
 def _definite_inverse(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d d"]:
     *batch, rows, columns = matrix.shape
-    many = (
-        len(batch) > 1 or prod(batch) >= _FEWEST_ELIMINATED
-    )  # whatever the number of ecosystems, so that no bit depends on it
+    # Always where ecosystems come in batches, whatever their number, so that no bit depends on it.
+    many = len(batch) > 1 or prod(batch) >= _FEWEST_ELIMINATED
     if many and rows <= _MOST_ELIMINATED_ROWS:
         stack = jnp.moveaxis(matrix.reshape(-1, rows, columns), 0, -1)
         root = jnp.moveaxis(inverse_factor(stack), -1, 0).mT.reshape(matrix.shape)

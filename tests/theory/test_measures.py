@@ -187,9 +187,8 @@ GENERATIONS = 300
 def test_no_error_is_negative_where_no_digit_is_left():
     """Private data of rank 2 and next to no weight on what fills the other directions: terms of 1/α² cancel."""
     rng = np.random.default_rng(0)
-    rows = [
-        rng.integers(-3, 4, (number, 6)).astype(float) for number in (2, 2, 2, 12)
-    ]  # whose ranks float64 holds exactly
+    # integers, whose ranks float64 holds exactly
+    rows = [rng.integers(-3, 4, (number, 6)).astype(float) for number in (2, 2, 2, 12)]
     *private, public = (x.T @ x for x in rows)
     ecosystem = theory.Ecosystem(
         private=theory.Dataset(jnp.array(private), jnp.ones(3), jnp.zeros((3, 6))),
