@@ -5,13 +5,16 @@ from typing import cast
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from crossfeed.formulas.arrays import constant
 from crossfeed.formulas.linear_algebra import (
     RANK_TOLERANCE,
+    certainly_full_rank,
     first_power,
+    full_rank_by_eigenvalues,
     goes_on,
+    has_full_rank,
     identity_like,
     inverse_on_range,
     inverse_root,
@@ -130,6 +133,13 @@ def _inverse_on_range_jvp(primals: _TwoMatrices, tangents: _TwoMatrices) -> tupl
     turning = inverse @ change @ kernel
     d_inverse = -inverse @ change @ inverse + turned + turned.T
     return (inverse, kernel), (d_inverse, -turning - turning.T)
+
+
+@for_jax(has_full_rank)
+def _has_full_rank(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
+    return jax.lax.cond(
+        certainly_full_rank(matrix), lambda: jnp.ones((), bool), lambda: full_rank_by_eigenvalues(matrix)
+    )
 
 
 @for_jax(spectral_radius_of)

@@ -8,7 +8,7 @@ rank carry weight everywhere.
 from functools import singledispatch
 
 from .arrays import namespace
-from .linear_algebra import RANK_TOLERANCE, kernel_projector
+from .linear_algebra import RANK_TOLERANCE, has_full_rank, kernel_projector
 from .shapes import Array, Bool, Float
 
 
@@ -37,8 +37,7 @@ def training_kernels(
 
 def may_lack_data(public: Float[Array, "d d"], used: Bool[Array, "entity 3"]) -> Bool[Array, ""]:
     """Whether an entity may have a kernel: not if all train on public data, and these have full rank."""
-    xp = namespace(public)
-    return ~(used[:, 1].all() & (xp.trace(_kernel(public[None], xp.ones(1, bool))) < 0.5))
+    return namespace(public).logical_not(used[:, 1].all() & has_full_rank(public))
 
 
 def kernels_of(

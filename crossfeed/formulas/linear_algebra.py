@@ -178,6 +178,27 @@ def inverse_on_range(
 
 
 @singledispatch
+def has_full_rank(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
+    """Whether `kernel_projector` of a symmetric positive semi-definite matrix is zero; from its inverse where that is certain."""
+    return certainly_full_rank(matrix) or full_rank_by_eigenvalues(matrix)
+
+
+def certainly_full_rank(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
+    """Whether the inverse of a symmetric positive semi-definite matrix is so small that no eigenvalue counts as zero."""
+    unit = unit_sizes(matrix)
+    scaled = unit[:, None] * matrix * unit[None]  # whose largest eigenvalue is at most d
+    inverse, _ = inverse_on_range(scaled, namespace(matrix).zeros_like(matrix))
+    return (
+        len(matrix) * namespace(matrix).trace(inverse) < 0.1 / RANK_TOLERANCE
+    )  # with room for rounding; not where NaN
+
+
+def full_rank_by_eigenvalues(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
+    """Whether no eigenvalue of a symmetric positive semi-definite matrix counts as zero."""
+    return namespace(matrix).trace(kernel_projector(matrix)) < 0.5
+
+
+@singledispatch
 def spectral_radius_of(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
     """Spectral radius of a square matrix A, its largest absolute eigenvalue, by repeated squaring.
 

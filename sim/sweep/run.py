@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
@@ -187,14 +186,14 @@ def _evaluator(
     """Function that computes points of one plane, in blocks of one size that all devices share."""
     devices = jax.local_device_count()
     block = POINTS + -POINTS % plan.points_at_once
-    on_devices = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf)] * devices), parameters)
+    on_devices = jax.tree.map(lambda leaf: np.stack([leaf] * devices), parameters)
 
     def evaluate(alphas: Float[np.ndarray, " point"], betas: Float[np.ndarray, " point"]) -> Values:
         # The points computed together do not depend on the number of devices, and so no bit of their results does.
         filled = np.minimum(np.arange(len(alphas) + -len(alphas) % (devices * block)), len(alphas) - 1)
         blocks = filled.reshape(-1, devices, block)
-        unused = jnp.zeros((devices, block), np.uint32)
-        results = [program(on_devices, jnp.asarray(alphas[one]), jnp.asarray(betas[one]), unused) for one in blocks]
+        unused = np.zeros((devices, block), np.uint32)
+        results = [program(on_devices, alphas[one], betas[one], unused) for one in blocks]
 
         def gathered(name: str) -> np.ndarray:
             return np.concatenate([np.asarray(one[name]).reshape(devices * block, -1) for one in results])[
@@ -240,7 +239,12 @@ def _program(
 
 def _inputs(
     plan: Plan, points: dict[int, Int[np.ndarray, " _"]], wanted: int, devices: int
-) -> tuple[dict[str, Array], Float[Array, "device point"], Float[Array, "device point"], UInt32[Array, "device point"]]:
+) -> tuple[
+    dict[str, np.ndarray],
+    Float[np.ndarray, "device point"],
+    Float[np.ndarray, "device point"],
+    UInt32[np.ndarray, "device point"],
+]:
     """Parameters, α, β and indices of the points of one tile per device; the last tile is repeated if there are too few."""
     numbers = [*points, *[list(points)[-1]] * (devices - len(points))]
     columns = len(plan.alphas)
@@ -253,7 +257,7 @@ def _inputs(
         first = number // plan.blocks * len(plan.betas) * columns
         index = (first + row * columns + place % columns) % 2**32
         each.append((plan.parameters(tile), plan.alphas[place % columns], plan.betas[row], index.astype(np.uint32)))
-    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *each)
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *each)
 
 
 def _unpacked(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from crossfeed import theory
+from crossfeed.formulas.kernels import training_kernels
 from crossfeed.formulas.stein import geometric_sums
 
 SIZES = [3, 5, 8, 11, 12, 16]
@@ -115,3 +116,14 @@ def test_no_bit_depends_on_what_is_computed_together(size):
     alike, unlike = found(jnp.full(4, 0.3)), found(jnp.array([0.3, 0.9, 0.999, 1.0]))
     for one, other in zip(alike, unlike, strict=True):
         np.testing.assert_array_equal(one[0], other[0])
+
+
+@pytest.mark.parametrize("size", [4, 20])
+@pytest.mark.parametrize(("least", "seen"), [(1e-14, False), (1e-10, True), (1e-2, True)])
+@pytest.mark.parametrize("scale", [1e-5, 1e5])
+def test_what_public_data_do_not_show_is_unseen_and_nothing_else(size, least, seen, scale):
+    public = definite(np.random.default_rng(size), size, 1 / least) * np.outer(*[np.geomspace(1, scale, size)] * 2)
+    nothing = np.zeros((2, size, size))
+    weights, grams = np.tile([0.0, 0.5, 0.5], (2, 1)), (nothing, public, np.stack([public, public]))
+    for found in (training_kernels(*grams, weights), jax.jit(training_kernels)(*map(jnp.asarray, (*grams, weights)))):
+        assert (np.asarray(np.trace(found, axis1=1, axis2=2)) < 0.5).tolist() == [seen] * 2
