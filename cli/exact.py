@@ -133,7 +133,7 @@ def _limit_notes(why: int, result: Mapping[str, np.ndarray], path: Path) -> list
     from crossfeed.formulas.results import RESULTS
 
     if why == RESULTS.successful:
-        return [RESULTS[RESULTS.ill_conditioned]] if np.isnan(result["mse"]).any() else []
+        return []
     if why == RESULTS.no_limit:
         radius = result["spectral_radius"]
         return [f"there is no limit: the spectral radius is {radius:.12g}, and a limit needs a value below 1"]
@@ -145,7 +145,8 @@ def _limit_notes(why: int, result: Mapping[str, np.ndarray], path: Path) -> list
 
 def _errors(law: Law) -> dict[str, Array]:
     """What `print_trajectory` prints of one generation, in the arrays of NumPy or of JAX."""
-    from crossfeed.formulas.measures import bias, bias_map_norm, mse, mspe
+    from crossfeed.formulas.biases import bias, bias_map_norm
+    from crossfeed.formulas.measures import mse, mspe
 
     return {
         "mse": mse(law),

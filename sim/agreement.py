@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import ndtri
 
-from crossfeed.formulas.measures import joint_covariance, mean_error
+from crossfeed.formulas.biases import mean_error
+from crossfeed.formulas.covariances import joint_covariance
 from crossfeed.formulas.workflow import PAPER, Workflow
 
 from ..theory.consensus import trajectory

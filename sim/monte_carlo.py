@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
-from crossfeed.formulas.measures import biased
+from crossfeed.formulas.biases import biased
 
 from ..theory.consensus import trajectory
 from ..theory.schedule import Schedule

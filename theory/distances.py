@@ -3,9 +3,10 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from crossfeed.formulas.biases import mean_error
+from crossfeed.formulas.covariances import covariance, joint_covariance
 from crossfeed.formulas.law import Law
 from crossfeed.formulas.linear_algebra import square_root
-from crossfeed.formulas.measures import covariance, joint_covariance, mean_error
 
 from .linear_algebra import singular_values
 

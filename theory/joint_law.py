@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from crossfeed.formulas.biases import mean_error
 from crossfeed.formulas.law import Law
-from crossfeed.formulas.measures import mean_error
 from crossfeed.formulas.state_space import transition
 from crossfeed.formulas.workflow import PAPER, Workflow
 

@@ -16,9 +16,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from crossfeed.formulas.biases import NEGLIGIBLE_BIAS
+from crossfeed.formulas.covariances import unless_cancelled
 from crossfeed.formulas.ecosystem import Ecosystem
 from crossfeed.formulas.estimators import Fit
-from crossfeed.formulas.measures import NEGLIGIBLE_BIAS, cancelled
 from crossfeed.formulas.state_space import Exchange, Transition, transition
 
 
@@ -68,9 +69,7 @@ def steady_mse(
 
     # Two generations per step of the loop: its own cost is a tenth of the time.
     spreads, sizes, means = jax.lax.scan(generation, moments, length=generations, unroll=2)[1]
-    spreads = real[None] + spreads
-    spreads = jnp.where(cancelled(spreads, real[None] + sizes), jnp.nan, spreads)
-    return spreads + _squared_bias(shared, later, means)
+    return unless_cancelled(real[None] + spreads, real[None] + sizes) + _squared_bias(shared, later, means)
 
 
 def _covariance(ecosystem: Ecosystem, one: Transition, other: Transition) -> Float[Array, "d d"]:

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from crossfeed.formulas.biases import mean_map
 from crossfeed.formulas.law import Law
-from crossfeed.formulas.measures import mean_map
 
 
 def row_block_spread(law: Law) -> Float[Array, ""]:

@@ -3,8 +3,9 @@
 from math import nan
 
 from .arrays import einsum, namespace
+from .biases import bias
 from .law import Law
-from .measures import bias, mse
+from .measures import mse
 from .shapes import Array, Float
 
 

@@ -75,6 +75,10 @@ class Law(NamedTuple):
         """Maps from the moment of the public data to the estimates, apart from what comes back from the state."""
         return self.fit.public_weight[:, None, None] * self.fit.gain
 
+    def where_settled(self, value: Float[Array, "entity ..."], otherwise: float) -> Float[Array, "entity ..."]:
+        """A value per entity, where these have a law."""
+        return namespace(value).where(self.settled.reshape(-1, *[1] * (value.ndim - 1)), value, otherwise)
+
 
 def law_of_generation(shared: Exchange, fitted: Fit, state: State) -> Law:
     """Law of the estimates at one generation, which always exists."""

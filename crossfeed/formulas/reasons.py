@@ -1,9 +1,10 @@
 """Why a measure of a law is no number, as a code that stays with the values while JAX traces them."""
 
 from .arrays import namespace
+from .biases import biased
+from .covariances import total_variance
 from .law import Law
-from .linear_algebra import kernel_projector
-from .measures import biased
+from .linear_algebra import has_full_rank
 from .results import RESULTS
 from .shapes import Array, Int
 
@@ -11,8 +12,8 @@ from .shapes import Array, Int
 def reason(law: Law) -> Int[Array, ""]:
     """Code in `RESULTS` of why some error of a law is no number; `RESULTS.successful` if all are numbers.
 
-    In this order: ill-conditioned data; no limit; a biased estimate without a known truth; truths that differ; real data that do
-    not span. The last two concern relative efficiency only, and errors are then still numbers.
+    In this order: no limit; a biased estimate without a known truth; ill-conditioned data, be it by their weights; truths that
+    differ; real data that do not span. The last two concern relative efficiency only, and errors are then still numbers.
 
     Args:
         law: joint law of the estimates.
@@ -28,8 +29,10 @@ def reason(law: Law) -> Int[Array, ""]:
     known = ecosystem.private.truth is not None
     lacks_truth = xp.zeros((), bool) if known else (biased(law) & ecosystem.present).any()
     total = (ecosystem.private.gram / ecosystem.private.noise_variance[:, None, None]).sum(0)
-    unseen = xp.trace(kernel_projector(total + ecosystem.public.gram / ecosystem.public.noise_variance)) > 0.5
-    found = xp.where(unseen, RESULTS.data_do_not_span, RESULTS.successful)
+    spans = has_full_rank(total + ecosystem.public.gram / ecosystem.public.noise_variance)
+    found = xp.where(spans, RESULTS.successful, RESULTS.data_do_not_span)
     found = xp.where((ecosystem.deviations != 0).any(), RESULTS.truths_differ, found)
+    illegible = (xp.isnan(total_variance(law)) & ecosystem.present).any()
+    found = xp.where(illegible, RESULTS.ill_conditioned, found)
     found = xp.where(lacks_truth, RESULTS.depends_on_truth, found)
     return xp.where(law.exists, found, law.result)

@@ -24,8 +24,8 @@ class RESULTS(metaclass=Codes):
     sentences = (
         "",
         "there is no limit: the spectral radius is not below 1",
-        "the training data of an entity are too ill-conditioned for float64: rescale the features, or drop those that are "
-        "nearly linear combinations of others",
+        "the training data of an entity are too ill-conditioned for float64: rescale the features, drop those that are "
+        "nearly linear combinations of others, or give more weight to data that alone show some direction",
         "the estimate is biased, so its error depends on the true parameter, which is not given",
         "the truths of the data differ, so no estimator from all of them is unbiased for every entity",
         "private and public data together do not span all features, so there is no unbiased estimator",

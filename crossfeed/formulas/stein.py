@@ -6,6 +6,7 @@ from crossfeed.errors import CrossfeedError, NoLimit
 
 from .arrays import is_concrete, namespace
 from .linear_algebra import BATCH_FIRST, Stacking, identity_like
+from .results import RESULTS
 from .shapes import Array, Bool, Float
 
 UNIT_ROOT_TOLERANCE = 1e-10
@@ -35,10 +36,7 @@ def refuse_unit_root(spectral_radius: Float[Array, ""]) -> None:
     if not is_concrete(spectral_radius) or has_limit(spectral_radius):
         return
     if spectral_radius != spectral_radius:
-        raise CrossfeedError(
-            "the training data of an entity are too ill-conditioned for float64, so there is no result: rescale the "
-            "features, or drop those that are nearly linear combinations of others"
-        )
+        raise CrossfeedError(RESULTS[RESULTS.ill_conditioned])
     raise NoLimit(
         f"there is no limit: the spectral radius is {float(spectral_radius):.12g}, and a limit needs a value below 1"
     )

@@ -196,9 +196,12 @@ def test_no_error_is_negative_where_no_digit_is_left():
         synthetic=theory.Dataset(jnp.array([public] * 3), jnp.ones(3)),
         shares=jnp.full(3, 1 / 3),
     )
-    errors = {alpha: measured_errors(ecosystem, alpha) for alpha in (1e-4, 1e-5, 1e-10)}
+    measured = {alpha: measured_errors(ecosystem, alpha) for alpha in (1e-4, 1e-5, 1e-10)}
+    errors = {alpha: values for alpha, (values, _) in measured.items()}
     for some, others in zip(errors[1e-4], errors[1e-5], strict=True):
         assert jnp.abs(some - others).max() < 1e-2 * jnp.abs(some).max()
+    assert measured[1e-4][1] == theory.RESULTS.successful
+    assert measured[1e-10][1] == theory.RESULTS.ill_conditioned
     squared, *_, later = errors[1e-10]
     for lost in (squared, later):  # which once was negative
         assert jnp.isnan(lost).any()
@@ -210,7 +213,7 @@ def measured_errors(ecosystem, alpha):
     weights = theory.Weights(alpha, 1.0)
     law = theory.limit(ecosystem, weights)
     steps = theory.trajectory(ecosystem, weights, 2, theory.mse)[1:]
-    return theory.mse(law), theory.mspe(law), theory.covariance(law), steps
+    return (theory.mse(law), theory.mspe(law), theory.covariance(law), steps), theory.reason(law)
 
 
 @jax.jit
