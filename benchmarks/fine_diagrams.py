@@ -17,7 +17,7 @@ from timing import Claim
 TOLERANCE = 1e-9
 ASKED = TOLERANCE / 10
 CLEAR = 1e-5
-"""Least distance of ρ from 1 where errors are compared. Nearer, two ways of computing a point differ by the tolerance."""
+"""Least distance of ρ from 1 where errors are compared. Nearer, rounding alone exceeds the tolerance."""
 VARIABLES = ("spectral_radius", "mean_mse", "mean_relative_efficiency", "homogenization", "mean_transfer")
 SPEC = """
 [sweep]
@@ -49,6 +49,7 @@ def claims_of(name: str, target: float, **ecosystem: float) -> list[Claim]:
         fine, seconds = swept(f"interpolate = {ASKED}", programs, **ecosystem)
         _, again_seconds = swept(f"interpolate = {ASKED}", programs, **ecosystem)
         computed, computed_seconds = swept("", programs, **ecosystem)
+        _, computed_again_seconds = swept("", programs, **ecosystem)
     if not np.array_equal(fine.reason, computed.reason):
         raise AssertionError(f"{name}: reasons differ from those computed")
     exists = computed.reason.to_numpy() == 0
@@ -58,15 +59,16 @@ def claims_of(name: str, target: float, **ecosystem: float) -> list[Claim]:
         "seconds": seconds,
         "seconds_with_kept_program": again_seconds,
         "computed_seconds": computed_seconds,
+        "computed_seconds_with_kept_program": computed_again_seconds,
         "fraction_not_interpolated": float((fine.interpolation_estimate == 0).mean()),
-        "fraction_without_limit": float(1 - exists.mean()),
+        "fraction_with_a_reason": float(1 - exists.mean()),
         "fraction_compared": float(compared.mean()),
         "errors": errors,
     }
     statement = f"CPU time of 1001 × 1001, {name}, against every point"
     return [
         Claim(statement, computed_seconds / seconds, target, details=details),
-        Claim(f"{statement}, with a kept program", computed_seconds / again_seconds, target),
+        Claim(f"{statement}, with kept programs", computed_again_seconds / again_seconds, target),
         Claim(
             f"largest error of 1001 × 1001, {name}, for ρ < 1 - {CLEAR:g}",
             max(errors.values()),
@@ -88,7 +90,7 @@ def swept(setting: str, programs: str, **ecosystem: float) -> tuple[xr.Dataset, 
     Args:
         setting: one more line of the spec.
         programs: folder of compiled programs.
-        ecosystem: what the spec says of it.
+        ecosystem: values of the axes.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder, "s.zarr")

@@ -1,4 +1,4 @@
-"""A sweep in a process of its own, for `fine_diagrams.py`: reads a spec, prints the CPU seconds of computing and storing it."""
+"""A sweep in a process of its own, for `fine_diagrams.py`: reads a spec, prints the CPU seconds it takes, compilation included."""
 
 import sys
 import time

@@ -5,7 +5,6 @@ import os
 import re
 import resource
 import sys
-import time
 from collections.abc import Callable
 
 from crossfeed.cli.jax_setup import set_up_jax
@@ -19,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from crossfeed.sim import sharded_grid
 from crossfeed.theory import Weights, limit, mse, random_gaussian, trajectory
+from timing import cpu_seconds
 
 try:
     from crossfeed.sim import cached_tile
@@ -26,7 +26,7 @@ except ImportError:  # an earlier version, which knows one size
     cached_tile = None
 
 CALLS = 5
-"""Calls of a task in a row, whose median time counts: the first one finds the other version's numbers in the cache."""
+"""Timed calls of a task in a row, after an untimed one that evicts the other version's numbers from the CPU's cache."""
 
 
 def main() -> None:
@@ -40,13 +40,7 @@ def main() -> None:
         if name not in tasks:
             tasks[name] = make(name)
         result = np.asarray(tasks[name]()).ravel()[:1000].tolist()
-        answer(float(np.median([seconds(tasks[name]) for _ in range(CALLS)])), result)
-
-
-def seconds(task: Callable[[], jax.Array]) -> float:
-    start = time.process_time()
-    jax.block_until_ready(task())
-    return time.process_time() - start
+        answer(float(np.median([cpu_seconds(tasks[name]) for _ in range(CALLS)])), result)
 
 
 def answer(seconds: float, result: object) -> None:

@@ -52,7 +52,7 @@ class Version:
         )
 
     def ask(self, task: str) -> dict[str, Any]:
-        """CPU seconds of a call of a task, and its result; the first time, it is also compiled."""
+        """Median CPU seconds of a call of a task, and its result; the first time, it is also compiled."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(task + "\n")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .inputs import MOST_GENERATIONS, blaming, checked_count, read_inputs
 from .numpy_or_jax import by_numpy_or_jax, compiled, state_size
-from .output import biased_notes, print_errors, print_json, print_notes, print_table, shown
+from .output import missing_notes, print_errors, print_json, print_notes, print_table, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ def print_limit(
         operations = _operations_of_limit(ecosystem, workflow)
         by_jax = partial(compiled, _limit_errors, *arguments)
         result = _arrays(by_numpy_or_jax(lambda: _limit_errors(*arguments), by_jax, operations))
-    notes = _limit_notes(int(result.pop("reason")), result, eco)
+    notes = _limit_notes(int(result.pop("reason")), result.pop("biased"), float(result["spectral_radius"]), eco)
     if json:
         print_json(result | ({"notes": notes} if notes else {}))
         return
@@ -76,7 +76,7 @@ def print_trajectory(
     with blaming(workflow_file):
         operations = _operations_of_trajectory(ecosystem, workflow, generations)
         result = _arrays(by_numpy_or_jax(lambda: trajectory(*arguments), by_jax, operations))
-    notes = biased_notes(result["mse"], eco)
+    notes = missing_notes(result["mse"], eco, ecosystem.public.truth is not None)
     if json:
         print_json(result | ({"notes": notes} if notes else {}))
         return
@@ -107,7 +107,8 @@ def _of_measures(ecosystem: Ecosystem) -> int:
 
 
 def _limit_errors(ecosystem: Ecosystem, weights: Weights, workflow: Workflow) -> dict[str, Array]:
-    """What `print_limit` prints, and the reason why numbers are missing, in the arrays of NumPy or of JAX."""
+    """What `print_limit` prints, why numbers are missing, and which estimates are biased, in the arrays of NumPy or of JAX."""
+    from crossfeed.formulas.biases import biased
     from crossfeed.formulas.homogenization import homogenization
     from crossfeed.formulas.limit import limit
     from crossfeed.formulas.measures import mse, mspe, relative_efficiency
@@ -123,23 +124,22 @@ def _limit_errors(ecosystem: Ecosystem, weights: Weights, workflow: Workflow) ->
         "relative_efficiency": relative_efficiency(law),
         "homogenization": homogenization(law),
         "reason": reason(law),
+        "biased": biased(law),
     }
 
 
-def _limit_notes(why: int, result: Mapping[str, np.ndarray], path: Path) -> list[str]:
+def _limit_notes(why: int, biased: np.ndarray, radius: float, path: Path) -> list[str]:
     """Reason why numbers are missing, if any are."""
-    import numpy as np
-
     from crossfeed.formulas.results import RESULTS
 
     if why == RESULTS.successful:
         return []
     if why == RESULTS.no_limit:
-        radius = result["spectral_radius"]
         return [f"there is no limit: the spectral radius is {radius:.12g}, and a limit needs a value below 1"]
     if why == RESULTS.depends_on_truth:
-        entity = np.flatnonzero(np.isnan(result["mse"]))[0] + 1
-        return [f"the limit of entity {entity} is biased, so its error depends on theta, which {path} does not hold"]
+        return [
+            f"the limit of entity {biased.argmax() + 1} is biased, so its error depends on theta, which {path} does not hold"
+        ]
     return [RESULTS[why]]
 
 

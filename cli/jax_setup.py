@@ -3,6 +3,7 @@
 import os
 import warnings
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from crossfeed.errors import InvalidInput, reason_of
@@ -44,9 +45,11 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     # XLA logs the machine of each cached program as an error. The value 1 is JAX's own, inherited from a parent process.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    # Of an accelerator's programs the backend asks for more, and the flag is the same.
+    level = {} if _has_accelerator() else {"--xla_backend_optimization_level": "1"}
     ours = (
-        {
-            "--xla_backend_optimization_level": "1",
+        level
+        | {
             "--xla_cpu_use_fusion_emitters": "false",
             "--xla_cpu_parallel_codegen_split_count": "1",
         }
@@ -91,6 +94,11 @@ def missing_device(error: Exception) -> str | None:
         else:
             return None
     return f"JAX_PLATFORMS is '{wanted}', but JAX finds no such device here: unset it, or say 'cpu'"
+
+
+def _has_accelerator() -> bool:
+    """Whether JAX has a plugin for one, which it may use."""
+    return os.environ.get("JAX_PLATFORMS") != "cpu" and any(map(find_spec, ("jax_plugins", "libtpu")))
 
 
 def _keep_compiled_programs() -> None:

@@ -56,9 +56,11 @@ def print_notes(notes: Sequence[str]) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
-def biased_notes(mse: "np.ndarray", path: Path) -> list[str]:
-    """Note that numbers are missing because the ecosystem has no θ, estimates diverge, or digits are lost; none if none is."""
+def missing_notes(mse: "np.ndarray", path: Path, knows_truth: bool) -> list[str]:
+    """Note that numbers are missing because estimates diverge, digits are lost, or the ecosystem has no θ; none if none is."""
     import numpy as np
+
+    from crossfeed.formulas.results import RESULTS
 
     generations, entities = np.nonzero(np.isnan(mse))
     if not len(generations):
@@ -66,6 +68,8 @@ def biased_notes(mse: "np.ndarray", path: Path) -> list[str]:
     generation, entity = generations[0], entities[0]
     if generation and mse[generation - 1, entity] > 1e100:
         return [f"numbers from generation {generation} on exceed what float64 can hold: the estimates diverge"]
+    if knows_truth:
+        return [f"{RESULTS[RESULTS.ill_conditioned]} ({len(generations)} numbers omitted)"]
     return [
         f"the estimate of entity {entity + 1} at generation {generation} is biased, so its error depends on theta, "
         f"which {path} does not hold, or its data are too ill-conditioned for float64 ({len(generations)} numbers omitted)"

@@ -16,7 +16,7 @@ from .inputs import (
     parse_weights,
     read_inputs,
 )
-from .output import biased_notes, print_errors, print_json, print_notes, print_table
+from .output import missing_notes, print_errors, print_json, print_notes, print_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,7 @@ class SimulateCommand:
 
         ecosystem = load_ecosystem(self.eco)
         result = self._errors(ecosystem, Weights(*parse_weights(self.alpha, self.beta, ecosystem.entities)))
-        notes = biased_notes(result["mse"], self.eco)
+        notes = missing_notes(result["mse"], self.eco, ecosystem.public.truth is not None)
         if self.json:
             print_json({"replicates": self.replicates, **result} | ({"notes": notes} if notes else {}))
             return

@@ -16,6 +16,7 @@ from crossfeed.formulas.linear_algebra import (
     goes_on,
     has_full_rank,
     identity_like,
+    in_one_unit,
     inverse_on_range,
     inverse_root,
     mean_diagonal,
@@ -28,7 +29,6 @@ from crossfeed.formulas.linear_algebra import (
     spectral_radius_of,
     square,
     square_root,
-    unit_sizes,
 )
 
 from .pytrees import for_jax
@@ -37,8 +37,8 @@ from .small_matrices import SUMS_FUSE, inverse_factor, stacked, unless_zero, wit
 
 def factor(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
     """Matrix R with R R' = A for a symmetric positive semi-definite A; the unit of a feature does not matter."""
-    unit = unit_sizes(matrix)
-    return square_root(unit[:, None] * matrix * unit[None]) / unit[:, None]
+    scaled, unit = in_one_unit(matrix)
+    return square_root(scaled) / unit[:, None]
 
 
 def singular_values(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d"]:

@@ -9,15 +9,15 @@ matrices that follow recursions of their own:
 
 with x = Σ_j B_j u_j + B_* u_* what every generation adds to the state, B⁰ the same at generation 0, and W = Cov(x). The mean
 squared error of an entity is a linear functional of S_t, E_t and V_t: O(K d²) operations per generation, where the covariances
-of all entities take O(K d³). All are columns of one matrix, because a product costs less than the call that computes it.
+of all entities take O(K d³). All are columns of one matrix: for few features, a call costs more than its product.
 """
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from crossfeed.formulas.arrays import unless_cancelled
 from crossfeed.formulas.biases import NEGLIGIBLE_BIAS
-from crossfeed.formulas.covariances import unless_cancelled
 from crossfeed.formulas.ecosystem import Ecosystem
 from crossfeed.formulas.estimators import Fit
 from crossfeed.formulas.state_space import Exchange, Transition, transition
@@ -56,7 +56,8 @@ def steady_mse(
     each = (fresh + step.noise, identity, zero, fresh, added)
     moments, more = (jnp.concatenate(matrices, axis=1) for matrices in (begin, each))
     read_of = (read**2 * squared, crossed(step), crossed(start))
-    functional = jnp.concatenate([*read_of, jnp.zeros((len(read), size, len(moments.T) - 3 * size))], axis=2)
+    # Padded with zeros, because a slice of the moments would be copied in every generation.
+    functional = jnp.concatenate([*read_of, jnp.zeros((len(read), size, moments.shape[1] - 3 * size))], axis=2)
     functional, feedback = functional.reshape(len(read), -1), step.feedback
 
     def generation(
@@ -67,7 +68,7 @@ def steady_mse(
         after = jnp.concatenate([first, moved[:, size:]], axis=1) + more
         return after, (functional @ law, jnp.abs(functional) @ jnp.abs(law), now[:, 4 * size :])
 
-    # Two generations per step of the loop: its own cost is a tenth of the time.
+    # Two generations per step save a twentieth of the time for few features.
     spreads, sizes, means = jax.lax.scan(generation, moments, length=generations, unroll=2)[1]
     return unless_cancelled(real[None] + spreads, real[None] + sizes) + _squared_bias(shared, later, means)
 

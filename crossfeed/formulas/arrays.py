@@ -10,9 +10,12 @@ import numpy as np
 
 from crossfeed.errors import InvalidInput
 
-from .shapes import Array, Scalar
+from .shapes import Array, Float, Scalar
 
 _MANY_PRODUCTS = 10**5
+
+_LEAST_SUM = 5e-13
+"""Least sum, relative to that of its terms' sizes, of which rounding leaves digits."""
 
 
 def namespace(array: Any) -> Any:
@@ -93,3 +96,8 @@ def _library_of(value: Any) -> Any:
     if jax is not None and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(value)):
         return jax.numpy
     return np
+
+
+def unless_cancelled(total: Float[Array, "*batch"], sizes: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """A sum, but NaN where its terms cancel so far that rounding leaves no digit of it; `sizes` is the sum of their sizes."""
+    return namespace(total).where(total >= _LEAST_SUM * sizes, total, math.nan)

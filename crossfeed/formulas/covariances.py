@@ -2,18 +2,10 @@
 
 from math import inf, nan
 
-from .arrays import einsum, namespace
+from .arrays import einsum, namespace, unless_cancelled
 from .law import Law
 from .linear_algebra import product
 from .shapes import Array, Float
-
-_LEAST_SUM = 5e-13
-"""Least sum, relative to that of its terms' sizes, of which rounding leaves digits."""
-
-
-def unless_cancelled(total: Float[Array, "*batch"], sizes: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
-    """A sum, but NaN where its terms cancel so far that rounding leaves no digit of it; `sizes` is the sum of their sizes."""
-    return namespace(total).where(total >= _LEAST_SUM * sizes, total, nan)
 
 
 def conditional_covariance(law: Law) -> Float[Array, "entity d d"]:
@@ -54,11 +46,9 @@ def covariance(law: Law) -> Float[Array, "entity d d"]:
         >>> print(f"{covariance(law)[0, 0, 0]:.4f}")
         0.5729
     """
-    gain, (apart, mixed) = law.fit.gain, _moment_covariance_parts(law)
-    moments, xp = apart + mixed + mixed.mT, namespace(gain)
-    spread = gain @ moments @ gain
-    total = unless_cancelled(xp.trace(spread, axis1=-2, axis2=-1), abs(product(gain, gain) * moments).sum((-2, -1)))
-    spread = xp.where(xp.isnan(total)[:, None, None], nan, spread)
+    gain, (apart, mixed), xp = law.fit.gain, _moment_covariance_parts(law), namespace(law.fit.gain)
+    spread = gain @ (apart + mixed + mixed.mT) @ gain
+    spread = xp.where(xp.isnan(_variance(law, apart, mixed))[:, None, None], nan, spread)
     if law.fit.carry is not None:
         crossed, previous = _carried(law)
         mixed = gain @ crossed @ law.fit.carry.mT
@@ -95,10 +85,20 @@ def joint_covariance(law: Law) -> Float[Array, "entity entity d d"]:
 
 
 def total_variance(law: Law) -> Float[Array, " entity"]:
-    """Trace of the covariance of each entity's estimate; NaN where float64 leaves no digit of it."""
+    """Trace of the covariance of each entity's estimate, whether or not there is such a law.
+
+    Returns:
+        Array of shape (K) in squared units of θ. NaN where float64 leaves no digit of it.
+    """
     if law.fit.carry is not None:
         return namespace(law.fit.gain).trace(covariance(law), axis1=-2, axis2=-1)
-    apart, mixed = _moment_covariance_parts(law)
+    return _variance(law, *_moment_covariance_parts(law))
+
+
+def _variance(
+    law: Law, apart: Float[Array, "entity d d"], mixed: Float[Array, "entity d d"]
+) -> Float[Array, " entity"]:
+    """Trace of the covariance of what each estimate takes from its moment, from the parts of the moment's covariance."""
     terms = product(law.fit.gain, law.fit.gain) * (apart + 2 * mixed)
     return unless_cancelled(terms.sum((-2, -1)), abs(terms).sum((-2, -1)))
 

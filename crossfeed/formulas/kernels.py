@@ -37,7 +37,7 @@ def training_kernels(
 
 def may_lack_data(public: Float[Array, "d d"], used: Bool[Array, "entity 3"]) -> Bool[Array, ""]:
     """Whether an entity may have a kernel: not if all train on public data, and these have full rank."""
-    return namespace(public).logical_not(used[:, 1].all() & has_full_rank(public))
+    return ~(used[:, 1].all() & has_full_rank(public))
 
 
 def kernels_of(

@@ -76,7 +76,7 @@ class Law(NamedTuple):
         return self.fit.public_weight[:, None, None] * self.fit.gain
 
     def where_settled(self, value: Float[Array, "entity ..."], otherwise: float) -> Float[Array, "entity ..."]:
-        """A value per entity, where these have a law."""
+        """Values per entity, replaced by `otherwise` where its estimate has no law."""
         return namespace(value).where(self.settled.reshape(-1, *[1] * (value.ndim - 1)), value, otherwise)
 
 

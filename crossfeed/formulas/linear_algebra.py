@@ -15,6 +15,7 @@ RANK_TOLERANCE = 1e-12
 
 Gram matrices carry rounding errors of about 1e-15, which leaves eigenvalues below 1e-12 without meaning."""
 
+_CERTAIN = 0.1 / RANK_TOLERANCE  # largest condition number that leaves no doubt about the rank, with room for rounding
 _SQUARINGS_PER_STEP, _SQUARING_STEPS = 6, 8
 _LOSS_PER_STEP = 1e-126
 """Norm of a product of 64 factors of norm one below which too many digits are lost: two per multiplication."""
@@ -78,18 +79,19 @@ def kernel_projector(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch
 
     The unit of a feature says nothing about ranks: features are scaled to one size, and the kernel's basis is scaled back.
     """
-    xp, unit = namespace(matrix), unit_sizes(matrix)
-    values, vectors = xp.linalg.eigh(unit[..., None] * matrix * unit[..., None, :])
+    xp, (scaled, unit) = namespace(matrix), in_one_unit(matrix)
+    values, vectors = xp.linalg.eigh(scaled)
     dropped = (values <= RANK_TOLERANCE * xp.maximum(values[..., -1:], 0)).astype(vectors.dtype)
     basis = orthonormal(unit[..., None] * vectors * dropped[..., None, :], dropped)
     return basis @ basis.mT
 
 
-def unit_sizes(matrix: Float[Array, "*batch d d"]) -> Float[Array, "*batch d"]:
-    """One over the root of each diagonal entry; one where that is zero."""
+def in_one_unit(matrix: Float[Array, "*batch d d"]) -> tuple[Float[Array, "*batch d d"], Float[Array, "*batch d"]]:
+    """Matrix u A u whose diagonal entries are one, or zero as before; and u, one over the root of each entry, or one."""
     xp = namespace(matrix)
     sizes = xp.sqrt(xp.maximum(xp.diagonal(matrix, axis1=-2, axis2=-1), 0))
-    return 1 / xp.where(sizes > 0, sizes, 1)
+    unit = 1 / xp.where(sizes > 0, sizes, 1)
+    return unit[..., None] * matrix * unit[..., None, :], unit
 
 
 def orthonormal(basis: Float[Array, "*batch d n"], kept: Float[Array, "*batch n"]) -> Float[Array, "*batch d n"]:
@@ -179,18 +181,19 @@ def inverse_on_range(
 
 @singledispatch
 def has_full_rank(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
-    """Whether `kernel_projector` of a symmetric positive semi-definite matrix is zero; from its inverse where that is certain."""
+    """Whether a symmetric positive semi-definite matrix has full rank, as `kernel_projector` decides it.
+
+    By its inverse, which is cheaper than eigenvalues, where that leaves no doubt.
+    """
     return certainly_full_rank(matrix) or full_rank_by_eigenvalues(matrix)
 
 
 def certainly_full_rank(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
     """Whether the inverse of a symmetric positive semi-definite matrix is so small that no eigenvalue counts as zero."""
-    unit = unit_sizes(matrix)
-    scaled = unit[:, None] * matrix * unit[None]  # whose largest eigenvalue is at most d
-    inverse, _ = inverse_on_range(scaled, namespace(matrix).zeros_like(matrix))
-    return (
-        len(matrix) * namespace(matrix).trace(inverse) < 0.1 / RANK_TOLERANCE
-    )  # with room for rounding; not where NaN
+    xp, (scaled, _) = namespace(matrix), in_one_unit(matrix)
+    inverse, _ = inverse_on_range(scaled, xp.zeros_like(matrix))
+    # The smallest eigenvalue is at least 1 / tr(A⁻¹), the largest at most d; a NaN is less than nothing.
+    return len(matrix) * xp.trace(inverse) < _CERTAIN
 
 
 def full_rank_by_eigenvalues(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:

@@ -85,7 +85,7 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
     counted = ecosystem.present.astype(float) / ecosystem.private.noise_variance
     total = einsum("k,kab->ab", counted, ecosystem.private.gram)
     total = total + ecosystem.public.gram / ecosystem.public.noise_variance
-    unseen = xp.logical_not(has_full_rank(total))
+    unseen = ~has_full_rank(total)
     differ = (ecosystem.present[:, None] & (ecosystem.deviations != 0)).any()
     if is_refused(differ):
         raise CrossfeedError(

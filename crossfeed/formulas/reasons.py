@@ -12,8 +12,9 @@ from .shapes import Array, Int
 def reason(law: Law) -> Int[Array, ""]:
     """Code in `RESULTS` of why some error of a law is no number; `RESULTS.successful` if all are numbers.
 
-    In this order: no limit; a biased estimate without a known truth; ill-conditioned data, be it by their weights; truths that
-    differ; real data that do not span. The last two concern relative efficiency only, and errors are then still numbers.
+    In this order: no limit, or data so ill-conditioned that float64 cannot tell; a biased estimate without a known truth; an error
+    of which float64 leaves no digit, because data that alone show some direction have next to no weight; truths that differ; real
+    data that do not span. The last two concern relative efficiency only, and errors are then still numbers.
 
     Args:
         law: joint law of the estimates.
@@ -25,6 +26,14 @@ def reason(law: Law) -> Int[Array, ""]:
         >>> print(RESULTS[reason(law)])
         there is no limit: the spectral radius is not below 1
     """
+    xp, found = namespace(law.fit.gain), reason_before_errors(law)
+    illegible = (xp.isnan(total_variance(law)) & law.ecosystem.present).any()
+    first = (found == RESULTS.depends_on_truth) | ~law.exists
+    return xp.where(illegible & ~first, RESULTS.ill_conditioned, found)
+
+
+def reason_before_errors(law: Law) -> Int[Array, ""]:
+    """The same as far as it shows without computing errors."""
     ecosystem, xp = law.ecosystem, namespace(law.fit.gain)
     known = ecosystem.private.truth is not None
     lacks_truth = xp.zeros((), bool) if known else (biased(law) & ecosystem.present).any()
@@ -32,7 +41,5 @@ def reason(law: Law) -> Int[Array, ""]:
     spans = has_full_rank(total + ecosystem.public.gram / ecosystem.public.noise_variance)
     found = xp.where(spans, RESULTS.successful, RESULTS.data_do_not_span)
     found = xp.where((ecosystem.deviations != 0).any(), RESULTS.truths_differ, found)
-    illegible = (xp.isnan(total_variance(law)) & ecosystem.present).any()
-    found = xp.where(illegible, RESULTS.ill_conditioned, found)
     found = xp.where(lacks_truth, RESULTS.depends_on_truth, found)
     return xp.where(law.exists, found, law.result)

@@ -11,7 +11,7 @@ from crossfeed.formulas.homogenization import homogenization
 from crossfeed.formulas.law import Law
 from crossfeed.formulas.limit import limit
 from crossfeed.formulas.measures import mse, mspe, relative_efficiency
-from crossfeed.formulas.reasons import reason
+from crossfeed.formulas.reasons import reason, reason_before_errors
 from crossfeed.formulas.results import RESULTS
 from crossfeed.formulas.workflow import PAPER, Workflow
 
@@ -52,6 +52,7 @@ class Point:
         replicates: of Monte Carlo.
         key: of Monte Carlo.
         workflow: estimator, pool and memory.
+        errors: whether errors in the limit are among what is computed, so that `reason` tells of those that are no numbers.
     """
 
     def __init__(
@@ -62,8 +63,9 @@ class Point:
         replicates: int,
         key: PRNGKeyArray,
         workflow: Workflow = PAPER,
+        errors: bool = True,
     ) -> None:
-        self.ecosystem, self.workflow = ecosystem, workflow
+        self.ecosystem, self.workflow, self.errors = ecosystem, workflow, errors
         self.weights, self.generations, self.replicates, self.key = weights, generations, replicates, key
 
     @cached_property
@@ -74,7 +76,7 @@ class Point:
     @cached_property
     def reason(self) -> Array:
         """Code in `REASONS` of why a value of the limit is missing, 0 if none is."""
-        why = reason(self.limit)
+        why = reason(self.limit) if self.errors else reason_before_errors(self.limit)
         return jnp.argmax(jnp.stack([why == each for each in REASONS.values()])).astype(jnp.int8)
 
     @cached_property

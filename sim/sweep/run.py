@@ -222,9 +222,11 @@ def _program(
         ecosystem = family(parameters)
         workflow = spec.workflow_at(parameters | ({} if steps is None else {"estimator_steps": steps}))
 
+        errors = any(QUANTITIES[name].of_limit for name in set(quantities) - {"spectral_radius", "reason"})
+
         def point(alpha: Float[Array, ""], beta: Float[Array, ""], index: UInt32[Array, ""]) -> dict[str, Array]:
             key = jax.random.fold_in(key_simulation, index)
-            at = Point(ecosystem, Weights(alpha, beta), spec.generations, spec.replicates, key, workflow)
+            at = Point(ecosystem, Weights(alpha, beta), spec.generations, spec.replicates, key, workflow, errors)
             return {name: QUANTITIES[name].compute(at) for name in quantities}
 
         grouped = (values.reshape(-1, plan.points_at_once) for values in (alphas, betas, indices))
