@@ -45,17 +45,11 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     # XLA logs the machine of each cached program as an error. The value 1 is JAX's own, inherited from a parent process.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # Of an accelerator's programs the backend asks for more, and the flag is the same.
-    level = {} if _has_accelerator() else {"--xla_backend_optimization_level": "1"}
-    ours = (
-        level
-        | {
-            "--xla_cpu_use_fusion_emitters": "false",
-            "--xla_cpu_parallel_codegen_split_count": "1",
-        }
-        if small_matrices
-        else {"--xla_cpu_prefer_vector_width": "512"}
-    )
+    ours = {"--xla_cpu_prefer_vector_width": "512"}
+    if small_matrices:
+        ours = {"--xla_cpu_use_fusion_emitters": "false", "--xla_cpu_parallel_codegen_split_count": "1"}
+        if not _has_accelerator():  # whose programs the same flag would concern, and which need more
+            ours["--xla_backend_optimization_level"] = "1"
     installed = tuple(int(part) for part in version("jaxlib").split(".")[:3] if part.isdecimal())
     known = [f"{flag}={value}" for flag, value in ours.items() if installed < _UNKNOWN_FROM[flag]]
     os.environ["XLA_FLAGS"] = " ".join(

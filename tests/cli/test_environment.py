@@ -75,6 +75,19 @@ def test_what_is_wrong_with_the_environment_of_jax_is_named(name, value, says, t
     assert ended.stderr.count("\n") == 1
 
 
+def test_programs_of_an_accelerator_are_compiled_as_usual(monkeypatch, tmp_path):
+    level = "--xla_backend_optimization_level"
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    set_up_jax()
+    assert level in os.environ["XLA_FLAGS"]
+    (tmp_path / "jax_plugins").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("XLA_FLAGS", "")
+    set_up_jax()
+    assert level not in os.environ["XLA_FLAGS"]
+
+
 def test_no_command_needs_the_backend_of_a_notebook(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     handler = signal.getsignal(signal.SIGINT)
