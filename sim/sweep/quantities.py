@@ -112,6 +112,7 @@ class Quantity:
         compute: function from a point to the value there.
         dims: names of the value's dimensions, out of entity, task, dataset (entities, then public) and generation.
         of_limit: whether it is one of the limit.
+        of_errors: whether it follows from the errors in the limit, of which float64 may leave no digit.
         of_paper: whether it is a statement about the paper's workflow alone.
         smooth: whether it depends smoothly on α and β, so that it can be interpolated.
         dtype: type of the stored numbers.
@@ -122,6 +123,7 @@ class Quantity:
     compute: Callable[[Point], Array]
     dims: tuple[str, ...] = ()
     of_limit: bool = False
+    of_errors: bool = False
     of_paper: bool = False
     smooth: bool = True
     dtype: str = "float64"
@@ -152,6 +154,10 @@ def _of_limit(long_name: str, units: str, compute: Callable[[Point], Array], dim
     return Quantity(long_name, units, compute, dims, of_limit=True)
 
 
+def _of_errors(long_name: str, units: str, compute: Callable[[Point], Array], dims: tuple[str, ...] = ()) -> Quantity:
+    return Quantity(long_name, units, compute, dims, of_limit=True, of_errors=True)
+
+
 def _of_paper(long_name: str, compute: Callable[[Point], Array]) -> Quantity:
     return Quantity(long_name, "1", compute, of_paper=True, smooth=False)
 
@@ -172,16 +178,16 @@ def _bound(long_name: str, compute: Callable[[Point], Array]) -> Quantity:
 QUANTITIES: dict[str, Quantity] = {
     "spectral_radius": _of_limit("spectral radius ρ(Q)", "1", _spectral_radius),
     "reason": Quantity("why a value of the limit is missing", "1", lambda p: p.reason, of_limit=True, dtype="int8"),
-    "mse": _of_limit("MSE in the limit", "σ²", lambda p: p.each(mse(p.limit)), ("entity",)),
-    "mean_mse": _of_limit("mean MSE in the limit", "σ²", lambda p: p.mean(mse(p.limit))),
-    "mspe": _of_limit("MSPE in the limit", "σ²", _mspe, ("entity", "task")),
-    "relative_efficiency": _of_limit(
+    "mse": _of_errors("MSE in the limit", "σ²", lambda p: p.each(mse(p.limit)), ("entity",)),
+    "mean_mse": _of_errors("mean MSE in the limit", "σ²", lambda p: p.mean(mse(p.limit))),
+    "mspe": _of_errors("MSPE in the limit", "σ²", _mspe, ("entity", "task")),
+    "relative_efficiency": _of_errors(
         "relative efficiency", "1", lambda p: p.each(relative_efficiency(p.limit)), ("entity",)
     ),
-    "mean_relative_efficiency": _of_limit(
+    "mean_relative_efficiency": _of_errors(
         "mean relative efficiency", "1", lambda p: p.mean(relative_efficiency(p.limit))
     ),
-    "homogenization": _of_limit("homogenization (mean error correlation)", "1", lambda p: homogenization(p.limit)),
+    "homogenization": _of_errors("homogenization (mean error correlation)", "1", lambda p: homogenization(p.limit)),
     "transfer": _of_limit("transfer (weight on each dataset)", "1", _transfer, ("entity", "dataset")),
     "mean_transfer": _of_limit("transfer (weight on others' private data)", "1", _from_others),
     "lemma1_applies": _of_paper(

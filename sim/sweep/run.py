@@ -221,7 +221,7 @@ def _program(
     ) -> dict[str, Array]:
         ecosystem = family(parameters)
         workflow = spec.workflow_at(parameters | ({} if steps is None else {"estimator_steps": steps}))
-        errors = any(QUANTITIES[name].of_limit for name in set(quantities) - {"spectral_radius", "reason"})
+        errors = any(QUANTITIES[name].of_errors for name in quantities)
 
         def point(alpha: Float[Array, ""], beta: Float[Array, ""], index: UInt32[Array, ""]) -> dict[str, Array]:
             key = jax.random.fold_in(key_simulation, index)

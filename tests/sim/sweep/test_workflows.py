@@ -179,3 +179,21 @@ beta = 1.0
         reasons[name] = [list(REASONS)[code] for code in found.reason.values]
         assert np.isinf(found.mse[1]).all()
     assert reasons == {"blind": ["depends_on_theta", "no_limit"], "known": ["data_do_not_span", "no_limit"]}
+
+
+@pytest.mark.parametrize(("quantity", "why"), [("mean_mse", "ill_conditioned"), ("mean_transfer", "none")])
+def test_lost_digits_of_errors_are_no_reason_where_none_is_asked_for(tmp_path, quantity, why):
+    """Public data alone fill most directions, at a weight next to none."""
+    rng = np.random.default_rng(0)
+    *private, public = (x.T @ x for x in (rng.integers(-3, 4, (rows, 6)).astype(float) for rows in (2, 2, 2, 12)))
+    published = np.stack([public] * 3)
+    save_ecosystem(ecosystem_from_grams(np.stack(private), public, published, theta=np.zeros(6)), tmp_path / "e.npz")
+    axes = "[axes]\nalpha = 1e-10\nbeta = [0.5, 1.0]\n"
+    spec = parse_spec(
+        f'[sweep]\nquantities = ["{quantity}"]\n[ecosystem]\nfamily = "file"\npath = "{tmp_path}/e.npz"\n{axes}'
+    )
+    create_sweep(spec, tmp_path / "s.zarr")
+    run_sweep(spec, tmp_path / "s.zarr")
+    found = xr.open_zarr(tmp_path / "s.zarr").load()
+    assert [list(REASONS)[code] for code in found.reason.values] == ["none", why]
+    assert np.isfinite(found[quantity]).values.tolist() == [True, why == "none"]
