@@ -23,7 +23,7 @@ class LimitCommand:
     workflow: WorkflowFile = None
     """TOML file with the tables [estimator], [pool] and [memory]: how entities train, what they read and what they remember."""
     json: bool = False
-    """Print one JSON object."""
+    """Print one JSON object; mspe[k][m] is entity k on task m."""
 
     def run(self) -> None:
         """Compute the errors and print them."""
