@@ -106,6 +106,17 @@ class Ecosystem:
             return namespace(self.shares).zeros((self.entities, self.dimension))
         return self.private.truth - self.public.truth[None]
 
+    @property
+    def truths_differ(self) -> Bool[Array, ""]:
+        """Whether the truth of some entity that is present differs from that of the public data."""
+        return (self.present[:, None] & (self.deviations != 0)).any()
+
+    @property
+    def precision(self) -> Float[Array, "d d"]:
+        """Σ_k S~_k/σ_k² + S_*/σ_*², the inverse covariance of the best unbiased estimator from all real data."""
+        counted = self.present.astype(float) / self.private.noise_variance
+        return einsum("k,kab->ab", counted, self.private.gram) + self.public.gram / self.public.noise_variance
+
 
 def check_shapes(ecosystem: Ecosystem) -> None:
     """Refuse data whose shapes do not fit together; their values may be traced."""

@@ -82,11 +82,8 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
         1.0000
     """
     xp = namespace(ecosystem.private.gram)
-    counted = ecosystem.present.astype(float) / ecosystem.private.noise_variance
-    total = einsum("k,kab->ab", counted, ecosystem.private.gram)
-    total = total + ecosystem.public.gram / ecosystem.public.noise_variance
+    total, differ = ecosystem.precision, ecosystem.truths_differ
     unseen = ~has_full_rank(total)
-    differ = (ecosystem.present[:, None] & (ecosystem.deviations != 0)).any()
     if is_refused(differ):
         raise CrossfeedError(
             "the truths of the data differ, so no estimator from all of them is unbiased for every entity"

@@ -37,9 +37,7 @@ def reason_before_errors(law: Law) -> Int[Array, ""]:
     ecosystem, xp = law.ecosystem, namespace(law.fit.gain)
     known = ecosystem.private.truth is not None
     lacks_truth = xp.zeros((), bool) if known else (biased(law) & ecosystem.present).any()
-    total = (ecosystem.private.gram / ecosystem.private.noise_variance[:, None, None]).sum(0)
-    spans = has_full_rank(total + ecosystem.public.gram / ecosystem.public.noise_variance)
-    found = xp.where(spans, RESULTS.successful, RESULTS.data_do_not_span)
-    found = xp.where((ecosystem.deviations != 0).any(), RESULTS.truths_differ, found)
+    found = xp.where(has_full_rank(ecosystem.precision), RESULTS.successful, RESULTS.data_do_not_span)
+    found = xp.where(ecosystem.truths_differ, RESULTS.truths_differ, found)
     found = xp.where(lacks_truth, RESULTS.depends_on_truth, found)
     return xp.where(law.exists, found, law.result)

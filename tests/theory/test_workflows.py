@@ -271,6 +271,21 @@ def test_absent_entities_are_counted_in_no_measure():
     assert found == pytest.approx(wanted, rel=1e-12)
 
 
+@pytest.mark.parametrize(("seen", "why"), [([1.0, 1.0], "successful"), ([1.0, 0.0], "data_do_not_span")])
+def test_what_an_absent_entity_knows_is_no_reason(seen, why):
+    """It would see all features, with a truth of its own."""
+    private = np.stack([np.diag(seen), np.eye(2)])
+    ecosystem = theory.Ecosystem(
+        private=theory.Dataset(private, 1.0, [[0.0, 0.0], [1.0, 1.0]]),
+        public=theory.Dataset(np.diag(seen), 1.0, [0.0, 0.0]),
+        synthetic=theory.Dataset(private),
+        shares=[1.0, 0.0],
+        present=[True, False],
+    )
+    found = theory.reason(theory.limit(ecosystem, theory.Weights(0.5, 0.5)))
+    assert found == getattr(theory.RESULTS, why)
+
+
 SHAPES = {"ridge": "penalty", "gradient steps": "rate", "human labels": "fresh", "forgetting": "rate"}
 
 
