@@ -88,10 +88,13 @@ class SweepStatus:
             print_json(vars(status))
             return
         share = status.points / status.all_points
+        interpolated = "" if status.interpolated is None else f"; {status.interpolated} points are interpolated"
         print(
             f"{self.store}: {status.points} of {status.all_points} points ({share:.1%}), "
-            f"{status.tiles} of {status.all_tiles} tiles"
+            f"{status.tiles} of {status.all_tiles} tiles{interpolated}"
         )
+        if status.points and status.interpolated == 0:
+            _note("every point was computed: interpolation pays from about 300 values of alpha and of beta on")
         for file in status.damaged:
             _note(f"{self.store / file} is damaged: --resume computes it again")
 

@@ -41,6 +41,7 @@ class Status:
         tiles: number of finished tiles.
         all_tiles: number of tiles of the whole sweep.
         damaged: chunks that fail their checksum, relative to the store; their tiles do not count as finished.
+        interpolated: number of finished points that are interpolated; None where the spec has every point computed.
     """
 
     points: int
@@ -48,6 +49,7 @@ class Status:
     tiles: int
     all_tiles: int
     damaged: tuple[str, ...] = ()
+    interpolated: int | None = None
 
 
 class Store:
@@ -144,6 +146,11 @@ class Store:
                     f"cannot write to {self.path}: {error.strerror or error}; finished tiles are kept, continue with --resume"
                 ) from error
 
+    def interpolated(self, tile: Tile) -> int:
+        """Number of points of a finished tile that are interpolated."""
+        estimate = np.asarray(self._arrays["interpolation_estimate"][self.place(tile)])
+        return int((estimate > 0).sum())
+
     def _shape(self, tile: Tile) -> tuple[int, ...]:
         lengths = {"beta": tile.rows.stop - tile.rows.start, "alpha": len(self.plan.alphas)}
         return tuple(length for name, length in lengths.items() if name in self.plan.spec.swept)
@@ -168,7 +175,7 @@ def status_of(path: Path) -> Status:
         path: the store of a sweep, finished or not.
 
     Returns:
-        Numbers of finished and of all points and tiles, and the damaged chunks.
+        Numbers of finished, of interpolated and of all points and tiles, and the damaged chunks.
 
     Raises:
         InvalidInput: there is no store, it is not a sweep's, or axes or array metadata are lost or damaged.
@@ -179,7 +186,9 @@ def status_of(path: Path) -> Status:
     damaged = [store.damaged(tile) for tile in tiles]
     done = [number for number in range(plan.tiles) if store.done(tiles[number]) and not damaged[number]]
     named = tuple(str(file.relative_to(path)) for files in damaged for file in files)
-    return Status(sum(plan.points_of(number) for number in done), plan.points, len(done), plan.tiles, named)
+    interpolated = None if plan.spec.interpolate is None else sum(store.interpolated(tiles[number]) for number in done)
+    points = sum(plan.points_of(number) for number in done)
+    return Status(points, plan.points, len(done), plan.tiles, named, interpolated)
 
 
 def finished_points(path: Path) -> tuple[tuple[str, ...], Bool[np.ndarray, "..."]]:

@@ -36,6 +36,20 @@ def spec(tmp_path_factory) -> Path:
     return path
 
 
+FINE = """
+[sweep]
+quantities = ["spectral_radius"]
+interpolate = 1e-6
+[ecosystem]
+family = "symmetric"
+[axes]
+entities = 2
+dimension = 1
+alpha = {{ from = 0.1, to = 0.9, points = {points} }}
+beta = {{ from = 0.1, to = 0.9, points = {points} }}
+"""
+
+
 @pytest.fixture(scope="module")
 def undisturbed(spec) -> Path:
     store = spec.with_name("undisturbed.zarr")
@@ -139,11 +153,22 @@ def test_status(undisturbed, tmp_path, monkeypatch, capsys):
         main()
         return capsys.readouterr().out
 
-    whole = {"points": 57600, "all_points": 57600, "tiles": 48, "all_tiles": 48, "damaged": []}
+    whole = {"points": 57600, "all_points": 57600, "tiles": 48, "all_tiles": 48, "damaged": [], "interpolated": None}
     assert json.loads(status(undisturbed, "--json")) == whole
     part = partly_finished(undisturbed, tmp_path / "part.zarr")
     assert json.loads(status(part, "--json")) == whole | {"points": 43200, "tiles": 36}
     assert status(part) == f"{part}: 43200 of 57600 points (75.0%), 36 of 48 tiles\n"
+
+
+@pytest.mark.parametrize(("points", "interpolated"), [(18, 324), (5, 0)])
+def test_it_says_how_many_points_are_interpolated(points, interpolated, tmp_path, monkeypatch, capsys):
+    (tmp_path / "fine.toml").write_text(FINE.format(points=points))
+    arguments = ["sweep", "run", str(tmp_path / "fine.toml"), "--out", str(tmp_path / "fine.zarr")]
+    monkeypatch.setattr(sys, "argv", ["crossfeed", *arguments])
+    main()
+    shown = capsys.readouterr()
+    assert f"1 of 1 tiles; {interpolated} points are interpolated\n" in shown.out
+    assert ("every point was computed" in shown.err) == (not interpolated)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Interpolated sweeps: as accurate as they say, with the edges of stability exact, and the same bits after an interruption."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
-from crossfeed.sim.sweep import create_sweep, extend_sweep, parse_spec, run_sweep
+from crossfeed.sim.sweep import create_sweep, extend_sweep, parse_spec, run_sweep, status_of
 from crossfeed.sim.sweep.interpolation import NODES, Values, interpolated_plane
 
 from crossfeed.errors import InvalidInput
@@ -52,6 +54,7 @@ def test_the_store_says_where_and_how_accurately(both):
     assert f"{TOLERANCE:g}" in found.attrs["interpolation"]
     interpolated = found.interpolation_estimate > 0
     assert interpolated.mean() > 0.5
+    assert status_of(Path(found.encoding["source"])).interpolated == interpolated.sum()
     assert found.interpolation_estimate.max() <= TOLERANCE
     assert 0 < found.interpolation_error.max() <= TOLERANCE
     for edge in ({"alpha": 1.0}, {"beta": 0.0}, {"beta": 1.0}):
