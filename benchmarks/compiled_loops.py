@@ -1,7 +1,8 @@
 """Spectral radius and mean MSE on a grid of α and β, against loops over small matrices that numba compiles, in CPU time.
 
 The loops are what one would write by hand for this model alone: the consensus form, inverses by Gauss-Jordan elimination,
-covariances by doubling. They need the dependency group `bench`.
+covariances by doubling. They need the dependency group `bench`, and one core (`taskset -c 0`): the CPU time of several counts
+threads of XLA that wait for each other.
 """
 
 # pyright: reportUntypedFunctionDecorator=false
