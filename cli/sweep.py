@@ -94,7 +94,9 @@ class SweepStatus:
             f"{status.tiles} of {status.all_tiles} tiles{interpolated}"
         )
         if status.points and status.interpolated == 0:
-            _note("every point was computed: interpolation pays from about 300 values of alpha and of beta on")
+            _note(
+                "no finished point is interpolated: the grid is too coarse, or the tolerance too small (docs/sweeps.md)"
+            )
         for file in status.damaged:
             _note(f"{self.store / file} is damaged: --resume computes it again")
 

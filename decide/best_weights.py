@@ -267,7 +267,7 @@ def best_design(
 def can_merge(ecosystem: Ecosystem) -> bool:
     """Whether private and public data have one truth and one noise variance, so that private rows can be made public."""
     noise = bool((ecosystem.private.noise_variance == ecosystem.public.noise_variance).all())
-    return noise and not bool((ecosystem.deviations != 0).any())
+    return noise and not bool(ecosystem.truths_differ)
 
 
 def redesigned(ecosystem: Ecosystem, volume: Scalar, overlap: Scalar) -> Ecosystem:

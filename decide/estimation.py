@@ -375,5 +375,5 @@ def _check(ecosystem: Ecosystem, estimates: Array, probe_noise: float) -> None:
         raise InvalidInput("estimates are all the same number, which says nothing")
     if not 0 <= probe_noise < np.inf:
         raise InvalidInput(f"probe_noise is {probe_noise:.6g}, but must not be negative")
-    if (ecosystem.deviations != 0).any():
+    if ecosystem.truths_differ:
         raise InvalidInput("the truths of the data differ, but estimation needs one truth for all")

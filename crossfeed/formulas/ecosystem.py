@@ -112,8 +112,8 @@ class Ecosystem:
         return (self.present[:, None] & (self.deviations != 0)).any()
 
     @property
-    def precision(self) -> Float[Array, "d d"]:
-        """Σ_k S~_k/σ_k² + S_*/σ_*², the inverse covariance of the best unbiased estimator from all real data."""
+    def information(self) -> Float[Array, "d d"]:
+        """Σ_k S~_k/σ_k² + S_*/σ_*² from the real data of present entities; singular if they do not span."""
         counted = self.present.astype(float) / self.private.noise_variance
         return einsum("k,kab->ab", counted, self.private.gram) + self.public.gram / self.public.noise_variance
 

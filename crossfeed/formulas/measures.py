@@ -82,7 +82,7 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
         1.0000
     """
     xp = namespace(ecosystem.private.gram)
-    total, differ = ecosystem.precision, ecosystem.truths_differ
+    total, differ = ecosystem.information, ecosystem.truths_differ
     unseen = ~has_full_rank(total)
     if is_refused(differ):
         raise CrossfeedError(

@@ -34,7 +34,7 @@ from .description import (
     restore,
 )
 from .plan import Plan, Tile
-from .quantities import QUANTITIES
+from .quantities import QUANTITIES, any_errors
 from .spec import Spec, digits
 from .store import Store
 
@@ -211,7 +211,10 @@ class Kept:
     @cached_property
     def _arrays(self) -> dict[str, Any]:
         group = zarr.open_group(self.store.path, mode="r")
-        return {name: group[name] for name in self._old.spec.quantities}
+        kept = set(self._old.spec.quantities)
+        if any_errors(self.plan.spec.quantities) and not any_errors(kept):
+            kept.discard("reason")  # which then tells of errors too
+        return {name: group[name] for name in self._old.spec.quantities if name in kept}
 
     @cached_property
     def _positions(self) -> dict[str, dict[str, int]]:

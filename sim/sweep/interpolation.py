@@ -16,12 +16,12 @@ NODES = 17
 """Chebyshev nodes of a patch along either axis."""
 _MORE_NODES = 25
 _LARGE = 10**5
-"""Grid points of a patch from which on it has `_MORE_NODES`. Fine smooth planes are then computed at a quarter fewer points, and
-those with an edge of stability at 1 % more."""
+"""Grid points of a patch from which on it has `_MORE_NODES`: in `benchmarks/fine_diagrams.py`, smooth planes are then computed at a
+quarter fewer points, and that with an edge of stability at 1 % more."""
 CHECKS = 4
 """Random points per patch whose values are computed and compared."""
 POINTS = NODES**2 + CHECKS
-"""Points at which a patch is computed, unless it is large."""
+"""Points at which a patch is computed, unless it has `_MORE_NODES`."""
 _TAIL = 3  # last coefficients that must be negligible
 _EDGE = 1e-9  # weights nearer to 0 or 1 are not interpolated: some data may be without weight there
 _CLEAR_OF_ONE = 1e-9  # least distance of an interpolated ρ from 1
@@ -121,18 +121,18 @@ def interpolated_plane(
     whole = _Patch((0, len(rows.places)), (0, len(columns.places)))
     waiting = [whole] if whole.points else []
     while waiting:
-        large = [patch for patch in waiting if patch.points > POINTS]
+        fitted = [patch for patch in waiting if patch.points > POINTS]
         for patch in waiting:
             if patch.points <= POINTS:
                 computed[_places(patch, rows, columns)] = True
         waiting = []
-        if not large:
+        if not fitted:
             break
-        points = [np.concatenate([_nodes(patch, rows, columns), _checks(patch, rows, columns)]) for patch in large]
+        points = [np.concatenate([_nodes(patch, rows, columns), _checks(patch, rows, columns)]) for patch in fitted]
         values = evaluate(*_weights(np.concatenate(points)))
         ends = np.cumsum([len(own) for own in points])[:-1]
         each = map(Values, np.split(values.numbers, ends), np.split(values.reason, ends))
-        for patch, at, own in zip(large, points, each, strict=True):
+        for patch, at, own in zip(fitted, points, each, strict=True):
             fit = _fit(own, patch.nodes, least_size)
             if not (fit and _accept(fit, own, patch, rows, columns, at, tolerance, plane)):
                 waiting += _split(patch, rows, columns, fit.tails if fit else None, tolerance)
@@ -234,7 +234,8 @@ def _accept(
     places = _places(patch, rows, columns)
     plane.numbers[places] = numbers + fit.constant
     plane.reason[places] = values.reason[0]
-    plane.estimate[places], plane.found[places] = max(fit.tails), found
+    plane.estimate[places] = max(*fit.tails, np.finfo(float).tiny)  # 0 stands for what is computed
+    plane.found[places] = found
     return True
 
 

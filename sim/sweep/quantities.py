@@ -1,6 +1,6 @@
 """Quantities that a sweep can compute at a point, as functions of traced values, so that unused parts cost nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -226,3 +226,8 @@ QUANTITIES: dict[str, Quantity] = {
 }
 OF_INTERPOLATION = ("interpolation_estimate", "interpolation_error")
 """Quantities that say how accurate the others are."""
+
+
+def any_errors(names: Iterable[str]) -> bool:
+    """Whether some of the quantities follow from errors, so that `reason` tells of those that are no numbers."""
+    return any(QUANTITIES[name].of_errors for name in names)

@@ -23,7 +23,7 @@ from .extension import Kept, end_extension, extends
 from .families import make_family, sweep_keys
 from .interpolation import POINTS, Evaluate, Values, interpolated_plane
 from .plan import Plan
-from .quantities import OF_INTERPOLATION, QUANTITIES, Point
+from .quantities import OF_INTERPOLATION, QUANTITIES, Point, any_errors
 from .spec import Spec
 from .store import Store
 
@@ -221,7 +221,7 @@ def _program(
     ) -> dict[str, Array]:
         ecosystem = family(parameters)
         workflow = spec.workflow_at(parameters | ({} if steps is None else {"estimator_steps": steps}))
-        errors = any(QUANTITIES[name].of_errors for name in quantities)
+        errors = any_errors(quantities)
 
         def point(alpha: Float[Array, ""], beta: Float[Array, ""], index: UInt32[Array, ""]) -> dict[str, Array]:
             key = jax.random.fold_in(key_simulation, index)

@@ -109,6 +109,11 @@ class Store:
         """Whether all quantities of a tile are stored, sound or damaged."""
         return all(file.is_file() for file in self._files(tile))
 
+    def interpolated(self, tile: Tile) -> int:
+        """Number of points of a finished tile that are interpolated."""
+        estimate = np.asarray(self._arrays["interpolation_estimate"][self.place(tile)])
+        return int((estimate > 0).sum())
+
     def damaged(self, tile: Tile) -> list[Path]:
         """Files in the place of a tile's chunks that are not as they were written.
 
@@ -145,11 +150,6 @@ class Store:
                 raise CrossfeedError(
                     f"cannot write to {self.path}: {error.strerror or error}; finished tiles are kept, continue with --resume"
                 ) from error
-
-    def interpolated(self, tile: Tile) -> int:
-        """Number of points of a finished tile that are interpolated."""
-        estimate = np.asarray(self._arrays["interpolation_estimate"][self.place(tile)])
-        return int((estimate > 0).sum())
 
     def _shape(self, tile: Tile) -> tuple[int, ...]:
         lengths = {"beta": tile.rows.stop - tile.rows.start, "alpha": len(self.plan.alphas)}

@@ -168,7 +168,7 @@ def test_it_says_how_many_points_are_interpolated(points, interpolated, tmp_path
     main()
     shown = capsys.readouterr()
     assert f"1 of 1 tiles; {interpolated} points are interpolated\n" in shown.out
-    assert ("every point was computed" in shown.err) == (not interpolated)
+    assert ("the grid is too coarse" in shown.err) == (not interpolated)
 
 
 @pytest.mark.parametrize(
