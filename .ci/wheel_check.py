@@ -109,7 +109,9 @@ def main() -> None:
 def build(folder: Path) -> Path:
     """The wheel of a clean copy: what an earlier build left in the checkout must not get into it."""
     source = folder / "source"
-    ignored = shutil.ignore_patterns(".git", ".venv", "build", "results", "__pycache__", "*.egg-info")
+    # Tools that run beside this one write in their caches.
+    caches = (".hypothesis", ".pytest_cache", ".ruff_cache")
+    ignored = shutil.ignore_patterns(".git", ".venv", "build", "results", "__pycache__", "*.egg-info", *caches)
     shutil.copytree(ROOT, source, ignore=ignored)
     quietly([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder / "dist"), str(source)])
     (wheel,) = (folder / "dist").glob("*.whl")
