@@ -211,10 +211,10 @@ class Kept:
     @cached_property
     def _arrays(self) -> dict[str, Any]:
         group = zarr.open_group(self.store.path, mode="r")
-        kept = set(self._old.spec.quantities)
-        if any_errors(self.plan.spec.quantities) and not any_errors(kept):
-            kept.discard("reason")  # which then tells of errors too
-        return {name: group[name] for name in self._old.spec.quantities if name in kept}
+        old = self._old.spec.quantities
+        # Once errors are asked for, `reason` tells of those that are no numbers too.
+        stale = any_errors(self.plan.spec.quantities) and not any_errors(old)
+        return {name: group[name] for name in old if not (stale and name == "reason")}
 
     @cached_property
     def _positions(self) -> dict[str, dict[str, int]]:
