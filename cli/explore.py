@@ -44,6 +44,8 @@ class ExploreCommand:
 
     def run(self) -> None:
         """Serve until interrupted."""
+        from tornado.platform.asyncio import BaseAsyncIOLoop
+
         from ..figures.explore import TOPICS, Programs, make_server, own_family
         from ..theory import load_ecosystem
         from .progress import progress_bar
@@ -59,12 +61,14 @@ class ExploreCommand:
             task = progress.add_task("compiling the theory", total=2)
             for done in programs.compile():
                 progress.update(task, completed=done)
+        loop = server.io_loop
+        assert isinstance(loop, BaseAsyncIOLoop)  # Tornado has no other
+        # Not by an exception, which Python swallows where it falls into the callback of a weak reference.
+        signal.signal(signal.SIGINT, lambda *_: loop.asyncio_loop.call_soon_threadsafe(loop.stop))
         address = f"http://localhost:{server.port}/"
         print(f"{address}  (Ctrl-C stops)", flush=True)
         if not self.no_browser:
-            server.io_loop.add_callback(server.show, "/")
+            loop.add_callback(server.show, "/")
         server.start()  # discards the sessions of closed tabs and keeps the others alive
-        try:
-            server.io_loop.start()
-        except KeyboardInterrupt:
-            server.stop()
+        loop.start()
+        server.stop()

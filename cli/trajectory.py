@@ -24,7 +24,8 @@ class TrajectoryCommand:
     workflow: WorkflowFile = None
     """TOML file with the tables [estimator], [pool] and [memory]: how entities train, what they read and what they remember."""
     json: bool = False
-    """Print one JSON object; mspe[t][k][m] is entity k on task m, bias_map_norm the largest bias over θ of length 1."""
+    """Print one JSON object; mspe[t][k][m] is entity k on task m, bias_norm the length of the bias, and bias_map_norm its largest
+    over θ of length 1."""
 
     def run(self) -> None:
         """Compute the errors and print them."""
