@@ -71,4 +71,5 @@ class ExploreCommand:
             loop.add_callback(server.show, "/")
         server.start()  # discards the sessions of closed tabs and keeps the others alive
         loop.start()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed again while the process ends
         server.stop()

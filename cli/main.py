@@ -44,6 +44,7 @@ def main() -> None:
         where = f"cannot read or write {error.filename}" if error.filename else "cannot write the output"
         _refuse(one_line(f"{where}: {error.strerror or error}"))
     except KeyboardInterrupt:
+        print("crossfeed: interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         if (advice := missing_device(error)) is not None:

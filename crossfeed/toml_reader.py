@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 from crossfeed.errors import InvalidInput
 
+_IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a string", list: "a list"}
+
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
     """Tables that a TOML text holds.
@@ -68,7 +70,7 @@ class TomlReader:
         ...     reader.table("sweep", {"seed": str})
         ... except ValueError as error:
         ...     print(error)
-        sweep.toml, line 2: sweep.seed is 1, but must be of type str
+        sweep.toml, line 2: sweep.seed is 1, but must be a string
     """
 
     content: dict[str, Any]
@@ -108,7 +110,7 @@ class TomlReader:
                 self.fail(name, key, f"unknown: the known keys are {', '.join(kinds)}", which)
             wanted = (int, float) if kinds[key] is float else kinds[key]
             if not isinstance(value, wanted) or (isinstance(value, bool) and kinds[key] is not bool):
-                self.fail(name, key, f"is {value!r}, but must be of type {kinds[key].__name__}", which)
+                self.fail(name, key, f"is {value!r}, but must be {_IN_WORDS[kinds[key]]}", which)
             if isinstance(value, str) and not value.strip():
                 self.fail(name, key, "is empty", which)
 

@@ -129,10 +129,10 @@ def _check_extends(path: Path, old: Spec, new: Spec) -> None:
             raise InvalidInput(
                 f"{path} holds Monte Carlo, whose noise belongs to its grid: {grown[0]} cannot grow, draws can"
             )
-    if old.interpolate is not None and (set(old.quantities) != set(new.quantities) or _plane(old) != _plane(new)):
+    if old.interpolate is not None and (grown := _grown_planes(old, new)):
         raise InvalidInput(
             f"{path} holds interpolated planes, whose patches belong to their quantities, alpha, beta and generations: "
-            "other axes and draws can grow"
+            f"{grown[0]} cannot grow, other axes and draws can"
         )
     for settings in (before, after):
         settings["ecosystem"].pop("draws", None)
@@ -164,8 +164,11 @@ def extends(spec: Spec, path: Path) -> bool:
     )
 
 
-def _plane(spec: Spec) -> tuple[object, ...]:
-    return spec.values("alpha"), spec.values("beta"), spec.generations
+def _grown_planes(old: Spec, new: Spec) -> list[str]:
+    """What planes of α and β hold more of in the second spec."""
+    grown = ["quantities"] if set(old.quantities) != set(new.quantities) else []
+    grown += [name for name in ("alpha", "beta") if old.values(name) != new.values(name)]
+    return grown + (["generations"] if new.generations > old.generations else [])
 
 
 @dataclass(frozen=True)

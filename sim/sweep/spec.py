@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -216,10 +217,13 @@ class _Reader(TomlReader):
                 self.fail("pool", "readers", f"is for {len(readers)} entities, but the sweep has {entities}")
         sweep = self.table("sweep", _SWEEP_KEYS)
         if not (names := sweep.get("quantities")):
-            self.fail("sweep", "quantities", f"missing: choose from {', '.join(QUANTITIES)}")
+            what = "is empty" if "quantities" in sweep else "is missing"
+            self.fail("sweep", "quantities", f"{what}: choose from {', '.join(QUANTITIES)}")
         for name in names:
             if not isinstance(name, str) or name not in QUANTITIES:
-                self.fail("sweep", "quantities", f"{name!r} is not a quantity: choose from {', '.join(QUANTITIES)}")
+                near = get_close_matches(str(name), QUANTITIES, n=1)
+                advice = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(QUANTITIES)}"
+                self.fail("sweep", "quantities", f"{name!r} is not a quantity: {advice}")
         if len(set(names)) < len(names):
             self.fail("sweep", "quantities", "names a quantity twice")
         for name in names:
@@ -236,6 +240,8 @@ class _Reader(TomlReader):
         if (tolerance := sweep.get("interpolate")) is not None:
             self.check_interpolation(tolerance, names, axes, workflow)
             names = [*names, *(name for name in OF_INTERPOLATION if name not in names)]
+        elif own := [name for name in names if name in OF_INTERPOLATION]:
+            self.fail("sweep", "quantities", f"{own[0]!r} is one of interpolated planes: give sweep.interpolate too")
         for key, least in (("generations", 0), ("replicates", 2), ("memory_mib", 1)):
             if sweep.get(key, least) < least:
                 self.fail("sweep", key, f"is {sweep[key]}, but must be at least {least}")

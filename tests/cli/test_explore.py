@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -33,6 +34,8 @@ def address():
     line = server.stdout.readline()
     yield line.split()[0]
     server.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    server.send_signal(signal.SIGINT)  # by those who do not wait; nobody hears it
     out, err = server.communicate(timeout=30)
     said = [
         line for line in err.splitlines() if not line.startswith("compiling the theory: ")

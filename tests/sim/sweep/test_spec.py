@@ -38,10 +38,25 @@ def test_ranges_lists_and_numbers():
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('quantities = ["mse"]', 'quantities = ["mes"]', "line 2: sweep.quantities 'mes' is not a quantity"),
+        (
+            'quantities = ["mse"]',
+            'quantities = ["mes"]',
+            r"line 2: sweep.quantities 'mes' is not a quantity: did you mean 'mse'\?",
+        ),
+        ('quantities = ["mse"]', "quantities = []", "line 2: sweep.quantities is empty: choose from spectral_radius,"),
+        (
+            'quantities = ["mse"]',
+            'quantities = ["loss"]',
+            "line 2: sweep.quantities 'loss' is not a quantity: choose from",
+        ),
         ('quantities = ["mse"]', 'quantities = [["mse"]]', r"line 2: sweep.quantities \['mse'\] is not a quantity"),
-        ('quantities = ["mse"]', "", "sweep.quantities missing"),
-        ("generations = 4", 'generations = "4"', "line 3: sweep.generations is '4', but must be of type int"),
+        ('quantities = ["mse"]', "", "sweep.quantities is missing"),
+        (
+            'quantities = ["mse"]',
+            'quantities = ["interpolation_error"]',
+            "'interpolation_error' is one of interpolated planes",
+        ),
+        ("generations = 4", 'generations = "4"', "line 3: sweep.generations is '4', but must be a whole number"),
         ("generations = 4", "generations = -1", "line 3: sweep.generations is -1"),
         ("seed = 1", "sed = 1", "line 4: sweep.sed unknown"),
         ("seed = 1", f"seed = {2**63}", "line 4: sweep.seed holds a whole number of more than 64 bits"),
