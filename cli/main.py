@@ -44,8 +44,7 @@ def main() -> None:
         where = f"cannot read or write {error.filename}" if error.filename else "cannot write the output"
         _refuse(one_line(f"{where}: {error.strerror or error}"))
     except KeyboardInterrupt:
-        print("crossfeed: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _end("interrupted", 130)
     except Exception as error:
         if (advice := missing_device(error)) is not None:
             _refuse(advice)
@@ -83,11 +82,15 @@ def _command() -> Any:
 
 
 def _refuse(sentence: str) -> NoReturn:
+    _end(sentence, 2)
+
+
+def _end(sentence: str, status: int) -> NoReturn:
     try:
         print(f"crossfeed: {sentence}", file=sys.stderr, flush=True)
     except OSError:  # a disk is full, or the reader has stopped
         _discard(sys.stderr)
-    sys.exit(2)
+    sys.exit(status)
 
 
 def _discard(stream: TextIO) -> None:

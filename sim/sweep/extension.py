@@ -122,18 +122,20 @@ def _check_extends(path: Path, old: Spec, new: Spec) -> None:
         if lost := set(map(digits, old.values(name))) - set(map(digits, new.values(name))):
             raise InvalidInput(f"{path} holds {name} = {min(lost)}, which the spec leaves out")
         after["axes"][name] = before["axes"][name]
-    if any(name.startswith("monte_carlo") for name in old.quantities):
-        grown = [name for name in new.axes if old.values(name) != new.values(name)]
-        grown += ["generations"] if new.generations > old.generations else []
-        if grown:
-            raise InvalidInput(
-                f"{path} holds Monte Carlo, whose noise belongs to its grid: {grown[0]} cannot grow, draws can"
-            )
-    if old.interpolate is not None and (grown := _grown_planes(old, new)):
+    grown = [name for name in new.axes if old.values(name) != new.values(name)]
+    grown += ["generations"] if new.generations > old.generations else []
+    if grown and any(name.startswith("monte_carlo") for name in old.quantities):
         raise InvalidInput(
-            f"{path} holds interpolated planes, whose patches belong to their quantities, alpha, beta and generations: "
-            f"{grown[0]} cannot grow, other axes and draws can"
+            f"{path} holds Monte Carlo, whose noise belongs to its grid: {grown[0]} cannot grow, draws can"
         )
+    if old.interpolate is not None:
+        within = ["quantities"] if set(old.quantities) != set(new.quantities) else []
+        within += [name for name in grown if name in ("alpha", "beta", "generations")]
+        if within:
+            raise InvalidInput(
+                f"{path} holds interpolated planes, whose patches belong to their quantities, alpha, beta and "
+                f"generations: {within[0]} cannot grow, other axes and draws can"
+            )
     for settings in (before, after):
         settings["ecosystem"].pop("draws", None)
         for key in ("quantities", "generations", "memory_mib"):
@@ -162,13 +164,6 @@ def extends(spec: Spec, path: Path) -> bool:
         or len(spec.quantities) > len(old.quantities)
         or spec.generations > old.generations
     )
-
-
-def _grown_planes(old: Spec, new: Spec) -> list[str]:
-    """What planes of α and β hold more of in the second spec."""
-    grown = ["quantities"] if set(old.quantities) != set(new.quantities) else []
-    grown += [name for name in ("alpha", "beta") if old.values(name) != new.values(name)]
-    return grown + (["generations"] if new.generations > old.generations else [])
 
 
 @dataclass(frozen=True)

@@ -216,13 +216,14 @@ class _Reader(TomlReader):
             if entities != len(readers):
                 self.fail("pool", "readers", f"is for {len(readers)} entities, but the sweep has {entities}")
         sweep = self.table("sweep", _SWEEP_KEYS)
+        choices = f"choose from {', '.join(QUANTITIES)}"
         if not (names := sweep.get("quantities")):
             what = "is empty" if "quantities" in sweep else "is missing"
-            self.fail("sweep", "quantities", f"{what}: choose from {', '.join(QUANTITIES)}")
+            self.fail("sweep", "quantities", f"{what}: {choices}")
         for name in names:
             if not isinstance(name, str) or name not in QUANTITIES:
                 near = get_close_matches(str(name), QUANTITIES, n=1)
-                advice = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(QUANTITIES)}"
+                advice = f"did you mean {near[0]!r}?" if near else choices
                 self.fail("sweep", "quantities", f"{name!r} is not a quantity: {advice}")
         if len(set(names)) < len(names):
             self.fail("sweep", "quantities", "names a quantity twice")
