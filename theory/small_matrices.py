@@ -5,12 +5,13 @@ batch.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from crossfeed.formulas.linear_algebra import BATCH_FIRST, Stacking
 
@@ -91,6 +92,10 @@ def _product(left: Float[Array, "m n batch"], right: Float[Array, "n p batch"]) 
 BATCH_LAST = Stacking(_product, (0, 1))
 
 
+_STEPS = 8
+"""Steps of elimination that are one loop: more of them compile faster, but work on more rows that are finished."""
+
+
 def inverse_factor(matrix: Float[Array, "d d batch"]) -> Float[Array, "d d batch"]:
     """L⁻¹ for symmetric positive definite matrices A = L L', with errors within a few times LAPACK's.
 
@@ -98,10 +103,21 @@ def inverse_factor(matrix: Float[Array, "d d batch"]) -> Float[Array, "d d batch
     those of A from j on and those of I up to j, so that both share one d × d matrix.
     """
     size, rows, rest = len(matrix), [], matrix
-    for j in range(size):
-        pivot = rest[0, j : j + 1]
-        scale = jax.lax.rsqrt(jnp.where(pivot > 0, pivot, jnp.nan))
-        row = (rest[0] * scale).at[j].set(scale[0])
-        rows.append(row.at[j + 1 :].set(0.0))
-        rest = jax.lax.optimization_barrier(rest[1:].at[:, j].set(0.0) - row[j + 1 :, None] * row[None])
-    return jax.lax.optimization_barrier(jnp.stack(rows))
+    for first in range(0, size, _STEPS):
+        steps = min(_STEPS, size - first)
+        rest = jax.lax.fori_loop(0, steps, partial(_eliminated, first), rest)
+        rows.append(rest[:steps])
+        rest = rest[steps:]
+    return jnp.concatenate(rows)
+
+
+def _eliminated(first: int, step: Int[Array, ""], rest: Float[Array, "rows d batch"]) -> Float[Array, "rows d batch"]:
+    """Rows from `first` on after one more step, which leaves its own row as that of L⁻¹."""
+    pivot = rest[step, first + step]
+    scale = jax.lax.rsqrt(jnp.where(pivot > 0, pivot, jnp.nan))[None]
+    columns = jnp.arange(rest.shape[1])[:, None] - (first + step)
+    row = jax.lax.optimization_barrier(jnp.where(columns == 0, scale, rest[step] * scale))
+    below = jnp.arange(len(rest))[:, None, None] - step
+    reduced = jnp.where(columns[None] == 0, 0.0, rest) - row[first:, None] * row[None]
+    own = jnp.where(columns <= 0, row, 0.0)
+    return jnp.where(below > 0, reduced, jnp.where(below == 0, own[None], rest))

@@ -33,6 +33,11 @@ def homogenization(law: Law) -> Float[Array, ""]:
         >>> print(f"{homogenization(limit(ecosystem, Weights(0.0, 1.0))):.4f}")  # private data only
         0.0000
     """
+    return homogenization_of_errors(law, mse(law))
+
+
+def homogenization_of_errors(law: Law, errors: Float[Array, " entity"]) -> Float[Array, ""]:
+    """Homogenization, from the law's `mse`."""
     ecosystem, state, xp = law.ecosystem, law.state, namespace(law.fit.gain)
     counted = ecosystem.present.astype(float)
     entities = counted.sum()
@@ -46,7 +51,7 @@ def homogenization(law: Law) -> Float[Array, ""]:
         + xp.trace(heard @ state.sampling_covariance @ heard.T)
         + ((average @ xp.where(ecosystem.present[:, None], bias(law), 0)) ** 2).sum()
     )  # E‖ē‖² of the error ē of the average estimate
-    total = xp.where(ecosystem.present, mse(law), 0).sum()
+    total = xp.where(ecosystem.present, errors, 0).sum()
     pairs = xp.where(entities > 1, entities - 1, 1)
     defined = law.exists & (entities > 1)
     return xp.where(defined, (entities**2 * of_average - total) / (pairs * total), nan)

@@ -9,7 +9,7 @@ from .biases import bias, mean_error
 from .covariances import covariance, total_variance
 from .ecosystem import Ecosystem
 from .law import Law
-from .linear_algebra import has_full_rank
+from .linear_algebra import has_full_rank, inverse_root
 from .shapes import Array, Float
 
 
@@ -90,8 +90,8 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
         )
     if is_refused(unseen):
         raise CrossfeedError("private and public data together do not span all features: no unbiased estimator exists")
-    inverse = xp.linalg.inv(xp.where(unseen, xp.eye(ecosystem.dimension), total))
-    return xp.where(unseen | differ, nan, xp.trace(inverse))
+    root = inverse_root(xp.where(unseen, xp.eye(ecosystem.dimension), total))
+    return xp.where(unseen | differ, nan, (root**2).sum())
 
 
 def relative_efficiency(law: Law) -> Float[Array, " entity"]:
@@ -115,4 +115,9 @@ def relative_efficiency(law: Law) -> Float[Array, " entity"]:
         >>> print(f"{relative_efficiency(law)[0]:.4f}")
         0.5818
     """
-    return law.where_settled(minimum_variance(law.ecosystem) / mse(law), nan)
+    return efficiency_of_errors(law, mse(law))
+
+
+def efficiency_of_errors(law: Law, errors: Float[Array, " entity"]) -> Float[Array, " entity"]:
+    """Relative efficiency, from the law's `mse`."""
+    return law.where_settled(minimum_variance(law.ecosystem) / errors, nan)

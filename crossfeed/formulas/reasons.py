@@ -6,7 +6,7 @@ from .covariances import total_variance
 from .law import Law
 from .linear_algebra import has_full_rank
 from .results import RESULTS
-from .shapes import Array, Int
+from .shapes import Array, Float, Int
 
 
 def reason(law: Law) -> Int[Array, ""]:
@@ -26,8 +26,13 @@ def reason(law: Law) -> Int[Array, ""]:
         >>> print(RESULTS[reason(law)])
         there is no limit: the spectral radius is not below 1
     """
+    return reason_of_errors(law, total_variance(law))
+
+
+def reason_of_errors(law: Law, errors: Float[Array, " entity"]) -> Int[Array, ""]:
+    """The same, from the law's `total_variance`, or from its `mse` where the ecosystem knows its truth or JAX traces."""
     xp, found = namespace(law.fit.gain), reason_before_errors(law)
-    illegible = (xp.isnan(total_variance(law)) & law.ecosystem.present).any()
+    illegible = (xp.isnan(errors) & law.ecosystem.present).any()
     first = (found == RESULTS.depends_on_truth) | ~law.exists
     return xp.where(illegible & ~first, RESULTS.ill_conditioned, found)
 

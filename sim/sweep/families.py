@@ -65,18 +65,20 @@ def _random(
     key_private, key_public, key_prompts, key_theta = jax.random.split(jax.random.fold_in(key, point["draw"]), 4)
     present = jnp.arange(most) < point["entities"]
 
-    def grams(key: PRNGKeyArray) -> Float[Array, "entity d d"]:
-        rows = jax.vmap(lambda k: jax.random.normal(jax.random.fold_in(key, k), (dimension, dimension), dtype=float))
-        seen = present[:, None, None] & (jnp.arange(dimension)[None, :, None] < point["rank"])
-        kept = jnp.where(seen, rows(jnp.arange(most)), 0)
-        return kept.mT @ kept
-
+    # Drawn together, so that the generator is compiled once; the first numbers of a key do not depend on how many are drawn.
+    for_entities = jax.vmap(jax.random.fold_in, (None, 0))
+    private_keys, prompt_keys = (for_entities(own, jnp.arange(most)) for own in (key_private, key_prompts))
+    keys = jnp.concatenate([private_keys, prompt_keys, key_theta[None]])
+    drawn = jax.vmap(lambda key: jax.random.normal(key, (dimension, dimension), dtype=float))(keys)
+    seen = present[:, None, None] & (jnp.arange(dimension)[None, :, None] < point["rank"])
+    rows = jnp.where(seen[None], drawn[:-1].reshape(2, most, dimension, dimension), 0)
+    private, prompts = rows.mT @ rows
+    theta = drawn[-1, 0]
     public = jax.random.normal(key_public, (public_rows, dimension), dtype=float)
-    private, public = grams(key_private), public.T @ public
+    public = public.T @ public
     public_part = (1 - point["mixing"]) * present.astype(float)
     published = point["mixing"] * private + public_part[:, None, None] * public[None]
-    published = (1 - point["misalignment"]) * published + point["misalignment"] * grams(key_prompts)
-    theta = jax.random.normal(key_theta, (dimension,), dtype=float)
+    published = (1 - point["misalignment"]) * published + point["misalignment"] * prompts
     ecosystem = Ecosystem(
         private=Dataset(private, noise_variance, theta),
         public=Dataset(public, noise_variance, theta),

@@ -7,11 +7,11 @@ from functools import cached_property
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from crossfeed.formulas.homogenization import homogenization
+from crossfeed.formulas.homogenization import homogenization_of_errors
 from crossfeed.formulas.law import Law
 from crossfeed.formulas.limit import limit
-from crossfeed.formulas.measures import mse, mspe, relative_efficiency
-from crossfeed.formulas.reasons import reason, reason_before_errors
+from crossfeed.formulas.measures import efficiency_of_errors, mse, mspe
+from crossfeed.formulas.reasons import reason_before_errors, reason_of_errors
 from crossfeed.formulas.results import RESULTS
 from crossfeed.formulas.workflow import PAPER, Workflow
 
@@ -74,9 +74,19 @@ class Point:
         return limit(self.ecosystem, self.weights, self.workflow)
 
     @cached_property
+    def mse(self) -> Array:
+        """MSE of every entity in the limit, from which other errors follow."""
+        return mse(self.limit)
+
+    @cached_property
+    def relative_efficiency(self) -> Array:
+        """Relative efficiency of every entity in the limit."""
+        return efficiency_of_errors(self.limit, self.mse)
+
+    @cached_property
     def reason(self) -> Array:
         """Code in `REASONS` of why a value of the limit is missing, 0 if none is."""
-        why = reason(self.limit) if self.errors else reason_before_errors(self.limit)
+        why = reason_of_errors(self.limit, self.mse) if self.errors else reason_before_errors(self.limit)
         return jnp.argmax(jnp.stack([why == each for each in REASONS.values()])).astype(jnp.int8)
 
     @cached_property
@@ -178,16 +188,14 @@ def _bound(long_name: str, compute: Callable[[Point], Array]) -> Quantity:
 QUANTITIES: dict[str, Quantity] = {
     "spectral_radius": _of_limit("spectral radius ρ(Q)", "1", _spectral_radius),
     "reason": Quantity("why a value of the limit is missing", "1", lambda p: p.reason, of_limit=True, dtype="int8"),
-    "mse": _of_errors("MSE in the limit", "σ²", lambda p: p.each(mse(p.limit)), ("entity",)),
-    "mean_mse": _of_errors("mean MSE in the limit", "σ²", lambda p: p.mean(mse(p.limit))),
+    "mse": _of_errors("MSE in the limit", "σ²", lambda p: p.each(p.mse), ("entity",)),
+    "mean_mse": _of_errors("mean MSE in the limit", "σ²", lambda p: p.mean(p.mse)),
     "mspe": _of_errors("MSPE in the limit", "σ²", _mspe, ("entity", "task")),
-    "relative_efficiency": _of_errors(
-        "relative efficiency", "1", lambda p: p.each(relative_efficiency(p.limit)), ("entity",)
+    "relative_efficiency": _of_errors("relative efficiency", "1", lambda p: p.each(p.relative_efficiency), ("entity",)),
+    "mean_relative_efficiency": _of_errors("mean relative efficiency", "1", lambda p: p.mean(p.relative_efficiency)),
+    "homogenization": _of_errors(
+        "homogenization (mean error correlation)", "1", lambda p: homogenization_of_errors(p.limit, p.mse)
     ),
-    "mean_relative_efficiency": _of_errors(
-        "mean relative efficiency", "1", lambda p: p.mean(relative_efficiency(p.limit))
-    ),
-    "homogenization": _of_errors("homogenization (mean error correlation)", "1", lambda p: homogenization(p.limit)),
     "transfer": _of_limit("transfer (weight on each dataset)", "1", _transfer, ("entity", "dataset")),
     "mean_transfer": _of_limit("transfer (weight on others' private data)", "1", _from_others),
     "lemma1_applies": _of_paper(
