@@ -105,7 +105,8 @@ def _sentence(box: str, command: str) -> str:
     if one_of := re.match(r"Expected one of \{(.*)\}", said):
         return f"{name} needs one of the commands {one_of[1]}{pointer}"
     if wrong := re.match(r"Error parsing (\S+?): (?:Could not find valid parse for arguments: )?(.*)", said):
-        plain = re.sub(r"invalid literal for int\(\) with base 10: ('.*')", r"\1 is not a whole number", wrong[2])
+        plain = re.sub(r"^\[(.*)\]$", r"\1", wrong[2])  # several values, as Python prints a list
+        plain = re.sub(r"invalid literal for int\(\) with base 10: ('.*')", r"\1 is not a whole number", plain)
         plain = re.sub(r"Exceeds the limit .* for integer string conversion.*", "a number has too many digits", plain)
         if "whole number" not in plain and _NUMBERS_WITH_COMMAS.search(plain):
             plain += ", but several values are written with spaces between them, and decimals with a point"

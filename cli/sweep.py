@@ -6,6 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from crossfeed.errors import InvalidInput
+
 from .inputs import check_sweeps, check_toml
 from .interruption import leave_at_once
 from .output import print_json, print_notes, print_table
@@ -33,7 +35,9 @@ class SweepRun:
     """Print the final status as one JSON object."""
 
     def check(self) -> None:
-        """Refuse a file that is not TOML; of several processes, all would have to."""
+        """Refuse two ways at once, and a file that is not TOML; of several processes, all would have to."""
+        if self.resume and self.extend:
+            raise InvalidInput("resume and extend are both given, but --extend goes on after an interruption too")
         if self.shared.processes == 1:
             check_toml(self.spec)
 

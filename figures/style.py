@@ -237,7 +237,7 @@ def color_bar(figure: Figure, axes: list[Axes], values: ArrayLike, scale: Normal
     """Add a color bar for panels that share a scale, with arrows, which the label explains, if values lie beyond it."""
     below, above = bool(np.nanmin(values) < scale.vmin), bool(np.nanmax(values) > scale.vmax)
     extend = ("both" if above else "min") if below else ("max" if above else "neither")
-    arrows = "" if extend == "neither" else "\narrow: values beyond the scale"
+    arrows = "" if extend == "neither" else "\narrow: beyond the scale"
     figure.colorbar(ScalarMappable(scale), ax=axes, label=f"{wrapped(label)}{arrows}", extend=extend)
 
 

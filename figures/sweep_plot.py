@@ -15,7 +15,7 @@ from zarr.storage import LocalStore
 
 from crossfeed.errors import InvalidInput, reason_of
 
-from ..sim.sweep import finished_points
+from ..sim.sweep import OF_INTERPOLATION, finished_points
 from .style import (
     SERIES,
     color_bar,
@@ -83,13 +83,17 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: 
     if averaged:
         values = values.where((values != np.inf).all(_ENTITY))  # a mean of the others would not represent them
     finite = values.where(np.isfinite(values))
+    if variable in OF_INTERPOLATION:
+        finite = finite.where(values > 0)
     if not finite.notnull().any():
-        raise InvalidInput(f"{variable} has no finite value here: it has no limit, or is not defined")
+        why = "every value is computed" if variable in OF_INTERPOLATION else "it has no limit, or is not defined"
+        raise InvalidInput(f"{variable} has no finite value here: {why}")
     with styled():
         figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest, averaged)
         missing = finite.isnull().all(_ENTITY) if averaged else finite.isnull()
         blank = bool((missing & finite.finished).any())
-        note(figure, _setting(data, held, share, blank) + _MEAN * averaged)
+        whose = "where values are computed" if variable in OF_INTERPOLATION else "where there is no finite value"
+        note(figure, _setting(data, held, share, whose if blank else None) + _MEAN * averaged)
         return figure
 
 
@@ -194,8 +198,8 @@ def _nearest(axis: xr.DataArray, value: float) -> int:
     return nearest
 
 
-def _setting(data: xr.Dataset, held: dict[str, float], share: float, blank: bool) -> str:
-    """Note below a figure: family, fixed parameters, the share of points that are computed, and why some are blank."""
+def _setting(data: xr.Dataset, held: dict[str, float], share: float, blank: str | None) -> str:
+    """Note below a figure: family, fixed parameters, tolerance, the share of points that are computed, and where some are blank."""
     spec = loads(data.attrs["crossfeed_sweep"]["spec"])
     fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | held
     draws = spec["options"].get("draws", 1)
@@ -204,10 +208,10 @@ def _setting(data: xr.Dataset, held: dict[str, float], share: float, blank: bool
         parts.append(f"mean of {draws} draws" if share == 1 else f"mean of the computed ones of {draws} draws")
     if share < 1:
         parts.append(f"unfinished: {share:.1%} of the points are computed")
+    if tolerance := spec.get("interpolate"):
+        parts.append(f"interpolated, to a relative tolerance of {tolerance:g}")
     if blank:
-        parts.append(
-            "blank where there is no finite value" + (" in some draw" if draws > 1 and "draw" not in held else "")
-        )
+        parts.append(f"blank {blank}" + (" in some draw" if draws > 1 and "draw" not in held else ""))
     return "; ".join(parts)
 
 
@@ -250,8 +254,9 @@ def _heat_maps(values: xr.DataArray, x: str, y: str, rest: list[str]) -> Figure:
         _scale(panel, "x", part[x])
         _scale(panel, "y", part[y])
         if part.notnull().any():
-            # Contours of a constant would trace its rounding.
+            # Contours of a constant would trace its rounding, and those of what is constant on patches their edges.
             constant = float(part.max() - part.min()) <= 1e-9 * max(abs(low), abs(high))
+            constant |= part.name in OF_INTERPOLATION
             heat_map(
                 panel,
                 part[x],

@@ -4,6 +4,7 @@ from .comparison import Comparison as Comparison
 from .comparison import Difference as Difference
 from .comparison import compare_sweeps as compare_sweeps
 from .extension import extend_sweep as extend_sweep
+from .quantities import OF_INTERPOLATION as OF_INTERPOLATION
 from .quantities import QUANTITIES as QUANTITIES
 from .run import Share as Share
 from .run import create_sweep as create_sweep

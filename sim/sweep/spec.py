@@ -378,12 +378,10 @@ class _Reader(TomlReader):
         return numbers
 
     def range(self, name: str, value: dict[str, Any], place: tuple[str, str]) -> tuple[float | int, ...]:
-        wrong = value.keys() ^ {"from", "to", "points"}
-        if wrong - {"scale"}:
-            self.fail(
-                *place,
-                f"a range has from, to, points and perhaps scale; missing or unknown: {', '.join(sorted(wrong))}",
-            )
+        needed = ("from", "to", "points")
+        unknown = [f"does not know {key}" for key in value if key not in (*needed, "scale")]
+        if wrong := unknown + [f"lacks {key}" for key in needed if key not in value]:
+            self.fail(*place, f"{' and '.join(wrong)}: a range has from, to, points and perhaps scale")
         points, scale = value["points"], value.get("scale", "linear")
         if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= _MOST_VALUES:
             self.fail(*place, f"points is {points!r}, but must be a whole number from 2 to {_MOST_VALUES}")

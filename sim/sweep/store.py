@@ -16,6 +16,7 @@ from crossfeed.differences import differences, summary
 from crossfeed.errors import CrossfeedError, InvalidInput
 
 from .description import (
+    ROOT,
     broken_files,
     describe_broken,
     empty_store_beside,
@@ -77,9 +78,9 @@ class Store:
             InvalidInput: the path exists already, or cannot be written.
         """
         if path.exists():
-            raise InvalidInput(
-                f"{path} exists already: choose another name, or continue it with --resume, or add to it with --extend"
-            )
+            a_store = (path / ROOT).is_file() or any(path.glob(f"*/{ROOT}"))
+            more = ", or continue it with --resume, or add to it with --extend" if a_store else ""
+            raise InvalidInput(f"{path} exists already: choose another name{more}")
         with empty_store_beside(path, plan) as part:
             part.rename(path)
 

@@ -17,10 +17,10 @@ SENTENCES = {
         "limit does not know 0.5: the values of an option follow its name; see crossfeed limit --help"
     ),
     "limit a.npz --alpha 0.5,0.5 --beta 1": (
-        "--alpha cannot be read: ['0.5,0.5'], but several values are written with spaces between them, and decimals with "
+        "--alpha cannot be read: '0.5,0.5', but several values are written with spaces between them, and decimals with "
         "a point; see crossfeed limit --help"
     ),
-    "limit e.npz --alpha x --beta 1": "--alpha cannot be read: ['x']; see crossfeed limit --help",
+    "limit e.npz --alpha x --beta 1": "--alpha cannot be read: 'x'; see crossfeed limit --help",
     f"simulate e.npz --alpha 1 --beta 1 --generations {'9' * 5000}": (
         "--generations cannot be read: a number has too many digits; see crossfeed simulate --help"
     ),

@@ -174,7 +174,9 @@ def test_it_says_how_many_points_are_interpolated(points, interpolated, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["SPEC", "--out", "STORE"], "exists already"),
+        (["SPEC", "--out", "STORE"], "exists already: choose another name, or continue it with --resume"),
+        (["SPEC", "--out", "."], ". exists already: choose another name\n"),
+        (["SPEC", "--out", "STORE", "--resume", "--extend"], "resume and extend are both given"),
         (["nothing.toml", "--out", "x.zarr"], "cannot read nothing.toml"),
         (["SPEC", "--out", "x.zarr", "--processes", "2"], "coordinator is missing"),
         (["SPEC", "--out", "x.zarr", "--processes", "0"], "processes is 0, but must be at least 1"),

@@ -109,6 +109,34 @@ def test_a_constant_picture_has_no_contours(data):
     assert not [kind for kind in figure.axes[0].collections if isinstance(kind, ContourSet) and list(kind.levels)]
 
 
+FINE = """
+[sweep]
+quantities = ["mean_mse"]
+interpolate = 1e-6
+[axes]
+entities = 2
+dimension = 3
+rank = 2
+beta = { from = 0, to = 0.9, points = 19 }
+alpha = { from = 0.1, to = 0.9, points = 18 }
+"""
+
+
+def test_a_picture_of_interpolated_values_says_so_and_is_blank_where_they_are_computed(tmp_path):
+    create_sweep(parse_spec(FINE), tmp_path / "fine.zarr")
+    run_sweep(parse_spec(FINE), tmp_path / "fine.zarr")
+    fine = open_sweep(tmp_path / "fine.zarr")
+    told = plot_sweep(fine, "mean_mse", {}, None, None).get_supxlabel().replace("\n", " ")
+    assert "interpolated, to a relative tolerance of 1e-06" in told
+    figure = plot_sweep(fine, "interpolation_error", {}, None, None)
+    blank = np.ma.getmaskarray(heat_map(figure.axes[0]))
+    assert blank[0].all()
+    assert not blank[1:].any()
+    assert "blank where values are computed" in figure.get_supxlabel().replace("\n", " ")
+    with pytest.raises(InvalidInput, match="no finite value here: every value is computed"):
+        plot_sweep(fine, "interpolation_error", {"beta": 0}, None, None)
+
+
 def test_lines_follow_the_horizontal_axis(data):
     held = {"alpha": 0.52, "beta": 0.2}
     figure = plot_sweep(data, "mean_mse", held, "volume", None)
@@ -224,7 +252,7 @@ def test_words_in_small_panels_do_not_collide(many, held):
 
 def test_the_color_bar_explains_its_arrows(many):
     figure = plot_sweep(open_sweep(many), "homogenization", {"volume": 1, "entities": 2}, "mixing", "misalignment")
-    assert "arrow: values beyond the scale" in figure.axes[-1].get_ylabel()
+    assert "arrow: beyond the scale" in figure.axes[-1].get_ylabel()
 
 
 def test_what_is_not_computed_is_told_from_what_has_no_value(many, tmp_path):

@@ -77,7 +77,11 @@ def test_ranges_lists_and_numbers():
         ("alpha = [0.1, 0.2]", "", "axes.alpha missing"),
         ("points = 5", "points = 1", "line 12: axes.beta points is 1"),
         ("points = 5", "points = 1_000_000_000", "line 12: axes.beta points is 1000000000"),
-        ("points = 5", "steps = 5", "line 12: axes.beta a range has from, to, points"),
+        (
+            "points = 5",
+            "steps = 5",
+            "line 12: axes.beta does not know steps and lacks points: a range has from, to, points",
+        ),
         ("from = 1, to", "from = 0, to", "line 13: axes.volume runs from 0.0 to 100.0, but a log range"),
         ("rank = 2", "rank = 2.5", "line 14: axes.rank is 2.5, but must be a whole number"),
         ("rank = 2", "rank = 16", "line 14: axes.rank reaches 16, above the dimension 15"),

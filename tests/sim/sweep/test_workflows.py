@@ -138,6 +138,7 @@ BAD = {
         LIMITS.replace("ridge", "lasso"),
         r"line 5: estimator.kind is 'lasso', but must be one of least-squares",
     ),
+    "misspelled kind": (LIMITS.replace("kind", "knd", 1), r"line 5: estimator.knd unknown: the known keys are kind, "),
     "no penalty": (LIMITS.replace("penalty = [0.0, 0.5]", ""), r"estimator.penalty missing: ridge needs penalty"),
     "in the wrong table": (
         LIMITS + AXES + "memory_rate = 0.5",
