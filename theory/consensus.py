@@ -14,10 +14,12 @@ from crossfeed.formulas.state_space import State, advance, exchange, nothing_pub
 from crossfeed.formulas.weights import Weights
 from crossfeed.formulas.workflow import PAPER, Workflow
 
+from .eager import as_one_program
 from .schedule import fits_of_generations
 from .steady import steady_mse
 
 
+@as_one_program(refuses=True)
 def trajectory(
     ecosystem: Ecosystem,
     weights: Weights,

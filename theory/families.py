@@ -6,6 +6,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from crossfeed.errors import InvalidInput
 
+from .eager import as_one_program
 from .ecosystem import Ecosystem, ecosystem_from_grams
 
 
@@ -56,17 +57,22 @@ def random_gaussian(
     if rank > min(dimension, rows):
         bound = f"dimension {dimension}" if rank > dimension else f"{rows} rows"
         raise InvalidInput(f"rank is {rank}, but cannot exceed the {bound}")
+    private, public, theta = _random_grams(key, entities, dimension, rank, rows, public_rows)
+    return ecosystem_from_grams(private, public, private, noise_variance=noise_variance, theta=theta)
+
+
+@as_one_program()
+def _random_grams(
+    key: PRNGKeyArray, entities: int, dimension: int, rank: int, rows: int, public_rows: int
+) -> tuple[Float[Array, "entity d d"], Float[Array, "d d"], Float[Array, " d"]]:
     key_basis, key_rows, key_public, key_theta = jax.random.split(key, 4)
     basis = jax.random.normal(key_basis, (entities, rank, dimension), dtype=float)
     mixing = jax.random.normal(key_rows, (entities, rows, rank), dtype=float) if rows > rank else jnp.eye(rank)
     # With more rows than the rank, rows are Gaussian combinations of the basis, scaled so that entries keep variance 1.
     private = mixing @ basis / (jnp.sqrt(rank) if rows > rank else 1.0)
     public = jax.random.normal(key_public, (public_rows, dimension), dtype=float)
-    private_gram = private.mT @ private
     theta = jax.random.normal(key_theta, (dimension,), dtype=float)
-    return ecosystem_from_grams(
-        private_gram, public.T @ public, private_gram, noise_variance=noise_variance, theta=theta
-    )
+    return private.mT @ private, public.T @ public, theta
 
 
 def symmetric_ecosystem(entities: int, gram: Float[Array, "d d"], noise_variance: float | Array = 1.0) -> Ecosystem:

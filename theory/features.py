@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from crossfeed.errors import InvalidInput
 from crossfeed.formulas.ecosystem import check_finite
 
+from .eager import as_one_program
 from .ecosystem import Ecosystem, as_array, ecosystem_from_grams
 from .linear_algebra import factor
 
@@ -121,6 +122,7 @@ def _pad(matrices: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack([np.pad(np.asarray(m, dtype=float), ((0, longest - len(m)), (0, 0))) for m in matrices])
 
 
+@as_one_program()
 def smallest_features(ecosystem: Ecosystem) -> Features:
     """Features with the Gram matrices of an ecosystem and only d rows per dataset: their matrix roots.
 

@@ -116,7 +116,8 @@ def _eliminated(first: int, step: Int[Array, ""], rest: Float[Array, "rows d bat
     pivot = rest[step, first + step]
     scale = jax.lax.rsqrt(jnp.where(pivot > 0, pivot, jnp.nan))[None]
     columns = jnp.arange(rest.shape[1])[:, None] - (first + step)
-    row = jax.lax.optimization_barrier(jnp.where(columns == 0, scale, rest[step] * scale))
+    row: Float[Array, "d batch"] = jnp.where(columns == 0, scale, rest[step] * scale)
+    row = jax.lax.optimization_barrier(row)
     below = jnp.arange(len(rest))[:, None, None] - step
     reduced = jnp.where(columns[None] == 0, 0.0, rest) - row[first:, None] * row[None]
     own = jnp.where(columns <= 0, row, 0.0)

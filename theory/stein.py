@@ -18,6 +18,7 @@ from crossfeed.formulas.stein import (
     settled,
 )
 
+from .eager import as_one_program
 from .pytrees import for_jax
 from .small_matrices import stacked, unstacked, with_whole_batch
 
@@ -71,8 +72,14 @@ def solve_stein(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) ->
         >>> print(f"{solution.value[0, 0]:.4f}")  # 1 / (1 - 0.25)
         1.3333
     """
+    solution = _solution(contraction, noise)
+    refuse_unit_root(solution.spectral_radius)
+    return solution
+
+
+@as_one_program()
+def _solution(contraction: Float[Array, "d d"], noise: Float[Array, "d d"]) -> SteinSolution:
     radius = spectral_radius_of(contraction)
-    refuse_unit_root(radius)
     converged = has_limit(radius)
     solution = geometric_sums(jnp.where(converged, contraction, 0), noise)[1]
     return SteinSolution(jnp.where(converged, solution, jnp.inf), radius, converged)

@@ -6,7 +6,10 @@ from jaxtyping import Array, Float
 from crossfeed.formulas.biases import mean_map
 from crossfeed.formulas.law import Law
 
+from .eager import as_one_program
 
+
+@as_one_program()
 def row_block_spread(law: Law) -> Float[Array, ""]:
     """Relative spread of the entities' use of data, Σ_k ‖M_k - M̄‖² / Σ_k ‖M_k‖² with M_k the row blocks of M_t.
 
@@ -33,6 +36,7 @@ def row_block_spread(law: Law) -> Float[Array, ""]:
     return jnp.where(present, (blocks - average) ** 2, 0).sum() / (blocks**2).sum()
 
 
+@as_one_program()
 def transfer(law: Law) -> Float[Array, "entity dataset"]:
     """Weight tr(M_kj)/d that the estimate of each entity puts on each dataset (M_t of Theorem 1).
 

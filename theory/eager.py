@@ -1,0 +1,68 @@
+"""Calls outside of JAX's transformations: compiled as one program each, instead of one for every operation within.
+
+A first call then takes a fraction of the time. The program is compiled with few optimizations, unless its arrays are large.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_LARGE = 10**5
+"""Entries of all arrays together from which on a program runs for longer than optimizations take."""
+
+_VERSION = tuple(int(part) for part in jax.__version__.split(".")[:2])
+_FEW_OPTIMIZATIONS = {
+    name: value
+    for name, value, unknown_from in (
+        ("xla_backend_optimization_level", 0, (0, 13)),  # or not tried with that version
+        ("xla_cpu_use_fusion_emitters", False, (0, 11)),
+    )
+    if unknown_from > _VERSION
+}
+
+
+def as_one_program(refuses: bool = False) -> Callable[[_F], _F]:
+    """Decorator for functions of JAX's arrays that are pure but for refusals.
+
+    Args:
+        refuses: whether it raises an error where a traced value would be NaN. Then it runs once more, operation by operation,
+            if an entry of its result is NaN.
+    """
+
+    def decorate(function: _F) -> _F:
+        optimized = eqx.filter_jit(function)
+        quick = eqx.filter_jit(function, compiler_options=_FEW_OPTIMIZATIONS)  # pyright: ignore[reportCallIssue]
+
+        @wraps(function)
+        def called(*arguments: Any, **named: Any) -> Any:
+            arrays = [one for one in jax.tree.leaves((arguments, named)) if isinstance(one, jax.Array | Tracer)]
+            if not arrays or _is_traced(arrays):
+                return function(*arguments, **named)
+            small = sum(array.size for array in arrays) < _LARGE and _on_cpu(arrays[0])
+            found = (quick if small else optimized)(*arguments, **named)
+            return function(*arguments, **named) if refuses and _holds_nan(found) else found
+
+        return cast(_F, called)
+
+    return decorate
+
+
+def _is_traced(arrays: list[Any]) -> bool:
+    """Whether an array is traced, or everything is, as within a function that is being compiled."""
+    return any(isinstance(one, Tracer) for one in (*arrays, jnp.zeros(())))
+
+
+def _on_cpu(array: jax.Array) -> bool:
+    return all(device.platform == "cpu" for device in array.devices())
+
+
+def _holds_nan(found: Any) -> bool:
+    arrays = [one for one in jax.tree.leaves(found) if eqx.is_inexact_array(one)]
+    return any(bool(jnp.isnan(one).any()) for one in arrays)
