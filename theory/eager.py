@@ -1,4 +1,4 @@
-"""Calls outside of JAX's transformations: compiled as one program each, instead of one for every operation within.
+"""Calls outside of functions that JAX compiles: one program each, instead of one for every operation within.
 
 A first call then takes a fraction of the time. The program is compiled with few optimizations, unless its arrays are large.
 """
@@ -10,7 +10,10 @@ from typing import Any, TypeVar, cast
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
+
+from crossfeed.formulas.arrays import is_concrete
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -18,7 +21,7 @@ _LARGE = 10**5
 """Entries of all arrays together from which on a program runs for longer than optimizations take."""
 
 _VERSION = tuple(int(part) for part in jax.__version__.split(".")[:2])
-_FEW_OPTIMIZATIONS = {
+_FEW_OPTIMIZATIONS: dict[str, int | bool] = {
     name: value
     for name, value, unknown_from in (
         ("xla_backend_optimization_level", 0, (0, 13)),  # or not tried with that version
@@ -43,10 +46,11 @@ def as_one_program(refuses: bool = False) -> Callable[[_F], _F]:
         @wraps(function)
         def called(*arguments: Any, **named: Any) -> Any:
             arrays = [one for one in jax.tree.leaves((arguments, named)) if isinstance(one, jax.Array | Tracer)]
-            if not arrays or _is_traced(arrays):
+            if not arrays or isinstance(jnp.zeros(()), Tracer):  # that is, within a function that is being compiled
                 return function(*arguments, **named)
-            small = sum(array.size for array in arrays) < _LARGE and _on_cpu(arrays[0])
-            found = (quick if small else optimized)(*arguments, **named)
+            small = sum(array.size for array in arrays) < _LARGE and jax.default_backend() == "cpu"
+            # JAX takes no options for what it differentiates or maps.
+            found = (quick if small and is_concrete(arrays) else optimized)(*arguments, **named)
             return function(*arguments, **named) if refuses and _holds_nan(found) else found
 
         return cast(_F, called)
@@ -54,15 +58,7 @@ def as_one_program(refuses: bool = False) -> Callable[[_F], _F]:
     return decorate
 
 
-def _is_traced(arrays: list[Any]) -> bool:
-    """Whether an array is traced, or everything is, as within a function that is being compiled."""
-    return any(isinstance(one, Tracer) for one in (*arrays, jnp.zeros(())))
-
-
-def _on_cpu(array: jax.Array) -> bool:
-    return all(device.platform == "cpu" for device in array.devices())
-
-
 def _holds_nan(found: Any) -> bool:
-    arrays = [one for one in jax.tree.leaves(found) if eqx.is_inexact_array(one)]
-    return any(bool(jnp.isnan(one).any()) for one in arrays)
+    """Whether an entry is NaN, which nobody can tell while JAX differentiates or maps."""
+    arrays = [one for one in jax.tree.leaves(found) if eqx.is_inexact_array(one) and is_concrete(one)]
+    return any(np.isnan(one).any() for one in arrays)  # by NumPy, for which JAX need not compile anything

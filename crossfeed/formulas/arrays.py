@@ -73,10 +73,11 @@ def as_array(value: Any, library: ModuleType | Any = None) -> Array:
     """
     xp = library or _library_of(value)
     try:
-        array = xp.asarray(value)
+        # By NumPy, for which JAX need not compile anything.
+        array = np.asarray(value, float) if type(value) in (int, float) else xp.asarray(value)
         if array.dtype.kind in "bUSO":
             raise TypeError
-        kind = float if array.dtype.kind in "iu" else array.dtype
+        kind = float if array.dtype.kind in "iu" or type(value) is float else array.dtype
         return xp.asarray(array, dtype=kind)  # without dtype, JAX types a Python number weakly: one more compilation
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInput(f"expected an array of numbers, got {value!r}") from error

@@ -51,6 +51,10 @@ def _stacked(name: str, array: Array, shape: tuple[int, ...]) -> Array:
     """An array with one entry per dataset; one for all is repeated."""
     if array.ndim > len(shape) or array.shape != shape[len(shape) - array.ndim :]:
         raise InvalidInput(f"{name} must have shape {shape}, or that of one dataset, but has shape {array.shape}")
+    if array.shape == shape:
+        return array
+    if is_concrete(array):  # by NumPy, for which JAX need not compile anything
+        return as_array(np.broadcast_to(np.asarray(array), shape), namespace(array))
     return namespace(array).broadcast_to(array, shape)
 
 
@@ -77,9 +81,11 @@ class Ecosystem:
     ):
         self.private, self.public, self.synthetic = private, public, synthetic
         stack, xp = private.gram.shape[:1], self.library
-        self.present = xp.ones(stack, bool) if present is None else xp.asarray(present, bool)
-        count = xp.maximum(self.present.sum(), 1).astype(float)
-        self.shares = self.present.astype(float) / count if shares is None else as_array(shares, xp)
+        self.present = xp.asarray(np.ones(stack, bool) if present is None else present, bool)
+        if shares is None:
+            here = np.ones(stack, bool) if present is None else self.present
+            shares = here.astype(float) / namespace(here).maximum(here.sum(), 1).astype(float)
+        self.shares = as_array(shares, xp)
         check_shapes(self)
         if is_concrete(self):
             check_values(self)

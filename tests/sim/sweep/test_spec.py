@@ -101,7 +101,7 @@ def test_a_table_of_its_own_has_lines_too():
     text = GOOD.replace("volume = { from = 1, to = 100", "rank = 1\n[axes.volume]\nx = { to = 100").replace(
         "rank = 2", ""
     )
-    with pytest.raises(InvalidInput, match=r"line 14: axes.volume a range has"):
+    with pytest.raises(InvalidInput, match=r"line 14: axes.volume does not know x and lacks from"):
         parse_spec(text)
 
 

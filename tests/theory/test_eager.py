@@ -1,0 +1,94 @@
+"""A call outside of what JAX compiles is one program, is repeated without compiling, and refuses what it refused before."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from crossfeed.theory import (
+    DependsOnTheta,
+    GradientSteps,
+    NoLimit,
+    Weights,
+    Workflow,
+    ecosystem_from_grams,
+    joint_law,
+    knowledge_bound,
+    limit,
+    mse,
+    mspe,
+    random_gaussian,
+    relative_efficiency,
+    summarize_stability,
+    trajectory,
+    transfer,
+    worst_case,
+)
+
+WEIGHTS = Weights(0.5, 0.5)
+COMPILED: list[float] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _counted():
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, seconds, **_: COMPILED.append(seconds) if event.endswith("backend_compile_duration") else None
+    )
+
+
+@pytest.fixture(scope="module")
+def ecosystem():
+    return random_gaussian(jax.random.key(0), entities=3, dimension=7, rank=2)
+
+
+CALLS = {
+    "limit": lambda e: limit(e, WEIGHTS),
+    "mse": lambda e: mse(limit(e, WEIGHTS)),
+    "relative efficiency": lambda e: relative_efficiency(limit(e, WEIGHTS)),
+    "transfer": lambda e: transfer(limit(e, WEIGHTS)),
+    "trajectory": lambda e: trajectory(e, WEIGHTS, 5, mse),
+    "another trajectory": lambda e: trajectory(e, WEIGHTS, 5, mspe),
+    "joint law": lambda e: joint_law(e, WEIGHTS, 2).covariance,
+    "knowledge": lambda e: knowledge_bound(e, WEIGHTS),
+    "summary": lambda e: summarize_stability(e, WEIGHTS),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_call_is_compiled_once_and_as_few_programs(call, ecosystem):
+    COMPILED.clear()
+    first = call(ecosystem)
+    assert len(COMPILED) <= 8  # with what looks for NaN
+    COMPILED.clear()
+    again = call(ecosystem)
+    assert not COMPILED
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+
+
+def test_the_program_is_the_function_that_jax_transforms(ecosystem):
+    def error(alpha):
+        return mse(limit(ecosystem, Weights(alpha, 0.5)))
+
+    alphas = jnp.array([0.2, 0.6])
+    alone = jnp.stack([error(alpha) for alpha in alphas])
+    np.testing.assert_allclose(jax.vmap(error)(alphas), alone, rtol=1e-12)
+    np.testing.assert_allclose(jax.jit(jax.vmap(error))(alphas), alone, rtol=1e-12)
+    slope = jax.jacfwd(error)(0.5)
+    np.testing.assert_allclose(jax.jit(jax.jacrev(error))(0.5), slope, rtol=1e-9)
+    np.testing.assert_allclose(slope, (error(0.5 + 1e-6) - error(0.5 - 1e-6)) / 2e-6, rtol=1e-6)
+    steps = Workflow(GradientSteps(3, 0.01))  # whose numbers stay Python's
+    assert limit(ecosystem, WEIGHTS, steps).exists
+
+
+def test_what_was_refused_is_refused():
+    unstable = worst_case(4, 100.0)
+    with pytest.raises(NoLimit, match=r"spectral radius is 1\.4"):
+        limit(unstable, Weights(0.5, 1.0))
+    law = limit(unstable, Weights(0.5, 1.0), throw=False)
+    assert not law.exists
+    assert np.isinf(mse(law)).all()
+    known = np.stack([np.diag([1.0, 0.0])] * 2)
+    blind = ecosystem_from_grams(known, np.zeros((2, 2)), known)
+    with pytest.raises(DependsOnTheta, match="entity 0 is biased"):
+        mse(limit(blind, WEIGHTS))
+    with pytest.raises(DependsOnTheta, match="entity 0 is biased"):
+        trajectory(blind, WEIGHTS, 3, mse)
