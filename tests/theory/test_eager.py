@@ -31,7 +31,9 @@ COMPILED: list[float] = []
 @pytest.fixture(scope="module", autouse=True)
 def _counted():
     jax.monitoring.register_event_duration_secs_listener(
-        lambda event, seconds, **_: COMPILED.append(seconds) if event.endswith("backend_compile_duration") else None
+        lambda event, duration_secs, **_: (
+            COMPILED.append(duration_secs) if event.endswith("backend_compile_duration") else None
+        )
     )
 
 
