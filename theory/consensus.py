@@ -1,6 +1,7 @@
 """Exact law of all estimates at every generation, as a compiled loop."""
 
 from collections.abc import Callable
+from inspect import unwrap
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +63,7 @@ def trajectory(
         return jax.tree.map(lambda value: value[None], start)
 
     steady = transition(shared, fits.later) if fits.steady else None
-    if measure is mse and steady is not None and fits.later.carry is None and len(shared.write) == 1:
+    if unwrap(measure) is unwrap(mse) and steady is not None and fits.later.carry is None and len(shared.write) == 1:
         later = steady_mse(shared, fits.first, fits.later, steady, generations)
         return jnp.concatenate([start[None], later])
 

@@ -10,9 +10,10 @@ import xarray as xr
 
 from crossfeed.atomic_write import atomic_write
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.limit import limit
 
 from ...sim.sweep import Spec, create_sweep, parse_spec, run_sweep
-from ...theory import limit
+from ...theory import Ecosystem
 from ..report import Request
 from ..sweep_plot import open_sweep
 
@@ -39,10 +40,10 @@ def swept(request: Request, name: str, spec: str) -> xr.Dataset:
 
 
 def _origin_of(spec: Spec) -> str:
-    """Digest of all that decides the numbers: the spec, JAX, and the source of theory/, sim/ and sim/sweep/."""
+    """Digest of all that decides the numbers: the spec, JAX, and the source of the formulas, theory/, sim/ and sim/sweep/."""
     content = sha256((spec.to_json() + version("jax")).encode())
-    theory_folder, sweep_folder = (Path(getfile(one)).parent for one in (limit, run_sweep))
-    for folder in (theory_folder, sweep_folder.parent, sweep_folder):
+    formulas, theory, sweep = (Path(getfile(one)).parent for one in (limit, Ecosystem, run_sweep))
+    for folder in (formulas, theory, sweep.parent, sweep):
         for file in sorted(folder.glob("*.py")):
             content.update(file.name.encode() + file.read_bytes())
     return content.hexdigest()

@@ -7,9 +7,10 @@ from inspect import getfile
 import pytest
 from crossfeed.figures.report import Request
 from crossfeed.figures.sweeps import stores
-from crossfeed.theory import limit
+from crossfeed.theory import Ecosystem
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.limit import limit
 
 SPEC = """
 [sweep]
@@ -23,7 +24,8 @@ beta = 0.5
 """
 
 
-def test_a_store_is_kept_while_nothing_that_decides_its_numbers_changes(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", [limit, Ecosystem], ids=["formulas", "theory"])
+def test_a_store_is_kept_while_nothing_that_decides_its_numbers_changes(kind, tmp_path, monkeypatch):
     request, wanted = Request(tmp_path), SPEC.format("[0.2, 0.6]")
     stores.swept(request, "s", wanted)
     store = tmp_path / "s.zarr"
@@ -33,11 +35,11 @@ def test_a_store_is_kept_while_nothing_that_decides_its_numbers_changes(tmp_path
     # Another grid, as of a full run after a quick one.
     assert stores.swept(request, "s", SPEC.format("[0.3, 0.7]")).spectral_radius.values.tolist() == [0.3, 0.7]
     # Another theory: a corrected copy of its source.
-    source = getfile(limit)
+    source = getfile(kind)
     shutil.copytree(os.path.dirname(source), tmp_path / "theory")
     (tmp_path / "theory" / "stein.py").write_text("# corrected")
     copied = str(tmp_path / "theory" / os.path.basename(source))
-    monkeypatch.setattr(stores, "getfile", lambda one: copied if one is limit else getfile(one))
+    monkeypatch.setattr(stores, "getfile", lambda one: copied if one is kind else getfile(one))
     (store / "stale").touch()
     stores.swept(request, "s", SPEC.format("[0.3, 0.7]"))
     assert not (store / "stale").exists()

@@ -24,6 +24,8 @@ from crossfeed.theory import (
     worst_case,
 )
 
+from crossfeed.formulas import measures as formulas
+
 WEIGHTS = Weights(0.5, 0.5)
 COMPILED: list[float] = []
 
@@ -79,6 +81,16 @@ def test_the_program_is_the_function_that_jax_transforms(ecosystem):
     np.testing.assert_allclose(slope, (error(0.5 + 1e-6) - error(0.5 - 1e-6)) / 2e-6, rtol=1e-6)
     steps = Workflow(GradientSteps(3, 0.01))  # whose numbers stay Python's
     assert limit(ecosystem, WEIGHTS, steps).exists
+
+
+def test_a_trajectory_of_errors_takes_the_short_way(ecosystem):
+    """Which it does for the function itself, whoever wrapped it, and not for another one of the same values."""
+    measures = (mse, formulas.mse, lambda law: mse(law))
+    ways = [
+        str(jax.make_jaxpr(lambda measure=measure: trajectory(ecosystem, WEIGHTS, 5, measure))())
+        for measure in measures
+    ]
+    assert ways[0] == ways[1] != ways[2]
 
 
 def test_what_was_refused_is_refused():
