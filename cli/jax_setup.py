@@ -7,18 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from crossfeed.errors import InvalidInput, reason_of
+from crossfeed.xla_options import known_options
 
 _MOST_KEPT = 20_000
 """Compiled programs in the user's cache folder, each of some ten thousand bytes. JAX's own limit, `jax_compilation_cache_max_size`,
 lists the whole folder whenever a program is added: with 3,500 of them, tests that compile took more than twice as long."""
-
-_UNKNOWN_FROM = {
-    "--xla_backend_optimization_level": (0, 13),
-    "--xla_cpu_use_fusion_emitters": (0, 11, 1),
-    "--xla_cpu_parallel_codegen_split_count": (0, 13),
-    "--xla_cpu_prefer_vector_width": (0, 13),
-}
-"""First jaxlib without a flag, or not tried with it: XLA ends the process at a flag that it does not know."""
 
 
 def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
@@ -38,20 +31,17 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     Raises:
         InvalidInput: a variable of the environment is no value of JAX's setting of its name.
     """
-    from importlib.metadata import version
-
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ["MPLBACKEND"] = "agg"  # no command shows a window, and a notebook's backend need not exist here
     # XLA logs the machine of each cached program as an error. The value 1 is JAX's own, inherited from a parent process.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    ours = {"--xla_cpu_prefer_vector_width": "512"}
+    ours = {"xla_cpu_prefer_vector_width": "512"}
     if small_matrices:
-        ours = {"--xla_cpu_use_fusion_emitters": "false", "--xla_cpu_parallel_codegen_split_count": "1"}
+        ours = {"xla_cpu_use_fusion_emitters": "false", "xla_cpu_parallel_codegen_split_count": "1"}
         if not _has_accelerator():  # whose programs the same flag would concern, and which need more
-            ours["--xla_backend_optimization_level"] = "1"
-    installed = tuple(int(part) for part in version("jaxlib").split(".")[:3] if part.isdecimal())
-    known = [f"{flag}={value}" for flag, value in ours.items() if installed < _UNKNOWN_FROM[flag]]
+            ours["xla_backend_optimization_level"] = "1"
+    known = [f"--{name}={value}" for name, value in known_options(ours).items()]
     os.environ["XLA_FLAGS"] = " ".join(
         [*known, os.environ.get("XLA_FLAGS", "")]
     )  # the last one wins, which is the user's

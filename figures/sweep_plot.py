@@ -92,8 +92,8 @@ def plot_sweep(data: xr.Dataset, variable: str, chosen: Mapping[str, float], x: 
         figure = _heat_maps(finite, x, y, rest) if y else _lines(finite, x, rest, averaged)
         missing = finite.isnull().all(_ENTITY) if averaged else finite.isnull()
         blank = bool((missing & finite.finished).any())
-        whose = "where values are computed" if variable in OF_INTERPOLATION else "where there is no finite value"
-        note(figure, _setting(data, held, share, whose if blank else None) + _MEAN * averaged)
+        blank_where = "where values are computed" if variable in OF_INTERPOLATION else "where there is no finite value"
+        note(figure, _setting(data, held, share, blank_where if blank else None) + _MEAN * averaged)
         return figure
 
 

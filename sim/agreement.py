@@ -12,6 +12,7 @@ from crossfeed.formulas.covariances import joint_covariance
 from crossfeed.formulas.workflow import PAPER, Workflow
 
 from ..theory.consensus import trajectory
+from ..theory.eager import as_one_program
 from ..theory.ecosystem import Dataset, Ecosystem
 from ..theory.weights import Weights
 from .monte_carlo import Simulation
@@ -60,6 +61,7 @@ class Decision(eqx.Module):
     agrees: bool
 
 
+@as_one_program()
 def predict_estimates(
     ecosystem: Ecosystem, weights: Weights, generations: int, workflow: Workflow = PAPER
 ) -> Prediction:
@@ -116,12 +118,12 @@ def z_scores(prediction: Prediction, simulation: Simulation) -> np.ndarray:
         ValueError: the simulation has no joint covariance.
 
     Example:
-        >>> import equinox as eqx, jax
+        >>> import jax
         >>> from crossfeed.sim import family_wise_test, make_moment_sampler, predict_estimates, simulate, z_scores
         >>> from crossfeed.theory import Weights, random_gaussian
         >>> ecosystem, weights = random_gaussian(jax.random.key(0), 2, 3, 2), Weights(0.5, 0.5)
         >>> sampler = make_moment_sampler(ecosystem)
-        >>> simulation = eqx.filter_jit(simulate)(sampler, weights, 4, 1000, jax.random.key(1), joint=True)
+        >>> simulation = simulate(sampler, weights, 4, 1000, jax.random.key(1), joint=True)
         >>> scores = z_scores(predict_estimates(ecosystem, weights, 4), simulation)
         >>> scores.shape
         (135,)

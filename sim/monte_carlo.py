@@ -13,6 +13,7 @@ from crossfeed.errors import InvalidInput
 from crossfeed.formulas.biases import biased
 
 from ..theory.consensus import trajectory
+from ..theory.eager import as_one_program
 from ..theory.schedule import Schedule
 from ..theory.weights import Weights
 from .running_moments import RunningMoments, batch_moments, empty_like, merge_moment_stack, merge_moments
@@ -61,6 +62,7 @@ class Simulation(eqx.Module):
     mspe_se: Float[Array, "generation entity task"]
 
 
+@as_one_program(runs_long=True)
 def simulate(
     sampler: Sampler,
     weights: Weights,
@@ -158,6 +160,7 @@ def simulate_on_devices(
     return summarize_moments(sampler, weights, reduce(merge_moments, found))
 
 
+@as_one_program(runs_long=True)
 def simulate_moments(
     sampler: Sampler,
     weights: Weights,
@@ -208,6 +211,7 @@ def simulate_moments(
     return merge_moments(total, run(keys[-1], rest)) if rest else total
 
 
+@as_one_program()
 def summarize_moments(sampler: Sampler, weights: Weights, moments: RunningMoments) -> Simulation:
     """Monte Carlo estimates and their standard errors from sufficient statistics of the replicates.
 

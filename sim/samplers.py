@@ -16,6 +16,7 @@ from crossfeed.formulas.estimators import Fit
 from crossfeed.formulas.state_space import Exchange, exchange
 from crossfeed.formulas.workflow import PAPER, Workflow
 
+from ..theory.eager import as_one_program
 from ..theory.ecosystem import Ecosystem
 from ..theory.linear_algebra import factor
 from ..theory.schedule import Schedule, fits_of_generations
@@ -147,6 +148,7 @@ class MomentSampler(Sampler):
         return eqx.tree_at(lambda s: s.estimates, state, estimates)
 
 
+@as_one_program()
 def make_moment_sampler(ecosystem: Ecosystem, workflow: Workflow = PAPER) -> MomentSampler:
     """Fast sampler of an ecosystem: the exact distribution at a cost that does not depend on the number of rows.
 

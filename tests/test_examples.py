@@ -9,7 +9,17 @@ import pytest
 
 import crossfeed
 
-FACE = ("array_archive", "atomic_write", "differences", "errors", "multihost", "random_keys", "reading", "toml_reader")
+FACE = (
+    "array_archive",
+    "atomic_write",
+    "differences",
+    "errors",
+    "multihost",
+    "random_keys",
+    "reading",
+    "toml_reader",
+    "xla_options",
+)
 PACKAGES = ("formulas", "theory", "sim", "decide")
 COMPLETE = ("theory", "sim", "decide", *FACE)
 

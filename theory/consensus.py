@@ -1,26 +1,43 @@
 """Exact law of all estimates at every generation, as a compiled loop."""
 
 from collections.abc import Callable
-from inspect import unwrap
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, Bool, PyTree
 
+from crossfeed.formulas import measures as formulas
 from crossfeed.formulas.ecosystem import Ecosystem
 from crossfeed.formulas.estimators import Fit
 from crossfeed.formulas.law import Law, law_of_generation
-from crossfeed.formulas.measures import mse
+from crossfeed.formulas.reasons import reason
+from crossfeed.formulas.results import RESULTS
 from crossfeed.formulas.state_space import State, advance, exchange, nothing_published, transition
 from crossfeed.formulas.weights import Weights
 from crossfeed.formulas.workflow import PAPER, Workflow
 
-from .eager import as_one_program
+from .eager import any_nan, as_one_program
+from .laws import mse
 from .schedule import fits_of_generations
 from .steady import steady_mse
 
 
-@as_one_program(refuses=True)
+def _may_be_refused(
+    found: PyTree,
+    ecosystem: Ecosystem,
+    weights: Weights,
+    generations: int,
+    measure: Callable[[Law], PyTree],
+    workflow: Workflow = PAPER,
+) -> Bool[Array, ""]:
+    """Whether the measure may depend on a truth that is not known, or on data that do not span."""
+    shared = exchange(ecosystem, workflow)
+    first = fits_of_generations(workflow, shared, weights, generations).first
+    unknown = reason(law_of_generation(shared, first, nothing_published(workflow, shared))) == RESULTS.depends_on_truth
+    return unknown | any_nan(found)
+
+
+@as_one_program(_may_be_refused)
 def trajectory(
     ecosystem: Ecosystem,
     weights: Weights,
@@ -37,8 +54,8 @@ def trajectory(
         weights: weights of all entities and generations, of any shape that `Weights` allows; α at generation 0 is
             taken as 0.
         generations: T, at least 0.
-        measure: function of a `Law`, such as `mse`. Under tracing from generation 1 on. `mse` itself, not within another
-            function, takes O(K d²) operations per generation if weights are constant and all read one pool.
+        measure: pure function of a `Law`, such as `mse`, which is compiled once. `mse` itself, not within another function, takes
+            O(K d²) operations per generation if weights are constant and all read one pool.
         workflow: estimator, pool and memory; the paper's if not given.
 
     Returns:
@@ -63,7 +80,7 @@ def trajectory(
         return jax.tree.map(lambda value: value[None], start)
 
     steady = transition(shared, fits.later) if fits.steady else None
-    if unwrap(measure) is unwrap(mse) and steady is not None and fits.later.carry is None and len(shared.write) == 1:
+    if measure in (mse, formulas.mse) and steady is not None and fits.later.carry is None and len(shared.write) == 1:
         later = steady_mse(shared, fits.first, fits.later, steady, generations)
         return jnp.concatenate([start[None], later])
 

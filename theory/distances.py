@@ -8,11 +8,11 @@ from crossfeed.formulas.covariances import covariance, joint_covariance
 from crossfeed.formulas.law import Law
 from crossfeed.formulas.linear_algebra import square_root
 
-from .eager import as_one_program
+from .eager import any_nan, as_one_program
 from .linear_algebra import singular_values
 
 
-@as_one_program(refuses=True)
+@as_one_program(any_nan)
 def disagreement(law: Law) -> Float[Array, "entity entity"]:
     """Root mean square distance between the estimates of every two entities, √E‖θ̂_k - θ̂_l‖².
 
@@ -35,7 +35,7 @@ def disagreement(law: Law) -> Float[Array, "entity entity"]:
     return _pair_distance(_pairwise_trace(joint_covariance(law)), mean_error(law))
 
 
-@as_one_program(refuses=True)
+@as_one_program(any_nan)
 def mean_distance(law: Law) -> Float[Array, "entity entity"]:
     """Root mean square distance between the conditional means of every two entities' estimates, given the initial data.
 
@@ -63,7 +63,7 @@ def mean_distance(law: Law) -> Float[Array, "entity entity"]:
     return _pair_distance(_pairwise_trace(joint_covariance(law)) - sampling, mean_error(law))
 
 
-@as_one_program(refuses=True)
+@as_one_program(any_nan)
 def distribution_distance(law: Law) -> Float[Array, "entity entity"]:
     """2-Wasserstein distance between the Gaussian laws of every two entities' estimates.
 

@@ -1,10 +1,11 @@
 """Calls outside of functions that JAX compiles: one program each, instead of one for every operation within.
 
-A first call then takes a fraction of the time. The program is compiled with few optimizations, unless its arrays are large.
+A first call then takes a fraction of the time. The program is compiled with few optimizations, unless it has much to do.
 """
 
 from collections.abc import Callable
 from functools import wraps
+from math import prod
 from typing import Any, TypeVar, cast
 
 import equinox as eqx
@@ -12,53 +13,78 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import Array, Bool
 
 from crossfeed.formulas.arrays import is_concrete
+from crossfeed.xla_options import known_options
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_LARGE = 10**5
-"""Entries of all arrays together from which on a program runs for longer than optimizations take."""
-
-_VERSION = tuple(int(part) for part in jax.__version__.split(".")[:2])
-_FEW_OPTIMIZATIONS: dict[str, int | bool] = {
-    name: value
-    for name, value, unknown_from in (
-        ("xla_backend_optimization_level", 0, (0, 13)),  # or not tried with that version
-        ("xla_cpu_use_fusion_emitters", False, (0, 11)),
-    )
-    if unknown_from > _VERSION
-}
+_MUCH = 10**6
+"""Entries of all arrays, times the whole numbers among the arguments, from which on optimizations take less than they save."""
 
 
-def as_one_program(refuses: bool = False) -> Callable[[_F], _F]:
-    """Decorator for functions of JAX's arrays that are pure but for refusals.
+def any_nan(found: Any, *_: Any, **__: Any) -> Bool[Array, ""]:
+    """Whether some entry is NaN: the errors that a refusal stands for, where a function is traced."""
+    nan = [jnp.isnan(one).any() for one in jax.tree.leaves(found) if eqx.is_inexact_array(one)]
+    return jnp.array(nan, bool).any()
+
+
+def as_one_program(
+    doubtful: Callable[..., Bool[Array, ""]] | None = None, runs_long: bool = False, module: str | None = None
+) -> Callable[[_F], _F]:
+    """Decorator for pure functions of JAX's arrays, which may also raise an error at values they refuse.
+
+    Functions among the arguments have to be pure too: what is compiled with them is used again.
 
     Args:
-        refuses: whether it raises an error where a traced value would be NaN. Then it runs once more, operation by operation,
-            if an entry of its result is NaN.
+        doubtful: function of the result and all arguments, whether these may have to be refused. Then the function runs once
+            more, operation by operation.
+        runs_long: whether optimizations pay always.
+        module: name of the module that offers the result, if that is not the function's own.
     """
 
     def decorate(function: _F) -> _F:
-        optimized = eqx.filter_jit(function)
-        quick = eqx.filter_jit(function, compiler_options=_FEW_OPTIMIZATIONS)  # pyright: ignore[reportCallIssue]
+        def with_doubt(*arguments: Any, **named: Any) -> tuple[Any, Bool[Array, ""] | bool]:
+            found = function(*arguments, **named)
+            return found, doubtful(found, *arguments, **named) if doubtful else False
+
+        named_alike = wraps(function)(with_doubt)
+        quick, optimized = (
+            eqx.filter_jit(  # pyright: ignore[reportCallIssue]
+                named_alike,
+                compiler_options=known_options(
+                    {"xla_backend_optimization_level": level, "xla_cpu_use_fusion_emitters": False}
+                ),
+            )
+            for level in (0, 1)
+        )
+        transformed = eqx.filter_jit(named_alike)  # JAX takes no options for what it differentiates or maps
 
         @wraps(function)
         def called(*arguments: Any, **named: Any) -> Any:
             arrays = [one for one in jax.tree.leaves((arguments, named)) if isinstance(one, jax.Array | Tracer)]
-            if not arrays or isinstance(jnp.zeros(()), Tracer):  # that is, within a function that is being compiled
+            if not arrays or isinstance(
+                jnp.zeros(()), Tracer
+            ):  # NumPy's alone, or within a function that is being compiled
                 return function(*arguments, **named)
-            small = sum(array.size for array in arrays) < _LARGE and jax.default_backend() == "cpu"
-            # JAX takes no options for what it differentiates or maps.
-            found = (quick if small and is_concrete(arrays) else optimized)(*arguments, **named)
-            return function(*arguments, **named) if refuses and _holds_nan(found) else found
+            if not is_concrete(arrays) or jax.default_backend() != "cpu":
+                program = transformed
+            else:
+                sizes = [one for one in (*arguments, *named.values()) if isinstance(one, int)]
+                much = sum(array.size for array in arrays) * prod(map(abs, sizes)) >= _MUCH
+                program = optimized if runs_long or much else quick
+            given, by_name = jax.tree.map(_traceable, (arguments, named))
+            found, doubt = program(*given, **by_name)
+            return function(*arguments, **named) if is_concrete(doubt) and doubt else found
 
+        if module is not None:
+            called.__module__ = module
         return cast(_F, called)
 
     return decorate
 
 
-def _holds_nan(found: Any) -> bool:
-    """Whether an entry is NaN, which nobody can tell while JAX differentiates or maps."""
-    arrays = [one for one in jax.tree.leaves(found) if eqx.is_inexact_array(one) and is_concrete(one)]
-    return any(np.isnan(one).any() for one in arrays)  # by NumPy, for which JAX need not compile anything
+def _traceable(leaf: Any) -> Any:
+    """An array in place of a float, each value of which would be compiled by itself; but 0 and 1 leave parts of a formula out."""
+    return jnp.asarray(np.asarray(leaf)) if isinstance(leaf, float) and leaf not in (0.0, 1.0) else leaf

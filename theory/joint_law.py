@@ -11,7 +11,7 @@ from crossfeed.formulas.state_space import transition
 from crossfeed.formulas.workflow import PAPER, Workflow
 
 from .consensus import trajectory
-from .eager import as_one_program
+from .eager import any_nan, as_one_program
 from .ecosystem import Ecosystem
 from .weights import Weights
 
@@ -44,7 +44,7 @@ class _Parts(eqx.Module):
     feedback: Float[Array, "... state state"]
 
 
-@as_one_program(refuses=True)
+@as_one_program(any_nan)
 def joint_law(ecosystem: Ecosystem, weights: Weights, generations: int, workflow: Workflow = PAPER) -> JointLaw:
     """Joint law of all estimates at generations 0..T (Theorem 1, with the covariances between generations).
 

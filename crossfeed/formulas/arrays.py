@@ -77,7 +77,7 @@ def as_array(value: Any, library: ModuleType | Any = None) -> Array:
         array = np.asarray(value, float) if type(value) in (int, float) else xp.asarray(value)
         if array.dtype.kind in "bUSO":
             raise TypeError
-        kind = float if array.dtype.kind in "iu" or type(value) is float else array.dtype
+        kind = float if array.dtype.kind in "iu" or type(value) in (int, float) else array.dtype
         return xp.asarray(array, dtype=kind)  # without dtype, JAX types a Python number weakly: one more compilation
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInput(f"expected an array of numbers, got {value!r}") from error

@@ -30,7 +30,12 @@ def reason(law: Law) -> Int[Array, ""]:
 
 
 def reason_of_errors(law: Law, errors: Float[Array, " entity"]) -> Int[Array, ""]:
-    """The same, from the law's `total_variance`, or from its `mse` where the ecosystem knows its truth or JAX traces."""
+    """The same, from errors that are known already.
+
+    Args:
+        law: joint law of the estimates.
+        errors: the law's `total_variance`; or its `mse`, which raises an error for some laws unless JAX traces.
+    """
     xp, found = namespace(law.fit.gain), reason_before_errors(law)
     illegible = (xp.isnan(errors) & law.ecosystem.present).any()
     first = (found == RESULTS.depends_on_truth) | ~law.exists

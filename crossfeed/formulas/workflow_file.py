@@ -132,8 +132,8 @@ def part_settings(reader: TomlReader, part: str) -> tuple[str, dict[str, Any]]:
         reader.fail(part, "kind", f"is {kind!r}, but must be one of {', '.join(PARTS[part])}")
     if "kind" not in table and table:
         settings = {key for known in PARTS[part].values() for key in (*known.needed, *known.optional)}
-        for key in table.keys() - settings:
-            reader.fail(part, key, f"unknown: the known keys are {', '.join(['kind', *sorted(settings)])}")
+        if unknown := [key for key in table if key not in settings]:
+            reader.fail(part, unknown[0], f"unknown: the known keys are {', '.join(['kind', *sorted(settings)])}")
         reader.fail(part, "kind", f"is missing, but must be one of {', '.join(PARTS[part])}")
     allowed = PARTS[part][kind]
     for key, value in table.items():

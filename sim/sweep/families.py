@@ -65,7 +65,7 @@ def _random(
     key_private, key_public, key_prompts, key_theta = jax.random.split(jax.random.fold_in(key, point["draw"]), 4)
     present = jnp.arange(most) < point["entities"]
 
-    # Drawn together, so that the generator is compiled once; the first numbers of a key do not depend on how many are drawn.
+    # Together, so that the generator is compiled once; how many are drawn does not change a key's first (`pinned_generator`).
     for_entities = jax.vmap(jax.random.fold_in, (None, 0))
     private_keys, prompt_keys = (for_entities(own, jnp.arange(most)) for own in (key_private, key_prompts))
     keys = jnp.concatenate([private_keys, prompt_keys, key_theta[None]])

@@ -234,8 +234,9 @@ def _accept(
     places = _places(patch, rows, columns)
     plane.numbers[places] = numbers + fit.constant
     plane.reason[places] = values.reason[0]
-    plane.estimate[places] = max(*fit.tails, np.finfo(float).tiny)  # 0 stands for what is computed
-    plane.found[places] = found
+    tiny = np.finfo(float).tiny  # 0 stands for what is computed
+    plane.estimate[places] = max(*fit.tails, tiny)
+    plane.found[places] = max(found, tiny)
     return True
 
 

@@ -78,8 +78,7 @@ class Store:
             InvalidInput: the path exists already, or cannot be written.
         """
         if path.exists():
-            a_store = (path / ROOT).is_file() or any(path.glob(f"*/{ROOT}"))
-            more = ", or continue it with --resume, or add to it with --extend" if a_store else ""
+            more = ", or continue it with --resume, or add to it with --extend" if (path / ROOT).is_file() else ""
             raise InvalidInput(f"{path} exists already: choose another name{more}")
         with empty_store_beside(path, plan) as part:
             part.rename(path)

@@ -1,5 +1,6 @@
 """Streaming moments equal NumPy's on all replicates at once, however these are split into batches."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -100,26 +101,25 @@ def test_merging_is_associative_commutative_and_has_a_neutral_element(sampler, e
 
 
 class RecordingSampler(MomentSampler):
-    """Shows every batch of estimates to a list, in the order of drawing."""
+    """Shows every batch of estimates to a function, in the order of drawing."""
 
-    record: list[np.ndarray]
+    record: Callable[[np.ndarray], None]
 
     def estimates(self, state):
         estimates = super().estimates(state)
-        jax.debug.callback(
-            lambda batch: self.record.append(np.moveaxis(np.asarray(batch), -1, 0)), estimates, ordered=True
-        )
+        jax.debug.callback(lambda batch: self.record(np.moveaxis(np.asarray(batch), -1, 0)), estimates, ordered=True)
         return estimates
 
 
 @pytest.mark.parametrize("replicates", [40, 44, 7])  # whole batches; a rest; less than one batch
 def test_batches_count_every_replicate_once(sampler, replicates):
-    recording = RecordingSampler(**vars(sampler), record=[])
+    record: list[np.ndarray] = []
+    recording = RecordingSampler(**vars(sampler), record=record.append)
 
     found = simulate(recording, WEIGHTS, GENERATIONS, replicates, jax.random.key(0), joint=True, batch_size=10)
 
     jax.effects_barrier()
-    batches = [recording.record[start :: GENERATIONS + 1] for start in range(GENERATIONS + 1)]
+    batches = [record[start :: GENERATIONS + 1] for start in range(GENERATIONS + 1)]
     assert len(batches[0]) == -(-replicates // 10)
     assert found.replicates == replicates
     for generation, drawn in enumerate(batches):

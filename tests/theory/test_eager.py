@@ -1,13 +1,21 @@
 """A call outside of what JAX compiles is one program, is repeated without compiling, and refuses what it refused before."""
 
+import functools
+import inspect
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from crossfeed.theory import (
     DependsOnTheta,
+    Forget,
     GradientSteps,
+    InvalidInput,
     NoLimit,
+    Ridge,
+    Shared,
     Weights,
     Workflow,
     ecosystem_from_grams,
@@ -24,19 +32,23 @@ from crossfeed.theory import (
     worst_case,
 )
 
+from crossfeed import theory
 from crossfeed.formulas import measures as formulas
 
 WEIGHTS = Weights(0.5, 0.5)
 COMPILED: list[float] = []
 
 
+def _count(event: str, duration_secs: float, **_: str | int) -> None:
+    if event.endswith("backend_compile_duration"):
+        COMPILED.append(duration_secs)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _counted():
-    jax.monitoring.register_event_duration_secs_listener(
-        lambda event, duration_secs, **_: (
-            COMPILED.append(duration_secs) if event.endswith("backend_compile_duration") else None
-        )
-    )
+    jax.monitoring.register_event_duration_secs_listener(_count)
+    yield
+    jax.monitoring.unregister_event_duration_listener(_count)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +105,31 @@ def test_a_trajectory_of_errors_takes_the_short_way(ecosystem):
     assert ways[0] == ways[1] != ways[2]
 
 
+@pytest.mark.parametrize("name", ["mse", "limit", "lemma1", "trajectory"])
+def test_functions_go_to_other_processes_and_keep_their_help(name):
+    function = getattr(theory, name)
+    assert pickle.loads(pickle.dumps(function)) is function
+    assert "Example:" in function.__doc__
+    assert "Law" in str(inspect.signature(function)) or "Ecosystem" in str(inspect.signature(function))
+
+
+def test_numbers_of_a_workflow_are_not_compiled_one_by_one(ecosystem):
+    errors = [mse(limit(ecosystem, WEIGHTS, Workflow(Ridge(0.25))))]
+    COMPILED.clear()
+    errors += [mse(limit(ecosystem, WEIGHTS, Workflow(Ridge(penalty)))) for penalty in (0.5, 2.0)]
+    assert not COMPILED
+    assert len({float(error[0]) for error in errors}) == 3
+
+
+def test_a_measure_made_from_another_is_itself(ecosystem):
+    @functools.wraps(mse)
+    def root(law):
+        return jnp.sqrt(mse(law))
+
+    errors = trajectory(ecosystem, WEIGHTS, 3, mse)
+    np.testing.assert_allclose(trajectory(ecosystem, WEIGHTS, 3, root), jnp.sqrt(errors), rtol=1e-12)
+
+
 def test_what_was_refused_is_refused():
     unstable = worst_case(4, 100.0)
     with pytest.raises(NoLimit, match=r"spectral radius is 1\.4"):
@@ -106,3 +143,9 @@ def test_what_was_refused_is_refused():
         mse(limit(blind, WEIGHTS))
     with pytest.raises(DependsOnTheta, match="entity 0 is biased"):
         trajectory(blind, WEIGHTS, 3, mse)
+    with pytest.raises(DependsOnTheta, match="entity 0 is biased"):
+        trajectory(blind, WEIGHTS, 3, lambda law: jnp.argmin(mse(law)))
+    for rate in (0.0, jnp.zeros(()), np.float64(0)):
+        with pytest.raises(InvalidInput, match="grow for ever"):
+            limit(unstable, WEIGHTS, Workflow(memory=Forget(rate)))
+    assert summarize_stability(unstable, WEIGHTS, Workflow(pool=Shared(jnp.zeros(())))).paper is not None

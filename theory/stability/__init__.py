@@ -11,6 +11,7 @@ from crossfeed.formulas.stability.prompts import PromptBound as PromptBound
 from crossfeed.formulas.stability.summary import PaperStatements as PaperStatements
 from crossfeed.formulas.stability.summary import StabilityBound as StabilityBound
 from crossfeed.formulas.stability.summary import StabilitySummary as StabilitySummary
+from crossfeed.formulas.stability.summary import summarize_stability as summarize_stability
 
 from . import compiled as _  # noqa: F401, loops under JAX
 from .bounds import anchor_bound as anchor_bound
@@ -22,7 +23,6 @@ from .bounds import lemma1_bound as lemma1_bound
 from .bounds import lemma1_extended as lemma1_extended
 from .bounds import prompt_bound as prompt_bound
 from .bounds import sharp_knowledge_bound as sharp_knowledge_bound
-from .bounds import summarize_stability as summarize_stability
 from .bounds import universal_bound as universal_bound
 from .random_ecosystems import random_growth as random_growth
 from .random_ecosystems import random_misaligned as random_misaligned

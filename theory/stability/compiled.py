@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 
-import equinox as eqx
 import jax
 from jaxtyping import Array, Bool, Float
 
@@ -12,6 +11,7 @@ from crossfeed.formulas.stability.knowledge import inverse_kappa, sharp_knowledg
 from crossfeed.formulas.stability.norms import Ascent, ascend, climb, goes_on, largest_sum_of_norms, start
 from crossfeed.formulas.stability.summary import every_theorem
 
+from ..eager import as_one_program
 from ..ecosystem import Ecosystem
 from ..pytrees import for_jax
 
@@ -34,4 +34,4 @@ def _ascend(squares: Float[Array, "entity d d"]) -> Ascent:
 # Compiled by themselves, these are traced once for all the bounds of a program that need them.
 for _formula in (largest_sum_of_norms, inverse_kappa, sharp_knowledge_bound):
     for_jax(_formula)(jax.jit(_formula.dispatch(object)))
-every_theorem.register(Ecosystem, eqx.filter_jit(every_theorem.dispatch(object)))  # that of JAX's arrays
+every_theorem.register(Ecosystem, as_one_program()(every_theorem.dispatch(object)))  # that of JAX's arrays
