@@ -45,33 +45,32 @@ def as_one_program(
     """
 
     def decorate(function: _F) -> _F:
+        @wraps(function)
         def with_doubt(*arguments: Any, **named: Any) -> tuple[Any, Bool[Array, ""] | bool]:
             found = function(*arguments, **named)
             return found, doubtful(found, *arguments, **named) if doubtful else False
 
-        named_alike = wraps(function)(with_doubt)
         quick, optimized = (
             eqx.filter_jit(  # pyright: ignore[reportCallIssue]
-                named_alike,
+                with_doubt,
                 compiler_options=known_options(
                     {"xla_backend_optimization_level": level, "xla_cpu_use_fusion_emitters": False}
                 ),
             )
             for level in (0, 1)
         )
-        transformed = eqx.filter_jit(named_alike)  # JAX takes no options for what it differentiates or maps
+        transformed = eqx.filter_jit(with_doubt)  # JAX takes no options for what it differentiates or maps
 
         @wraps(function)
         def called(*arguments: Any, **named: Any) -> Any:
             arrays = [one for one in jax.tree.leaves((arguments, named)) if isinstance(one, jax.Array | Tracer)]
-            if not arrays or isinstance(
-                jnp.zeros(()), Tracer
-            ):  # NumPy's alone, or within a function that is being compiled
+            compiling = isinstance(jnp.zeros(()), Tracer)
+            if compiling or not arrays:  # or all are NumPy's
                 return function(*arguments, **named)
             if not is_concrete(arrays) or jax.default_backend() != "cpu":
                 program = transformed
             else:
-                sizes = [one for one in (*arguments, *named.values()) if isinstance(one, int)]
+                sizes = [one for one in (*arguments, *named.values()) if type(one) is int]
                 much = sum(array.size for array in arrays) * prod(map(abs, sizes)) >= _MUCH
                 program = optimized if runs_long or much else quick
             given, by_name = jax.tree.map(_traceable, (arguments, named))
