@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from crossfeed.errors import InvalidInput
+from crossfeed.formulas.arrays import require_whole
 from crossfeed.formulas.biases import biased
 
 from ..theory.consensus import trajectory
@@ -197,6 +198,11 @@ def simulate_moments(
         >>> merge_moments(first, second).count.tolist()
         [100.0, 100.0, 100.0, 100.0, 100.0]
     """
+    require_whole("replicates", replicates)
+    if batch_size is not None:
+        require_whole("batch_size", batch_size)
+        if batch_size < 1:
+            raise InvalidInput(f"batch_size is {batch_size}, but must be at least 1")
     fits = sampler.schedule(weights, generations)
     largest = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda: sampler.init(key, fits.first, 1))))
     batch = max(1, min(replicates, _BATCH_NUMBERS // largest if batch_size is None else batch_size))
@@ -284,6 +290,7 @@ def unknown_errors(sampler: Sampler, weights: Weights, generations: int) -> Bool
 
 
 def _refuse_few(replicates: int) -> None:
+    require_whole("replicates", replicates)
     if replicates < 2:
         raise InvalidInput(f"replicates is {replicates}, but a standard error needs at least 2")
 

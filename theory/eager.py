@@ -73,8 +73,7 @@ def as_one_program(
                 sizes = [one for one in (*arguments, *named.values()) if type(one) is int]
                 much = sum(array.size for array in arrays) * prod(map(abs, sizes)) >= _MUCH
                 program = optimized if runs_long or much else quick
-            given, by_name = jax.tree.map(_traceable, (arguments, named))
-            found, doubt = program(*given, **by_name)
+            found, doubt = program(*map(_traceable, arguments), **{k: _traceable(one) for k, one in named.items()})
             return function(*arguments, **named) if is_concrete(doubt) and doubt else found
 
         if module is not None:
@@ -84,6 +83,14 @@ def as_one_program(
     return decorate
 
 
-def _traceable(leaf: Any) -> Any:
-    """An array in place of a float, each value of which would be compiled by itself; but 0 and 1 leave parts of a formula out."""
-    return jnp.asarray(np.asarray(leaf)) if isinstance(leaf, float) and leaf not in (0.0, 1.0) else leaf
+def _traceable(argument: Any) -> Any:
+    """An argument with arrays for the floats in it, each value of which would be compiled by itself.
+
+    But 0 and 1 leave parts of a formula out.
+    """
+    if isinstance(argument, float):  # where a whole number belongs
+        return argument
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(np.asarray(leaf)) if isinstance(leaf, float) and leaf not in (0.0, 1.0) else leaf,
+        argument,
+    )

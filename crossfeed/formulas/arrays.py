@@ -92,6 +92,12 @@ def require_float64(name: str, array: Array) -> None:
         )
 
 
+def require_whole(name: str, value: Any) -> None:
+    """Refuse what is no whole number."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise InvalidInput(f"{name} is {value!r}, but must be a whole number")
+
+
 def _library_of(value: Any) -> Any:
     jax = sys.modules.get("jax")
     if jax is not None and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(value)):

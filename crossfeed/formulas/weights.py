@@ -8,7 +8,7 @@ import numpy as np
 
 from crossfeed.errors import InvalidInput
 
-from .arrays import as_array, is_concrete, namespace, require_float64
+from .arrays import as_array, is_concrete, namespace, require_float64, require_whole
 from .shapes import Array, Float, Numbers
 
 _AXES = "() for all, (K) per entity, (T+1, 1) per generation 0..T, or (T+1, K) for both"
@@ -58,8 +58,9 @@ class Weights:
             generations: T, at least 0.
 
         Raises:
-            InvalidInput: T is negative, or the shape of the weights does not fit K or T.
+            InvalidInput: T is no whole number or negative, or the shape of the weights does not fit K or T.
         """
+        require_whole("generations", generations)
         if generations < 0:
             raise InvalidInput(f"generations is {generations}, but must not be negative")
         shape = (generations + 1, entities)

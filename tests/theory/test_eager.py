@@ -34,6 +34,7 @@ from crossfeed.theory import (
 
 from crossfeed import theory
 from crossfeed.formulas import measures as formulas
+from crossfeed.formulas.arrays import require_whole
 
 WEIGHTS = Weights(0.5, 0.5)
 COMPILED: list[float] = []
@@ -149,3 +150,10 @@ def test_what_was_refused_is_refused():
         with pytest.raises(InvalidInput, match="grow for ever"):
             limit(unstable, WEIGHTS, Workflow(memory=Forget(rate)))
     assert summarize_stability(unstable, WEIGHTS, Workflow(pool=Shared(jnp.zeros(())))).paper is not None
+
+
+@pytest.mark.parametrize("value", [2.5, 3.0, "20", True, None])
+def test_a_whole_number_is_asked_for(value):
+    with pytest.raises(InvalidInput, match=r"generations is .*, but must be a whole number"):
+        require_whole("generations", value)
+    require_whole("generations", np.int64(3))
