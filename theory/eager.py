@@ -23,6 +23,11 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _MUCH = 10**6
 """Entries of all arrays, times the whole numbers among the arguments, from which on optimizations take less than they save."""
 
+_LEVELS = [
+    known_options({"xla_backend_optimization_level": level, "xla_cpu_use_fusion_emitters": False}) for level in (0, 1)
+]
+"""Options for programs that run for a moment, and for others."""
+
 
 def any_nan(found: Any, *_: Any, **__: Any) -> Bool[Array, ""]:
     """Whether some entry is NaN: the errors that a refusal stands for, where a function is traced."""
@@ -51,13 +56,8 @@ def as_one_program(
             return found, doubtful(found, *arguments, **named) if doubtful else False
 
         quick, optimized = (
-            eqx.filter_jit(  # pyright: ignore[reportCallIssue]
-                with_doubt,
-                compiler_options=known_options(
-                    {"xla_backend_optimization_level": level, "xla_cpu_use_fusion_emitters": False}
-                ),
-            )
-            for level in (0, 1)
+            eqx.filter_jit(with_doubt, compiler_options=options)  # pyright: ignore[reportCallIssue]
+            for options in _LEVELS
         )
         transformed = eqx.filter_jit(with_doubt)  # JAX takes no options for what it differentiates or maps
 

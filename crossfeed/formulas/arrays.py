@@ -71,13 +71,12 @@ def as_array(value: Any, library: ModuleType | Any = None) -> Array:
     Raises:
         InvalidInput: it is none of these, such as text or a ragged list.
     """
-    xp = library or _library_of(value)
+    xp, plain = library or _library_of(value), type(value) in (int, float)
     try:
-        # By NumPy, for which JAX need not compile anything.
-        array = np.asarray(value, float) if type(value) in (int, float) else xp.asarray(value)
+        array = np.asarray(value, float) if plain else xp.asarray(value)  # NumPy, since JAX would compile something
         if array.dtype.kind in "bUSO":
             raise TypeError
-        kind = float if array.dtype.kind in "iu" or type(value) in (int, float) else array.dtype
+        kind = float if array.dtype.kind in "iu" or plain else array.dtype
         return xp.asarray(array, dtype=kind)  # without dtype, JAX types a Python number weakly: one more compilation
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInput(f"expected an array of numbers, got {value!r}") from error

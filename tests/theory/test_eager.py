@@ -74,7 +74,7 @@ CALLS = {
 def test_a_call_is_compiled_once_and_as_few_programs(call, ecosystem):
     COMPILED.clear()
     first = call(ecosystem)
-    assert len(COMPILED) <= 8  # with what looks for NaN
+    assert len(COMPILED) <= 8
     COMPILED.clear()
     again = call(ecosystem)
     assert not COMPILED
