@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from crossfeed.sim import cached_tile, make_moment_sampler, sharded_grid, sharded_vmap, simulate_moments
 from crossfeed.theory import Ecosystem, Weights, limit, mse, random_gaussian
-from timing import Claim, compiled, median_seconds
+from timing import Claim, compiled, matrix_rate, median_seconds
 
 ENTITIES, DIMENSION = 4, 15
 SIDE, LIMITS, REPLICATES, GENERATIONS = 1000, 10**5, 10**6, 20
@@ -60,13 +60,6 @@ def values(ecosystem: Ecosystem, alpha: jax.Array, beta: jax.Array) -> tuple[jax
     law = limit(ecosystem, Weights(alpha, beta))
     assert law.spectral_radius is not None  # which every limit has
     return mse(law).mean(), law.spectral_radius
-
-
-def matrix_rate(size: int) -> float:
-    """Operations per second of a float64 product of two square matrices."""
-    matrix = jax.random.normal(jax.random.key(0), (size, size), dtype=float)
-    product, _ = compiled(lambda matrix: matrix @ matrix, matrix)
-    return 2 * size**3 / median_seconds(lambda: product(matrix))
 
 
 def operations_of_a_limit(entities: int, size: int) -> float:

@@ -46,10 +46,14 @@ def measure() -> list[Claim]:
 
 def claims_of(name: str, target: float, **ecosystem: float) -> list[Claim]:
     with TemporaryDirectory() as programs:
-        fine, seconds = swept(f"interpolate = {ASKED}", programs, **ecosystem)
-        _, again_seconds = swept(f"interpolate = {ASKED}", programs, **ecosystem)
-        computed, computed_seconds = swept("", programs, **ecosystem)
-        _, computed_again_seconds = swept("", programs, **ecosystem)
+        interpolate, compute = (
+            SPEC.format(setting=setting, rows=2 * ecosystem["dimension"], **ecosystem)
+            for setting in (f"interpolate = {ASKED}", "")
+        )
+        fine, seconds = swept(interpolate, programs)
+        _, again_seconds = swept(interpolate, programs)
+        computed, computed_seconds = swept(compute, programs)
+        _, computed_again_seconds = swept(compute, programs)
     if not np.array_equal(fine.reason, computed.reason):
         raise AssertionError(f"{name}: reasons differ from those computed")
     exists = computed.reason.to_numpy() == 0
@@ -84,19 +88,18 @@ def largest_error(found: np.ndarray, computed: np.ndarray, compared: np.ndarray)
     return float(np.max(np.abs(found - computed) / np.maximum(np.abs(computed), 1), initial=0))
 
 
-def swept(setting: str, programs: str, **ecosystem: float) -> tuple[xr.Dataset, float]:
+def swept(spec: str, programs: str) -> tuple[xr.Dataset, float]:
     """A sweep and its CPU seconds.
 
     Args:
-        setting: one more line of the spec.
+        spec: the spec, as TOML.
         programs: folder of compiled programs.
-        ecosystem: values of the axes.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder, "s.zarr")
         task = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("sweep_task.py")), str(path)],
-            input=SPEC.format(setting=setting, rows=2 * ecosystem["dimension"], **ecosystem),
+            input=spec,
             stdout=subprocess.PIPE,
             text=True,
             check=True,

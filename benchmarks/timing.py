@@ -1,4 +1,4 @@
-"""Timing of two sides in interleaved pairs within one run, and a record of the machine and the commit."""
+"""Timing of two sides in interleaved pairs within one run, and a record of the machine, its ceilings and the commit."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -90,6 +91,20 @@ def compiled(function: Callable[..., Any], *arguments: object) -> tuple[Callable
     return run, duration
 
 
+def matrix_rate(size: int = 1024) -> float:
+    """Operations per second of a float64 product of two square matrices: the most that the device does."""
+    matrix = jax.random.normal(jax.random.key(0), (size, size), dtype=float)
+    product, _ = compiled(lambda matrix: matrix @ matrix, matrix)
+    return 2 * size**3 / median_seconds(lambda: product(matrix))
+
+
+def copying_rate() -> float:
+    """Bytes per second read and written while an array that fits no cache is copied."""
+    array = jnp.zeros(2**25)
+    shifted, _ = compiled(lambda array: array + 1, array)
+    return 2 * array.nbytes / median_seconds(lambda: shifted(array))
+
+
 def assert_agree(name: str, ours: ArrayLike, theirs: ArrayLike) -> None:
     """Raise unless two arrays agree to `AGREEMENT` relative to the largest entry."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)
@@ -131,6 +146,7 @@ def _machine() -> dict[str, object]:
         "load": os.getloadavg(),
         "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS"),
         "device": jax.devices()[0].device_kind,
+        "ceilings": {"float64_gflops": matrix_rate() / 1e9, "copied_gigabytes_per_second": copying_rate() / 1e9},
     }
 
 

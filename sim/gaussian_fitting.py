@@ -83,7 +83,7 @@ def simulate_gaussian_fitting(
     ):
         if value < least:
             raise InvalidInput(f"{name} is {value}, but must be at least {least}")
-    weights = equal_shares(entities) if shares is None else as_array(shares)
+    weights = equal_shares(entities) if shares is None else as_array("shares", shares)
     if weights.shape != (entities,):
         raise InvalidInput(f"shares must have shape ({entities},), but has shape {weights.shape}")
     check_shares(np.asarray(weights))

@@ -15,9 +15,9 @@ from crossfeed.formulas.arrays import is_concrete
 from crossfeed.formulas.shapes import Numbers
 
 
-def as_array(value: Any) -> Array:
+def as_array(name: str, value: Any) -> Array:
     """JAX array of numbers, of which integers become floats; refuses what `formulas.arrays.as_array` does."""
-    return arrays.as_array(value, jnp)
+    return arrays.as_array(name, value, jnp)
 
 
 class Dataset(formulas.Dataset, eqx.Module):

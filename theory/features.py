@@ -1,6 +1,7 @@
 """Feature matrices X with one row per sample, and the ecosystems of their Gram matrices X'X."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -36,9 +37,9 @@ class Features(eqx.Module):
         (2, 2, 3)
     """
 
-    private: Float[Array, "entity rows d"] = eqx.field(converter=as_array)
-    public: Float[Array, "public_rows d"] = eqx.field(converter=as_array)
-    synthetic: Float[Array, "entity synthetic_rows d"] = eqx.field(converter=as_array)
+    private: Float[Array, "entity rows d"] = eqx.field(converter=partial(as_array, "private"))
+    public: Float[Array, "public_rows d"] = eqx.field(converter=partial(as_array, "public"))
+    synthetic: Float[Array, "entity synthetic_rows d"] = eqx.field(converter=partial(as_array, "synthetic"))
 
 
 def _gram(features: Float[Array, "*batch rows d"]) -> Float[Array, "*batch d d"]:
@@ -107,7 +108,9 @@ def stack_features(
     named = {f"private[{k}]": x for k, x in enumerate(private)}
     named |= {"public": public}
     named |= {f"synthetic[{k}]": x for k, x in enumerate(synthetic)}
-    width = np.shape(private[0])[-1] if np.ndim(private[0]) == 2 else None
+    if np.ndim(private[0]) != 2:
+        raise InvalidInput(f"private[0] must be a matrix, one row per sample, but has shape {np.shape(private[0])}")
+    width = np.shape(private[0])[1]
     for name, matrix in named.items():
         if np.ndim(matrix) != 2 or np.shape(matrix)[1] != width:
             raise InvalidInput(

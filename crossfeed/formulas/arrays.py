@@ -61,10 +61,11 @@ def is_zero(value: Scalar) -> bool:
     return isinstance(value, (int, float)) and value == 0
 
 
-def as_array(value: Any, library: ModuleType | Any = None) -> Array:
+def as_array(name: str, value: Any, library: ModuleType | Any = None) -> Array:
     """Array of numbers, of which integers become floats.
 
     Args:
+        name: what a refusal calls it.
         value: a number, an array, or nested sequences of numbers.
         library: `numpy` or `jax.numpy`; if None, that of the arrays in `value`.
 
@@ -79,7 +80,7 @@ def as_array(value: Any, library: ModuleType | Any = None) -> Array:
         kind = float if array.dtype.kind in "iu" or plain else array.dtype
         return xp.asarray(array, dtype=kind)  # without dtype, JAX types a Python number weakly: one more compilation
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInput(f"expected an array of numbers, got {value!r}") from error
+        raise InvalidInput(f"{name} is {value!r}, but must be a number or an array of numbers") from error
 
 
 def require_float64(name: str, array: Array) -> None:

@@ -31,12 +31,16 @@ class Dataset:
     truth: Float[Array, "*dataset d"] | None
 
     def __init__(self, gram: Numbers, noise_variance: Numbers = 1.0, truth: Numbers | None = None):
-        self.gram = as_array(gram, self.library)
+        self.gram = as_array("gram", gram, self.library)
         if self.gram.ndim < 2 or self.gram.shape[-2] != self.gram.shape[-1] or 0 in self.gram.shape:
             raise InvalidInput(f"gram must have shape (…, d, d) with d ≥ 1, but has shape {self.gram.shape}")
         *stack, size = self.gram.shape[:-1]
-        self.noise_variance = _stacked("noise_variance", as_array(noise_variance, self.library), tuple(stack))
-        self.truth = None if truth is None else _stacked("truth", as_array(truth, self.library), (*stack, size))
+        self.noise_variance = _stacked(
+            "noise_variance", as_array("noise_variance", noise_variance, self.library), tuple(stack)
+        )
+        self.truth = (
+            None if truth is None else _stacked("truth", as_array("truth", truth, self.library), (*stack, size))
+        )
         for name, array in (("gram", self.gram), ("noise_variance", self.noise_variance), ("truth", self.truth)):
             if array is not None:
                 require_float64(name, array)
@@ -54,7 +58,7 @@ def _stacked(name: str, array: Array, shape: tuple[int, ...]) -> Array:
     if array.shape == shape:
         return array
     if is_concrete(array):  # by NumPy, for which JAX need not compile anything
-        return as_array(np.broadcast_to(np.asarray(array), shape), namespace(array))
+        return as_array(name, np.broadcast_to(np.asarray(array), shape), namespace(array))
     return namespace(array).broadcast_to(array, shape)
 
 
@@ -85,7 +89,7 @@ class Ecosystem:
         if shares is None:
             here = np.ones(stack, bool) if present is None else self.present
             shares = here.astype(float) / namespace(here).maximum(here.sum(), 1).astype(float)
-        self.shares = as_array(shares, xp)
+        self.shares = as_array("shares", shares, xp)
         check_shapes(self)
         if is_concrete(self):
             check_values(self)

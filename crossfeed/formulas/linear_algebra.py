@@ -198,7 +198,8 @@ def certainly_full_rank(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
 
 def full_rank_by_eigenvalues(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
     """Whether no eigenvalue of a symmetric positive semi-definite matrix counts as zero."""
-    return namespace(matrix).trace(kernel_projector(matrix)) < 0.5
+    values = namespace(matrix).linalg.eigh(in_one_unit(matrix)[0])[0]
+    return values[0] > RANK_TOLERANCE * values[-1]
 
 
 @singledispatch

@@ -90,7 +90,7 @@ class Network(Pool):
     _read: Float[Array, "entity channel"]
 
     def __init__(self, readers: Numbers, fresh: Scalar = 0.0):
-        matrix = as_array(readers)
+        matrix = as_array("readers", readers)
         require_float64("readers", matrix)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise InvalidInput(f"readers must have shape (K, K), but has shape {matrix.shape}")

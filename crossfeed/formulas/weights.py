@@ -24,7 +24,8 @@ class Weights:
     beta: Float[Array, "..."]
 
     def __init__(self, alpha: Numbers, beta: Numbers):
-        self.alpha, self.beta = as_array(alpha, self.library), as_array(beta, self.library)
+        self.alpha = as_array("alpha", alpha, self.library)
+        self.beta = as_array("beta", beta, self.library)
         _check_weights("alpha", self.alpha)
         _check_weights("beta", self.beta)
 

@@ -80,16 +80,16 @@ class Regression(eqx.Module):
         observed: tuple[Float[Array, "entity rows"], Float[Array, " public_rows"]] | None = None,
     ):
         entities, _, size = features.private.shape
-        self.features, truth = features, as_array(truth)
+        self.features, truth = features, as_array("truth", truth)
         if truth.shape not in ((size,), (entities, size)):
             raise InvalidInput(f"truth must have shape ({size},) or ({entities}, {size}), but has shape {truth.shape}")
         if truth.ndim == 2 and public_truth is None:
             raise InvalidInput("truth is one per entity, so public_truth is needed")
         self.truth = jnp.broadcast_to(truth, (entities, size))
-        self.public_truth = truth if public_truth is None else as_array(public_truth)
+        self.public_truth = truth if public_truth is None else as_array("public_truth", public_truth)
         self.labels, self.fitting = labels or Gaussian(), fitting or MaximumLikelihood()
         self.curation = curation or KeepAll()
-        self.shares = equal_shares(entities) if shares is None else as_array(shares)
+        self.shares = equal_shares(entities) if shares is None else as_array("shares", shares)
         self.memory = memory or Replace()
         self.inputs, self.real, self.human = inputs, real, human
         for name, array, shape in (("public_truth", self.public_truth, (size,)), ("shares", self.shares, (entities,))):
@@ -114,7 +114,7 @@ class Regression(eqx.Module):
                 raise InvalidInput(f"{name} is {value!r}, but must be {choices[0]!r} or {choices[1]!r}")
         if not 0 <= human <= 1:
             raise InvalidInput(f"human is {human}, but must lie in [0, 1]")
-        self.observed = None if observed is None else (as_array(observed[0]), as_array(observed[1]))
+        self.observed = observed and (as_array("observed[0]", observed[0]), as_array("observed[1]", observed[1]))
         if self.observed is not None:
             if real == "fresh":
                 raise InvalidInput("real is 'fresh', but the labels are observed")

@@ -56,7 +56,10 @@ BAD_FEATURES = {
     "no entity": (([], np.ones((2, 3))), "private holds no feature matrix"),
     "columns": (([np.ones((2, 3)), np.ones((2, 4))], np.ones((2, 3))), r"private\[1\] .* 3 columns.* \(2, 4\)"),
     "public columns": ((TWO, np.ones((2, 2))), r"public .* 3 columns.* \(2, 2\)"),
-    "vector": (([np.ones(3)], np.ones((2, 3))), r"private\[0\] .* \(3,\)"),
+    "vector": (
+        ([np.ones(3)], np.ones((2, 3))),
+        r"private\[0\] must be a matrix, one row per sample, but has shape \(3,\)",
+    ),
     "too few synthetic": ((TWO, np.ones((2, 3)), TWO[:1]), "synthetic holds 1 .* private holds 2"),
     "synthetic columns": ((TWO, np.ones((2, 3)), [np.ones((2, 3)), np.ones((2, 5))]), r"synthetic\[1\] .* \(2, 5\)"),
     "NaN": (([np.ones((2, 3)), np.array([[1, np.nan, 1]])], np.ones((2, 3))), r"private\[1\]\[0, 1\] is nan"),

@@ -58,7 +58,7 @@ BAD_VALUES = {
     "noise negative": ("noise_variance", -2.5, r"private.noise_variance\[0\] is -2.5,"),
     "noise infinite": ("noise_variance", np.inf, r"private.noise_variance\[0\] is inf,"),
     "noise NaN": ("noise_variance", np.nan, r"private.noise_variance\[0\] is nan,"),
-    "text": ("public", "nonsense", r"nonsense"),
+    "text": ("public", "nonsense", r"gram is 'nonsense'"),
     "ragged": ("public", [[1.0], [1.0, 2.0]], r"\[\[1.0\], \[1.0, 2.0\]\]"),
 }
 
@@ -101,15 +101,15 @@ BAD_WEIGHTS = {
     "one generation": (np.array([[0.5], [-3.0]]), r"\[1, 0\] is -3,"),
     "three axes": (np.full((1, 2, 3), 0.5), r" must have shape .* has shape \(1, 2, 3\)"),
     "empty": (np.zeros(0), r" must have shape .* has shape \(0,\)"),
-    "text": ("half", "half"),
+    "text": ("half", " is 'half', but must be a number or an array of numbers"),
+    "nothing": (None, " is None,"),
 }
 
 
 @pytest.mark.parametrize("field", ["alpha", "beta"])
 @pytest.mark.parametrize(("value", "message"), BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
 def test_bad_weights(field, value, message):
-    named = message if isinstance(value, str) else field + message
-    with pytest.raises(theory.InvalidInput, match=named):
+    with pytest.raises(theory.InvalidInput, match=field + message):
         theory.Weights(**{"alpha": 0.5, "beta": 0.5} | {field: value})
 
 

@@ -164,7 +164,7 @@ BAD_PARTS = {
     "negative reader": (lambda: theory.Network([[1.5, -0.5], [0, 1]]), r"readers\[0, 1\] is -0.5"),
     "sum": (lambda: theory.Network([[1, 0], [0.5, 0.4]]), r"readers\[1\] sums to 0.9"),
     "NaN": (lambda: theory.Network([[1, 0], [np.nan, 0.4]]), r"readers\[1, 0\] is nan"),
-    "text": (lambda: theory.Network("all"), "expected an array of numbers, got 'all'"),
+    "text": (lambda: theory.Network("all"), "readers is 'all', but must be a number or an array of numbers"),
 }
 
 
