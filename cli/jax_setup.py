@@ -1,5 +1,6 @@
 """JAX settings of the commands, made before JAX is imported; importing the library changes no setting."""
 
+import gc
 import os
 import warnings
 from contextlib import suppress
@@ -61,6 +62,7 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     jax.config.update("jax_num_cpu_devices", _usable_cores())
     if run_once:
         jax.config.update("jax_disable_most_optimizations", True)
+    gc.freeze()  # modules stay: Python need not look for garbage among them while programs are traced
     _keep_compiled_programs()
 
 

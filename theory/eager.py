@@ -23,10 +23,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _MUCH = 10**6
 """Entries of all arrays, times the whole numbers among the arguments, from which on optimizations take less than they save."""
 
-_LEVELS = [
+QUICK, _OPTIMIZED = (
     known_options({"xla_backend_optimization_level": level, "xla_cpu_use_fusion_emitters": False}) for level in (0, 1)
-]
-"""Options for programs that run for a moment, and for others."""
+)
+"""Options for programs of a CPU that run for a moment, and for others."""
 
 
 def any_nan(found: Any, *_: Any, **__: Any) -> Bool[Array, ""]:
@@ -57,7 +57,7 @@ def as_one_program(
 
         quick, optimized = (
             eqx.filter_jit(with_doubt, compiler_options=options)  # pyright: ignore[reportCallIssue]
-            for options in _LEVELS
+            for options in (QUICK, _OPTIMIZED)
         )
         transformed = eqx.filter_jit(with_doubt)  # JAX takes no options for what it differentiates or maps
 

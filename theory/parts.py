@@ -5,7 +5,15 @@ import jax
 from jaxtyping import Array, Float
 
 from crossfeed.formulas.ecosystem import Dataset, Ecosystem
-from crossfeed.formulas.estimators import Estimator, GradientSteps, LeastSquares, Ridge, Solution, solve_entities
+from crossfeed.formulas.estimators import (
+    Estimator,
+    FullRank,
+    GradientSteps,
+    LeastSquares,
+    Ridge,
+    Solution,
+    solve_entities,
+)
 from crossfeed.formulas.memories import Accumulate, Forget, Memory, Replace
 from crossfeed.formulas.pools import Network, Pool, Shared
 from crossfeed.formulas.shapes import Scalar
@@ -68,7 +76,7 @@ class AbstractMemory(Memory, eqx.Module):
     """
 
 
-for _part in (LeastSquares, Ridge, GradientSteps, Shared, Network, Replace, Accumulate, Forget, Workflow):
+for _part in (LeastSquares, FullRank, Ridge, GradientSteps, Shared, Network, Replace, Accumulate, Forget, Workflow):
     register_pytree(_part)
 for _numpy in (Dataset, Ecosystem, Weights):  # what commands have read, which a compiled program may take as it is
     register_pytree(_numpy)

@@ -59,7 +59,7 @@ def transfer(law: Law) -> Float[Array, "entity dataset"]:
     """
     ecosystem, state, maps = law.ecosystem, law.state, law.from_state
     private = jnp.einsum("kas,jsa->kj", maps, state.from_private @ ecosystem.private.gram)
-    own = jnp.einsum("kab,kba->k", law.from_own, ecosystem.private.gram)
-    public = jnp.einsum("kab,ba->k", law.from_public + maps @ state.from_public, ecosystem.public.gram)
+    own = (law.from_own * ecosystem.private.gram.mT).sum((1, 2))
+    public = ((law.from_public + maps @ state.from_public) * ecosystem.public.gram.T[None]).sum((1, 2))
     weights = jnp.concatenate([private + jnp.diag(own), public[:, None]], axis=1) / ecosystem.dimension
     return jnp.where(law.settled[:, None], weights, jnp.nan)

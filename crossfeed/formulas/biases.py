@@ -6,7 +6,7 @@ from crossfeed.errors import DependsOnTheta
 
 from .arrays import einsum, is_refused, namespace
 from .law import Law
-from .linear_algebra import product_unless_zero
+from .linear_algebra import product, product_unless_zero
 from .shapes import Array, Bool, Float
 
 NEGLIGIBLE_BIAS = 1e-12
@@ -60,7 +60,8 @@ def bias_map(law: Law) -> Float[Array, "entity d d"]:
         >>> print(bias_map(law).shape, f"{abs(bias_map(law)).max():.4f}")
         (2, 3, 3) 0.0000
     """
-    return law.where_settled(_reached(law, law.state.from_truth) - law.fit.unseen, nan)
+    unseen = law.fit.unseen
+    return law.where_settled(law.fit.missed if unseen is None else _reached(law, law.state.from_truth) - unseen, nan)
 
 
 def bias_map_norm(law: Law) -> Float[Array, " entity"]:
@@ -130,9 +131,9 @@ def mean_error(law: Law) -> Float[Array, "entity d"]:
             )
         return xp.where(unknown[:, None], nan, xp.zeros_like(law.fit.gain[..., 0]))
     moments = einsum("jab,jb->ja", ecosystem.private.gram, ecosystem.deviations)
-    state = law.state.from_truth @ truth + einsum("jsa,ja->s", law.state.from_private, moments)
+    state = law.state.from_truth @ truth + (law.state.from_private * moments[:, None]).sum((0, 2))
     own = einsum("kab,kb->ka", law.from_own, moments)
-    return law.where_settled(_reached(law, state[:, None])[..., 0] + own - law.fit.unseen @ truth, nan)
+    return law.where_settled(_reached(law, state[:, None])[..., 0] + own - law.fit.missed @ truth, nan)
 
 
 def bias(law: Law) -> Float[Array, "entity d"]:
@@ -163,4 +164,5 @@ def _reached(law: Law, values: Float[Array, "state n"]) -> Float[Array, "entity 
         return law.from_state @ values
     channels = values.reshape(law.exchange.read.shape[1], law.ecosystem.dimension, -1)
     received = einsum("k,kc,can->kan", law.fit.synthetic_weight, law.exchange.read, channels)
-    return product_unless_zero(law.fit.gain, received)  # most often nothing published is biased
+    unbiased = law.fit.unseen is None  # then it is quicker to compile what may be zero
+    return (product if unbiased else product_unless_zero)(law.fit.gain, received)

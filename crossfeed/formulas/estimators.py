@@ -18,7 +18,8 @@ class Solution(NamedTuple):
 
     Attributes:
         gain: the map of the weighted moment of the training data; symmetric.
-        unseen: I - gain G - carry, what the estimate misses of the truth when it trains on labels without noise.
+        unseen: I - gain G - carry, what the estimate misses of the truth when it trains on labels without noise; None if that
+            is nothing, whatever the data.
         carry: the map of the entity's previous estimate; None if the estimator starts anew at every generation.
 
     Example:
@@ -29,7 +30,7 @@ class Solution(NamedTuple):
     """
 
     gain: Float[Array, "*entity d d"]
-    unseen: Float[Array, "*entity d d"]
+    unseen: Float[Array, "*entity d d"] | None
     carry: Float[Array, "*entity d d"] | None
 
 
@@ -37,6 +38,7 @@ class Estimator(ABC):
     """How one entity, or each of a stack of them, turns moments into an estimate; the base class of all estimators."""
 
     carries: ClassVar[bool] = False
+    uses_kernel: ClassVar[bool] = True
 
     @abstractmethod
     def solve(self, gram: Float[Array, "*entity d d"], kernel: Float[Array, "*entity d d"]) -> Solution:
@@ -44,7 +46,7 @@ class Estimator(ABC):
 
         Args:
             gram: G, the weighted Gram matrix of all its training data.
-            kernel: orthogonal projector onto the kernel of G, decided from the data.
+            kernel: orthogonal projector onto the kernel of G, decided from the data; zero unless the estimator uses it.
         """
 
     @property
@@ -77,6 +79,24 @@ class LeastSquares(Estimator):
         """G⁺; what it misses is the kernel of G."""
         inverse, kernel = inverse_on_range(gram, kernel)
         return Solution(inverse, kernel, None)
+
+
+@dataclass(frozen=True)
+class FullRank(LeastSquares):
+    """Least squares of data that are known to have full rank: programs then hold nothing for others.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from crossfeed.formulas.estimators import FullRank
+        >>> print(FullRank().solve(2 * jnp.eye(2), jnp.zeros((2, 2))).unseen)
+        None
+    """
+
+    uses_kernel: ClassVar[bool] = False
+
+    def solve(self, gram: Float[Array, "*entity d d"], kernel: Float[Array, "*entity d d"]) -> Solution:
+        """G⁻¹."""
+        return super().solve(gram, kernel)._replace(unseen=None)
 
 
 @dataclass(frozen=True)
@@ -134,6 +154,7 @@ class GradientSteps(Estimator):
     """
 
     carries: ClassVar[bool] = True
+    uses_kernel: ClassVar[bool] = False
 
     steps: int = field(metadata={"static": True})  # as `eqx.field(static=True)` does
     rate: Scalar
@@ -170,7 +191,8 @@ class Fit(NamedTuple):
 
     Attributes:
         gain: gain_k.
-        unseen: what the estimate of entity k misses of the truth; exactly zero for least squares at full rank.
+        unseen: what the estimate of entity k misses of the truth, exactly zero for least squares at full rank; None if no data
+            leave anything out.
         carry: carry_k, or None.
         private_weight: p_k = (1 - α_k) β_k, the weight of entity k's private data.
         public_weight: q_k = (1 - α_k)(1 - β_k), the weight of the public data.
@@ -178,11 +200,16 @@ class Fit(NamedTuple):
     """
 
     gain: Float[Array, "entity d d"]
-    unseen: Float[Array, "entity d d"]
+    unseen: Float[Array, "entity d d"] | None
     carry: Float[Array, "entity d d"] | None
     private_weight: Float[Array, " entity"]
     public_weight: Float[Array, " entity"]
     synthetic_weight: Float[Array, " entity"]
+
+    @property
+    def missed(self) -> Float[Array, "entity d d"]:
+        """What estimates miss of the truth: `unseen` or zero."""
+        return namespace(self.gain).zeros_like(self.gain) if self.unseen is None else self.unseen
 
 
 def fit(

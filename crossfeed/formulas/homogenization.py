@@ -5,7 +5,7 @@ from math import nan
 from .arrays import einsum, namespace
 from .biases import bias
 from .law import Law
-from .measures import mse
+from .measures import mse_of_biases
 from .shapes import Array, Float
 
 
@@ -33,23 +33,26 @@ def homogenization(law: Law) -> Float[Array, ""]:
         >>> print(f"{homogenization(limit(ecosystem, Weights(0.0, 1.0))):.4f}")  # private data only
         0.0000
     """
-    return homogenization_of_errors(law, mse(law))
+    biases = bias(law)
+    return homogenization_of_errors(law, biases, mse_of_biases(law, biases))
 
 
-def homogenization_of_errors(law: Law, errors: Float[Array, " entity"]) -> Float[Array, ""]:
-    """Homogenization, from the law's `mse`."""
+def homogenization_of_errors(
+    law: Law, biases: Float[Array, "entity d"], errors: Float[Array, " entity"]
+) -> Float[Array, ""]:
+    """Homogenization, from the law's `bias` and `mse`."""
     ecosystem, state, xp = law.ecosystem, law.state, namespace(law.fit.gain)
     counted = ecosystem.present.astype(float)
     entities = counted.sum()
     average = counted / entities
-    heard = einsum("k,kas->as", average, law.from_state)
+    heard = (average[:, None, None] * law.from_state).sum(0)
     private = average[:, None, None] * law.from_own + heard[None] @ state.from_private
-    public = einsum("k,kab->ab", average, law.from_public) + heard @ state.from_public
+    public = (average[:, None, None] * law.from_public).sum(0) + heard @ state.from_public
     of_average = (
         einsum("kab,kbc,kac->", private, ecosystem.private.moment_covariance, private)
         + xp.trace(public @ ecosystem.public.moment_covariance @ public.T)
         + xp.trace(heard @ state.sampling_covariance @ heard.T)
-        + ((average @ xp.where(ecosystem.present[:, None], bias(law), 0)) ** 2).sum()
+        + ((average @ xp.where(ecosystem.present[:, None], biases, 0)) ** 2).sum()
     )  # E‖ē‖² of the error ē of the average estimate
     total = xp.where(ecosystem.present, errors, 0).sum()
     pairs = xp.where(entities > 1, entities - 1, 1)

@@ -91,7 +91,7 @@ def limit(ecosystem: Ecosystem, weights: Weights, workflow: Workflow = PAPER, *,
     state = State(
         product(inverse[None], step.private),
         product(inverse, step.public),
-        product_unless_zero(inverse, step.truth),
+        step.truth if fitted.unseen is None else product_unless_zero(inverse, step.truth),
         sampling_covariance,
     )
     reason = xp.where(xp.isnan(radius), RESULTS.ill_conditioned, RESULTS.no_limit)

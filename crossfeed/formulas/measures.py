@@ -9,7 +9,7 @@ from .biases import bias, mean_error
 from .covariances import covariance, total_variance
 from .ecosystem import Ecosystem
 from .law import Law
-from .linear_algebra import has_full_rank, inverse_root
+from .linear_algebra import full_rank_by_eigenvalues, inverse_root
 from .shapes import Array, Float
 
 
@@ -33,7 +33,12 @@ def mse(law: Law) -> Float[Array, " entity"]:
         >>> print(f"{mse(law)[0]:.4f}")
         1.7188
     """
-    return law.where_settled(total_variance(law) + (bias(law) ** 2).sum(-1), inf)
+    return mse_of_biases(law, bias(law))
+
+
+def mse_of_biases(law: Law, biases: Float[Array, "entity d"]) -> Float[Array, " entity"]:
+    """Mean squared error, from the law's `bias`."""
+    return law.where_settled(total_variance(law) + (biases**2).sum(-1), inf)
 
 
 def mspe(law: Law) -> Float[Array, "entity task"]:
@@ -83,7 +88,7 @@ def minimum_variance(ecosystem: Ecosystem) -> Float[Array, ""]:
     """
     xp = namespace(ecosystem.private.gram)
     total, differ = ecosystem.information, ecosystem.truths_differ
-    unseen = ~has_full_rank(total)
+    unseen = ~full_rank_by_eigenvalues(total)
     if is_refused(differ):
         raise CrossfeedError(
             "the truths of the data differ, so no estimator from all of them is unbiased for every entity"

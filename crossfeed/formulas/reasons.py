@@ -4,7 +4,7 @@ from .arrays import namespace
 from .biases import biased
 from .covariances import total_variance
 from .law import Law
-from .linear_algebra import has_full_rank
+from .linear_algebra import full_rank_by_eigenvalues
 from .results import RESULTS
 from .shapes import Array, Float, Int
 
@@ -47,7 +47,7 @@ def reason_before_errors(law: Law) -> Int[Array, ""]:
     ecosystem, xp = law.ecosystem, namespace(law.fit.gain)
     known = ecosystem.private.truth is not None
     lacks_truth = xp.zeros((), bool) if known else (biased(law) & ecosystem.present).any()
-    found = xp.where(has_full_rank(ecosystem.information), RESULTS.successful, RESULTS.data_do_not_span)
+    found = xp.where(full_rank_by_eigenvalues(ecosystem.information), RESULTS.successful, RESULTS.data_do_not_span)
     found = xp.where(ecosystem.truths_differ, RESULTS.truths_differ, found)
     found = xp.where(lacks_truth, RESULTS.depends_on_truth, found)
     return xp.where(law.exists, found, law.result)

@@ -100,9 +100,10 @@ def fit_entities(
     xp, estimator = namespace(alpha), workflow.estimator
     weights = xp.stack([(1 - alpha) * beta, (1 - alpha) * (1 - beta), alpha], axis=1)
     ecosystem = shared.ecosystem
-    kernels = training_kernels(ecosystem.private.gram, ecosystem.public.gram, shared.pool_gram, weights)
-    grams = (ecosystem.private.gram, ecosystem.public.gram, pools * shared.pool_gram)
-    fitted = fit(estimator.first if first else estimator, grams, weights, kernels)
+    used = estimator.first if first else estimator
+    grams = (ecosystem.private.gram, ecosystem.public.gram, shared.pool_gram)
+    kernels = training_kernels(*grams, weights) if used.uses_kernel else xp.zeros_like(grams[0])
+    fitted = fit(used, (*grams[:2], pools * shared.pool_gram), weights, kernels)
     if fitted.carry is None and estimator.carries:  # generation 0 carries nothing, but the state has room for it
         return fitted._replace(carry=xp.zeros_like(fitted.gain))
     return fitted
@@ -136,7 +137,9 @@ def transition(shared: Exchange, fitted: Fit) -> Transition:
     feedback = feedback.reshape(channels * size, channels * size) + shared.kept * xp.eye(channels * size)
     private = einsum("cj,j,jab->jcab", shared.write, fitted.private_weight, published)
     public = einsum("cj,j,jab->cab", shared.write, fitted.public_weight, published)
-    truth = -einsum("cj,jab->cab", shared.write, published_bias(model, fitted.unseen))
+    truth = xp.zeros((channels * size, size))
+    if fitted.unseen is not None:
+        truth = -einsum("cj,jab->cab", shared.write, published_bias(model, fitted.unseen))
     of_channels = Transition(
         feedback,
         private.reshape(len(private), -1, size),
@@ -183,7 +186,7 @@ def _with_estimates(
         xp.block([[channels.feedback, carried], [read.reshape(entities * size, -1), carry]]),
         xp.concatenate([channels.private, own.reshape(entities, -1, size)], axis=1),
         xp.concatenate([channels.public, common.reshape(-1, size)]),
-        xp.concatenate([channels.truth, -fitted.unseen.reshape(-1, size)]),
+        xp.concatenate([channels.truth, -fitted.missed.reshape(-1, size)]),
         noise,
     )
 

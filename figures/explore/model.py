@@ -159,4 +159,4 @@ def check_workflow(workflow: Workflow, family: Family = TOPICS) -> None:
 
 
 def _point(ecosystem: Ecosystem, alpha: float | Array, beta: float | Array, workflow: Workflow) -> Point:
-    return Point(ecosystem, Weights(alpha, beta), GENERATIONS, 1, seeded_key(0), workflow)
+    return Point(ecosystem, Weights(alpha, beta), GENERATIONS, 1, lambda: seeded_key(0), workflow)

@@ -15,7 +15,7 @@ from crossfeed.random_keys import pinned_generator
 
 from ...decide import MeanEfficiency, best_weights
 from ...sim.sweep import parse_spec
-from ...sim.sweep.families import make_family, sweep_keys
+from ...sim.sweep.families import make_family
 from ...theory import Dataset, Ecosystem
 from ..report import Report, Request, save, save_table
 from ..settings import Dimension, Draws, Points, Seed, Within, check_rank
@@ -131,7 +131,7 @@ def _random_optima(text: str) -> xr.Dataset:
     fixed = {name: spec.values(name)[0] for name in ("rank", "volume", "mixing", "misalignment")}
     counts, draws = spec.values("entities"), spec.values("draw")
     with pinned_generator():
-        family = make_family(spec, spec.values("dimension")[0], sweep_keys(spec.seed)[0])
+        family = make_family(spec, spec.values("dimension")[0])
 
         @jax.jit
         def optimum(entities: Array, draw: Array) -> Float[Array, " 3"]:

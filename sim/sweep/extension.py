@@ -240,7 +240,7 @@ class Kept:
 
     def _lookup(self, tile: Tile) -> tuple[tuple[int, ...], np.ndarray, np.ndarray, np.ndarray] | None:
         """Index of a tile's ecosystem in the smaller store, of its rows and columns, and which of its points are finished there."""
-        point = self.plan.parameters(tile)
+        point = self.plan.parameters(tile.outer)
         fixed = {name: each.get(digits(point[name]), -1) for name, each in self._positions.items() if name in point}
         if -1 in fixed.values():
             return None

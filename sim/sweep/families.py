@@ -38,7 +38,7 @@ def sweep_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
     return key_family, key_simulation
 
 
-def make_family(spec: Spec, dimension: int, key: PRNGKeyArray) -> Callable[[dict[str, Any]], Ecosystem]:
+def make_family(spec: Spec, dimension: int) -> Callable[[dict[str, Any]], Ecosystem]:
     """Function from the parameters of one point, those of `spec.AXES` and `draw`, to its ecosystem."""
     if spec.family in ("file", "dataset"):
         given = given_ecosystem(spec)
@@ -48,7 +48,7 @@ def make_family(spec: Spec, dimension: int, key: PRNGKeyArray) -> Callable[[dict
     if spec.family == "symmetric":
         return lambda point: _symmetric(most, dimension, noise_variance, point)
     public_rows = spec.options.get("public_rows", dimension)
-    return lambda point: _random(key, most, dimension, public_rows, noise_variance, point)
+    return lambda point: _random(sweep_keys(spec.seed)[0], most, dimension, public_rows, noise_variance, point)
 
 
 def _symmetric(most: int, dimension: int, noise_variance: float, point: dict[str, Any]) -> Ecosystem:

@@ -157,17 +157,11 @@ class Plan:
         rows = self.tile(number).rows
         return (rows.stop - rows.start) * len(self.alphas)
 
-    def parameters(self, tile: Tile) -> dict[str, float | int]:
-        """Parameters that are fixed within a tile: one value of each but α and β."""
+    def parameters(self, outer: tuple[int, ...]) -> dict[str, float | int]:
+        """Parameters that are fixed within a tile, from its index `outer`: one value of each but α and β."""
         fixed = {"draw": 0} | {name: value for name, value in self.spec.axes.items() if not isinstance(value, tuple)}
-        chosen = {name: values[i] for (name, values), i in zip(self.outer.items(), tile.outer, strict=True)}
+        chosen = {name: values[i] for (name, values), i in zip(self.outer.items(), outer, strict=True)}
         return {name: value for name, value in (fixed | chosen).items() if name not in ("alpha", "beta")}
-
-    def compiled_for(self, tile: Tile) -> tuple[int, int | None]:
-        """Values of d and of the gradient steps in a tile: the parameters that need a program of their own for each value."""
-        parameters = self.parameters(tile)
-        steps = parameters.get("estimator_steps")
-        return int(parameters.get("dimension", self.dimensions[0])), None if steps is None else int(steps)
 
     def chunk(self, tile: Tile) -> tuple[int, ...]:
         """Index of a tile's chunk in an array over the swept dimensions."""

@@ -7,10 +7,11 @@ from functools import cached_property
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
+from crossfeed.formulas.biases import bias
 from crossfeed.formulas.homogenization import homogenization_of_errors
 from crossfeed.formulas.law import Law
 from crossfeed.formulas.limit import limit
-from crossfeed.formulas.measures import efficiency_of_errors, mse, mspe
+from crossfeed.formulas.measures import efficiency_of_errors, mse, mse_of_biases, mspe
 from crossfeed.formulas.reasons import reason_before_errors, reason_of_errors
 from crossfeed.formulas.results import RESULTS
 from crossfeed.formulas.workflow import PAPER, Workflow
@@ -50,7 +51,7 @@ class Point:
         weights: α and β.
         generations: T of trajectories and of Monte Carlo.
         replicates: of Monte Carlo.
-        key: of Monte Carlo.
+        key: function that makes the key of Monte Carlo, called where that is asked for.
         workflow: estimator, pool and memory.
         errors: whether errors in the limit are among what is computed, so that `reason` tells of those that are no numbers.
     """
@@ -61,7 +62,7 @@ class Point:
         weights: Weights,
         generations: int,
         replicates: int,
-        key: PRNGKeyArray,
+        key: Callable[[], PRNGKeyArray],
         workflow: Workflow = PAPER,
         errors: bool = True,
     ) -> None:
@@ -76,7 +77,12 @@ class Point:
     @cached_property
     def mse(self) -> Array:
         """MSE of every entity in the limit, from which other errors follow."""
-        return mse(self.limit)
+        return mse_of_biases(self.limit, self.bias)
+
+    @cached_property
+    def bias(self) -> Array:
+        """Bias of every entity in the limit."""
+        return bias(self.limit)
 
     @cached_property
     def relative_efficiency(self) -> Array:
@@ -98,7 +104,7 @@ class Point:
     def simulation(self) -> Simulation:
         """Monte Carlo estimates from the moment sampler."""
         sampler = make_moment_sampler(self.ecosystem, self.workflow)
-        return simulate(sampler, self.weights, self.generations, self.replicates, self.key)
+        return simulate(sampler, self.weights, self.generations, self.replicates, self.key())
 
     def each(self, values: Array, axis: int = -1) -> Array:
         """Values of the entities along an axis, with NaN for absent entities."""
@@ -194,7 +200,7 @@ QUANTITIES: dict[str, Quantity] = {
     "relative_efficiency": _of_errors("relative efficiency", "1", lambda p: p.each(p.relative_efficiency), ("entity",)),
     "mean_relative_efficiency": _of_errors("mean relative efficiency", "1", lambda p: p.mean(p.relative_efficiency)),
     "homogenization": _of_errors(
-        "homogenization (mean error correlation)", "1", lambda p: homogenization_of_errors(p.limit, p.mse)
+        "homogenization (mean error correlation)", "1", lambda p: homogenization_of_errors(p.limit, p.bias, p.mse)
     ),
     "transfer": _of_limit("transfer (weight on each dataset)", "1", _transfer, ("entity", "dataset")),
     "mean_transfer": _of_limit("transfer (weight on others' private data)", "1", _from_others),

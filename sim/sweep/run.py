@@ -3,27 +3,23 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain, groupby, islice
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, PyTree, UInt32
+from jaxtyping import Array, Float, Int, UInt32
 
 from crossfeed.errors import InvalidInput
 from crossfeed.random_keys import pinned_generator
 
-from ...theory.weights import Weights
-from ..sharding import over_devices
 from .description import BEFORE
 from .extension import Kept, end_extension, extends
-from .families import make_family, sweep_keys
 from .interpolation import POINTS, Evaluate, Values, interpolated_plane
 from .plan import Plan
-from .quantities import OF_INTERPOLATION, QUANTITIES, Point, any_errors
+from .programs import Program, Programs, Shared
+from .quantities import OF_INTERPOLATION, QUANTITIES
 from .spec import Spec
 from .store import Store
 
@@ -139,13 +135,12 @@ def _computed(
     """
     devices = jax.local_device_count()
     waiting = None
-    make = cache(lambda dimension, steps: _program(plan, dimension, steps, plan.spec.quantities))
+    programs = Programs(plan, plan.spec.quantities)
     to_compute = [number for number, points in missing.items() if len(points)]
-    for sizes, same in groupby(to_compute, lambda number: plan.compiled_for(plan.tile(number))):
-        program = make(*sizes)
+    for program, same in groupby(to_compute, lambda number: programs.program(plan.tile(number))):
         for together in _batched(same, devices):
             points = {number: missing[number] for number in together}
-            started = points, program(*_inputs(plan, points, wanted, devices))
+            started = points, program(*_inputs(plan, programs, points, wanted, devices))
             if waiting:
                 yield from _unpacked(plan, *waiting)
             waiting = started
@@ -161,10 +156,10 @@ def _interpolated(plan: Plan, missing: dict[int, Int[np.ndarray, " _"]]) -> Iter
     names = ("spectral_radius", *(name for name in wanted if name != "spectral_radius"))
     lengths = [prod(plan.value_shape(name)) for name in names]
     floors = np.repeat([_LEAST_SIZE if QUANTITIES[name].units == "1" else 0.0 for name in names], lengths)
-    make = cache(lambda dimension, steps: _program(plan, dimension, steps, (*names, "reason")))
+    programs = Programs(plan, (*names, "reason"))
     for number in [number for number, points in missing.items() if len(points)]:
         tile = plan.tile(number)
-        evaluate = _evaluator(plan, make(*plan.compiled_for(tile)), plan.parameters(tile), names)
+        evaluate = _evaluator(plan, programs.program(tile), programs.shared(tile), names)
         plane = interpolated_plane(evaluate, plan.alphas, plan.betas, plan.spec.interpolate or 0.0, floors)
         split = np.split(plane.numbers, np.cumsum(lengths)[:-1], axis=-1)
         values = dict(zip(names, split, strict=True)) | dict(
@@ -180,13 +175,11 @@ def _interpolated(plan: Plan, missing: dict[int, Int[np.ndarray, " _"]]) -> Iter
         )
 
 
-def _evaluator(
-    plan: Plan, program: Callable[..., dict[str, Array]], parameters: dict[str, Any], names: tuple[str, ...]
-) -> Evaluate:
+def _evaluator(plan: Plan, program: Program, shared: Shared, names: tuple[str, ...]) -> Evaluate:
     """Function that computes points of one plane, in blocks of one size that all devices share."""
     devices = jax.local_device_count()
     block = POINTS + -POINTS % plan.points_at_once
-    on_devices = jax.tree.map(lambda leaf: np.stack([leaf] * devices), parameters)
+    on_devices = jax.tree.map(lambda leaf: np.stack([leaf] * devices), shared)
 
     def evaluate(alphas: Float[np.ndarray, " point"], betas: Float[np.ndarray, " point"]) -> Values:
         # The points computed together do not depend on the number of devices, and so no bit of their results does.
@@ -205,48 +198,15 @@ def _evaluator(
     return evaluate
 
 
-def _program(
-    plan: Plan, dimension: int, steps: int | None, quantities: tuple[str, ...]
-) -> Callable[..., dict[str, Array]]:
-    """Compiled function of the tiles' parameters: every device computes one tile, in groups of points that fit the memory."""
-    spec = plan.spec
-    key_family, key_simulation = sweep_keys(spec.seed)
-    family = make_family(spec, dimension, key_family)
-
-    def tile(
-        parameters: dict[str, Any],
-        alphas: Float[Array, " point"],
-        betas: Float[Array, " point"],
-        indices: UInt32[Array, " point"],
-    ) -> dict[str, Array]:
-        ecosystem = family(parameters)
-        workflow = spec.workflow_at(parameters | ({} if steps is None else {"estimator_steps": steps}))
-        errors = any_errors(quantities)
-
-        def point(alpha: Float[Array, ""], beta: Float[Array, ""], index: UInt32[Array, ""]) -> dict[str, Array]:
-            key = jax.random.fold_in(key_simulation, index)
-            at = Point(ecosystem, Weights(alpha, beta), spec.generations, spec.replicates, key, workflow, errors)
-            return {name: QUANTITIES[name].compute(at) for name in quantities}
-
-        grouped = (values.reshape(-1, plan.points_at_once) for values in (alphas, betas, indices))
-        return jax.lax.map(lambda group: jax.vmap(point)(*group), tuple(grouped))
-
-    # One tile per device: the program of a device, and so every bit of its results, is the same for any number of devices.
-    def on_device(*own: PyTree) -> PyTree:
-        return jax.tree.map(lambda x: x[None], tile(*jax.tree.map(lambda x: x[0], own)))
-
-    return jax.jit(over_devices(on_device, jax.local_devices()))
-
-
 def _inputs(
-    plan: Plan, points: dict[int, Int[np.ndarray, " _"]], wanted: int, devices: int
+    plan: Plan, programs: Programs, points: dict[int, Int[np.ndarray, " _"]], wanted: int, devices: int
 ) -> tuple[
-    dict[str, np.ndarray],
+    Shared,
     Float[np.ndarray, "device point"],
     Float[np.ndarray, "device point"],
     UInt32[np.ndarray, "device point"],
 ]:
-    """Parameters, α, β and indices of the points of one tile per device; the last tile is repeated if there are too few."""
+    """What points share, their α, β and indices for one tile per device; the last tile is repeated if there are too few."""
     numbers = [*points, *[list(points)[-1]] * (devices - len(points))]
     columns = len(plan.alphas)
     wanted += -wanted % plan.points_at_once
@@ -257,7 +217,7 @@ def _inputs(
         row = tile.rows.start + place // columns
         first = number // plan.blocks * len(plan.betas) * columns
         index = (first + row * columns + place % columns) % 2**32
-        each.append((plan.parameters(tile), plan.alphas[place % columns], plan.betas[row], index.astype(np.uint32)))
+        each.append((programs.shared(tile), plan.alphas[place % columns], plan.betas[row], index.astype(np.uint32)))
     return jax.tree.map(lambda *leaves: np.stack(leaves), *each)
 
 

@@ -204,9 +204,8 @@ beta = [0.2, 0.45, 0.7]
 
 def random_ecosystem(spec, point: dict[str, float]) -> theory.Ecosystem:
     """The ecosystem of a point by the description of its axes, in arrays of just its own size."""
-    key, _ = jax.random.split(jax.random.key(spec.seed))
     plain = {"draw": point["draw"], "entities": ENTITIES, "rank": 1, "volume": 1.0, "mixing": 1.0}
-    made, other = (make_family(spec, DIMENSION, key)(plain | {"misalignment": m}) for m in (0.0, 1.0))
+    made, other = (make_family(spec, DIMENSION)(plain | {"misalignment": m}) for m in (0.0, 1.0))
     private, public, unrelated = made.private.gram[:ENTITIES], made.public.gram, other.synthetic.gram[:ENTITIES]
     mixed = 0.3 * private + 0.7 * public[None]
     published = (1 - point["misalignment"]) * mixed + point["misalignment"] * unrelated

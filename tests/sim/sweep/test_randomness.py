@@ -1,6 +1,5 @@
 """Nothing is drawn twice: neither the data of ecosystems nor the noise of simulations."""
 
-import jax
 import numpy as np
 import xarray as xr
 from crossfeed.sim.sweep import create_sweep, parse_spec, run_sweep
@@ -55,7 +54,7 @@ beta = 0.5
 
 def test_data_of_a_sweeps_ecosystems_are_independent():
     """With one feature and one row a Gram matrix is the square of one normal number, and so is θ²."""
-    family = make_family(parse_spec(FEATURES), 1, jax.random.key(0))
+    family = make_family(parse_spec(FEATURES), 1)
     numbers = []
     for draw in range(3):
         point = {"draw": draw, "entities": 4, "rank": 1, "volume": 1.0, "mixing": 1.0}
@@ -70,6 +69,6 @@ def test_public_rows_are_as_many_as_features_unless_told():
     for rows in ("", "public_rows = 5", "public_rows = 6"):
         spec = parse_spec(FEATURES.replace("public_rows = 1", rows).replace("dimension = 1", "dimension = 5"))
         point = {"draw": 0, "entities": 1, "rank": 1, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
-        publics.append(make_family(spec, 5, jax.random.key(0))(point).public.gram)
+        publics.append(make_family(spec, 5)(point).public.gram)
     np.testing.assert_array_equal(publics[0], publics[1])
     assert not np.allclose(publics[0], publics[2])

@@ -24,9 +24,8 @@ def stored(small_store):
 def alone(draw: int, entities: int) -> theory.Ecosystem:
     """The ecosystem of a point in arrays of just its own size."""
     spec = parse_spec(SMALL)
-    key, _ = jax.random.split(jax.random.key(spec.seed))
     point = {"draw": draw, "entities": entities, "rank": 2, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
-    padded = make_family(spec, 4, key)(point)
+    padded = make_family(spec, 4)(point)
     part = lambda x: x[:entities]  # noqa: E731
     return theory.ecosystem_from_grams(
         part(padded.private.gram),
@@ -61,6 +60,42 @@ def measure(ecosystem, weights):
         "homogenization": theory.homogenization(law),
         "mean_mse_trajectory": theory.trajectory(ecosystem, weights, 3, theory.mse).mean(1),
     }
+
+
+RANKS = """
+[sweep]
+quantities = ["spectral_radius", "mse", "homogenization", "mean_relative_efficiency", "mean_mse_trajectory"]
+generations = 3
+[ecosystem]
+public_rows = {rows}
+[axes]
+entities = 2
+dimension = 4
+rank = 1
+alpha = [0.3, 0.7]
+beta = {betas}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "betas"),
+    [(8, [0.2, 0.6]), (8, [0.2, 0.6, 1.0]), (2, [0.2, 0.6])],
+    ids=["full rank", "full rank but where public data have no weight", "no full rank"],
+)
+def test_public_data_of_any_rank(tmp_path, rows, betas):
+    spec = parse_spec(RANKS.format(rows=rows, betas=betas))
+    create_sweep(spec, tmp_path / "s.zarr")
+    run_sweep(spec, tmp_path / "s.zarr")
+    found = xr.open_zarr(tmp_path / "s.zarr").load()
+    ecosystem = make_family(spec, 4)(
+        {"draw": 0, "entities": 2, "rank": 1, "volume": 1.0, "mixing": 1.0, "misalignment": 0.0}
+    )
+    compute = jax.jit(lambda alpha, beta: measure(ecosystem, theory.Weights(alpha, beta)))
+    for alpha in found.alpha.values:
+        for beta in found.beta.values:
+            for name, value in compute(alpha, beta).items():
+                at = found[name].sel(alpha=alpha, beta=beta)
+                np.testing.assert_allclose(at, value, rtol=1e-10, atol=1e-12, err_msg=f"{name}, {alpha}, {beta}")
 
 
 def test_entities_that_are_not_there_have_no_numbers(stored):
@@ -150,7 +185,7 @@ def test_symmetric_family_has_the_closed_form(tmp_path):
 def test_volume_and_share_reach_the_pool():
     spec = parse_spec(SMALL)
     point = {"draw": 0, "entities": 3, "rank": 2, "volume": 5.0, "mixing": 1.0, "misalignment": 0.0}
-    made = make_family(spec, 4, jax.random.key(0))(point | {"dominant_share": jnp.asarray(0.8)})
+    made = make_family(spec, 4)(point | {"dominant_share": jnp.asarray(0.8)})
     np.testing.assert_allclose(made.shares, [0.8, 0.1, 0.1, 0.0])
     np.testing.assert_allclose(made.synthetic.gram, 5 * made.private.gram)
 
@@ -158,6 +193,6 @@ def test_volume_and_share_reach_the_pool():
 def test_misalignment_turns_what_is_published_away_from_what_is_known():
     spec = parse_spec(SMALL)
     point = {"draw": 0, "entities": 3, "rank": 2, "volume": 1.0, "mixing": 1.0}
-    made = [make_family(spec, 4, jax.random.key(0))(point | {"misalignment": m}) for m in (0.0, 1.0)]
+    made = [make_family(spec, 4)(point | {"misalignment": m}) for m in (0.0, 1.0)]
     np.testing.assert_array_equal(made[0].synthetic.gram, made[0].private.gram)
     assert np.linalg.matrix_rank(np.concatenate([made[1].synthetic.gram[0], made[1].private.gram[0]])) == 4
