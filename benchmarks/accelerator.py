@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from crossfeed.sim import cached_tile, make_moment_sampler, sharded_grid, sharded_vmap, simulate_moments
 from crossfeed.theory import Ecosystem, Weights, limit, mse, random_gaussian
-from timing import Claim, compiled, matrix_rate, median_seconds
+from timing import Claim, compiled, matmul_rate, median_seconds
 
 ENTITIES, DIMENSION = 4, 15
 SIDE, LIMITS, REPLICATES, GENERATIONS = 1000, 10**5, 10**6, 20
@@ -22,7 +22,7 @@ def measure() -> list[Claim]:
     accelerated = jax.default_backend() != "cpu"
     scale = 1 if accelerated else 100
     tile = TILE if accelerated else cached_tile(ENTITIES, DIMENSION)
-    rate = matrix_rate(8192 if accelerated else 1024)
+    rate = matmul_rate()
     ecosystem = random_gaussian(jax.random.key(0), ENTITIES, DIMENSION, 5, public_rows=2 * DIMENSION)
     side = int(SIDE / scale**0.5)
     axis = jnp.linspace(0.01, 0.98, side)

@@ -1,4 +1,4 @@
-"""A sweep in a process of its own, for `fine_diagrams.py`: reads a spec, prints the CPU seconds it takes, compilation included."""
+"""A sweep in a process of its own: reads a spec, prints the CPU seconds of its execution, compilation included, imports not."""
 
 import sys
 import time

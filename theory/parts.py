@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 from crossfeed.formulas.ecosystem import Dataset, Ecosystem
 from crossfeed.formulas.estimators import (
     Estimator,
-    FullRank,
+    FullRankLeastSquares,
     GradientSteps,
     LeastSquares,
     Ridge,
@@ -24,7 +24,8 @@ from .pytrees import for_jax, register_pytree
 
 
 class AbstractEstimator(Estimator, eqx.Module):
-    """Base class of estimators of one's own, which need `solve`, and `carries` if they start from the previous estimate.
+    """Base class of estimators of one's own, which need `solve`, and `carries` if they start from the previous estimate; those
+    that do without the kernel may say so by `uses_kernel = False`.
 
     Example:
         >>> import jax.numpy as jnp
@@ -76,7 +77,18 @@ class AbstractMemory(Memory, eqx.Module):
     """
 
 
-for _part in (LeastSquares, FullRank, Ridge, GradientSteps, Shared, Network, Replace, Accumulate, Forget, Workflow):
+for _part in (
+    LeastSquares,
+    FullRankLeastSquares,
+    Ridge,
+    GradientSteps,
+    Shared,
+    Network,
+    Replace,
+    Accumulate,
+    Forget,
+    Workflow,
+):
     register_pytree(_part)
 for _numpy in (Dataset, Ecosystem, Weights):  # what commands have read, which a compiled program may take as it is
     register_pytree(_numpy)

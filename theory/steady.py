@@ -95,10 +95,13 @@ def _squared_bias(
     if (truth := ecosystem.public.truth) is None:
         # ‖A F - U‖² of the bias map, of which at least the first and last term are zero where there is no bias.
         produced = jnp.einsum("kab,kac,tbd,tcd->tk", read, read, means, means)
-        crossed = jnp.einsum("kba,kbc,tac->tk", read, fitted.missed, means)
-        squared = produced - 2 * crossed + (fitted.missed**2).sum((1, 2))[None]
+        crossed = jnp.einsum("kba,kbc,tac->tk", read, fitted.unseen_or_zero, means)
+        squared = produced - 2 * crossed + (fitted.unseen_or_zero**2).sum((1, 2))[None]
         return jnp.where(squared > NEGLIGIBLE_BIAS**2, jnp.nan, 0.0)
     moments = jnp.einsum("kab,kb->ka", ecosystem.private.gram, ecosystem.deviations)
     own = fitted.private_weight[:, None] * jnp.einsum("kab,kb->ka", fitted.gain, moments)
-    offset = jnp.einsum("kab,tb->tka", read, means[..., 0]) + (own - fitted.missed @ truth - ecosystem.deviations)[None]
+    offset = (
+        jnp.einsum("kab,tb->tka", read, means[..., 0])
+        + (own - fitted.unseen_or_zero @ truth - ecosystem.deviations)[None]
+    )
     return (offset**2).sum(2)

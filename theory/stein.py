@@ -154,12 +154,9 @@ def _sums(
     accurate = stacking.norm(residual) <= _SMALL_RESIDUAL
     found = unstacked(inverse + product(inverse, residual), stacking, contraction.shape)
 
-    def some_by_reflections() -> Float[Array, "*batch d d"]:
+    def some_by_elimination() -> Float[Array, "*batch d d"]:
         kept = accurate.reshape(*contraction.shape[:-2], 1, 1)
-        q, r = jnp.linalg.qr(
-            identity_like(contraction) - contraction
-        )  # which compiles faster than elimination with pivots
-        return jnp.where(kept, found, jax.lax.linalg.triangular_solve(r, q.mT, left_side=True))
+        return jnp.where(kept, found, resolvent_by_elimination(contraction))
 
-    inverse = jax.lax.cond(accurate.all(), lambda: found, some_by_reflections)
+    inverse = jax.lax.cond(accurate.all(), lambda: found, some_by_elimination)
     return inverse, total

@@ -60,8 +60,7 @@ def bias_map(law: Law) -> Float[Array, "entity d d"]:
         >>> print(bias_map(law).shape, f"{abs(bias_map(law)).max():.4f}")
         (2, 3, 3) 0.0000
     """
-    unseen = law.fit.unseen
-    return law.where_settled(law.fit.missed if unseen is None else _reached(law, law.state.from_truth) - unseen, nan)
+    return law.where_settled(_reached(law, law.state.from_truth) - law.fit.unseen_or_zero, nan)
 
 
 def bias_map_norm(law: Law) -> Float[Array, " entity"]:
@@ -131,9 +130,10 @@ def mean_error(law: Law) -> Float[Array, "entity d"]:
             )
         return xp.where(unknown[:, None], nan, xp.zeros_like(law.fit.gain[..., 0]))
     moments = einsum("jab,jb->ja", ecosystem.private.gram, ecosystem.deviations)
+    # As sums, since XLA takes long to compile a product of a matrix and a vector; here and in other measures.
     state = law.state.from_truth @ truth + (law.state.from_private * moments[:, None]).sum((0, 2))
     own = einsum("kab,kb->ka", law.from_own, moments)
-    return law.where_settled(_reached(law, state[:, None])[..., 0] + own - law.fit.missed @ truth, nan)
+    return law.where_settled(_reached(law, state[:, None])[..., 0] + own - law.fit.unseen_or_zero @ truth, nan)
 
 
 def bias(law: Law) -> Float[Array, "entity d"]:
@@ -164,5 +164,6 @@ def _reached(law: Law, values: Float[Array, "state n"]) -> Float[Array, "entity 
         return law.from_state @ values
     channels = values.reshape(law.exchange.read.shape[1], law.ecosystem.dimension, -1)
     received = einsum("k,kc,can->kan", law.fit.synthetic_weight, law.exchange.read, channels)
-    unbiased = law.fit.unseen is None  # then it is quicker to compile what may be zero
-    return (product if unbiased else product_unless_zero)(law.fit.gain, received)
+    if law.fit.unseen is None:  # known to be zero, or not worth compiling a decision
+        return product(law.fit.gain, received)
+    return product_unless_zero(law.fit.gain, received)  # most often nothing published is biased

@@ -19,7 +19,7 @@ class Solution(NamedTuple):
     Attributes:
         gain: the map of the weighted moment of the training data; symmetric.
         unseen: I - gain G - carry, what the estimate misses of the truth when it trains on labels without noise; None if that
-            is nothing, whatever the data.
+            is known to be zero before any value is.
         carry: the map of the entity's previous estimate; None if the estimator starts anew at every generation.
 
     Example:
@@ -35,7 +35,12 @@ class Solution(NamedTuple):
 
 
 class Estimator(ABC):
-    """How one entity, or each of a stack of them, turns moments into an estimate; the base class of all estimators."""
+    """How one entity, or each of a stack of them, turns moments into an estimate; the base class of all estimators.
+
+    Attributes:
+        carries: whether estimates start from the entity's previous one.
+        uses_kernel: whether `solve` needs the kernel, which is decided only then.
+    """
 
     carries: ClassVar[bool] = False
     uses_kernel: ClassVar[bool] = True
@@ -82,13 +87,15 @@ class LeastSquares(Estimator):
 
 
 @dataclass(frozen=True)
-class FullRank(LeastSquares):
-    """Least squares of data that are known to have full rank: programs then hold nothing for others.
+class FullRankLeastSquares(LeastSquares):
+    """Least squares where somebody has checked that the data of every entity have full rank: programs hold nothing for others.
+
+    For data of less rank, results are NaN or mean nothing.
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from crossfeed.formulas.estimators import FullRank
-        >>> print(FullRank().solve(2 * jnp.eye(2), jnp.zeros((2, 2))).unseen)
+        >>> from crossfeed.formulas.estimators import FullRankLeastSquares
+        >>> print(FullRankLeastSquares().solve(2 * jnp.eye(2), jnp.zeros((2, 2))).unseen)
         None
     """
 
@@ -191,8 +198,8 @@ class Fit(NamedTuple):
 
     Attributes:
         gain: gain_k.
-        unseen: what the estimate of entity k misses of the truth, exactly zero for least squares at full rank; None if no data
-            leave anything out.
+        unseen: what the estimate of entity k misses of the truth, exactly zero for least squares at full rank; None if that is
+            known to be zero before any value is.
         carry: carry_k, or None.
         private_weight: p_k = (1 - α_k) β_k, the weight of entity k's private data.
         public_weight: q_k = (1 - α_k)(1 - β_k), the weight of the public data.
@@ -207,8 +214,8 @@ class Fit(NamedTuple):
     synthetic_weight: Float[Array, " entity"]
 
     @property
-    def missed(self) -> Float[Array, "entity d d"]:
-        """What estimates miss of the truth: `unseen` or zero."""
+    def unseen_or_zero(self) -> Float[Array, "entity d d"]:
+        """What estimates miss of the truth, in numbers."""
         return namespace(self.gain).zeros_like(self.gain) if self.unseen is None else self.unseen
 
 

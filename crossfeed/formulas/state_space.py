@@ -186,7 +186,7 @@ def _with_estimates(
         xp.block([[channels.feedback, carried], [read.reshape(entities * size, -1), carry]]),
         xp.concatenate([channels.private, own.reshape(entities, -1, size)], axis=1),
         xp.concatenate([channels.public, common.reshape(-1, size)]),
-        xp.concatenate([channels.truth, -fitted.missed.reshape(-1, size)]),
+        xp.concatenate([channels.truth, -fitted.unseen_or_zero.reshape(-1, size)]),
         noise,
     )
 

@@ -114,8 +114,9 @@ class Regression(eqx.Module):
                 raise InvalidInput(f"{name} is {value!r}, but must be {choices[0]!r} or {choices[1]!r}")
         if not 0 <= human <= 1:
             raise InvalidInput(f"human is {human}, but must lie in [0, 1]")
-        self.observed = observed and (as_array("observed[0]", observed[0]), as_array("observed[1]", observed[1]))
-        if self.observed is not None:
+        self.observed = None
+        if observed is not None:
+            self.observed = as_array("observed[0]", observed[0]), as_array("observed[1]", observed[1])
             if real == "fresh":
                 raise InvalidInput("real is 'fresh', but the labels are observed")
             shapes = features.private.shape[:2], features.public.shape[:1]

@@ -1,4 +1,4 @@
-"""Ecosystems of a sweep as functions of traced parameters, so that one compiled program serves all values of K."""
+"""Ecosystems of a sweep as functions of traced parameters, so that one compiled program makes those of every K."""
 
 from collections.abc import Callable
 from typing import Any

@@ -113,7 +113,9 @@ def interpolated_plane(
     """
     rows, columns = _inside(betas), _inside(alphas)
     shape = (len(betas), len(alphas))
-    plane = Plane(np.empty((*shape, len(least_size))), np.zeros(shape, np.int8), np.zeros(shape), np.zeros(shape))
+    plane = Plane(
+        np.full((*shape, len(least_size)), np.nan), np.zeros(shape, np.int8), np.zeros(shape), np.zeros(shape)
+    )
     computed = np.ones(shape, bool)
     computed[np.ix_(rows.places, columns.places)] = False
     whole = _Patch((0, len(rows.places)), (0, len(columns.places)))

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, UInt32
 
-from crossfeed.formulas.estimators import FullRank, LeastSquares
+from crossfeed.formulas.estimators import FullRankLeastSquares, LeastSquares
 from crossfeed.formulas.linear_algebra import RANK_TOLERANCE, has_full_rank
 
 from ...theory.eager import QUICK
@@ -21,8 +21,8 @@ from .plan import Plan, Tile
 from .quantities import QUANTITIES, Point, any_errors
 
 
-class Shared(NamedTuple):
-    """What all points of a tile share, in NumPy's arrays.
+class Fixed(NamedTuple):
+    """What is the same at all points of a tile, in NumPy's arrays.
 
     Attributes:
         ecosystem: the ecosystem.
@@ -34,10 +34,10 @@ class Shared(NamedTuple):
 
 
 Program = Callable[
-    [Shared, Float[np.ndarray, "device point"], Float[np.ndarray, "device point"], UInt32[np.ndarray, "device point"]],
+    [Fixed, Float[np.ndarray, "device point"], Float[np.ndarray, "device point"], UInt32[np.ndarray, "device point"]],
     dict[str, Array],
 ]
-"""Values of quantities from what points share, their α, β and indices, for one tile per device."""
+"""Values of quantities from what is fixed, α, β and indices of points, for one tile per device."""
 
 
 class Programs:
@@ -50,54 +50,55 @@ class Programs:
 
     def __init__(self, plan: Plan, quantities: tuple[str, ...]) -> None:
         self._plan, self._quantities = plan, quantities
-        options = QUICK if jax.default_backend() == "cpu" else None  # a call takes less time than optimizing would
-        self._family = cache(lambda size: jax.jit(make_family(plan.spec, size), compiler_options=options))
-        self._programs: dict[tuple[int, int | None, bool], Program] = {}
+        self._family, self._program = cache(self._compiled_family), cache(self._compiled)
+        # One more than are computed together: which program the next tile needs is asked before these have begun.
         self._made = lru_cache(jax.local_device_count() + 1)(self._make)
 
-    def shared(self, tile: Tile) -> Shared:
-        """What the points of a tile share."""
-        return self._made(tile.outer)
+    def fixed(self, tile: Tile) -> Fixed:
+        """What is the same at all points of a tile."""
+        return self._made(tile.outer)[0]
 
     def program(self, tile: Tile) -> Program:
-        """The program for a tile, the same one for all that are alike."""
-        ecosystem, parameters = self.shared(tile)
-        steps = int(parameters["estimator_steps"]) if "estimator_steps" in parameters else None
-        kind = ecosystem.dimension, steps, self._full_rank(ecosystem)
-        if kind not in self._programs:
-            self._programs[kind] = self._compiled(*kind[1:])
-        return self._programs[kind]
+        """The program for a tile, the same one for all that can be computed together."""
+        return self._made(tile.outer)[1]
 
-    def _make(self, outer: tuple[int, ...]) -> Shared:
+    def _make(self, outer: tuple[int, ...]) -> tuple[Fixed, Program]:
         parameters = {name: np.asarray(value) for name, value in self._plan.parameters(outer).items()}
         dimension = int(parameters.get("dimension", self._plan.dimensions[0]))
-        return Shared(jax.tree.map(np.asarray, self._family(dimension)(parameters)), parameters)
+        steps = int(parameters["estimator_steps"]) if "estimator_steps" in parameters else None
+        ecosystem = jax.tree.map(np.asarray, self._family(dimension)(parameters))
+        return Fixed(ecosystem, parameters), self._program(dimension, steps, self._full_rank(ecosystem))
+
+    def _compiled_family(self, dimension: int) -> Callable[[dict[str, Any]], Ecosystem]:
+        options = QUICK if jax.default_backend() == "cpu" else None  # a call takes less time than optimizing would
+        return jax.jit(make_family(self._plan.spec, dimension), compiler_options=options)
 
     def _full_rank(self, ecosystem: Ecosystem) -> bool:
         """Whether, at all points, everybody trains on public data of full rank, so that programs need not decide it."""
         least = (1 - self._plan.alphas.max()) * (1 - self._plan.betas.max())
         return bool(least > RANK_TOLERANCE and has_full_rank(np.asarray(ecosystem.public.gram)))
 
-    def _compiled(self, steps: int | None, full_rank: bool) -> Program:
+    def _compiled(self, dimension: int, steps: int | None, full_rank: bool) -> Program:
+        """Compiled function for tiles of which these are the same, as their arrays have to have the same shapes."""
         plan, spec = self._plan, self._plan.spec
 
         def tile(
-            shared: Shared,
+            fixed: Fixed,
             alphas: Float[Array, " point"],
             betas: Float[Array, " point"],
             indices: UInt32[Array, " point"],
         ) -> dict[str, Array]:
-            workflow = spec.workflow_at(shared.parameters | ({} if steps is None else {"estimator_steps": steps}))
+            workflow = spec.workflow_at(fixed.parameters | ({} if steps is None else {"estimator_steps": steps}))
             if full_rank and type(workflow.estimator) is LeastSquares:
-                workflow = replace(workflow, estimator=FullRank())
+                workflow = replace(workflow, estimator=FullRankLeastSquares())
             errors = any_errors(self._quantities)
 
             def point(alpha: Float[Array, ""], beta: Float[Array, ""], index: UInt32[Array, ""]) -> dict[str, Array]:
-                def key() -> PRNGKeyArray:
+                def make_key() -> PRNGKeyArray:
                     return jax.random.fold_in(sweep_keys(spec.seed)[1], index)
 
                 weights = Weights(alpha, beta)
-                at = Point(shared.ecosystem, weights, spec.generations, spec.replicates, key, workflow, errors)
+                at = Point(fixed.ecosystem, weights, spec.generations, spec.replicates, make_key, workflow, errors)
                 return {name: QUANTITIES[name].compute(at) for name in self._quantities}
 
             grouped = (values.reshape(-1, plan.points_at_once) for values in (alphas, betas, indices))

@@ -51,7 +51,7 @@ class Point:
         weights: α and β.
         generations: T of trajectories and of Monte Carlo.
         replicates: of Monte Carlo.
-        key: function that makes the key of Monte Carlo, called where that is asked for.
+        make_key: function that makes the key of Monte Carlo, called only where that is asked for.
         workflow: estimator, pool and memory.
         errors: whether errors in the limit are among what is computed, so that `reason` tells of those that are no numbers.
     """
@@ -62,12 +62,12 @@ class Point:
         weights: Weights,
         generations: int,
         replicates: int,
-        key: Callable[[], PRNGKeyArray],
+        make_key: Callable[[], PRNGKeyArray],
         workflow: Workflow = PAPER,
         errors: bool = True,
     ) -> None:
         self.ecosystem, self.workflow, self.errors = ecosystem, workflow, errors
-        self.weights, self.generations, self.replicates, self.key = weights, generations, replicates, key
+        self.weights, self.generations, self.replicates, self.make_key = weights, generations, replicates, make_key
 
     @cached_property
     def limit(self) -> Law:
@@ -104,7 +104,7 @@ class Point:
     def simulation(self) -> Simulation:
         """Monte Carlo estimates from the moment sampler."""
         sampler = make_moment_sampler(self.ecosystem, self.workflow)
-        return simulate(sampler, self.weights, self.generations, self.replicates, self.key())
+        return simulate(sampler, self.weights, self.generations, self.replicates, self.make_key())
 
     def each(self, values: Array, axis: int = -1) -> Array:
         """Values of the entities along an axis, with NaN for absent entities."""

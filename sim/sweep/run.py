@@ -1,4 +1,4 @@
-"""Execution of a sweep: tiles are distributed over processes and devices, computed by one compiled program, and stored."""
+"""Execution of a sweep: tiles are distributed over processes and devices, computed by compiled programs, and stored."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ from .description import BEFORE
 from .extension import Kept, end_extension, extends
 from .interpolation import POINTS, Evaluate, Values, interpolated_plane
 from .plan import Plan
-from .programs import Program, Programs, Shared
+from .programs import Fixed, Program, Programs
 from .quantities import OF_INTERPOLATION, QUANTITIES
 from .spec import Spec
 from .store import Store
@@ -159,7 +159,7 @@ def _interpolated(plan: Plan, missing: dict[int, Int[np.ndarray, " _"]]) -> Iter
     programs = Programs(plan, (*names, "reason"))
     for number in [number for number, points in missing.items() if len(points)]:
         tile = plan.tile(number)
-        evaluate = _evaluator(plan, programs.program(tile), programs.shared(tile), names)
+        evaluate = _evaluator(plan, programs.program(tile), programs.fixed(tile), names)
         plane = interpolated_plane(evaluate, plan.alphas, plan.betas, plan.spec.interpolate or 0.0, floors)
         split = np.split(plane.numbers, np.cumsum(lengths)[:-1], axis=-1)
         values = dict(zip(names, split, strict=True)) | dict(
@@ -175,11 +175,11 @@ def _interpolated(plan: Plan, missing: dict[int, Int[np.ndarray, " _"]]) -> Iter
         )
 
 
-def _evaluator(plan: Plan, program: Program, shared: Shared, names: tuple[str, ...]) -> Evaluate:
+def _evaluator(plan: Plan, program: Program, fixed: Fixed, names: tuple[str, ...]) -> Evaluate:
     """Function that computes points of one plane, in blocks of one size that all devices share."""
     devices = jax.local_device_count()
     block = POINTS + -POINTS % plan.points_at_once
-    on_devices = jax.tree.map(lambda leaf: np.stack([leaf] * devices), shared)
+    on_devices = jax.tree.map(lambda leaf: np.stack([leaf] * devices), fixed)
 
     def evaluate(alphas: Float[np.ndarray, " point"], betas: Float[np.ndarray, " point"]) -> Values:
         # The points computed together do not depend on the number of devices, and so no bit of their results does.
@@ -201,12 +201,12 @@ def _evaluator(plan: Plan, program: Program, shared: Shared, names: tuple[str, .
 def _inputs(
     plan: Plan, programs: Programs, points: dict[int, Int[np.ndarray, " _"]], wanted: int, devices: int
 ) -> tuple[
-    Shared,
+    Fixed,
     Float[np.ndarray, "device point"],
     Float[np.ndarray, "device point"],
     UInt32[np.ndarray, "device point"],
 ]:
-    """What points share, their α, β and indices for one tile per device; the last tile is repeated if there are too few."""
+    """What is fixed, α, β and indices of points for one tile per device; the last tile is repeated if there are too few."""
     numbers = [*points, *[list(points)[-1]] * (devices - len(points))]
     columns = len(plan.alphas)
     wanted += -wanted % plan.points_at_once
@@ -217,7 +217,7 @@ def _inputs(
         row = tile.rows.start + place // columns
         first = number // plan.blocks * len(plan.betas) * columns
         index = (first + row * columns + place % columns) % 2**32
-        each.append((programs.shared(tile), plan.alphas[place % columns], plan.betas[row], index.astype(np.uint32)))
+        each.append((programs.fixed(tile), plan.alphas[place % columns], plan.betas[row], index.astype(np.uint32)))
     return jax.tree.map(lambda *leaves: np.stack(leaves), *each)
 
 

@@ -100,6 +100,15 @@ def test_what_is_there_is_kept_and_the_rest_is_as_if_computed_at_once(larger, st
             xr.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-15)
 
 
+def test_a_first_weight_of_one_changes_a_last_bit_at_most(store, old, tmp_path):
+    larger = OLD.replace("0.3, 0.6", "0.3, 0.6, 1.0")
+    extend_sweep(parse_spec(larger), store)
+    run_sweep(parse_spec(larger), store)
+    assert_kept(store, old)
+    with xr.open_zarr(computed(larger, tmp_path / "once.zarr")) as wanted, xr.open_zarr(store) as found:
+        xr.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-15)
+
+
 def _stop() -> None:
     raise KeyboardInterrupt
 

@@ -187,7 +187,7 @@ def test_monte_carlo_is_a_simulation_with_the_points_own_key(of_file, unequal):
 RANDOM_FAMILY = f"""{SWEEP}
 [ecosystem]
 draws = 2
-public_rows = 2
+public_rows = {{public_rows}}
 noise_variance = {NOISE_VARIANCE}
 [axes]
 entities = [{ENTITIES}, {ENTITIES + 1}]
@@ -214,8 +214,9 @@ def random_ecosystem(spec, point: dict[str, float]) -> theory.Ecosystem:
 
 
 @pytest.mark.long
-def test_random_entities_beside_one_that_is_not_there(tmp_path):
-    found, spec = swept(tmp_path, RANDOM_FAMILY)
+@pytest.mark.parametrize("public_rows", [2, DIMENSION + 2], ids=["public data of half the rank", "of full rank"])
+def test_random_entities_beside_one_that_is_not_there(tmp_path, public_rows):
+    found, spec = swept(tmp_path, RANDOM_FAMILY.format(public_rows=public_rows))
     found = found.sel(entities=ENTITIES)  # in arrays with room for one more
     axes = ("draw", "misalignment", "alpha", "beta")
     for place in itertools.product(*(found[name].values for name in axes)):

@@ -98,6 +98,37 @@ def test_public_data_of_any_rank(tmp_path, rows, betas):
                 np.testing.assert_allclose(at, value, rtol=1e-10, atol=1e-12, err_msg=f"{name}, {alpha}, {beta}")
 
 
+SIZES = """
+[sweep]
+quantities = ["spectral_radius", "mse", "transfer"]
+[ecosystem]
+draws = 3
+public_rows = 4
+[axes]
+entities = 2
+dimension = {dimension}
+rank = 1
+alpha = [0.3, 0.7]
+beta = [0.2, 0.6]
+"""
+
+
+def test_ecosystems_that_need_programs_of_their_own_share_a_store(tmp_path):
+    """Four public rows have full rank in two dimensions, and not in six."""
+
+    def swept(dimension: list[int] | int) -> xr.Dataset:
+        path = tmp_path / f"{dimension}.zarr"
+        spec = parse_spec(SIZES.format(dimension=dimension))
+        create_sweep(spec, path)
+        run_sweep(spec, path)
+        return xr.open_zarr(path).load()
+
+    together = swept([2, 6])
+    for dimension in (2, 6):
+        for name, alone_in_store in swept(dimension).data_vars.items():
+            np.testing.assert_array_equal(together[name].sel(dimension=dimension), alone_in_store)
+
+
 def test_entities_that_are_not_there_have_no_numbers(stored):
     lone = stored.sel(entities=1)
     assert np.isnan(lone.mse.isel(entity=slice(1, None))).all()
