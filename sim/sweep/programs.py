@@ -70,8 +70,11 @@ class Programs:
         return Fixed(ecosystem, parameters), self._program(dimension, steps, self._full_rank(ecosystem))
 
     def _compiled_family(self, dimension: int) -> Callable[[dict[str, Any]], Ecosystem]:
+        family = make_family(self._plan.spec, dimension)
+        if self._plan.spec.family in ("file", "dataset"):
+            return family  # a program would hold all that is given as a constant
         options = QUICK if jax.default_backend() == "cpu" else None  # a call takes less time than optimizing would
-        return jax.jit(make_family(self._plan.spec, dimension), compiler_options=options)
+        return jax.jit(family, compiler_options=options)
 
     def _full_rank(self, ecosystem: Ecosystem) -> bool:
         """Whether, at all points, everybody trains on public data of full rank, so that programs need not decide it."""
