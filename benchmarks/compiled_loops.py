@@ -17,7 +17,7 @@ from crossfeed.sim.sweep import parse_spec
 from crossfeed.sim.sweep.families import make_family
 from crossfeed.sim.sweep.plan import Plan
 from crossfeed.theory import Ecosystem, random_gaussian
-from fine_diagrams import ASKED, DIAGRAM, REPEATS, compiled_and_kept, spec_of
+from fine_diagrams import DIAGRAM, REPEATS, TOLERANCE, compiled_and_kept, spec_of
 from grids import grid
 from timing import Claim, assert_agree, compiled, cpu_seconds
 
@@ -161,7 +161,7 @@ def claim_of_grid(entities: int, dimension: int, points: int, target: float) -> 
 
 def claims_of_fine_diagram() -> list[Claim]:
     """The first diagram of `fine_diagrams.py`, in processes of its own before and after the compiled loops."""
-    spec = spec_of(f"interpolate = {ASKED}", ["spectral_radius", "mean_mse"], **DIAGRAM)
+    spec = spec_of(f"interpolate = {TOLERANCE}", ["spectral_radius", "mean_mse"], **DIAGRAM)
     sweep, *first = compiled_and_kept(spec)
     plan = Plan(parse_spec(spec))
     with pinned_generator():

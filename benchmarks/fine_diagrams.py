@@ -16,12 +16,12 @@ import xarray as xr
 from timing import Claim
 
 TOLERANCE = 1e-9
-ASKED = TOLERANCE / 10
 CLEAR = 1e-5
 """Least distance of ρ from 1 where errors are compared. Nearer, rounding alone exceeds the tolerance."""
 REPEATS = 3
 DIAGRAM = {"dimension": 15, "volume": 1.0, "misalignment": 0.0}
 """The diagram that is also compared with `compiled_loops.py`."""
+EDGE = {"dimension": 15, "volume": 1000.0, "misalignment": 1.0}
 VARIABLES = ("spectral_radius", "mean_mse", "mean_relative_efficiency", "homogenization", "mean_transfer")
 SPEC = """
 [sweep]
@@ -42,14 +42,15 @@ beta = {{ from = 0.01, to = 0.98, points = 1001 }}
 
 def measure() -> list[Claim]:
     return [
-        *claims_of("15 features", 20.0, **DIAGRAM),
-        *claims_of("32 features", 20.0, dimension=32, volume=1.0, misalignment=0.0),
-        *claims_of("15 features, with an edge of stability", 4.0, dimension=15, volume=1000.0, misalignment=1.0),
+        *claims_of("15 features", 20.0, TOLERANCE, **DIAGRAM),
+        *claims_of("32 features", 20.0, TOLERANCE, dimension=32, volume=1.0, misalignment=0.0),
+        # Near the edge, checks at four points of a patch miss more.
+        *claims_of("15 features, with an edge of stability", 4.0, TOLERANCE / 10, **EDGE),
     ]
 
 
-def claims_of(name: str, target: float, **ecosystem: float) -> list[Claim]:
-    interpolate, compute = (spec_of(setting, VARIABLES, **ecosystem) for setting in (f"interpolate = {ASKED}", ""))
+def claims_of(name: str, target: float, asked: float, **ecosystem: float) -> list[Claim]:
+    interpolate, compute = (spec_of(setting, VARIABLES, **ecosystem) for setting in (f"interpolate = {asked}", ""))
     fine, *first = compiled_and_kept(interpolate)
     computed, *computing = compiled_and_kept(compute)
     times = [first, *(compiled_and_kept(interpolate)[1:] for _ in range(REPEATS - 1))]
@@ -60,6 +61,7 @@ def claims_of(name: str, target: float, **ecosystem: float) -> list[Claim]:
     compared = exists & (computed.spectral_radius.to_numpy() < 1 - CLEAR)
     errors = {one: largest_error(fine[one].to_numpy(), computed[one].to_numpy(), compared) for one in VARIABLES}
     details = {
+        "asked": asked,
         "seconds_compiling_and_with_kept_programs": times,
         "computed_seconds_compiling_and_with_kept_programs": computing,
         "fraction_not_interpolated": float((fine.interpolation_estimate == 0).mean()),
