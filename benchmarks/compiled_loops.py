@@ -172,7 +172,7 @@ def claims_of_fine_diagram() -> list[Claim]:
     times = [first, *(compiled_and_kept(spec)[1:] for _ in range(REPEATS - 1))]
     for name, found in zip(("mean_mse", "spectral_radius"), results[0], strict=True):
         assert_agree(name, sweep[name].transpose("alpha", "beta").to_numpy(), found)
-    compiling, kept = np.median(times, axis=0)
+    compiling, kept = map(float, np.median(times, axis=0))
     details = {"loops_seconds": loops, "sweep_seconds_compiling_and_with_kept_programs": times}
     statement = "interpolated sweep of 1001 × 1001, K = 4, d = 15, against numba at every point"
     return [

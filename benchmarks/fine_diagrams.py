@@ -54,7 +54,7 @@ def claims_of(name: str, target: float, asked: float, **ecosystem: float) -> lis
     fine, *first = compiled_and_kept(interpolate)
     computed, *computing = compiled_and_kept(compute)
     times = [first, *(compiled_and_kept(interpolate)[1:] for _ in range(REPEATS - 1))]
-    seconds, again_seconds = np.median(times, axis=0)
+    seconds, again_seconds = map(float, np.median(times, axis=0))
     if not np.array_equal(fine.reason, computed.reason):
         raise AssertionError(f"{name}: reasons differ from those computed")
     exists = computed.reason.to_numpy() == 0
