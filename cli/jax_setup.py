@@ -62,7 +62,7 @@ def set_up_jax(small_matrices: bool = True, run_once: bool = False) -> None:
     jax.config.update("jax_num_cpu_devices", _usable_cores())
     if run_once:
         jax.config.update("jax_disable_most_optimizations", True)
-    gc.freeze()  # modules are most of it, and looking through them takes a tenth of the time in which a program is traced
+    gc.freeze()  # mostly modules, which Python would look through again and again while programs are traced
     _keep_compiled_programs()
 
 

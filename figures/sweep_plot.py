@@ -199,11 +199,20 @@ def _nearest(axis: xr.DataArray, value: float) -> int:
 
 
 def _setting(data: xr.Dataset, held: dict[str, float], share: float, blank: str | None) -> str:
-    """Note below a figure: family, fixed parameters, tolerance, the share of points that are computed, and where some are blank."""
+    """Note below a figure: what made the numbers, the share of points that are computed, and where some are blank."""
     spec = loads(data.attrs["crossfeed_sweep"]["spec"])
-    fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)} | held
-    draws = spec["options"].get("draws", 1)
-    parts = [f"family {spec['family']}", *map(_at, fixed, fixed.values()), f"seed {spec['seed']}"]
+    options = spec["options"]
+    fixed = {name: value for name, value in spec["axes"].items() if not isinstance(value, list)}
+    fixed |= {name: options[name] for name in ("public_rows", "noise_variance") if name in options} | held
+    draws = options.get("draws", 1)
+    given = Path(options.get("path", options.get("name", ""))).name
+    kinds = [table["kind"] for table in spec["workflow"].values()]
+    parts = [
+        f"family {spec['family']} {given}".rstrip(),
+        *kinds,
+        *map(_at, fixed, fixed.values()),
+        f"seed {spec['seed']}",
+    ]
     if draws > 1 and "draw" not in held:
         parts.append(f"mean of {draws} draws" if share == 1 else f"mean of the computed ones of {draws} draws")
     if share < 1:

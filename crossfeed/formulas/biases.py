@@ -164,6 +164,6 @@ def _reached(law: Law, values: Float[Array, "state n"]) -> Float[Array, "entity 
         return law.from_state @ values
     channels = values.reshape(law.exchange.read.shape[1], law.ecosystem.dimension, -1)
     received = einsum("k,kc,can->kan", law.fit.synthetic_weight, law.exchange.read, channels)
-    if law.fit.unseen is None:  # known to be zero, or not worth compiling a decision
+    if law.fit.unseen is None:  # without a decision, which would take longer to compile than it saves
         return product(law.fit.gain, received)
     return product_unless_zero(law.fit.gain, received)  # most often nothing published is biased

@@ -6,6 +6,7 @@ import sys
 from itertools import combinations, product
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
@@ -18,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.contour import ContourSet
 
+from crossfeed import theory
 from crossfeed.errors import InvalidInput
 
 SPEC = """
@@ -337,3 +339,32 @@ def test_files_have_known_suffixes(data, tmp_path):
 def test_symmetric_optima_are_those_of_the_table():
     table = [(0.2177, 0.5537, 0.7075), (0.8226, 0.9516, 0.2173)]
     np.testing.assert_allclose(symmetric_optima([2, 50], 1.0), table, atol=5.1e-5)
+
+
+SETTINGS = {
+    "random": (
+        "public_rows = 2\nnoise_variance = 0.5",
+        "family random; ridge; ",
+        "public_rows = 2; noise_variance = 0.5; seed 0",
+    ),
+    "file": ('family = "file"\npath = "mine.npz"', "family file mine.npz; ridge; ", "seed 0"),
+    "dataset": ('family = "dataset"\nname = "diabetes"', "family dataset diabetes; ridge; ", "seed 0"),
+}
+
+
+@pytest.mark.parametrize(("ecosystem", "first", "last"), SETTINGS.values(), ids=SETTINGS)
+def test_the_note_says_what_made_the_numbers(tmp_path, ecosystem, first, last):
+    theory.save_ecosystem(theory.symmetric_ecosystem(2, jnp.eye(3)), tmp_path / "mine.npz")
+    size = "entities = 2\ndimension = 3\nrank = 2\n" if "family" not in ecosystem else ""
+    spec = parse_spec(
+        f'[sweep]\nquantities = ["spectral_radius"]\n[estimator]\nkind = "ridge"\npenalty = 0.1\n[ecosystem]\n{ecosystem}\n'
+        f"[axes]\n{size}alpha = [0.2, 0.6]\nbeta = [0.3, 0.8]\n",
+        folder=tmp_path,
+    )
+    create_sweep(spec, tmp_path / "s.zarr")
+    run_sweep(spec, tmp_path / "s.zarr")
+    figure = plot_sweep(open_sweep(tmp_path / "s.zarr"), "spectral_radius", {}, None, None)
+    said = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert said.startswith(first)
+    assert said.endswith(last)
+    assert "estimator_penalty = 0.1" in said

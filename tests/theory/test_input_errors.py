@@ -58,7 +58,7 @@ BAD_VALUES = {
     "noise negative": ("noise_variance", -2.5, r"private.noise_variance\[0\] is -2.5,"),
     "noise infinite": ("noise_variance", np.inf, r"private.noise_variance\[0\] is inf,"),
     "noise NaN": ("noise_variance", np.nan, r"private.noise_variance\[0\] is nan,"),
-    "text": ("public", "nonsense", r"gram is 'nonsense'"),
+    "text": ("public", "nonsense", r"public: gram is 'nonsense',"),
     "ragged": ("public", [[1.0], [1.0, 2.0]], r"\[\[1.0\], \[1.0, 2.0\]\]"),
 }
 
